@@ -1,0 +1,52 @@
+// Errors that a person can act on. Anything else that is thrown is a bug.
+
+/**
+ * Who can do something about it. The kind alone decides the exit code and whether a daemon retries.
+ *
+ * - `usage`: the command line, or a name in it, is wrong
+ * - `config`: a configuration file or setting is wrong
+ * - `failed`: it ran, and the thing itself failed (a host does not build)
+ * - `unavailable`: something we need is out of reach or broken; the same call may work later
+ * - `refused`: not permitted, or against policy
+ */
+export type ErrorKind = "usage" | "config" | "failed" | "unavailable" | "refused";
+
+export interface ErrorDetails {
+  /** Stable, upper snake case, documented in docs/errors.md. */
+  readonly code?: string;
+  /** What to do about it: one sentence, ideally a command. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+export class HomelabError extends Error {
+  override readonly name: string = "HomelabError";
+  readonly kind: ErrorKind;
+  readonly code: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, { cause: details.cause });
+    this.kind = kind;
+    this.code = details.code;
+    this.hint = details.hint;
+  }
+}
+
+/** The text of anything that was thrown, one line, without a stack. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message === "" ? thrown.name : thrown.message;
+  return String(thrown);
+}
+
+/** The messages of an error's causes, outermost first, each said once. */
+export function causesOf(thrown: unknown): readonly string[] {
+  const causes: string[] = [];
+  let current = thrown instanceof Error ? thrown.cause : undefined;
+  for (let depth = 0; current !== undefined && current !== null && depth < 8; depth++) {
+    const message = messageOf(current);
+    if (!causes.includes(message)) causes.push(message);
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return causes;
+}

@@ -1,0 +1,100 @@
+// What the services need of NATS. `connectBus` (connect-bus.ts) is the real one.
+import type { BuilderStatus } from "../protocol/builder-status.ts";
+import type { BuildEvent } from "../protocol/events.ts";
+import type { LogChunk } from "../protocol/log-chunk.ts";
+import type { BuilderName, BuildId } from "../protocol/names.ts";
+import type { BuildProgress } from "../protocol/progress.ts";
+import type { BuildRequest, ControlMessage } from "../protocol/request.ts";
+import type { Target } from "../protocol/subjects.ts";
+
+/** A message of the work queue, held by us until it is acked, handed back, or left alone for too long. */
+export interface Delivery {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Where and when it is stored: the same for every delivery of the same message. */
+  readonly sequence: number;
+  readonly storedAt: Date;
+  /** When the stream was created (RFC 3339): sequences are unique only together with it. */
+  readonly streamCreated: string;
+  /** From 1. */
+  readonly deliveryCount: number;
+  /** Keeps it for another while (the consumer's ack wait). */
+  working(): void;
+  /** Resolves once the server knows. */
+  ack(signal: AbortSignal): Promise<void>;
+  handBack(delayMs: number): void;
+}
+
+/** The log has moved on: another builder holds the build. */
+export class NotTheHolderError extends Error {
+  override readonly name = "NotTheHolderError";
+}
+
+/** What follows a build, in order. `gap` never appears: missing events are read before later ones are given. */
+export type BuildMessage =
+  | { readonly type: "event"; readonly event: BuildEvent }
+  | { readonly type: "progress"; readonly progress: BuildProgress }
+  | { readonly type: "log"; readonly chunk: LogChunk }
+  /** The connection was lost, or is back. */
+  | { readonly type: "connection"; readonly connected: boolean };
+
+export interface FollowOptions {
+  readonly progress?: boolean;
+  readonly logs?: boolean;
+}
+
+/** For everyone who asks for builds and reads about them. Needs no right to create consumers. */
+export interface BuildReader {
+  /** Stores the request; the same id again changes nothing. @throws HomelabError when it could not be stored. */
+  submit(
+    target: Target,
+    request: BuildRequest & { readonly id: BuildId },
+    signal: AbortSignal,
+  ): Promise<void>;
+  control(id: BuildId, message: ControlMessage, signal: AbortSignal): Promise<void>;
+  /** All events so far, from `fromIndex`, without a gap. */
+  readEvents(id: BuildId, fromIndex: number, signal: AbortSignal): Promise<readonly BuildEvent[]>;
+  /** Ends after the build's last event, or when aborted. */
+  follow(id: BuildId, options: FollowOptions, signal: AbortSignal): AsyncIterable<BuildMessage>;
+  /** Stored chunks in the order of storing; ends at what is stored now. */
+  readLogs(id: BuildId, signal: AbortSignal): AsyncIterable<LogChunk>;
+  /** Ids of the builds that the event stream still has, newest first. */
+  listBuilds(signal: AbortSignal): Promise<readonly BuildId[]>;
+  /** The newest event of a build; undefined when it has none. */
+  lastEvent(id: BuildId, signal: AbortSignal): Promise<BuildEvent | undefined>;
+  /** The last status of every builder that was ever seen. */
+  listBuilders(signal: AbortSignal): Promise<readonly BuilderStatus[]>;
+  /** Whether a request with this id still waits in the queue. */
+  queueLength(signal: AbortSignal): Promise<number>;
+}
+
+/** The event log of one build, for its holder. */
+export interface EventLogWriter {
+  /**
+   * Appends the next event, retrying while NATS is away.
+   * @throws NotTheHolderError when somebody else appended in between.
+   */
+  append(event: BuildEvent, signal: AbortSignal): Promise<void>;
+}
+
+/** For builders. */
+export interface BuilderBus extends BuildReader {
+  /** Waits for the next request; undefined when none came for a while. */
+  nextRequest(signal: AbortSignal): Promise<Delivery | undefined>;
+  nextControl(signal: AbortSignal): Promise<Delivery | undefined>;
+  /** Calls back for each control message as it is published, also when another builder takes it from the queue. */
+  watchControls(onControl: (subject: string, data: Uint8Array) => void, signal: AbortSignal): void;
+  /** A writer that continues after the given events; all of them for a resumed build, none for a new one. */
+  openEventLog(id: BuildId, history: readonly BuildEvent[], signal: AbortSignal): Promise<EventLogWriter>;
+  /** Stores a chunk, retrying while NATS is away. */
+  appendLog(chunk: LogChunk, signal: AbortSignal): Promise<void>;
+  /** Not stored; lost while disconnected. */
+  publishProgress(progress: BuildProgress): void;
+  /** The same event for a plain client; not stored. `replyTo` was validated. */
+  reply(replyTo: string, event: BuildEvent): void;
+  putStatus(status: BuilderStatus, signal: AbortSignal): Promise<void>;
+  answerStatus(name: BuilderName, status: () => BuilderStatus, signal: AbortSignal): void;
+  /** Serious things to know about this server, such as that it may lose acknowledged messages in a power cut. */
+  readonly serverWarnings: readonly string[];
+  readonly isConnected: () => boolean;
+}

@@ -1,0 +1,223 @@
+// The configuration file: one JSON file for the builder and for the command line. Unknown keys are errors, and
+// defaults stand only here. `description` becomes docs/configuration.md and the JSON schema.
+import * as v from "valibot";
+import { BranchName, BuilderName, RepoName } from "../protocol/names.ts";
+
+const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) =>
+  v.pipe(schema, v.description(description));
+
+const seconds = (min: number, max: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+const absolutePath = v.pipe(v.string(), v.regex(/^\/[^\u0000]*$/, "must be an absolute path"));
+
+/** A secret is always the path of a file. `$CREDENTIALS_DIRECTORY/name` means a systemd credential. */
+const secretFile = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:\/|\$CREDENTIALS_DIRECTORY\/)[^\u0000]+$/,
+    "must be an absolute path or start with $CREDENTIALS_DIRECTORY/",
+  ),
+);
+
+const NatsUrl = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:nats|tls):\/\/[^\s/@]+$/,
+    "must be nats://host:port or tls://host:port, without a user or password",
+  ),
+);
+
+export const NatsSettings = v.strictObject({
+  servers: described(
+    v.optional(v.pipe(v.array(NatsUrl), v.minLength(1))),
+    "Servers to try, such as `nats://nats.lan:4222`; `tls://` demands TLS. Without it: `$NATS_URL`, then the selected context of the `nats` command, then `nats://127.0.0.1:4222`.",
+  ),
+  nkeyFile: described(v.optional(secretFile), "File with the NKey seed to sign in with."),
+  credentialsFile: described(
+    v.optional(secretFile),
+    "File with NATS credentials (a JWT and its seed), instead of `nkeyFile`.",
+  ),
+  tls: described(
+    v.optional(
+      v.strictObject({
+        caFile: described(v.optional(absolutePath), "Certificate authority of the servers, PEM."),
+        certFile: described(v.optional(absolutePath), "Our own certificate, PEM."),
+        keyFile: described(v.optional(secretFile), "The key of `certFile`, PEM."),
+      }),
+    ),
+    "TLS settings. With `{}` TLS is demanded and the system's authorities are trusted.",
+  ),
+  inboxPrefix: described(
+    v.optional(v.pipe(v.string(), v.regex(/^_INBOX_[A-Za-z0-9_-]{1,64}$/, "must be _INBOX_ and a name"))),
+    "Prefix of the subjects that answers come back on, as the server's permissions demand it, such as `_INBOX_operator`.",
+  ),
+});
+export type NatsSettings = v.InferOutput<typeof NatsSettings>;
+
+const HostGlob = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_.*?[\]!-]{1,128}$/, "must be a host name; * and ? stand for any characters"),
+);
+
+export const GitUrl = v.pipe(
+  v.string(),
+  v.maxLength(1024),
+  v.regex(
+    /^(?:https:\/\/[^\s@/?#-][^\s@]*|ssh:\/\/(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9[][^\s@]*|file:\/\/\/[^\s]*)$/,
+    "must be an https://, ssh:// or file:/// URL without a password in it",
+  ),
+);
+
+export const RepoSettings = v.strictObject({
+  url: described(
+    GitUrl,
+    "Where the repo is: `https://…`, `ssh://git@…` or `file:///…`. Secrets never stand in it.",
+  ),
+  branch: described(v.optional(BranchName, "master"), "The branch that is built."),
+  directory: described(
+    v.optional(
+      v.pipe(v.string(), v.regex(/^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]*$/, "must be a relative path")),
+    ),
+    "The directory of `flake.nix` in the repo; the root without it.",
+  ),
+  include: described(v.optional(v.array(HostGlob), ["*"]), "Hosts to build, as globs."),
+  exclude: described(
+    v.optional(v.array(HostGlob), []),
+    "Hosts to leave out; they are reported as `skipped`.",
+  ),
+  pollSeconds: described(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(86_400)), 60),
+    "How often to look for a new commit, which starts a batch build of the repo. 0: never.",
+  ),
+  credentials: described(
+    v.optional(
+      v.strictObject({
+        username: described(
+          v.optional(v.pipe(v.string(), v.regex(/^[^\s:]{1,128}$/)), "git"),
+          "User name for https.",
+        ),
+        tokenFile: described(v.optional(secretFile), "File with the token or password for https."),
+        sshKeyFile: described(v.optional(secretFile), "File with the private key for ssh."),
+        knownHostsFile: described(
+          v.optional(absolutePath),
+          "Known host keys for ssh. Without it the user's and system's are used; unknown hosts are always refused.",
+        ),
+      }),
+    ),
+    "How to sign in to the remote.",
+  ),
+  allowImportFromDerivation: described(
+    v.optional(v.boolean(), false),
+    "Whether evaluation may build things (import from derivation). Off, because it runs the repo's code before anybody looked.",
+  ),
+});
+export type RepoSettings = v.InferOutput<typeof RepoSettings>;
+
+const automatic = v.literal("auto");
+
+export const BuilderSettings = v.strictObject({
+  name: described(v.optional(BuilderName), "Its name on NATS; the machine's host name without it."),
+  stateDirectory: described(
+    v.optional(absolutePath, "/var/lib/homelab-deploy"),
+    "For mirrors, remembered evaluations and GC roots.",
+  ),
+  keepCommits: described(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 4),
+    "GC roots are kept for the newest so many commits of each repo.",
+  ),
+  evaluation: v.optional(
+    v.strictObject({
+      workers: described(
+        v.optional(
+          v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))]),
+          "auto",
+        ),
+        "Evaluator processes at a time; `auto` takes the cores, as far as the memory allows.",
+      ),
+      batchSize: described(
+        v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)), 4),
+        "Hosts for one evaluator process at most.",
+      ),
+      maxMemoryMiB: described(
+        v.optional(
+          v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(128), v.maxValue(1_048_576))]),
+          "auto",
+        ),
+        "Heap of one evaluator process; `auto` shares what is free, between 1 and 8 GiB. A host that needs more when evaluated alone fails.",
+      ),
+      timeoutSeconds: described(
+        v.optional(seconds(1, 86_400), 900),
+        "After this an evaluator process is ended.",
+      ),
+    }),
+    {},
+  ),
+  build: v.optional(
+    v.strictObject({
+      timeoutSeconds: described(v.optional(seconds(1, 30 * 86_400), 36_000), "For building one derivation."),
+      silenceSeconds: described(
+        v.optional(seconds(1, 30 * 86_400), 3600),
+        "A derivation that prints nothing for so long is ended.",
+      ),
+      maxJobs: described(
+        v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024))),
+        "Nix's `max-jobs`; without it what nix.conf says.",
+      ),
+      cores: described(
+        v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1024))),
+        "Nix's `cores`; without it what nix.conf says.",
+      ),
+    }),
+    {},
+  ),
+  retry: v.optional(
+    v.strictObject({
+      attempts: described(
+        v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 3),
+        "How often work is tried when the infrastructure fails it. A host's own failure is never retried.",
+      ),
+      firstDelaySeconds: described(
+        v.optional(seconds(0, 3600), 10),
+        "Before the second attempt; each further one waits three times longer.",
+      ),
+    }),
+    {},
+  ),
+  requestExpirySeconds: described(
+    v.optional(seconds(1, 7 * 86_400), 86_400),
+    "A request that waited longer than this when it is taken ends as `expired`, unless it says otherwise itself.",
+  ),
+  stopSeconds: described(
+    v.optional(seconds(1, 3600), 15),
+    "After SIGTERM, the time in which builds may still finish. What is left goes on at the next start.",
+  ),
+});
+export type BuilderSettings = v.InferOutput<typeof BuilderSettings>;
+
+export const MetricsSettings = v.strictObject({
+  listen: described(
+    v.optional(
+      v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/i, "must be address:port")),
+    ),
+    "Where the builder serves `/metrics`, such as `127.0.0.1:9480`; not at all without it.",
+  ),
+  pushgateway: described(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(/^https?:\/\/[^\s@]+$/, "must be an http:// or https:// URL without a password"),
+      ),
+    ),
+    "URL of a Prometheus pushgateway that gets the metrics at the end of each build.",
+  ),
+});
+export type MetricsSettings = v.InferOutput<typeof MetricsSettings>;
+
+export const Config = v.strictObject({
+  $schema: described(v.optional(v.string()), "For editors."),
+  nats: described(v.optional(NatsSettings, {}), "How to reach NATS."),
+  repos: described(v.optional(v.record(RepoName, RepoSettings), {}), "The repos to build, by name."),
+  builder: described(v.optional(BuilderSettings, {}), "The builder daemon, and builds with `--local`."),
+  metrics: described(v.optional(MetricsSettings, {}), "Prometheus."),
+});
+export type Config = v.InferOutput<typeof Config>;

@@ -1,0 +1,167 @@
+// What the services need of Nix. `createNix` (create-nix.ts) is the real one.
+import type { Commit, HostName, StorePath } from "../protocol/names.ts";
+
+/** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
+export interface FlakeSource {
+  /** Absolute path of a bare git repository that holds the commit. */
+  readonly mirror: string;
+  readonly commit: Commit;
+  /** Where in the repository flake.nix is; absent for its root. */
+  readonly directory?: string;
+}
+
+export interface EvaluationOptions {
+  readonly timeoutMs: number;
+  /** For the evaluator's heap. */
+  readonly maxMemoryBytes: number;
+  readonly allowImportFromDerivation: boolean;
+}
+
+export interface HostEvaluation {
+  readonly drvPath: StorePath;
+  readonly outPath: StorePath;
+  readonly system: string;
+  /** `config.warnings` of the host. */
+  readonly warnings: readonly string[];
+}
+
+/** Why an evaluator process gave no result. */
+export interface EvaluationFailure {
+  readonly cause: "error" | "timed-out" | "out-of-memory" | "infra";
+  /** One line. */
+  readonly message: string;
+  /** The whole message with its trace, bounded to 8 KiB, without colours. */
+  readonly details: string;
+}
+
+/**
+ * The result of one evaluator process over several hosts. `threw` names hosts whose error Nix caught without its
+ * message; `failed` says that the process as a whole gave nothing, by the fault of one of its hosts or of none.
+ * Both are to be evaluated again, each host alone, which gives exactly one of `evaluated` and `failed`.
+ */
+export type BatchEvaluation =
+  | {
+      readonly type: "evaluated";
+      readonly hosts: ReadonlyMap<HostName, HostEvaluation>;
+      readonly threw: readonly HostName[];
+    }
+  | { readonly type: "failed"; readonly failure: EvaluationFailure };
+
+export interface RealiseOptions {
+  /** For each derivation: seconds of building, and seconds without output. */
+  readonly timeoutSeconds: number;
+  readonly silenceSeconds: number;
+  /** Nix's `max-jobs` and `cores`; absent for what nix.conf says. */
+  readonly maxJobs?: number;
+  readonly cores?: number;
+  /** Only these; absent for what nix.conf says. */
+  readonly substituters?: readonly string[];
+}
+
+/** What happens while Nix builds, already freed of the differences between its versions. */
+export type NixActivity =
+  | { readonly type: "derivation-started"; readonly drvPath: StorePath; readonly machine?: string }
+  | { readonly type: "derivation-stopped"; readonly drvPath: StorePath }
+  | { readonly type: "phase"; readonly drvPath: StorePath; readonly phase: string }
+  | { readonly type: "log-line"; readonly drvPath: StorePath; readonly line: string }
+  | {
+      readonly type: "build-counts";
+      readonly done: number;
+      readonly expected: number;
+      readonly running: number;
+      readonly failed: number;
+    }
+  | { readonly type: "fetch-counts"; readonly done: number; readonly expected: number }
+  | { readonly type: "message"; readonly message: NixMessage };
+
+export interface NixMessage {
+  /** 0 is an error, 1 a warning; but a trace of the evaluator is 0 too. */
+  readonly level: number;
+  /** Without colours. */
+  readonly text: string;
+  /** Nix itself said it; a builder can print messages as well, and they look the same but for this. */
+  readonly authentic: boolean;
+}
+
+export interface RealiseResult {
+  readonly exitCode: number | undefined;
+  readonly killedBy: string | undefined;
+  /** Nix's own errors and warnings, the last 200. */
+  readonly messages: readonly NixMessage[];
+  /** Derivations that began to build, with what the clock says of them. */
+  readonly started: ReadonlyMap<StorePath, StartedDerivation>;
+  /** Processes that the kernel killed for lack of memory, on the whole machine, while this ran. */
+  readonly outOfMemoryKills: number;
+}
+
+export interface StartedDerivation {
+  readonly durationMs: number;
+  /** From its last output to its end. */
+  readonly silentMs: number;
+  readonly phase?: string;
+}
+
+/** A derivation, as its file in the store says it. */
+export interface Derivation {
+  readonly outputs: ReadonlyMap<string, StorePath>;
+  readonly inputDrvs: ReadonlyMap<StorePath, readonly string[]>;
+  readonly system: string;
+}
+
+export interface Nix {
+  /** `2.8.0` */
+  readonly version: string;
+  /** The system that it builds for: `x86_64-linux`. */
+  readonly system: string;
+  /** All systems that it can build for, with `extra-platforms` and remote builders. */
+  readonly systems: readonly string[];
+  readonly storeDirectory: string;
+
+  /**
+   * Every attribute of `nixosConfigurations`, also names that we cannot use otherwise; empty where the flake has
+   * no such attribute.
+   * @throws HomelabError `failed` when the flake does not evaluate, `unavailable` for infrastructure faults.
+   */
+  listHosts(source: FlakeSource, options: EvaluationOptions, signal: AbortSignal): Promise<readonly string[]>;
+
+  /** Evaluates hosts in one process. Throws only when aborted, or when Nix cannot be run at all. */
+  evaluate(
+    source: FlakeSource,
+    hosts: readonly HostName[],
+    options: EvaluationOptions,
+    signal: AbortSignal,
+  ): Promise<BatchEvaluation>;
+
+  /**
+   * Which of these paths are valid in the store, by one process; none for no paths.
+   * @throws HomelabError `unavailable` when the store does not answer.
+   */
+  validPaths(paths: readonly StorePath[], signal: AbortSignal): Promise<ReadonlySet<StorePath>>;
+
+  /**
+   * Builds or fetches derivations with their closures, going on after failures. That it returns says nothing of
+   * success: ask `validPaths`. `onActivity` must be quick; when it returns a promise Nix's output waits for it.
+   */
+  realise(
+    drvPaths: readonly StorePath[],
+    options: RealiseOptions,
+    onActivity: (activity: NixActivity) => void | Promise<void>,
+    signal: AbortSignal,
+  ): Promise<RealiseResult>;
+
+  /** @throws HomelabError `unavailable` with code `DERIVATION_MISSING` when the file is not there (any more). */
+  readDerivation(drvPath: StorePath): Promise<Derivation>;
+
+  /** Whether something is at these paths; cheap, and less than valid: for estimates only. */
+  present(path: StorePath): Promise<boolean>;
+
+  /** The stored log of a derivation in pieces; nothing when there is none. */
+  readLog(
+    drvPath: StorePath,
+    onChunk: (chunk: Uint8Array) => void | Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
+
+  /** The substituters that nix.conf names, for probing. */
+  substituters(signal: AbortSignal): Promise<readonly string[]>;
+}

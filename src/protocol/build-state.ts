@@ -1,0 +1,163 @@
+// What is known of a build after some of its events. A pure fold: builder, CLI, metrics and dashboard all see
+// the same thing.
+import type {
+  BuildEvent,
+  DerivationFailure,
+  EvaluatedHost,
+  FinishedHost,
+  HostRef,
+  SkippedHost,
+  Source,
+} from "./events.ts";
+import { fullName, type BuilderName, type BuildId, type FullHostName } from "./names.ts";
+import type { Priority, Trigger } from "./request.ts";
+import type { BuildVerdict } from "./verdicts.ts";
+
+export type HostPhase = "waiting" | "evaluated" | "building" | "retrying" | "finished";
+
+export interface HostState extends HostRef {
+  readonly phase: HostPhase;
+  readonly evaluated?: EvaluatedHost;
+  readonly finished?: FinishedHost;
+}
+
+export interface BuildState {
+  readonly id: BuildId;
+  /** `queued` until the first event; then `running`; then it is over. */
+  readonly status: "queued" | "running" | BuildVerdict;
+  readonly epoch: number;
+  /** The index that the next event must have. */
+  readonly nextIndex: number;
+  readonly builder?: BuilderName;
+  readonly priority?: Priority;
+  readonly trigger?: Trigger;
+  readonly requestedBy?: string;
+  readonly replyTo?: string;
+  readonly sources: readonly Source[];
+  /** Every host of the inventory that was asked for, in the inventory's order. */
+  readonly hosts: ReadonlyMap<FullHostName, HostState>;
+  readonly skipped: readonly SkippedHost[];
+  readonly failures: readonly DerivationFailure[];
+  readonly warnings: readonly string[];
+  /** Why it ended as it did, where that needs words. */
+  readonly reason?: string;
+  readonly rejection?: { readonly code: string; readonly message: string; readonly hint?: string };
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly durationMs?: number;
+}
+
+export const unknownBuild = (id: BuildId): BuildState => ({
+  id,
+  status: "queued",
+  epoch: 0,
+  nextIndex: 0,
+  sources: [],
+  hosts: new Map(),
+  skipped: [],
+  failures: [],
+  warnings: [],
+});
+
+export const isOver = (state: BuildState): boolean => state.status !== "queued" && state.status !== "running";
+
+/** Hosts of the inventory that have no verdict yet. */
+export const openHosts = (state: BuildState): HostState[] =>
+  [...state.hosts.values()].filter((host) => host.finished === undefined);
+
+/**
+ * The state after one more event. An event that was already seen (its index is lower) changes nothing; one that
+ * leaves a gap is the caller's fault, who has to read the missing ones first.
+ *
+ * @throws RangeError when events are missing before this one.
+ */
+export function applyEvent(state: BuildState, event: BuildEvent): BuildState {
+  if (event.index < state.nextIndex) return state;
+  if (event.index > state.nextIndex) {
+    throw new RangeError(
+      `event ${event.index} of build ${event.build} came when ${state.nextIndex} was next`,
+    );
+  }
+  return {
+    ...state,
+    ...changeOf(state, event),
+    epoch: Math.max(state.epoch, event.epoch),
+    nextIndex: event.index + 1,
+  };
+}
+
+export const foldEvents = (id: BuildId, events: readonly BuildEvent[]): BuildState =>
+  events.reduce(applyEvent, unknownBuild(id));
+
+function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
+  switch (event.type) {
+    case "accepted":
+      return {
+        status: "running",
+        builder: event.builder,
+        priority: event.priority,
+        trigger: event.trigger,
+        ...(event.requestedBy === undefined ? {} : { requestedBy: event.requestedBy }),
+        ...(event.replyTo === undefined ? {} : { replyTo: event.replyTo }),
+        sources: event.sources,
+        hosts: new Map(event.hosts.map((host) => [fullName(host), { ...host, phase: "waiting" }])),
+        skipped: event.skipped,
+        startedAt: event.at,
+      };
+    case "resumed":
+      return { builder: event.builder };
+    case "evaluated":
+      return {
+        hosts: withHosts(state, event.hosts, (host, evaluated) => ({
+          ...host,
+          phase: "evaluated",
+          evaluated,
+        })),
+      };
+    case "building":
+      return { hosts: withHosts(state, event.hosts, (host) => ({ ...host, phase: "building" })) };
+    case "retrying":
+      return {
+        hosts: withHosts(state, event.hosts, (host) => ({ ...host, phase: "retrying" })),
+        warnings: [...state.warnings, `${event.reason}; trying again`],
+      };
+    case "hosts-finished":
+      return {
+        hosts: withHosts(state, event.hosts, (host, finished) => ({ ...host, phase: "finished", finished })),
+      };
+    case "derivation-failed":
+      return { failures: [...state.failures, event] };
+    case "warning":
+      return { warnings: [...state.warnings, event.message] };
+    case "finished":
+      return {
+        status: event.verdict,
+        ...(event.reason === undefined ? {} : { reason: event.reason }),
+        finishedAt: event.at,
+        durationMs: event.durationMs,
+      };
+    case "rejected": {
+      const { code, message, hint } = event;
+      return {
+        status: "rejected",
+        reason: message,
+        rejection: hint === undefined ? { code, message } : { code, message, hint },
+        finishedAt: event.at,
+      };
+    }
+  }
+}
+
+/** Hosts that already have their verdict keep it: it never changes. */
+function withHosts<Item extends HostRef>(
+  state: BuildState,
+  items: readonly Item[],
+  change: (host: HostState, item: Item) => HostState,
+): ReadonlyMap<FullHostName, HostState> {
+  const hosts = new Map(state.hosts);
+  for (const item of items) {
+    const host = hosts.get(fullName(item));
+    if (host !== undefined && host.finished === undefined) hosts.set(fullName(item), change(host, item));
+  }
+  return hosts;
+}

@@ -1,0 +1,176 @@
+// The event log of a build: the truth about it. Events are appended by the builder that holds the build, in
+// order, without a gap, and never changed. Several hosts share an event where they came together, so that a
+// fleet of a thousand hosts needs tens of events and not thousands.
+import * as v from "valibot";
+import { BranchName, BuilderName, BuildId, Commit, HostName, RepoName, StorePath } from "./names.ts";
+import { Label, Priority, Trigger } from "./request.ts";
+import { BuildVerdict, HostVerdict } from "./verdicts.ts";
+import { decode, encode, limits } from "./wire.ts";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const milliseconds = v.pipe(v.number(), v.minValue(0));
+/** Text from Nix, git or a build: bounded, and escaped only where it is shown. */
+const text = v.pipe(v.string(), v.maxLength(16 * 1024));
+
+export const HostRef = v.object({ repo: RepoName, host: HostName });
+export type HostRef = v.InferOutput<typeof HostRef>;
+
+const Source = v.object({ repo: RepoName, branch: v.optional(BranchName), commit: Commit });
+export type Source = v.InferOutput<typeof Source>;
+
+/** A host that is left out. Its name may be one that we cannot use otherwise, hence plain text. */
+const SkippedHost = v.object({ repo: RepoName, host: text, reason: text });
+export type SkippedHost = v.InferOutput<typeof SkippedHost>;
+
+const EvaluatedHost = v.object({
+  ...HostRef.entries,
+  drvPath: StorePath,
+  outPath: StorePath,
+  /** Known from an earlier build of the same commit: nothing was evaluated. */
+  remembered: v.boolean(),
+  warnings: v.optional(v.array(text)),
+});
+export type EvaluatedHost = v.InferOutput<typeof EvaluatedHost>;
+
+const FinishedHost = v.object({
+  ...HostRef.entries,
+  verdict: HostVerdict,
+  outPath: v.optional(StorePath),
+  /** Why, in one line; present for everything but success. */
+  reason: v.optional(text),
+  /** The whole message where `reason` is only its first line, such as an evaluation error with its trace. */
+  details: v.optional(text),
+  /** From the build's acceptance to this verdict. */
+  durationMs: milliseconds,
+});
+export type FinishedHost = v.InferOutput<typeof FinishedHost>;
+
+export const failureKinds = ["failed", "timed-out", "infra"] as const;
+
+/** A derivation that failed by itself, said once, with every host that it breaks. */
+export const DerivationFailure = v.object({
+  drvPath: StorePath,
+  name: text,
+  kind: v.picklist(failureKinds),
+  /** One line: `builder failed with exit code 2`. */
+  reason: text,
+  exitCode: v.optional(v.number()),
+  phase: v.optional(text),
+  /** The last lines of its log. */
+  tail: v.pipe(v.array(text), v.maxLength(100)),
+  hosts: v.array(HostRef),
+  /** The number of its full log; absent when there is none. */
+  log: v.optional(count),
+});
+export type DerivationFailure = v.InferOutput<typeof DerivationFailure>;
+
+const bodies = {
+  /** The build is stored with its exact inputs and will end in one verdict. Always the first event but for the terminal ones. */
+  accepted: v.object({
+    type: v.literal("accepted"),
+    builder: BuilderName,
+    priority: Priority,
+    trigger: Trigger,
+    requestedBy: v.optional(Label),
+    replyTo: v.optional(v.string()),
+    sources: v.array(Source),
+    hosts: v.pipe(v.array(HostRef), v.minLength(1)),
+    skipped: v.array(SkippedHost),
+  }),
+  /** Another builder, or the same after a restart, goes on with it. Its epoch is one higher. */
+  resumed: v.object({ type: v.literal("resumed"), builder: BuilderName }),
+  evaluated: v.object({
+    type: v.literal("evaluated"),
+    hosts: v.array(EvaluatedHost),
+    durationMs: milliseconds,
+  }),
+  /** These hosts were handed to Nix to build. */
+  building: v.object({ type: v.literal("building"), hosts: v.array(HostRef) }),
+  "derivation-failed": v.object({ type: v.literal("derivation-failed"), ...DerivationFailure.entries }),
+  "hosts-finished": v.object({ type: v.literal("hosts-finished"), hosts: v.array(FinishedHost) }),
+  /** Something that people should know and that is not a failure: a substituter left out, log lines dropped. */
+  warning: v.object({ type: v.literal("warning"), message: text }),
+  /** An infrastructure fault: these hosts are tried again. */
+  retrying: v.object({
+    type: v.literal("retrying"),
+    hosts: v.array(HostRef),
+    reason: text,
+    attempt: count,
+    delayMs: milliseconds,
+  }),
+  /** The last event. */
+  finished: v.object({
+    type: v.literal("finished"),
+    verdict: BuildVerdict,
+    reason: v.optional(text),
+    durationMs: milliseconds,
+  }),
+  /** The request itself cannot be served. First and last event. */
+  rejected: v.object({
+    type: v.literal("rejected"),
+    code: v.string(),
+    message: text,
+    hint: v.optional(text),
+    replyTo: v.optional(v.string()),
+  }),
+} as const;
+
+export const EventBody = v.variant("type", [
+  bodies.accepted,
+  bodies.resumed,
+  bodies.evaluated,
+  bodies.building,
+  bodies["derivation-failed"],
+  bodies["hosts-finished"],
+  bodies.warning,
+  bodies.retrying,
+  bodies.finished,
+  bodies.rejected,
+]);
+export type EventBody = v.InferOutput<typeof EventBody>;
+
+const Envelope = v.object({
+  build: BuildId,
+  /** Counts the builders that held the build, from 1. */
+  epoch: v.pipe(count, v.minValue(1)),
+  /** The event's place in the build's log, from 0, without a gap. */
+  index: count,
+  /** RFC 3339, UTC. For people; nothing is decided by it. */
+  at: v.pipe(v.string(), v.isoTimestamp()),
+});
+type Envelope = v.InferOutput<typeof Envelope>;
+
+export const BuildEvent = v.intersect([Envelope, EventBody]);
+export type BuildEvent = Envelope & EventBody;
+export type EventOf<Type extends EventBody["type"]> = Extract<EventBody, { type: Type }>;
+
+export const isTerminal = (event: EventBody): boolean =>
+  event.type === "finished" || event.type === "rejected";
+
+export const encodeEvent = (event: BuildEvent): Uint8Array => encode(event);
+export const decodeEvent = (bytes: Uint8Array): BuildEvent =>
+  decode(BuildEvent, bytes, { what: "build event", maxBytes: 1024 * 1024 });
+
+/** Cuts a list so that each piece, encoded, stays far below the limit of one event. */
+export function inEventSizes<Item extends object>(items: readonly Item[]): Item[][] {
+  const pieces: Item[][] = [];
+  let piece: Item[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = Buffer.byteLength(JSON.stringify(item)) + 1;
+    if (piece.length > 0 && bytes + size > limits.event / 2) {
+      pieces.push(piece);
+      piece = [];
+      bytes = 0;
+    }
+    piece.push(item);
+    bytes += size;
+  }
+  if (piece.length > 0) pieces.push(piece);
+  return pieces;
+}
+
+/** Text that fits an event's field; what was cut is said. */
+export function boundedText(value: string, max = 8 * 1024): string {
+  return value.length <= max ? value : `${value.slice(0, max)}… (${value.length - max} characters more)`;
+}

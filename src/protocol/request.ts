@@ -1,0 +1,54 @@
+// A build request: `{}` is valid, everything has a meaning when it is left out.
+import * as v from "valibot";
+import { BranchName, BuildId, Commit, HostName } from "./names.ts";
+import { isReplySubject } from "./subjects.ts";
+import { decode, encode, limits } from "./wire.ts";
+
+/** Who waits for it: a person (`interactive`) is served before a timer (`batch`). */
+export const Priority = v.picklist(["interactive", "batch"]);
+export type Priority = v.InferOutput<typeof Priority>;
+
+/** What caused it, for metrics and lists. */
+export const Trigger = v.picklist(["manual", "ci", "poll", "update"]);
+export type Trigger = v.InferOutput<typeof Trigger>;
+
+/** Free text that people read: who asked. Controls are refused, so that a list cannot be forged. */
+export const Label = v.pipe(
+  v.string(),
+  v.maxLength(128),
+  // oxlint-disable-next-line no-control-regex
+  v.regex(/^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$/, "control characters are not allowed"),
+);
+
+export const BuildRequest = v.object({
+  /** Chosen by the client so that it can publish again without starting a second build. */
+  id: v.optional(BuildId),
+  /** Only these of the hosts that the subject names. */
+  hosts: v.optional(v.pipe(v.array(HostName), v.minLength(1), v.maxLength(2000))),
+  /** Instead of the repo's configured branch; not together with `rev`. */
+  branch: v.optional(BranchName),
+  /** Exactly this commit; it must be reachable in the repo. */
+  rev: v.optional(Commit),
+  priority: v.optional(Priority),
+  trigger: v.optional(Trigger),
+  requestedBy: v.optional(Label),
+  /** A subject below `build-replies.` where the build's events are published as well. */
+  replyTo: v.optional(v.pipe(v.string(), v.check(isReplySubject, "must be below build-replies."))),
+  /** Seconds after which a request that no builder took is dropped. */
+  expiresAfter: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(7 * 86_400))),
+});
+export type BuildRequest = v.InferOutput<typeof BuildRequest>;
+
+export const encodeRequest = (request: BuildRequest): Uint8Array => encode(request);
+
+/** @throws HomelabError `usage`: see `decode`. */
+export const decodeRequest = (bytes: Uint8Array): BuildRequest =>
+  decode(BuildRequest, bytes, { what: "build request", maxBytes: limits.request });
+
+/** A control message on `build-control.<id>`. */
+export const ControlMessage = v.object({ action: v.picklist(["cancel"]), requestedBy: v.optional(Label) });
+export type ControlMessage = v.InferOutput<typeof ControlMessage>;
+
+export const encodeControl = (message: ControlMessage): Uint8Array => encode(message);
+export const decodeControl = (bytes: Uint8Array): ControlMessage =>
+  decode(ControlMessage, bytes, { what: "control message", maxBytes: limits.request });

@@ -1,0 +1,72 @@
+// Subjects on NATS. Only validated names come in, so a subject always has the expected number of tokens and no
+// wildcard that we did not write.
+import { HomelabError } from "../base/errors.ts";
+import {
+  parseBuildId,
+  parseHostName,
+  parseRepoName,
+  type BuilderName,
+  type BuildId,
+  type HostName,
+  type RepoName,
+} from "./names.ts";
+
+export const streams = {
+  requests: "BUILD_REQUESTS",
+  events: "BUILD_EVENTS",
+  logs: "BUILD_LOGS",
+  updates: "UPDATE_EVENTS",
+  builders: "KV_builders",
+} as const;
+
+/** Durable consumers of the work queue; only the admin creates them. */
+export const consumers = { requests: "builder", control: "builder-control" } as const;
+
+/** Which hosts a request is about, as its subject says it. */
+export interface Target {
+  readonly repo: RepoName | "any";
+  readonly host: HostName | "all";
+}
+
+/** A dot separates tokens, so inside a host's name it is written `%2E`. */
+const hostToken = (host: HostName | "all"): string => host.replaceAll(".", "%2E");
+
+export const requestSubject = ({ repo, host }: Target): string => `build.${repo}.${hostToken(host)}`;
+
+/** @throws HomelabError `usage` for anything but `build.<repo|any>.<host|all>`. */
+export function parseRequestSubject(subject: string): Target {
+  const tokens = subject.split(".");
+  const [prefix, repo, host] = tokens;
+  if (tokens.length !== 3 || prefix !== "build" || repo === undefined || host === undefined) {
+    throw new HomelabError(
+      "usage",
+      `${JSON.stringify(subject.slice(0, 200))} is not a subject of a build request`,
+      {
+        code: "BAD_SUBJECT",
+        hint: "publish to build.<repo>.<host>, build.<repo>.all, build.any.<host> or build.any.all; a dot inside a host's name is written %2E",
+      },
+    );
+  }
+  return {
+    repo: repo === "any" ? repo : parseRepoName(repo),
+    host: host === "all" ? host : parseHostName(host.replaceAll("%2E", ".")),
+  };
+}
+
+export const controlSubject = (id: BuildId): string => `build-control.${id}`;
+export const eventSubject = (id: BuildId): string => `build-events.${id}`;
+export const logSubject = (id: BuildId, log: number): string => `build-logs.${id}.${log}`;
+export const progressSubject = (id: BuildId): string => `build-progress.${id}`;
+export const builderStatusSubject = (builder: BuilderName): string => `builder.${builder}.status`;
+export const builderKey = (builder: BuilderName): string => `$KV.builders.${builder}`;
+
+/** What the streams republish once a message is stored. The raw subjects also show what the server refused. */
+export const live = (subject: string): string => `live.${subject}`;
+
+/** @throws HomelabError `usage` when the last token is not a build id. */
+export const buildIdOfSubject = (subject: string): BuildId => parseBuildId(subject.split(".")[1] ?? "");
+
+const replyPattern = /^build-replies(?:\.[A-Za-z0-9_-]{1,64}){1,8}$/;
+
+/** A request can make the builder speak on these subjects only. */
+export const isReplySubject = (subject: string): boolean => replyPattern.test(subject);

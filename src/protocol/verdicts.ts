@@ -1,0 +1,80 @@
+// How a host's part of a build, and a build, can end. A verdict never changes once it is published.
+import * as v from "valibot";
+
+export const hostVerdicts = [
+  /** Its closure was built or fetched, is valid in the store and held by a GC root. */
+  "built",
+  /** The same, and it already was before this build. */
+  "unchanged",
+  "eval-failed",
+  "build-failed",
+  "timed-out",
+  /** Not the host's fault: disk, memory, daemon, network. */
+  "infra-failed",
+  "cancelled",
+  /** Left out, with a reason: excluded by configuration, no builder for its system, a name we cannot use. */
+  "skipped",
+] as const;
+export const HostVerdict = v.picklist(hostVerdicts);
+export type HostVerdict = v.InferOutput<typeof HostVerdict>;
+
+export const buildVerdicts = [
+  "succeeded",
+  "failed",
+  "infra-failed",
+  "cancelled",
+  "rejected",
+  "expired",
+] as const;
+export const BuildVerdict = v.picklist(buildVerdicts);
+export type BuildVerdict = v.InferOutput<typeof BuildVerdict>;
+
+export const isSuccess = (verdict: HostVerdict): boolean => verdict === "built" || verdict === "unchanged";
+
+/** It failed by the host's own fault: building it again from the same commit fails again. */
+export const isOwnFault = (verdict: HostVerdict): boolean =>
+  verdict === "eval-failed" || verdict === "build-failed" || verdict === "timed-out";
+
+/**
+ * The verdict of a build whose hosts all have theirs. A missing verdict must be given as `undefined`: it counts
+ * as an infrastructure fault, never as success. A build of no hosts did not succeed either.
+ */
+export function decideBuildVerdict(
+  verdicts: readonly (HostVerdict | undefined)[],
+): Exclude<BuildVerdict, "rejected" | "expired"> {
+  if (verdicts.some((verdict) => verdict !== undefined && isOwnFault(verdict))) return "failed";
+  if (verdicts.some((verdict) => verdict === undefined || verdict === "infra-failed")) return "infra-failed";
+  if (verdicts.includes("cancelled")) return "cancelled";
+  return verdicts.some((verdict) => verdict !== undefined && isSuccess(verdict))
+    ? "succeeded"
+    : "infra-failed";
+}
+
+/** Exit codes of every command. docs/errors.md documents them and is checked against this table. */
+export const exitCodes = {
+  success: 0,
+  failed: 1,
+  usage: 2,
+  unavailable: 3,
+  refused: 4,
+  bug: 70,
+  timeout: 124,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export function exitCodeOf(verdict: BuildVerdict): number {
+  switch (verdict) {
+    case "succeeded":
+      return exitCodes.success;
+    case "failed":
+      return exitCodes.failed;
+    case "rejected":
+      return exitCodes.usage;
+    case "infra-failed":
+    case "expired":
+      return exitCodes.unavailable;
+    case "cancelled":
+      return exitCodes.interrupted;
+  }
+}

@@ -1,0 +1,111 @@
+// The only place where JSON goes out of or comes into this program over NATS.
+import * as v from "valibot";
+import { HomelabError } from "../base/errors.ts";
+
+/** The version of every message. Fields may be added under the same version; readers ignore unknown ones. */
+export const wireVersion = 1;
+
+/** Bytes. A request is small; an event can name many hosts (NATS refuses messages above 1 MiB). */
+export const limits = {
+  request: 64 * 1024,
+  event: 512 * 1024,
+  progress: 64 * 1024,
+  status: 64 * 1024,
+  logChunk: 64 * 1024,
+} as const;
+
+export const encode = (message: object): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify({ v: wireVersion, ...message }));
+
+export interface DecodeOptions {
+  /** For the error: what this should have been, such as "build request". */
+  readonly what: string;
+  readonly maxBytes: number;
+}
+
+/**
+ * Bytes from outside into a value of the schema.
+ *
+ * @throws HomelabError `usage` with code `TOO_LARGE`, `BAD_JSON`, `BAD_VERSION` or `BAD_MESSAGE`.
+ */
+export function decode<Schema extends v.GenericSchema>(
+  schema: Schema,
+  bytes: Uint8Array,
+  { what, maxBytes }: DecodeOptions,
+): v.InferOutput<Schema> {
+  const refuse = (code: string, message: string, hint: string, cause?: unknown): never => {
+    throw new HomelabError("usage", message, { code, hint, cause });
+  };
+  if (bytes.byteLength > maxBytes) {
+    refuse("TOO_LARGE", `this ${what} has ${bytes.byteLength} bytes`, `allowed are ${maxBytes} bytes`);
+  }
+  const value = parseJson(bytes, what);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return refuse("BAD_MESSAGE", `this ${what} is not a JSON object`, `send an object, for example {}`);
+  }
+  const version = "v" in value ? value.v : wireVersion;
+  if (version !== wireVersion) {
+    refuse(
+      "BAD_VERSION",
+      `this ${what} has the version ${JSON.stringify(version)?.slice(0, 40)}`,
+      `this side speaks version ${wireVersion}: bring both sides to the same release`,
+    );
+  }
+  const result = v.safeParse(schema, value);
+  if (!result.success) {
+    return refuse(
+      "BAD_MESSAGE",
+      `this ${what} is not valid: ${describeIssues(result.issues)}`,
+      "docs/protocol.md lists the fields",
+    );
+  }
+  return result.output;
+}
+
+function parseJson(bytes: Uint8Array, what: string): unknown {
+  const text = new TextDecoder().decode(bytes).trim();
+  if (text === "") return {};
+  if (!hasBoundedDepth(text)) {
+    throw new HomelabError("usage", `this ${what} is nested too deeply`, {
+      code: "BAD_JSON",
+      hint: "send plain JSON",
+    });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new HomelabError("usage", `this ${what} is not JSON`, {
+      code: "BAD_JSON",
+      hint: "send an object, for example {}",
+      cause: error,
+    });
+  }
+}
+
+/** JSON.parse recurses: refuse absurd nesting before it does. Brackets inside strings count too, which only makes it stricter. */
+function hasBoundedDepth(text: string, max = 64): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > max) return false;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return true;
+}
+
+/** `hosts.3: Invalid type: Expected string but received 7`, at most five of them. */
+export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
+  const shown = issues.slice(0, 5).map((issue) => {
+    const path = v.getDotPath(issue);
+    const message = issue.message.length > 200 ? `${issue.message.slice(0, 200)}…` : issue.message;
+    return path === null ? message : `${path}: ${message}`;
+  });
+  const more = issues.length - shown.length;
+  return more > 0 ? `${shown.join("; ")}; and ${more} more` : shown.join("; ");
+}

@@ -1,0 +1,84 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { expect, test } from "vitest";
+
+/** Which folders each folder may import besides itself. This table is the architecture. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  protocol: ["base"],
+  process: ["base", "protocol"],
+  config: ["base", "protocol"],
+  nix: ["base", "protocol", "process"],
+  git: ["base", "protocol", "process"],
+  bus: ["base", "protocol"],
+  build: ["base", "protocol", "nix", "git", "bus"],
+  metrics: ["base", "protocol"],
+  cli: ["base", "protocol", "process", "config", "nix", "git", "bus", "build", "metrics"],
+};
+
+/** Services know an adapter only by the file that says what it can do. Wiring happens in cli. */
+const portsFor: Readonly<Record<string, readonly string[]>> = {
+  build: ["nix/nix.ts", "git/git.ts", "bus/bus.ts"],
+};
+
+/** Each library is known to few folders, those that wrap it. */
+const owners: Readonly<Record<string, readonly string[]>> = {
+  valibot: ["protocol", "config", "nix", "cli"],
+  "@valibot/to-json-schema": ["config"],
+  execa: ["process"],
+  "@nats-io/transport-node": ["bus"],
+  "@nats-io/jetstream": ["bus"],
+  "@nats-io/nkeys": ["bus"],
+  "prom-client": ["metrics"],
+  commander: ["cli"],
+  "@commander-js/extra-typings": ["cli"],
+  pino: ["cli"],
+};
+
+const folderOf = (path: string): string => relative("src", path).split("/")[0] ?? "";
+
+function violation(file: string, to: string): string | undefined {
+  const from = folderOf(file);
+  if (to.startsWith("node:")) return undefined;
+  if (!to.startsWith(".")) {
+    return owners[to]?.includes(from) === true ? undefined : `${file} imports the library ${to}`;
+  }
+  const path = join(dirname(file), to);
+  const target = folderOf(path);
+  if (target === from) return undefined;
+  if (mayImport[from]?.includes(target) !== true) return `${file} imports ${to}`;
+  const isAdapter = Object.values(portsFor).some((files) =>
+    files.some((port) => folderOf(join("src", port)) === target),
+  );
+  const ports = portsFor[from];
+  if (ports !== undefined && isAdapter && !ports.includes(relative("src", path))) {
+    return `${file} imports ${to}, which is not a port`;
+  }
+  return undefined;
+}
+
+const sources = globSync("src/**/*.ts", { exclude: ["src/**/*.test.ts"] });
+const importsOf = (file: string): string[] =>
+  [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"(?<to>[^"]+)"/g)].map(
+    (match) => match.groups?.["to"] ?? "",
+  );
+
+test("imports only point down, and each library has its owners", () => {
+  expect(sources.length).toBeGreaterThan(10);
+  const violations = sources.flatMap((file) =>
+    importsOf(file)
+      .map((to) => violation(file, to))
+      .filter((found) => found !== undefined),
+  );
+  expect(violations).toEqual([]);
+});
+
+test("the table knows every folder, and nothing but folders that exist", () => {
+  expect(new Set(sources.map(folderOf))).toEqual(new Set(Object.keys(mayImport)));
+});
+
+test("no barrels, and no folder or file that is named after nothing", () => {
+  expect(
+    sources.filter((file) => /(?:^|\/)(?:index|utils?|helpers?|common|manager)\.ts$/.test(file)),
+  ).toEqual([]);
+});
