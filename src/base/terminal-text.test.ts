@@ -47,10 +47,8 @@ test("no input leaves a control behind", () => {
   });
   fc.assert(
     fc.property(nasty, (text) => {
-      // oxlint-disable-next-line no-control-regex
       expect(safeLine(text, false)).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e]/);
       expect(plainText(plainText(text))).toBe(plainText(text));
-      // oxlint-disable-next-line no-control-regex
       expect(safeLine(text, true).replace(/\u001b\[[0-9;:]*m/g, "")).not.toMatch(
         /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/,
       );

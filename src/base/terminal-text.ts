@@ -3,12 +3,10 @@
 // ECMA-48 sequences: CSI (also as the C1 control U+009B), strings such as OSC and DCS up to their end, and two
 // byte escapes. Patterns are linear: no nested repetition.
 const sequence =
-  // oxlint-disable-next-line no-control-regex
   /(?:\u001b\[|\u009b)(?<parameters>[0-?]*)[ -/]*(?<final>[@-~])|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d\u009e\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
 
 // C0 but tab, DEL, C1, and the characters that change the direction of text (they can make a line read otherwise
 // than it is).
-// oxlint-disable-next-line no-control-regex
 const unsafe = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c]/g;
 
 const sgr = /^[0-9;:]*$/;

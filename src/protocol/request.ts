@@ -16,7 +16,6 @@ export type Trigger = v.InferOutput<typeof Trigger>;
 export const Label = v.pipe(
   v.string(),
   v.maxLength(128),
-  // oxlint-disable-next-line no-control-regex
   v.regex(/^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$/, "control characters are not allowed"),
 );
 
