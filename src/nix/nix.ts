@@ -1,5 +1,5 @@
 // What the services need of Nix. `createNix` (create-nix.ts) is the real one.
-import type { Commit, HostName, StorePath } from "../protocol/names.ts";
+import type { Commit, HostName, RepoName, StorePath } from "../protocol/names.ts";
 
 /** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
 export interface FlakeSource {
@@ -152,7 +152,7 @@ export interface Nix {
   /** @throws HomelabError `unavailable` with code `DERIVATION_MISSING` when the file is not there (any more). */
   readDerivation(drvPath: StorePath): Promise<Derivation>;
 
-  /** Whether something is at these paths; cheap, and less than valid: for estimates only. */
+  /** Whether something is at this path; cheap, and less than valid: for estimates only. */
   present(path: StorePath): Promise<boolean>;
 
   /** The stored log of a derivation in pieces; nothing when there is none. */
@@ -162,6 +162,67 @@ export interface Nix {
     signal: AbortSignal,
   ): Promise<void>;
 
-  /** The substituters that nix.conf names, for probing. */
-  substituters(signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Asks each substituter of nix.conf for its `nix-cache-info` and says which of them do not answer, so that a
+   * build can leave them out instead of failing or hanging on them.
+   */
+  probeSubstituters(signal: AbortSignal): Promise<SubstituterProbe>;
+
+  /**
+   * Why these top derivations have no valid output after `realise`: walks their graphs down the invalid outputs
+   * to the derivations that failed by themselves. Facts decide (what is valid, what started, what the clock and
+   * the kernel say); messages only give the reason's words.
+   */
+  findFailures(
+    tops: readonly StorePath[],
+    result: RealiseResult,
+    options: RealiseOptions,
+    signal: AbortSignal,
+  ): Promise<FailureAnalysis>;
+
+  /** The derivations of this graph whose outputs are not there: what a build of it has to build or fetch. An estimate. */
+  unbuilt(top: StorePath): Promise<ReadonlySet<StorePath>>;
+}
+
+export interface SubstituterProbe {
+  /** Those that answer, in nix.conf's order; undefined when all do, so that Nix keeps its own setting. */
+  readonly use: readonly string[] | undefined;
+  readonly dead: readonly { readonly url: string; readonly reason: string }[];
+}
+
+export interface FailureCause {
+  /** `no-builder`: nothing here can build for its system. */
+  readonly kind: "failed" | "timed-out" | "infra" | "no-builder";
+  /** The derivation's name without its hash: `linux-6.18.4`. */
+  readonly name: string;
+  /** One line: `builder failed with exit code 2`. */
+  readonly reason: string;
+  readonly exitCode?: number;
+  readonly phase?: string;
+}
+
+export interface FailureAnalysis {
+  readonly causes: ReadonlyMap<StorePath, FailureCause>;
+  /** For each top derivation without a valid output, at least one derivation of `causes`. */
+  readonly brokenBy: ReadonlyMap<StorePath, readonly StorePath[]>;
+}
+
+export interface HostRoots {
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  readonly host: HostName;
+  readonly drvPath: StorePath;
+  readonly outPath: StorePath;
+}
+
+/** Links that keep the garbage collector away, in our own state directory and registered with Nix. */
+export interface GcRoots {
+  /**
+   * Protects a host's derivation and its output, which need not exist yet: before the build, so that there is no
+   * moment in which it is built and not protected.
+   * @throws HomelabError `unavailable` when Nix does not take the registration.
+   */
+  protect(roots: readonly HostRoots[], signal: AbortSignal): Promise<void>;
+  /** Drops the roots of all but the newest commits of the repo, and of those in use. */
+  prune(repo: RepoName, keepNewest: number, inUse: ReadonlySet<Commit>): Promise<void>;
 }
