@@ -1,0 +1,21 @@
+// Ctrl-C and its relatives, as an AbortSignal.
+import { constants } from "node:os";
+
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** What a shell would report: 128 and the signal's number; undefined when nothing interrupted us. */
+  readonly exitCode: () => number | undefined;
+}
+
+/** From now on SIGINT, SIGTERM and SIGHUP no longer end the process but abort the signal. */
+export function listenForInterruption(): Interruption {
+  const controller = new AbortController();
+  let exitCode: number | undefined;
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      exitCode ??= 128 + constants.signals[name];
+      controller.abort(new Error(`interrupted by ${name}`));
+    });
+  }
+  return { signal: controller.signal, exitCode: () => exitCode };
+}
