@@ -1,4 +1,4 @@
-// How every other folder runs a program. `createExec` (run.ts) is the real one; tests pass their own.
+// How every other folder runs a program. `createExec` (create-exec.ts) is the real one; tests pass their own.
 
 export interface ExecOptions {
   /** Aborting ends the program and all its descendants: SIGTERM, a grace, SIGKILL. */

@@ -1,0 +1,89 @@
+// What /proc says about the processes of this machine (proc(5)).
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  /** The process that started its session; a child keeps it, also one whose parents are gone. */
+  readonly session: number;
+  /** In clock ticks since boot: together with the pid it names a process for ever, pids alone are used again. */
+  readonly startTime: string;
+}
+
+/** All processes that run now. Zombies are left out: nothing of them runs, and nothing can end them. */
+export function readProcessTable(): readonly ProcessEntry[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => parseStat(readOrEmpty(`/proc/${name}/stat`)))
+    .filter((entry) => entry !== undefined);
+}
+
+/** One line of /proc/<pid>/stat; undefined for a process that is gone or a zombie. */
+export function parseStat(line: string): ProcessEntry | undefined {
+  // The second field is the program's name in parentheses, and it may itself hold spaces and parentheses.
+  const nameEnd = line.lastIndexOf(")");
+  const pid = Number.parseInt(line, 10);
+  const [state, parent, , session, ...rest] = line.slice(nameEnd + 2).split(" ");
+  const startTime = rest[15];
+  if (nameEnd < 0 || !Number.isInteger(pid) || startTime === undefined) return undefined;
+  if (state === "Z" || state === "X") return undefined;
+  return { pid, parent: Number(parent), session: Number(session), startTime };
+}
+
+/**
+ * The processes that belong together: of this session, known from before, or a child of such a one.
+ *
+ * @param known `processKey` of each that was found earlier, when its parents may still have been there
+ */
+export function findFamily(
+  table: readonly ProcessEntry[],
+  session: number,
+  known: ReadonlySet<string>,
+): readonly ProcessEntry[] {
+  const children = Map.groupBy(table, (entry) => entry.parent);
+  const family = new Set<ProcessEntry>();
+  const add = (entry: ProcessEntry): void => {
+    if (family.has(entry)) return;
+    family.add(entry);
+    children.get(entry.pid)?.forEach(add);
+  };
+  for (const entry of table) {
+    if (entry.session === session || known.has(processKey(entry))) add(entry);
+  }
+  return [...family];
+}
+
+export const processKey = ({ pid, startTime }: ProcessEntry): string => `${pid}@${startTime}`;
+
+/**
+ * Whether a process works in the directory: by its current directory, or by the variables that Nix gives to what
+ * it builds. Processes of other users cannot be read and are not ours.
+ *
+ * @param directory without symbolic links, as /proc shows it
+ */
+export function worksIn(pid: number, directory: string): boolean {
+  const isBelow = (path: string): boolean => path === directory || path.startsWith(`${directory}/`);
+  return (
+    isBelow(currentDirectory(pid)) ||
+    readOrEmpty(`/proc/${pid}/environ`)
+      .split("\u0000")
+      .some((line) => /^(?:NIX_BUILD_TOP|TMPDIR)=/.test(line) && isBelow(line.slice(line.indexOf("=") + 1)))
+  );
+}
+
+function currentDirectory(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
+}
+
+/** A process may end between being listed and being read. */
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
