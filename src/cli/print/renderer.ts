@@ -1,0 +1,54 @@
+// Shows one build while it runs, and what became of it.
+import type { Clock } from "../../base/clock.ts";
+import type { BuildMessage } from "../../bus/bus.ts";
+import type { BuildState } from "../../protocol/build-state.ts";
+import type { BuildId } from "../../protocol/names.ts";
+import type { OutputMode } from "./output-mode.ts";
+import type { Style } from "./style.ts";
+
+export interface BuildRenderer {
+  /** Before the first message. */
+  start(build: BuildId): void;
+  message(message: BuildMessage): void;
+  /** One line of the program's own, such as what Ctrl-C did. Safe while a live view is on the screen. */
+  notice(line: string): void;
+  /** The terminal has another size. */
+  resize(): void;
+  /** The end of the build, or of our watching it: prints the summary. Nothing may be called after it. */
+  finish(state: BuildState): void;
+  /** Leaves the terminal as it was found and prints nothing more. May be called at any time, and twice. */
+  interrupted(): void;
+}
+
+/** What a renderer needs of `process.stdout` and `process.stderr`. */
+export interface TextOutput {
+  write(text: string): unknown;
+  /** Of the terminal, if it is one; read anew for every frame. */
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+  readonly isTTY?: boolean | undefined;
+}
+
+export interface RendererOptions {
+  /** Results: the summary; every line of `jsonl` and `github`. */
+  readonly out: TextOutput;
+  /** Talk: the live view, the lines of `plain`. */
+  readonly err: TextOutput;
+  readonly outStyle: Style;
+  readonly errStyle: Style;
+  readonly clock: Clock;
+  /** `-L`: the logs of what is built. */
+  readonly buildLogs?: boolean | undefined;
+  /** `--show-trace`: evaluation errors with their whole trace. */
+  readonly showTrace?: boolean | undefined;
+  /** `jsonl`: progress messages as well. */
+  readonly progress?: boolean | undefined;
+  /** The live view's last words, such as `Ctrl-C detaches`. */
+  readonly keyHint?: string | undefined;
+  /** `github`: the file that `GITHUB_STEP_SUMMARY` names. */
+  readonly stepSummaryPath?: string | undefined;
+  /** `github`: a token that no log can guess. */
+  readonly randomToken?: (() => string) | undefined;
+}
+
+export type CreateRenderer = (mode: OutputMode, options: RendererOptions) => BuildRenderer;
