@@ -226,3 +226,29 @@ export interface GcRoots {
   /** Drops the roots of all but the newest commits of the repo, and of those in use. */
   prune(repo: RepoName, keepNewest: number, inUse: ReadonlySet<Commit>): Promise<void>;
 }
+
+/** What decides an evaluation's result besides Nix's version and system. */
+export interface EvaluationKey {
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  readonly directory?: string;
+  readonly allowImportFromDerivation: boolean;
+}
+
+/** What is remembered of one commit. Reading is from memory; writing reaches the disk soon after. */
+export interface CommitMemory {
+  inventory(): readonly string[] | undefined;
+  rememberInventory(names: readonly string[]): void;
+  get(host: HostName): HostEvaluation | EvaluationFailure | undefined;
+  /** Failures only when another evaluation would find the same: errors of the host's own code. */
+  remember(host: HostName, result: HostEvaluation | EvaluationFailure): void;
+  forget(host: HostName): void;
+}
+
+/** Evaluations across builds and restarts: the same commit is never evaluated twice. */
+export interface EvaluationMemory {
+  /** The same object for the same key while it is in use. */
+  open(key: EvaluationKey): Promise<CommitMemory>;
+  /** Forgets all but the newest commits of the repo, and those in use. */
+  prune(repo: RepoName, keepNewest: number, inUse: ReadonlySet<Commit>): Promise<void>;
+}

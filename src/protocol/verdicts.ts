@@ -43,8 +43,8 @@ export function decideBuildVerdict(
   verdicts: readonly (HostVerdict | undefined)[],
 ): Exclude<BuildVerdict, "rejected" | "expired"> {
   if (verdicts.some((verdict) => verdict !== undefined && isOwnFault(verdict))) return "failed";
-  if (verdicts.some((verdict) => verdict === undefined || verdict === "infra-failed")) return "infra-failed";
   if (verdicts.includes("cancelled")) return "cancelled";
+  if (verdicts.some((verdict) => verdict === undefined || verdict === "infra-failed")) return "infra-failed";
   return verdicts.some((verdict) => verdict !== undefined && isSuccess(verdict))
     ? "succeeded"
     : "infra-failed";

@@ -1,0 +1,143 @@
+// The event log of a running build, as its holder writes it. What happens is queued at once and stored in order;
+// neighbours of the same kind become one event, so a slow server makes fewer events and not a longer queue.
+import type { Clock } from "../base/clock.ts";
+import { createDoorbell } from "../base/doorbell.ts";
+import { NotTheHolderError, type EventLogWriter } from "../bus/bus.ts";
+import { applyEvent, type BuildState } from "../protocol/build-state.ts";
+import {
+  inEventSizes,
+  isTerminal,
+  type BuildEvent,
+  type EventBody,
+  type EventOf,
+} from "../protocol/events.ts";
+
+export interface BuildRecord {
+  /** What is stored so far. */
+  readonly state: () => BuildState;
+  /** Queues what happened; never waits. Nothing may follow a terminal event. */
+  emit(body: EventBody): void;
+  /** Resolves when all that was emitted is stored; rejects as `run` does. */
+  flushed(signal: AbortSignal): Promise<void>;
+  /**
+   * Stores what is emitted until the terminal event is stored.
+   * @throws NotTheHolderError when another builder holds the build now; the signal's reason when aborted.
+   */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface BuildRecordOptions {
+  readonly initial: BuildState;
+  readonly epoch: number;
+  readonly writer: EventLogWriter;
+  readonly clock: Clock;
+  /** Called with each event once it is stored. */
+  readonly onStored: (event: BuildEvent) => void;
+}
+
+export function createBuildRecord({
+  initial,
+  epoch,
+  writer,
+  clock,
+  onStored,
+}: BuildRecordOptions): BuildRecord {
+  const doorbell = createDoorbell();
+  const stored = createDoorbell();
+  const queue: EventBody[] = [];
+  let state = initial;
+  let storing = false;
+  let closed = false;
+  let failure: unknown;
+
+  async function store(body: EventBody, signal: AbortSignal): Promise<void> {
+    const event: BuildEvent = {
+      build: state.id,
+      epoch,
+      index: state.nextIndex,
+      at: clock.now().toISOString(),
+      ...body,
+    };
+    await writer.append(event, signal);
+    state = applyEvent(state, event);
+    onStored(event);
+  }
+
+  return {
+    state: () => state,
+    emit(body) {
+      if (closed) return;
+      closed = isTerminal(body);
+      queue.push(body);
+      doorbell.ring();
+    },
+    async flushed(signal) {
+      while (queue.length > 0 || storing) {
+        if (failure !== undefined) throw failure;
+        await stored.wait(signal);
+      }
+    },
+    async run(signal) {
+      try {
+        for (;;) {
+          while (queue.length === 0) await doorbell.wait(signal);
+          storing = true;
+          for (const body of takeNext(queue)) {
+            await store(body, signal);
+            if (isTerminal(body)) return;
+          }
+          storing = false;
+          stored.ring();
+        }
+      } catch (error) {
+        failure = error;
+        throw error;
+      } finally {
+        storing = false;
+        closed = true;
+        stored.ring();
+      }
+    },
+  };
+}
+
+export const isSuperseded = (error: unknown): boolean => error instanceof NotTheHolderError;
+
+/** Takes the first event with the neighbours of its kind, in pieces that fit one message each. */
+export function takeNext(queue: EventBody[]): EventBody[] {
+  const [first] = queue;
+  if (first === undefined) return [];
+  switch (first.type) {
+    case "evaluated": {
+      const run = takeWhile(queue, first.type);
+      const durationMs = run.reduce((sum, event) => sum + event.durationMs, 0);
+      return inEventSizes(run.flatMap((event) => event.hosts)).map((hosts) => ({
+        ...first,
+        hosts,
+        durationMs,
+      }));
+    }
+    case "building":
+      return inEventSizes(takeWhile(queue, first.type).flatMap((event) => event.hosts)).map((hosts) => ({
+        type: "building",
+        hosts,
+      }));
+    case "hosts-finished":
+      return inEventSizes(takeWhile(queue, first.type).flatMap((event) => event.hosts)).map((hosts) => ({
+        type: "hosts-finished",
+        hosts,
+      }));
+    default:
+      return queue.splice(0, 1);
+  }
+}
+
+function takeWhile<Type extends EventBody["type"]>(queue: EventBody[], type: Type): EventOf<Type>[] {
+  const isOfType = (event: EventBody): event is EventOf<Type> => event.type === type;
+  const run: EventOf<Type>[] = [];
+  for (let next = queue[0]; next !== undefined && isOfType(next); next = queue[0]) {
+    run.push(next);
+    queue.shift();
+  }
+  return run;
+}

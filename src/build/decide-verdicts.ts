@@ -1,0 +1,64 @@
+// From facts about a finished Nix process to what becomes of each host.
+import type { EvaluationFailure, FailureAnalysis, FailureCause } from "../nix/nix.ts";
+import type { StorePath } from "../protocol/names.ts";
+import type { HostVerdict } from "../protocol/verdicts.ts";
+
+export type Decision =
+  | {
+      readonly type: "verdict";
+      readonly verdict: HostVerdict;
+      readonly reason?: string;
+      readonly details?: string;
+    }
+  /** The infrastructure failed it: to be tried again while attempts are left. */
+  | { readonly type: "retry"; readonly reason: string };
+
+/**
+ * What becomes of a host after Nix tried to build it: `built` only when its output is valid. Its own failure
+ * beats everything else, because trying again cannot mend it; no known cause is an infrastructure fault.
+ */
+export function decideBuilt(drvPath: StorePath, isValid: boolean, analysis: FailureAnalysis): Decision {
+  if (isValid) return { type: "verdict", verdict: "built" };
+  const causes = (analysis.brokenBy.get(drvPath) ?? [])
+    .map((path) => analysis.causes.get(path))
+    .filter((cause) => cause !== undefined);
+  const ofKind = (kind: FailureCause["kind"]): FailureCause[] =>
+    causes.filter((cause) => cause.kind === kind);
+
+  const failed = ofKind("failed");
+  if (failed.length > 0) return { type: "verdict", verdict: "build-failed", reason: sayCauses(failed) };
+  const timedOut = ofKind("timed-out");
+  if (timedOut.length > 0) return { type: "verdict", verdict: "timed-out", reason: sayCauses(timedOut) };
+  const noBuilder = ofKind("no-builder");
+  if (noBuilder.length > 0) return { type: "verdict", verdict: "skipped", reason: sayCauses(noBuilder) };
+  const infra = ofKind("infra");
+  return {
+    type: "retry",
+    reason: infra.length > 0 ? sayCauses(infra) : "Nix ended without building it and without saying why",
+  };
+}
+
+function sayCauses(causes: readonly FailureCause[]): string {
+  const [first] = causes;
+  if (first === undefined) return "";
+  const more = causes.length - 1;
+  const said = `${first.name}: ${first.reason}`;
+  return more === 0 ? said : `${said} (and ${more} more ${more === 1 ? "derivation" : "derivations"})`;
+}
+
+/** What becomes of a host whose evaluation, alone in its process, failed. */
+export function decideEvaluationFailure(failure: EvaluationFailure): Decision {
+  const { message, details } = failure;
+  switch (failure.cause) {
+    case "error":
+    case "out-of-memory":
+      return { type: "verdict", verdict: "eval-failed", reason: message, details };
+    case "timed-out":
+      return { type: "verdict", verdict: "timed-out", reason: message, details };
+    case "infra":
+      return { type: "retry", reason: message };
+  }
+}
+
+/** Only what a second evaluation of the same commit would find again is worth remembering. */
+export const isDeterministic = (failure: EvaluationFailure): boolean => failure.cause === "error";

@@ -1,0 +1,46 @@
+// One host at one commit: the unit of work. However many builds want the same host, there is one piece of work
+// for it, and all of them watch it.
+import type { HostEvaluation } from "../nix/nix.ts";
+import type { Commit, HostName, RepoName } from "../protocol/names.ts";
+import type { Priority } from "../protocol/request.ts";
+import type { RunningBuild } from "./running-build.ts";
+
+/**
+ * - `evaluation`: waits for an evaluator; `evaluating`: in one
+ * - `check`: evaluated; whether its output is there already is being asked
+ * - `ready`: waits for the next Nix process of its lane; `building`: in one
+ * - `delayed`: an infrastructure fault; waits before it is tried again
+ * - `done`: has its verdict, or nobody wants it any more
+ */
+export type Stage = "evaluation" | "evaluating" | "check" | "ready" | "building" | "delayed" | "done";
+
+export interface HostWork {
+  readonly key: WorkKey;
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  readonly host: HostName;
+  /** Position in the order of asking. */
+  readonly order: number;
+  readonly watchers: Set<RunningBuild>;
+  stage: Stage;
+  evaluation: HostEvaluation | undefined;
+  /** Known from before: this builder did not evaluate it for these builds. */
+  remembered: boolean;
+  /** Evaluate it in a process of its own: its batch failed, and perhaps through it. */
+  alone: boolean;
+  /** How often it was tried; grows only through infrastructure faults. */
+  attempt: number;
+  /** It was evaluated again because its derivation was collected in between; that happens once. */
+  reevaluated: boolean;
+}
+
+export type WorkKey = `${RepoName}@${Commit}#${HostName}`;
+
+export const workKey = (repo: RepoName, commit: Commit, host: HostName): WorkKey =>
+  `${repo}@${commit}#${host}`;
+
+/** Work is as urgent as the most urgent build that wants it. */
+export function priorityOf(work: HostWork): Priority {
+  for (const build of work.watchers) if (build.priority === "interactive") return "interactive";
+  return "batch";
+}

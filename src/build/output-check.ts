@@ -1,0 +1,83 @@
+// What is evaluated is protected from the garbage collector, and then asked for in the store: one question for
+// all hosts that wait, so an unchanged fleet costs one Nix process.
+import { messageOf } from "../base/errors.ts";
+import type { GcRoots, HostEvaluation, Nix } from "../nix/nix.ts";
+import type { Decision } from "./decide-verdicts.ts";
+import type { HostWork } from "./host-work.ts";
+import type { WorkBoard } from "./work-board.ts";
+
+export interface OutputCheckOptions {
+  readonly board: WorkBoard;
+  readonly nix: Nix;
+  readonly gcRoots: GcRoots;
+  /** The derivation is gone from the store: what is remembered of it is worth nothing. */
+  readonly forget: (work: HostWork) => void;
+}
+
+type Evaluated = HostWork & { readonly evaluation: HostEvaluation };
+export const isEvaluated = (work: HostWork): work is Evaluated => work.evaluation !== undefined;
+
+/** Checks what was evaluated until the signal aborts. */
+export async function runOutputCheck(options: OutputCheckOptions, signal: AbortSignal): Promise<void> {
+  const { board } = options;
+  for (;;) {
+    const works = board.inStage("check").filter(isEvaluated);
+    if (works.length === 0) {
+      await board.bells.check.wait(signal);
+      continue;
+    }
+    try {
+      await checkOutputs(options, works, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const decision: Decision = { type: "retry", reason: messageOf(error) };
+      board.decide(new Map(works.filter((work) => work.stage === "check").map((work) => [work, decision])));
+    }
+  }
+}
+
+async function checkOutputs(
+  { board, nix, gcRoots, forget }: OutputCheckOptions,
+  works: readonly Evaluated[],
+  signal: AbortSignal,
+): Promise<void> {
+  await gcRoots.protect(
+    works.map(({ repo, commit, host, evaluation: { drvPath, outPath } }) => ({
+      repo,
+      commit,
+      host,
+      drvPath,
+      outPath,
+    })),
+    signal,
+  );
+  const valid = await nix.validPaths(
+    works.map((work) => work.evaluation.outPath),
+    signal,
+  );
+  const isThere = (work: Evaluated): boolean => valid.has(work.evaluation.outPath);
+  board.decide(
+    new Map(works.filter(isThere).map((work) => [work, { type: "verdict", verdict: "unchanged" }])),
+  );
+
+  const missing = works.filter((work) => !isThere(work));
+  const present = await Promise.all(missing.map((work) => nix.present(work.evaluation.drvPath)));
+  board.move(
+    missing.filter((_, index) => present[index] === true),
+    "ready",
+  );
+  for (const work of missing.filter((_, index) => present[index] !== true))
+    evaluateAgain(board, work, forget);
+}
+
+/** Once: a derivation that disappears time and again is a fault of the store. */
+function evaluateAgain(board: WorkBoard, work: HostWork, forget: (work: HostWork) => void): void {
+  forget(work);
+  work.evaluation = undefined;
+  if (work.reevaluated) {
+    board.decide(new Map([[work, { type: "retry", reason: "its derivation is gone from the store again" }]]));
+    return;
+  }
+  work.reevaluated = true;
+  board.move([work], "evaluation");
+}

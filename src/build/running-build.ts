@@ -1,0 +1,38 @@
+// A build that this process holds.
+import type { FlakeSource } from "../nix/nix.ts";
+import type { HostRef } from "../protocol/events.ts";
+import type { BuildId, Commit, FullHostName, RepoName, StorePath } from "../protocol/names.ts";
+import type { Priority } from "../protocol/request.ts";
+import type { HostVerdict } from "../protocol/verdicts.ts";
+import type { BuildLogs } from "./build-logs.ts";
+import type { BuildRecord } from "./build-record.ts";
+import type { HostWork } from "./host-work.ts";
+import type { ProgressBoard } from "./progress-board.ts";
+
+/** A repo at the commit that the build is about. */
+export interface BuildSource {
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  readonly flake: FlakeSource;
+  readonly allowImportFromDerivation: boolean;
+}
+
+export interface RunningBuild {
+  readonly id: BuildId;
+  readonly priority: Priority;
+  readonly sources: ReadonlyMap<RepoName, BuildSource>;
+  readonly record: BuildRecord;
+  readonly logs: BuildLogs;
+  readonly progress: ProgressBoard;
+  /** On the monotonic clock. */
+  readonly startedAt: number;
+  /** Every host of the inventory that was asked for. */
+  readonly hosts: readonly HostRef[];
+  /** By host; nothing until it has its verdict. */
+  readonly verdicts: Map<FullHostName, HostVerdict>;
+  /** Work for the hosts without a verdict. */
+  readonly open: Map<FullHostName, HostWork>;
+  /** Failed derivations that the log already names: each is said once. */
+  readonly failuresSaid: Set<StorePath>;
+  readonly warningsSaid: Set<string>;
+}
