@@ -1,0 +1,4 @@
+{ packages }:
+with packages; {
+  gunter = { services = [ firefox ]; motd = "The desk"; };
+}
