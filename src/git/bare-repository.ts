@@ -1,0 +1,173 @@
+// Our side of a mirror: the bare repository on this machine.
+import { glob, readdir, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { HomelabError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { BranchName, Commit } from "../protocol/names.ts";
+import type { GitCommand } from "./git-command.ts";
+import { gitWords } from "./remote-error.ts";
+
+/** Every commit that was asked for has a ref here, so that no forced push and no collection takes it away. */
+const usedRefs = "refs/homelab-deploy";
+
+const localTimeoutMs = 120_000;
+const collectTimeoutMs = 600_000;
+
+export interface BareRepositoryOptions {
+  readonly git: GitCommand;
+  readonly directory: string;
+  /** So many commits that were asked for are kept, the last used ones. */
+  readonly keptCommits: number;
+  readonly log: Log;
+}
+
+export interface BareRepository {
+  /** Makes it ready: creates it, frees it of what a killed git left behind, or starts it anew when it is broken. */
+  open(signal: AbortSignal): Promise<void>;
+  /** Whether git can read all that its refs need. */
+  isIntact(signal: AbortSignal): Promise<boolean>;
+  /** Deletes everything and creates it empty. */
+  startAnew(signal: AbortSignal): Promise<void>;
+  has(commit: Commit, signal: AbortSignal): Promise<boolean>;
+  branchTip(branch: BranchName, signal: AbortSignal): Promise<string | undefined>;
+  /** Notes that the commit is in use. */
+  keep(commit: Commit, signal: AbortSignal): Promise<void>;
+  /** After a fetch: HEAD names a branch that exists, and what many fetches left lying about is put in order. */
+  tidy(signal: AbortSignal): Promise<void>;
+}
+
+export function createBareRepository({
+  git,
+  directory,
+  keptCommits,
+  log,
+}: BareRepositoryOptions): BareRepository {
+  const creation = ["init", "--bare", "--quiet", "--template=", "--", directory];
+  const options = (signal: AbortSignal) => ({ signal, timeoutMs: localTimeoutMs });
+
+  async function write(args: readonly string[], signal: AbortSignal): Promise<void> {
+    const result = await git.write(args, options(signal));
+    if (result.exitCode === 0) return;
+    throw new HomelabError(
+      "unavailable",
+      `git cannot write to ${directory}: ${gitWords(result.stderrTail)}`,
+      {
+        code: "GIT_MIRROR",
+        hint: "check the disk, and that the directory belongs to the user that runs this",
+      },
+    );
+  }
+
+  async function isIntact(signal: AbortSignal): Promise<boolean> {
+    const result = await git.read(
+      ["fsck", "--connectivity-only", "--no-dangling", "--no-progress"],
+      options(signal),
+    );
+    // A check that was ended before it had a result says nothing against the repository.
+    return result.exitCode === 0 || result.exitCode === undefined || result.timedOut;
+  }
+
+  async function startAnew(signal: AbortSignal): Promise<void> {
+    await git.remove([directory], options(signal));
+    await write(creation, signal);
+  }
+
+  async function removeStaleLocks(signal: AbortSignal): Promise<void> {
+    // Who writes holds the lock beside the repository, and so does `remove`: what is still there then has no owner.
+    const found = await Array.fromAsync(glob("{*,{refs,objects}/**/*}.lock", { cwd: directory }));
+    if (found.length === 0) return;
+    log.warn({ directory, locks: found }, "removed locks that a killed git left in a mirror");
+    await git.remove(
+      found.map((path) => join(directory, path)),
+      options(signal),
+    );
+  }
+
+  async function pruneUsed(signal: AbortSignal): Promise<void> {
+    const names = await readdir(join(directory, usedRefs));
+    if (names.length <= keptCommits) return;
+    const dated = await Promise.all(
+      names.map(async (name) => ({ name, time: await modified(join(directory, usedRefs, name)) })),
+    );
+    const oldest = dated.toSorted((a, b) => a.time - b.time).slice(0, names.length - keptCommits);
+    for (const { name } of oldest) await write(["update-ref", "-d", `${usedRefs}/${name}`], signal);
+  }
+
+  return {
+    isIntact,
+    startAnew,
+
+    async open(signal) {
+      await git.prepare();
+      const owner = await ownerOf(directory);
+      const us = process.getuid?.();
+      if (owner !== undefined && us !== undefined && owner !== us) {
+        throw new HomelabError(
+          "config",
+          `the mirror ${directory} belongs to the user ${owner}, not to us (${us})`,
+          {
+            code: "GIT_MIRROR",
+            hint: "run this as that user, or delete the directory",
+          },
+        );
+      }
+      if (owner !== undefined) await removeStaleLocks(signal);
+      // Harmless for a repository that exists; and who comes while another process makes it waits for its end.
+      const created = await git.write(creation, options(signal));
+      if (created.exitCode === 0 && (await isIntact(signal))) return;
+      log.warn({ directory }, "this mirror is broken and is fetched anew");
+      await startAnew(signal);
+    },
+
+    async has(commit, signal) {
+      const result = await git.read(["cat-file", "-e", `${commit}^{commit}`], options(signal));
+      return result.exitCode === 0;
+    },
+
+    async branchTip(branch, signal) {
+      const ref = `refs/heads/${branch}^{commit}`;
+      const result = await git.read(
+        ["rev-parse", "--verify", "--quiet", "--end-of-options", ref],
+        options(signal),
+      );
+      return result.exitCode === 0 ? result.stdout.trim() : undefined;
+    },
+
+    async keep(commit, signal) {
+      const now = new Date();
+      try {
+        await utimes(join(directory, usedRefs, commit), now, now);
+        return;
+      } catch {
+        // Not there yet.
+      }
+      await write(["update-ref", `${usedRefs}/${commit}`, commit], signal);
+      await pruneUsed(signal);
+    },
+
+    async tidy(signal) {
+      const head = await git.read(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], options(signal));
+      if (head.exitCode !== 0) {
+        const format = ["--format=%(refname)", "--count=1", "refs/heads/"];
+        const branches = await git.read(["for-each-ref", ...format], options(signal));
+        const first = branches.stdout.trim();
+        if (first !== "") await write(["symbolic-ref", "HEAD", first], signal);
+      }
+      const result = await git.write(["gc", "--auto", "--quiet"], { signal, timeoutMs: collectTimeoutMs });
+      if (result.exitCode !== 0) {
+        log.warn({ directory, git: gitWords(result.stderrTail) }, "git could not put a mirror in order");
+      }
+    },
+  };
+}
+
+async function ownerOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.uid;
+}
+
+/** Milliseconds; 0 for what went in the meantime. */
+async function modified(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.mtimeMs ?? 0;
+}

@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { ExecResult } from "../process/exec.ts";
+import { gitWords, remoteError } from "./remote-error.ts";
+
+const failed = (stderrTail: string, facts: Partial<ExecResult> = {}): ExecResult => ({
+  exitCode: 128,
+  killedBy: undefined,
+  timedOut: false,
+  stdout: "",
+  stderrTail,
+  durationMs: 1,
+  ...facts,
+});
+
+const errorFor = (result: ExecResult, secrets: readonly string[] = []) =>
+  remoteError({ url: "https://git:pw@example.org/fleet.git", result, timeoutMs: 30_000, secrets });
+
+test("says git's own words in one line, without the user in the URL", () => {
+  const error = errorFor(
+    failed("fatal: unable to access 'https://git:pw@example.org/fleet.git/': Could not resolve host\n"),
+  );
+  expect(error).toMatchObject({ kind: "unavailable", code: "GIT_REMOTE" });
+  expect(error.message).toBe(
+    "cannot read https://example.org/fleet.git: fatal: unable to access 'https://example.org/fleet.git/': Could not resolve host",
+  );
+  expect(error.hint).toContain("can be reached");
+});
+
+test("says how long it waited, and what a silent git ended with", () => {
+  expect(errorFor(failed("", { timedOut: true })).message).toContain("no answer within 30 s");
+  expect(errorFor(failed("", { exitCode: undefined, killedBy: "SIGKILL" })).message).toContain(
+    "git ended with SIGKILL",
+  );
+  expect(errorFor(failed("")).message).toContain("git ended with exit code 128");
+});
+
+test.each([
+  ["Host key verification failed.", "known hosts"],
+  ["git@example.org: Permission denied (publickey).", "credentials"],
+  ["fatal: Authentication failed for 'https://example.org/'", "credentials"],
+  ["fatal: could not read Username for 'https://example.org': terminal prompts disabled", "credentials"],
+  ["ssh: connect to host example.org port 22: Connection refused", "reached"],
+  ["fatal: '/srv/x' does not appear to be a git repository", "git ls-remote"],
+])("for %j the hint speaks of %s", (words, hint) => {
+  expect(errorFor(failed(words)).hint).toContain(hint);
+});
+
+test("whatever a server sends, the words are one short line without controls and without secrets", () => {
+  const secret = "tok€n/1";
+  const piece = fc.constantFrom(
+    secret,
+    "\u001b[31m",
+    "\n",
+    "\r",
+    "remote: ",
+    "x".repeat(400),
+    "https://u:p@h/",
+    "a",
+  );
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      const words = gitWords(pieces.join(""), [secret]);
+      expect(words).not.toContain(secret);
+      expect(words).not.toContain("u:p");
+      expect(words).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+      expect(words.length).toBeLessThanOrEqual(501);
+    }),
+  );
+});

@@ -1,0 +1,64 @@
+// What to say when a remote did not give what was asked for. That it failed is decided by exit codes; the words
+// are only for people.
+import { HomelabError } from "../base/errors.ts";
+import { plainText } from "../base/terminal-text.ts";
+import type { ExecResult } from "../process/exec.ts";
+
+const maxLength = 500;
+
+/** A URL that can be shown: without user and password. */
+export const withoutUserinfo = (text: string): string => text.replace(/:\/\/[^/\s@]*@/g, "://");
+
+/** Git's own words in one line: no controls, no userinfo, none of the secrets, at most 500 characters. */
+export function gitWords(stderr: string, secrets: readonly string[] = []): string {
+  let text = stderr;
+  for (const secret of secrets) {
+    if (secret !== "") text = text.replaceAll(secret, "…");
+  }
+  const lines = plainText(withoutUserinfo(text))
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  const unique = [...new Set(lines)];
+  const errors = unique.filter((line) => /^(?:fatal|error|remote|ssh|host key|.*denied)\b/i.test(line));
+  const words = (errors.length > 0 ? errors : unique).join("; ");
+  return words.length > maxLength ? `${words.slice(0, maxLength)}…` : words;
+}
+
+export interface FailedRemoteCall {
+  readonly url: string;
+  readonly result: ExecResult;
+  readonly timeoutMs: number;
+  /** To be taken out of what git says. */
+  readonly secrets: readonly string[];
+}
+
+/** `unavailable` with code `GIT_REMOTE`: out of reach, or it refuses us. */
+export function remoteError({ url, result, timeoutMs, secrets }: FailedRemoteCall): HomelabError {
+  const words = gitWords(result.stderrTail, secrets);
+  const because = result.timedOut
+    ? `no answer within ${Math.round(timeoutMs / 1000)} s`
+    : words === ""
+      ? `git ended with ${result.killedBy ?? `exit code ${result.exitCode}`}`
+      : words;
+  return new HomelabError("unavailable", `cannot read ${withoutUserinfo(url)}: ${because}`, {
+    code: "GIT_REMOTE",
+    hint: hintFor(words),
+  });
+}
+
+function hintFor(words: string): string {
+  if (/host key|known_hosts/i.test(words)) {
+    return "add the host's key to the known hosts file: ssh-keyscan HOST, compared with what the host itself says";
+  }
+  if (
+    /authentication failed|permission denied|could not read (?:username|password)|\b40[13]\b/i.test(words)
+  ) {
+    return "check the repo's credentials in the configuration, and that they may read the repository";
+  }
+  if (/could not resolve|timed out|refused|unreachable|failed to connect/i.test(words)) {
+    return "check that the server is up and can be reached from this machine";
+  }
+  if (/error: 30[1278]/.test(words)) return "redirects are not followed: configure the URL that it moved to";
+  return "check the repo's URL: git ls-remote URL";
+}

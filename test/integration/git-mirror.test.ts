@@ -1,0 +1,437 @@
+import { execFile } from "node:child_process";
+import { access, mkdir, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { test as base, expect } from "vitest";
+import { createMirror, type MirrorOptions } from "../../src/git/mirror.ts";
+import { createExec } from "../../src/process/create-exec.ts";
+import type { Exec } from "../../src/process/exec.ts";
+import { parseBranchName, parseCommit, parseRepoName } from "../../src/protocol/names.ts";
+import { startGitHttpsServer } from "../support/git-https-server.ts";
+import { createGitRemote, gitEnvironment, type GitRemote } from "../support/git-remote.ts";
+import { createScratch } from "../support/scratch.ts";
+
+const run = promisify(execFile);
+const never = new AbortController().signal;
+const main = parseBranchName("main");
+const environment = { PATH: process.env["PATH"] ?? "" };
+
+interface Place {
+  readonly directory: string;
+  readonly remote: GitRemote;
+  readonly mirrorPath: string;
+  mirror(options?: Partial<MirrorOptions>): ReturnType<typeof createMirror>;
+  /** Arguments of every program that a mirror ran. */
+  readonly calls: (readonly string[])[];
+  readonly inMirror: (...args: readonly string[]) => Promise<string>;
+}
+
+const test = base.extend<{ place: Place }>({
+  place: async ({}, use) => {
+    await using scratch = await createScratch("git-mirror-");
+    const { directory } = scratch;
+    const remote = await createGitRemote(join(directory, "server"));
+    const mirrorPath = join(directory, "state", "mirrors", "nixos.git");
+    const calls: (readonly string[])[] = [];
+    const real = createExec();
+    const exec: Exec = (file, args, options) => {
+      calls.push([file, ...args]);
+      return real(file, args, options);
+    };
+    await use({
+      directory,
+      remote,
+      mirrorPath,
+      calls,
+      mirror: (options = {}) =>
+        createMirror({
+          exec,
+          repo: parseRepoName("nixos"),
+          url: remote.url,
+          directory: mirrorPath,
+          environment,
+          ...options,
+        }),
+      inMirror: async (...args) => {
+        const { stdout } = await run("git", ["-C", mirrorPath, ...args], { env: gitEnvironment });
+        return stdout.trim();
+      },
+    });
+  },
+});
+
+const counted = (calls: readonly (readonly string[])[], command: string): number =>
+  calls.filter((call) => call.includes(command)).length;
+
+test("gives the commit of the branch, and the next one once it is pushed", async ({ place }) => {
+  const { remote, inMirror } = place;
+  const mirror = place.mirror();
+  const first = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(first);
+  const second = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(second);
+  expect(await inMirror("show", `${second}:number`)).toBe("2");
+  expect(await inMirror("symbolic-ref", "HEAD")).toBe("refs/heads/main");
+});
+
+test("fetches nothing when the commit is already here", async ({ place }) => {
+  const mirror = place.mirror();
+  await place.remote.commit();
+  await mirror.resolveBranch(main, never);
+  place.calls.length = 0;
+  await mirror.resolveBranch(main, never);
+  expect(counted(place.calls, "ls-remote")).toBe(1);
+  expect(counted(place.calls, "fetch")).toBe(0);
+});
+
+test("follows a forced push, and keeps the commit that was there before", async ({ place }) => {
+  const { remote, inMirror } = place;
+  const mirror = place.mirror();
+  await remote.commit();
+  const replaced = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(replaced);
+  const replacing = await remote.commit({ amend: true });
+  expect(await mirror.resolveBranch(main, never)).toBe(replacing);
+  await inMirror("reflog", "expire", "--expire=now", "--all");
+  await inMirror("gc", "--quiet", "--prune=now");
+  await mirror.ensureCommit(replaced, never);
+  expect(await inMirror("show", `${replaced}:number`)).toBe("2");
+});
+
+test("keeps only the commits that were used last", async ({ place }) => {
+  const { remote, mirrorPath } = place;
+  const mirror = place.mirror({ keptCommits: 3 });
+  const commits = [];
+  for (let i = 0; i < 5; i++) {
+    commits.push(await remote.commit());
+    await mirror.resolveBranch(main, never);
+    // The oldest stays in use all the time.
+    await mirror.ensureCommit(commits[0] ?? parseCommit("0".repeat(40)), never);
+  }
+  const kept = await readdir(join(mirrorPath, "refs", "homelab-deploy"));
+  expect(new Set(kept)).toEqual(new Set([commits[0], commits[3], commits[4]]));
+});
+
+test("says that a branch is unknown, and which one was meant", async ({ place }) => {
+  const mirror = place.mirror();
+  await place.remote.commit();
+  await expect(mirror.resolveBranch(parseBranchName("mian"), never)).rejects.toMatchObject({
+    kind: "usage",
+    code: "UNKNOWN_BRANCH",
+    message: "nixos has no branch mian",
+    hint: "did you mean main?",
+  });
+});
+
+test("a branch that was deleted is unknown, and another can take its place below its name", async ({
+  place,
+}) => {
+  const { remote } = place;
+  const mirror = place.mirror();
+  await remote.commit();
+  await remote.commit({ branch: "feature" });
+  await mirror.resolveBranch(parseBranchName("feature"), never);
+  await remote.git("update-ref", "-d", "refs/heads/feature");
+  await expect(mirror.resolveBranch(parseBranchName("feature"), never)).rejects.toMatchObject({
+    code: "UNKNOWN_BRANCH",
+  });
+  // A file refs/heads/feature in the mirror would be in the way of this one.
+  const below = await remote.commit({ branch: "other" });
+  await remote.git("branch", "-m", "other", "feature/one");
+  expect(await mirror.resolveBranch(parseBranchName("feature/one"), never)).toBe(below);
+});
+
+test("HEAD names a branch that exists after its branch is renamed away", async ({ place }) => {
+  const { remote, inMirror } = place;
+  const mirror = place.mirror();
+  await remote.commit();
+  await mirror.resolveBranch(main, never);
+  const moved = await remote.commit({ branch: "trunk" });
+  await remote.git("update-ref", "-d", "refs/heads/main");
+  expect(await mirror.resolveBranch(parseBranchName("trunk"), never)).toBe(moved);
+  expect(await inMirror("rev-parse", "HEAD")).toBe(moved);
+});
+
+test("brings a commit of any branch, and refuses one that no branch has", async ({ place }) => {
+  const { remote } = place;
+  const mirror = place.mirror();
+  await remote.commit();
+  const elsewhere = await remote.commit({ branch: "elsewhere" });
+  await mirror.ensureCommit(elsewhere, never);
+  await expect(mirror.ensureCommit(parseCommit("0".repeat(39) + "1"), never)).rejects.toMatchObject({
+    kind: "usage",
+    code: "UNKNOWN_COMMIT",
+  });
+  // As a forge keeps the commits of anybody's pull request.
+  const stranger = await remote.commit({ branch: "stranger" });
+  await remote.git("update-ref", "refs/pull/7/head", stranger);
+  await remote.git("update-ref", "-d", "refs/heads/stranger");
+  await expect(mirror.ensureCommit(stranger, never)).rejects.toMatchObject({ code: "UNKNOWN_COMMIT" });
+});
+
+test("a remote that is away is unavailable, and works again when it is back", async ({ place }) => {
+  const { remote, directory } = place;
+  const mirror = place.mirror();
+  const commit = await remote.commit();
+  const away = join(directory, "away");
+  await rename(remote.path, away);
+  await expect(mirror.resolveBranch(main, never)).rejects.toMatchObject({
+    kind: "unavailable",
+    code: "GIT_REMOTE",
+    message: expect.stringContaining("does not appear to be a git repository"),
+  });
+  await expect(mirror.ensureCommit(commit, never)).rejects.toMatchObject({ code: "GIT_REMOTE" });
+  await rename(away, remote.path);
+  expect(await mirror.resolveBranch(main, never)).toBe(commit);
+});
+
+/** Enough objects that git keeps the pack as it came. */
+const manyFiles = Object.fromEntries(
+  Array.from({ length: 150 }, (_, i) => [`file-${i}`, `${i} ${"x".repeat(i)}\n`]),
+);
+
+async function truncatePacks(mirrorPath: string): Promise<void> {
+  const directory = join(mirrorPath, "objects", "pack");
+  const packs = (await readdir(directory)).filter((name) => name.endsWith(".pack"));
+  expect(packs).not.toEqual([]);
+  for (const pack of packs) {
+    const { size } = await stat(join(directory, pack));
+    await truncate(join(directory, pack), Math.floor(size / 2));
+  }
+}
+
+test("a truncated pack heals while it runs", async ({ place }) => {
+  const { remote, mirrorPath, inMirror } = place;
+  const mirror = place.mirror();
+  const commit = await remote.commit({ files: manyFiles });
+  await mirror.resolveBranch(main, never);
+  await truncatePacks(mirrorPath);
+  expect(await mirror.resolveBranch(main, never)).toBe(commit);
+  await inMirror("fsck", "--full");
+  expect(await inMirror("show", `${commit}:file-7`)).toContain("7 xxxxxxx");
+});
+
+test("a truncated pack heals at the next start", async ({ place }) => {
+  const { remote, mirrorPath, inMirror } = place;
+  const commit = await remote.commit({ files: manyFiles });
+  await place.mirror().resolveBranch(main, never);
+  await truncatePacks(mirrorPath);
+  expect(await place.mirror().resolveBranch(main, never)).toBe(commit);
+  await inMirror("fsck", "--full");
+});
+
+test.for([
+  ["that is deleted", (path: string) => rm(path, { recursive: true })],
+  ["whose HEAD is gone", (path: string) => rm(join(path, "HEAD"))],
+  ["whose objects are gone", (path: string) => rm(join(path, "objects"), { recursive: true })],
+  ["whose branch is empty after a power cut", (path: string) => truncate(join(path, "refs/heads/main"), 0)],
+  ["whose configuration is garbage", (path: string) => writeFile(join(path, "config"), "\0[[[")],
+] as const)("a mirror %s heals while it runs and at the next start", async ([, damage], { place }) => {
+  const { remote, mirrorPath, inMirror } = place;
+  const mirror = place.mirror();
+  await remote.commit({ files: manyFiles });
+  await mirror.resolveBranch(main, never);
+  await damage(mirrorPath);
+  const next = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(next);
+  await damage(mirrorPath);
+  expect(await place.mirror().resolveBranch(main, never)).toBe(next);
+  await inMirror("fsck", "--full");
+});
+
+test("locks that a killed git left are removed at the next start", async ({ place }) => {
+  const { remote, mirrorPath } = place;
+  await remote.commit();
+  await place.mirror().resolveBranch(main, never);
+  const next = await remote.commit();
+  const locks = ["HEAD.lock", "packed-refs.lock", "config.lock", "refs/heads/main.lock"];
+  for (const lock of locks) await writeFile(join(mirrorPath, lock), "");
+  expect(await place.mirror().resolveBranch(main, never)).toBe(next);
+  for (const lock of locks) await expect(access(join(mirrorPath, lock))).rejects.toThrow("ENOENT");
+});
+
+test("twenty who ask at once share one look and one fetch", async ({ place }) => {
+  const { remote } = place;
+  const mirror = place.mirror();
+  const commit = await remote.commit();
+  const commits = await Promise.all(Array.from({ length: 20 }, () => mirror.resolveBranch(main, never)));
+  expect(new Set(commits)).toEqual(new Set([commit]));
+  expect(counted(place.calls, "ls-remote")).toBeLessThanOrEqual(2);
+  expect(counted(place.calls, "fetch")).toBeLessThanOrEqual(2);
+});
+
+test("mirrors of several processes on one directory do not disturb each other", async ({ place }) => {
+  const { remote, inMirror } = place;
+  // Each has its own state, as in a process of its own.
+  const mirrors = Array.from({ length: 4 }, () => place.mirror({ keptCommits: 2 }));
+  for (let round = 0; round < 4; round++) {
+    const commit = await remote.commit({ amend: round % 2 === 1 });
+    const commits = await Promise.all(mirrors.map((mirror) => mirror.resolveBranch(main, never)));
+    expect(new Set(commits)).toEqual(new Set([commit]));
+  }
+  await inMirror("fsck", "--full");
+});
+
+test("a fetch that is aborted ends at once, leaves nothing running, and the next one works", async ({
+  place,
+}) => {
+  const { remote, directory } = place;
+  const commit = await remote.commit();
+  const bin = join(directory, "bin");
+  await mkdir(bin);
+  // ssh never answers.
+  await writeFile(join(bin, "ssh"), "#!/bin/sh\nexec sleep 1000\n", { mode: 0o755 });
+  const hanging = place.mirror({
+    url: "ssh://git@example.invalid/nixos.git",
+    environment: { PATH: `${bin}:${environment.PATH}` },
+  });
+  const abort = new AbortController();
+  const asked = hanging.resolveBranch(main, abort.signal);
+  await expect.poll(() => counted(place.calls, "ls-remote")).toBe(1);
+  abort.abort(new Error("enough"));
+  await expect(asked).rejects.toThrow("enough");
+  expect(await place.mirror().resolveBranch(main, never)).toBe(commit);
+});
+
+test("nothing that looks like an option or another transport runs a program", async ({ place }) => {
+  const { directory } = place;
+  const canary = join(directory, "canary");
+  const nasty = [
+    `--upload-pack=touch ${canary}`,
+    `-u touch ${canary}`,
+    `ext::sh -c touch% ${canary}`,
+    `ssh://-oProxyCommand=touch ${canary}/x`,
+    `ssh://-oProxyCommand=touch%20${canary}/x`,
+    `file://--upload-pack=touch ${canary}`,
+    "fd::17",
+    `http://localhost/$(touch ${canary})`,
+    "../../../etc",
+  ];
+  for (const url of nasty) {
+    const outcome = await Promise.resolve()
+      .then(() => place.mirror({ url }).resolveBranch(main, never))
+      .catch((error: unknown) => error);
+    expect({ url, ...Object(outcome) }).toMatchObject({
+      url,
+      name: "HomelabError",
+      code: expect.stringMatching(/^(?:BAD_CONFIG|GIT_REMOTE)$/),
+    });
+  }
+  for (const name of [...nasty, "a..b", "-x", "main:refs/heads/x", "+main", "@{-1}", "a b", "a\nb", "a*"]) {
+    expect(() => parseBranchName(name)).toThrow("is not a branch name");
+  }
+  await expect(access(canary)).rejects.toThrow("ENOENT");
+});
+
+test.for([
+  ["BatchMode=yes", {}],
+  ["StrictHostKeyChecking=yes", {}],
+  ["-i /keys/deploy", { sshKeyFile: "/keys/deploy" }],
+  ["IdentitiesOnly=yes", { sshKeyFile: "/keys/deploy" }],
+  ["UserKnownHostsFile=/keys/known", { knownHostsFile: "/keys/known" }],
+] as const)("ssh is called with %s", async ([expected, credentials], { place }) => {
+  const bin = join(place.directory, "bin");
+  await mkdir(bin);
+  await writeFile(join(bin, "ssh"), '#!/bin/sh\necho "ssh: called with $*" >&2\nexit 255\n', { mode: 0o755 });
+  const mirror = place.mirror({
+    url: "ssh://git@example.invalid:2222/nixos.git",
+    credentials,
+    environment: { PATH: `${bin}:${environment.PATH}` },
+  });
+  await expect(mirror.resolveBranch(main, never)).rejects.toMatchObject({
+    code: "GIT_REMOTE",
+    message: expect.stringContaining(expected),
+  });
+});
+
+const token = "s3cret/+token%value";
+
+test("signs in over https with the token of a file", async ({ place }) => {
+  const { remote, directory, calls } = place;
+  const commit = await remote.commit();
+  await using server = await startGitHttpsServer({
+    root: join(directory, "server"),
+    directory,
+    username: "builder",
+    token,
+  });
+  const tokenFile = join(directory, "token");
+  await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
+  const mirror = place.mirror({
+    url: `${server.url}/remote.git`,
+    credentials: { username: "builder", tokenFile },
+    environment: { ...environment, GIT_SSL_CAINFO: server.caFile },
+  });
+  expect(await mirror.resolveBranch(main, never)).toBe(commit);
+  expect(calls.flat().filter((argument) => argument.includes(token))).toEqual([]);
+});
+
+test("a wrong token is said, and stands nowhere", async ({ place }) => {
+  const { remote, directory, mirrorPath } = place;
+  await remote.commit();
+  await using server = await startGitHttpsServer({
+    root: join(directory, "server"),
+    directory,
+    username: "git",
+    token: "the right one",
+  });
+  const tokenFile = join(directory, "token");
+  await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
+  const mirror = place.mirror({
+    url: `${server.url}/remote.git`,
+    credentials: { tokenFile },
+    environment: { ...environment, GIT_SSL_CAINFO: server.caFile },
+  });
+  const error: unknown = await mirror.resolveBranch(main, never).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    kind: "unavailable",
+    code: "GIT_REMOTE",
+    message: expect.stringMatching(/403|no access/),
+    hint: expect.stringContaining("credentials"),
+  });
+  const shown = JSON.stringify([String(error), error]);
+  expect(shown).not.toContain(token);
+  expect(shown).not.toContain(Buffer.from(`git:${token}`).toString("base64"));
+  await expect(run("grep", ["-rF", token, mirrorPath, `${mirrorPath}.home`])).rejects.toMatchObject({
+    code: 1,
+  });
+});
+
+test("a redirect does not take the token to another server", async ({ place }) => {
+  const { remote, directory } = place;
+  await remote.commit();
+  const other = join(directory, "other");
+  await mkdir(other);
+  const common = { root: join(directory, "server"), directory: other, username: "git", token };
+  await using thief = await startGitHttpsServer(common);
+  await using server = await startGitHttpsServer({ ...common, directory, redirectTo: thief.url });
+  const tokenFile = join(directory, "token");
+  await writeFile(tokenFile, token, { mode: 0o600 });
+  const mirror = place.mirror({
+    url: `${server.url}/remote.git`,
+    credentials: { tokenFile },
+    environment: { ...environment, GIT_SSL_CAINFO: server.caFile },
+  });
+  await expect(mirror.resolveBranch(main, never)).rejects.toMatchObject({
+    code: "GIT_REMOTE",
+    hint: expect.stringContaining("redirects are not followed"),
+  });
+  expect(server.authorizations.length).toBeGreaterThan(0);
+  expect(thief.authorizations).toEqual([]);
+});
+
+test("a repository with broken objects is refused", async ({ place }) => {
+  const { remote, directory } = place;
+  const tree = join(directory, "tree");
+  // A directory entry with the name .git would leave its place when it is checked out.
+  const blob = await remote.git("hash-object", "-w", "/dev/null");
+  await writeFile(tree, Buffer.concat([Buffer.from("100644 .git\0"), Buffer.from(blob, "hex")]));
+  const hash = await remote.git("hash-object", "-t", "tree", "--literally", "-w", tree);
+  const commit = await remote.git("commit-tree", "-m", "bad", hash);
+  await remote.git("update-ref", "refs/heads/main", commit);
+  await expect(place.mirror().resolveBranch(main, never)).rejects.toMatchObject({
+    kind: "unavailable",
+    code: "GIT_REMOTE",
+    message: expect.stringContaining("hasDotgit"),
+  });
+});
