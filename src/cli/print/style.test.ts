@@ -12,7 +12,7 @@ test("colours only where it was decided", () => {
 
 test("foreign text becomes one inert line", () => {
   const hostile = "a\tb\u001b]52;c;AAAA\u0007\u001b[31mc\u001b[2J\u009b1Ad\r\u202ee\nf";
-  for (const style of [coloured, plainStyle]) expect(style.clean(hostile)).toBe("ef");
+  for (const style of [coloured, plainStyle]) expect(style.clean(hostile)).toBe("e f");
   expect(coloured.clean("a\tb\u001b[31mc")).toBe("a bc");
 });
 

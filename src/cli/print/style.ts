@@ -8,6 +8,7 @@ const unicodeGlyphs = {
   running: "▶",
   waiting: "·",
   unknown: "?",
+  fault: "!",
   ellipsis: "…",
   separator: "·",
   barFull: "█",
@@ -25,6 +26,7 @@ const asciiGlyphs: Glyphs = {
   running: ">",
   waiting: ".",
   unknown: "?",
+  fault: "!",
   ellipsis: "~",
   separator: "-",
   barFull: "#",
@@ -72,7 +74,7 @@ export function createStyle({ colour, ascii }: StyleChoice): Style {
     green: paint("green"),
     yellow: paint("yellow"),
     cyan: paint("cyan"),
-    clean: (foreign) => encodable(safeLine(foreign, false).replaceAll("\t", " ")),
+    clean: (foreign) => encodable(safeLine(foreign.replace(/\r?\n/g, " "), false).replaceAll("\t", " ")),
     log: (foreign) => encodable(safeLine(foreign, colour)),
   };
 }
