@@ -1,0 +1,90 @@
+// The main job of homelab-deploy, for real and in a minute: a build of a whole home lab, a change to one host, and
+// a failure. Everything runs in one temporary directory and is gone afterwards, also after Ctrl-C.
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { listenForInterruption } from "../support/interruption.ts";
+import { createScratch } from "../support/scratch.ts";
+import { type HomeLab, startHomeLab } from "./home-lab.ts";
+import type { Change, SampleRepo } from "./sample-repo.ts";
+import { ask, explain, perform, showCommand } from "./stage.ts";
+
+const { values: options } = parseArgs({ options: { keep: { type: "boolean", default: false } } });
+const interruption = listenForInterruption();
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  await using scratch = await createScratch("homelab-deploy-demo-");
+  process.env["TMPDIR"] = scratch.directory;
+  try {
+    explain(
+      "Two repos, a private nats-server and a builder with a throw-away Nix store, all in one directory.",
+    );
+    console.log(scratch.directory);
+    const lab = await startHomeLab(scratch.directory);
+    await waitForBuilder(lab, interruption.signal);
+    await show(lab, interruption.signal);
+    if (options.keep) await keepRunning(lab, interruption.signal);
+    return 0;
+  } catch (error) {
+    const interrupted = interruption.exitCode();
+    console.error(interrupted === undefined ? "\nThe demo failed:" : "\nInterrupted; cleaning up.");
+    if (interrupted === undefined) console.error(error);
+    return interrupted ?? 1;
+  }
+}
+
+async function waitForBuilder(lab: HomeLab, signal: AbortSignal): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(30_000)]);
+  while ((await ask(lab, ["doctor"], deadline)) === undefined)
+    await sleep(200, undefined, { signal: deadline });
+}
+
+async function show(lab: HomeLab, signal: AbortSignal): Promise<void> {
+  explain("Builds every host of both repos. What hosts share is built once.");
+  await perform(lab, ["build", "--all"], 0, signal);
+
+  explain("A commit changes one host; only that host is built, and of it only what changed.");
+  await commit(lab.servers, {
+    from: 'motd = "Welcome"',
+    to: 'motd = "Welcome home"',
+    message: "web01: greet more warmly",
+  });
+  await perform(lab, ["build", "web01"], 0, signal);
+
+  explain("A commit breaks one host: it fails with its log, and the others are unchanged.");
+  await commit(lab.servers, {
+    from: 'upstream = "http://localhost:3000"',
+    to: 'upstream = "localhost:3000"',
+    message: "gitea: shorten the upstream",
+  });
+  await perform(lab, ["build", "--all"], 1, signal);
+
+  explain("The log of that host can be read again at any time.");
+  await perform(lab, ["logs", await lastBuild(lab, signal), "gitea"], 0, signal);
+
+  explain("Done: the three builds ended with exit codes 0, 0 and 1, as they should.");
+}
+
+async function commit(repo: SampleRepo, change: Change): Promise<void> {
+  await repo.commit(change);
+  showCommand("git", "commit", "--all", "--message", change.message);
+  console.log(`  hosts.nix: ${change.from}  ->  ${change.to}`);
+}
+
+async function lastBuild(lab: HomeLab, signal: AbortSignal): Promise<string> {
+  const listed = await ask(lab, ["builds", "list", "--json"], signal);
+  const id = /[0-7][0-9A-HJKMNP-TV-Z]{25}/.exec(listed ?? "")?.[0];
+  if (id === undefined) throw new Error("no build is listed");
+  return id;
+}
+
+async function keepRunning(lab: HomeLab, signal: AbortSignal): Promise<void> {
+  explain("Everything keeps running. In another terminal:");
+  showCommand("export", `HOMELAB_DEPLOY_CONFIG=${lab.configFile}`);
+  showCommand("bin/homelab-deploy", "hosts");
+  showCommand("cd", lab.servers.checkout);
+  showCommand("git", "commit", "--all", "--message", "…", "&&", "git", "push", lab.servers.url, "master");
+  explain("Ctrl-C stops it and removes everything.");
+  if (!signal.aborted) await once(signal, "abort");
+}
