@@ -17,8 +17,6 @@ export interface BuildRecord {
   readonly state: () => BuildState;
   /** Queues what happened; never waits. Nothing may follow a terminal event. */
   emit(body: EventBody): void;
-  /** Resolves when all that was emitted is stored; rejects as `run` does. */
-  flushed(signal: AbortSignal): Promise<void>;
   /**
    * Stores what is emitted until the terminal event is stored.
    * @throws NotTheHolderError when another builder holds the build now; the signal's reason when aborted.
@@ -43,12 +41,9 @@ export function createBuildRecord({
   onStored,
 }: BuildRecordOptions): BuildRecord {
   const doorbell = createDoorbell();
-  const stored = createDoorbell();
   const queue: EventBody[] = [];
   let state = initial;
-  let storing = false;
   let closed = false;
-  let failure: unknown;
 
   async function store(body: EventBody, signal: AbortSignal): Promise<void> {
     const event: BuildEvent = {
@@ -71,31 +66,17 @@ export function createBuildRecord({
       queue.push(body);
       doorbell.ring();
     },
-    async flushed(signal) {
-      while (queue.length > 0 || storing) {
-        if (failure !== undefined) throw failure;
-        await stored.wait(signal);
-      }
-    },
     async run(signal) {
       try {
         for (;;) {
           while (queue.length === 0) await doorbell.wait(signal);
-          storing = true;
           for (const body of takeNext(queue)) {
             await store(body, signal);
             if (isTerminal(body)) return;
           }
-          storing = false;
-          stored.ring();
         }
-      } catch (error) {
-        failure = error;
-        throw error;
       } finally {
-        storing = false;
         closed = true;
-        stored.ring();
       }
     },
   };
@@ -107,29 +88,24 @@ export const isSuperseded = (error: unknown): boolean => error instanceof NotThe
 export function takeNext(queue: EventBody[]): EventBody[] {
   const [first] = queue;
   if (first === undefined) return [];
-  switch (first.type) {
-    case "evaluated": {
-      const run = takeWhile(queue, first.type);
-      const durationMs = run.reduce((sum, event) => sum + event.durationMs, 0);
-      return inEventSizes(run.flatMap((event) => event.hosts)).map((hosts) => ({
-        ...first,
-        hosts,
-        durationMs,
-      }));
-    }
-    case "building":
-      return inEventSizes(takeWhile(queue, first.type).flatMap((event) => event.hosts)).map((hosts) => ({
-        type: "building",
-        hosts,
-      }));
-    case "hosts-finished":
-      return inEventSizes(takeWhile(queue, first.type).flatMap((event) => event.hosts)).map((hosts) => ({
-        type: "hosts-finished",
-        hosts,
-      }));
-    default:
-      return queue.splice(0, 1);
+  if (first.type === "evaluated") {
+    const run = takeWhile(queue, first.type);
+    const durationMs = run.reduce((sum, event) => sum + event.durationMs, 0);
+    return inEventSizes(run.flatMap((event) => event.hosts)).map((hosts) => ({
+      ...first,
+      hosts,
+      durationMs,
+    }));
   }
+  if (first.type === "building") {
+    const refs = takeWhile(queue, first.type).flatMap((event) => event.hosts);
+    return inEventSizes(refs).map((hosts) => ({ type: "building", hosts }));
+  }
+  if (first.type === "hosts-finished") {
+    const finished = takeWhile(queue, first.type).flatMap((event) => event.hosts);
+    return inEventSizes(finished).map((hosts) => ({ type: "hosts-finished", hosts }));
+  }
+  return queue.splice(0, 1);
 }
 
 function takeWhile<Type extends EventBody["type"]>(queue: EventBody[], type: Type): EventOf<Type>[] {

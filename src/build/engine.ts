@@ -5,14 +5,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { RetryPolicy } from "../base/retry.ts";
 import type { EventLogWriter } from "../bus/bus.ts";
-import type {
-  EvaluationFailure,
-  EvaluationOptions,
-  GcRoots,
-  HostEvaluation,
-  Nix,
-  RealiseOptions,
-} from "../nix/nix.ts";
+import type { EvaluationOptions, GcRoots, Nix, RealiseOptions } from "../nix/nix.ts";
 import { isOver, type BuildState } from "../protocol/build-state.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
@@ -23,11 +16,10 @@ import { runBuildLane } from "./build-lane.ts";
 import { createBuildLogs } from "./build-logs.ts";
 import { createBuildRecord, isSuperseded } from "./build-record.ts";
 import { runEvaluationPool } from "./evaluation-pool.ts";
-import type { HostWork } from "./host-work.ts";
 import { runOutputCheck } from "./output-check.ts";
 import { createProgressBoard } from "./progress-board.ts";
 import type { BuildSource, RunningBuild } from "./running-build.ts";
-import { createWorkBoard, verdictOf, type Recall } from "./work-board.ts";
+import { createWorkBoard, verdictOf } from "./work-board.ts";
 
 export interface EngineSettings {
   readonly evaluationSlots: number;
@@ -37,21 +29,9 @@ export interface EngineSettings {
   readonly retryPolicy: RetryPolicy;
 }
 
-/** Evaluations of earlier builds. */
-export interface Evaluations {
-  readonly recall: Recall;
-  readonly remember: (
-    source: BuildSource,
-    work: HostWork,
-    result: HostEvaluation | EvaluationFailure,
-  ) => void;
-  readonly forget: (source: BuildSource, work: HostWork) => void;
-}
-
 export interface EngineOptions {
   readonly nix: Nix;
   readonly gcRoots: GcRoots;
-  readonly evaluations: Evaluations;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: EngineSettings;
@@ -82,12 +62,11 @@ export interface Engine {
 const logsPerEpoch = 1_000_000;
 
 export function createEngine(options: EngineOptions, signal: AbortSignal): Engine {
-  const { nix, gcRoots, evaluations, clock, log, settings, appendLog, publishProgress, onStored } = options;
+  const { nix, gcRoots, clock, log, settings, appendLog, publishProgress, onStored } = options;
   const finishing = new Map<BuildId, () => void>();
   const board = createWorkBoard({
     clock,
     retryPolicy: settings.retryPolicy,
-    recall: evaluations.recall,
     onFinished: (build) => finishing.get(build.id)?.(),
   });
 
@@ -183,21 +162,15 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
             slots: settings.evaluationSlots,
             batchSize: settings.evaluationBatchSize,
             limits: settings.evaluationLimits,
-            remember: evaluations.remember,
           },
           signal,
         ).catch(stopped),
-        runOutputCheck({ board, nix, gcRoots, forget: forgetEvaluation }, signal).catch(stopped),
+        runOutputCheck({ board, nix, gcRoots }, signal).catch(stopped),
         lane("interactive"),
         lane("batch"),
       ]).finally(() => board.close());
     },
   };
-
-  function forgetEvaluation(work: HostWork): void {
-    const source = board.sourceOf(work);
-    if (source !== undefined) evaluations.forget(source, work);
-  }
 }
 
 /** Of a resumed build: what it already took, by the wall clock because another process measured it. */

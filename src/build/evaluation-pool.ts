@@ -16,12 +16,6 @@ export interface EvaluationPoolOptions {
   readonly slots: number;
   readonly batchSize: number;
   readonly limits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
-  /** For the next time somebody asks for this commit. */
-  readonly remember: (
-    source: BuildSource,
-    work: HostWork,
-    result: HostEvaluation | EvaluationFailure,
-  ) => void;
 }
 
 /** Evaluates what waits on the board until the signal aborts. */
@@ -56,7 +50,7 @@ async function evaluateBatch(
   batch: readonly HostWork[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { board, nix, clock, limits, remember } = options;
+  const { board, nix, clock, limits } = options;
   const source = batch.map((work) => board.sourceOf(work)).find((known) => known !== undefined);
   if (source === undefined) return; // nobody wants any of it any more
   const unwanted = new AbortController();
@@ -74,7 +68,7 @@ async function evaluateBatch(
       AbortSignal.any([signal, unwanted.signal]),
     );
     if (result.type === "failed") {
-      settleFailure(options, source, batch, result.failure);
+      settleFailure(board, source, batch, result.failure);
       return;
     }
     const evaluated = new Map<HostWork, HostEvaluation>();
@@ -82,7 +76,7 @@ async function evaluateBatch(
       const evaluation = result.hosts.get(work.host);
       if (evaluation === undefined) continue;
       evaluated.set(work, evaluation);
-      remember(source, work, evaluation);
+      source.memory.remember(work.host, evaluation);
     }
     board.evaluated(evaluated, clock.monotonic() - started);
     // Their message is lost in a batch, and a process that forgot a host has not judged it.
@@ -100,7 +94,7 @@ async function evaluateBatch(
 
 /** A process of several hosts that failed says nothing about any one of them. */
 function settleFailure(
-  { board, remember }: EvaluationPoolOptions,
+  board: WorkBoard,
   source: BuildSource,
   batch: readonly HostWork[],
   failure: EvaluationFailure,
@@ -109,7 +103,7 @@ function settleFailure(
   if (failure.cause === "infra") settle(board, batch, decideEvaluationFailure(failure));
   else if (batch.length > 1) isolate(board, batch);
   else if (only !== undefined) {
-    if (isDeterministic(failure)) remember(source, only, failure);
+    if (isDeterministic(failure)) source.memory.remember(only.host, failure);
     settle(board, batch, decideEvaluationFailure(failure));
   }
 }

@@ -10,8 +10,6 @@ export interface OutputCheckOptions {
   readonly board: WorkBoard;
   readonly nix: Nix;
   readonly gcRoots: GcRoots;
-  /** The derivation is gone from the store: what is remembered of it is worth nothing. */
-  readonly forget: (work: HostWork) => void;
 }
 
 type Evaluated = HostWork & { readonly evaluation: HostEvaluation };
@@ -37,7 +35,7 @@ export async function runOutputCheck(options: OutputCheckOptions, signal: AbortS
 }
 
 async function checkOutputs(
-  { board, nix, gcRoots, forget }: OutputCheckOptions,
+  { board, nix, gcRoots }: OutputCheckOptions,
   works: readonly Evaluated[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -66,13 +64,12 @@ async function checkOutputs(
     missing.filter((_, index) => present[index] === true),
     "ready",
   );
-  for (const work of missing.filter((_, index) => present[index] !== true))
-    evaluateAgain(board, work, forget);
+  for (const work of missing.filter((_, index) => present[index] !== true)) evaluateAgain(board, work);
 }
 
-/** Once: a derivation that disappears time and again is a fault of the store. */
-function evaluateAgain(board: WorkBoard, work: HostWork, forget: (work: HostWork) => void): void {
-  forget(work);
+/** What is remembered of it is worth nothing. Once: a derivation that disappears time and again is a fault of the store. */
+function evaluateAgain(board: WorkBoard, work: HostWork): void {
+  board.sourceOf(work)?.memory.forget(work.host);
   work.evaluation = undefined;
   if (work.reevaluated) {
     board.decide(new Map([[work, { type: "retry", reason: "its derivation is gone from the store again" }]]));

@@ -1,5 +1,5 @@
 // A build that this process holds.
-import type { FlakeSource } from "../nix/nix.ts";
+import type { CommitMemory, FlakeSource } from "../nix/nix.ts";
 import type { HostRef } from "../protocol/events.ts";
 import type { BuildId, Commit, FullHostName, RepoName, StorePath } from "../protocol/names.ts";
 import type { Priority } from "../protocol/request.ts";
@@ -15,6 +15,8 @@ export interface BuildSource {
   readonly commit: Commit;
   readonly flake: FlakeSource;
   readonly allowImportFromDerivation: boolean;
+  /** What earlier builds found out about this commit. */
+  readonly memory: CommitMemory;
 }
 
 export interface RunningBuild {

@@ -4,7 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
 import { retryDelay, type RetryPolicy } from "../base/retry.ts";
-import type { EvaluationFailure, HostEvaluation } from "../nix/nix.ts";
+import type { HostEvaluation } from "../nix/nix.ts";
 import { boundedText, type FinishedHost, type HostRef } from "../protocol/events.ts";
 import { fullName, type BuildId } from "../protocol/names.ts";
 import type { Priority } from "../protocol/request.ts";
@@ -12,9 +12,6 @@ import { decideBuildVerdict } from "../protocol/verdicts.ts";
 import type { Decision } from "./decide-verdicts.ts";
 import { workKey, type HostWork, type Stage, type WorkKey } from "./host-work.ts";
 import type { BuildSource, RunningBuild } from "./running-build.ts";
-
-/** What is known of a host from an earlier evaluation of the same commit. */
-export type Recall = (source: BuildSource, host: HostRef) => HostEvaluation | EvaluationFailure | undefined;
 
 export interface WorkBoard {
   readonly builds: ReadonlyMap<BuildId, RunningBuild>;
@@ -42,12 +39,11 @@ export interface WorkBoard {
 export interface WorkBoardOptions {
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
-  readonly recall: Recall;
   /** All hosts of this build have their verdict, and its last event is on the way. */
   readonly onFinished: (build: RunningBuild) => void;
 }
 
-export function createWorkBoard({ clock, retryPolicy, recall, onFinished }: WorkBoardOptions): WorkBoard {
+export function createWorkBoard({ clock, retryPolicy, onFinished }: WorkBoardOptions): WorkBoard {
   const builds = new Map<BuildId, RunningBuild>();
   const works = new Map<WorkKey, HostWork>();
   const unwantedListeners = new Set<(work: HostWork) => void>();
@@ -122,20 +118,22 @@ export function createWorkBoard({ clock, retryPolicy, recall, onFinished }: Work
         delayMs,
       }),
     );
-    clock.sleep(delayMs, closed.signal).then(
-      () => {
-        const waiting = group.filter((work) => work.stage === "delayed");
-        move(
-          waiting.filter((work) => work.evaluation === undefined),
-          "evaluation",
-        );
-        move(
-          waiting.filter((work) => work.evaluation !== undefined),
-          "check",
-        );
-      },
-      () => undefined,
+    void resumeAfter(group, delayMs);
+  }
+
+  async function resumeAfter(group: readonly HostWork[], delayMs: number): Promise<void> {
+    try {
+      await clock.sleep(delayMs, closed.signal);
+    } catch {
+      return; // the board is closed
+    }
+    const waiting = group.filter((work) => work.stage === "delayed");
+    const isEvaluated = (work: HostWork): boolean => work.evaluation !== undefined;
+    move(
+      waiting.filter((work) => !isEvaluated(work)),
+      "evaluation",
     );
+    move(waiting.filter(isEvaluated), "check");
   }
 
   function finish(
@@ -215,7 +213,7 @@ export function createWorkBoard({ clock, retryPolicy, recall, onFinished }: Work
       work.watchers.add(build);
       build.open.set(name, work);
       if (work.evaluation !== undefined) shared.push(work);
-      const known = work.stage === "evaluation" ? recall(source, ref) : undefined;
+      const known = work.stage === "evaluation" ? source.memory.get(ref.host) : undefined;
       if (known === undefined) continue;
       if ("drvPath" in known) recalled.set(work, known);
       else

@@ -51,3 +51,19 @@ export type ControlMessage = v.InferOutput<typeof ControlMessage>;
 export const encodeControl = (message: ControlMessage): Uint8Array => encode(message);
 export const decodeControl = (bytes: Uint8Array): ControlMessage =>
   decode(ControlMessage, bytes, { what: "control message", maxBytes: limits.request });
+
+const Salvage = v.object({
+  id: v.fallback(v.optional(BuildId), undefined),
+  replyTo: v.fallback(v.optional(v.pipe(v.string(), v.check(isReplySubject))), undefined),
+});
+
+/** Of a request that is refused: where its sender looks for the answer, as far as that can be read. */
+export function salvageRequest(bytes: Uint8Array): v.InferOutput<typeof Salvage> {
+  if (bytes.byteLength > limits.request) return {};
+  try {
+    const salvaged = v.safeParse(Salvage, JSON.parse(new TextDecoder().decode(bytes)));
+    return salvaged.success ? salvaged.output : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,187 @@
+// From the work queue into builds: each request ends up as the first event of exactly one build.
+import type { Clock } from "../base/clock.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { BuilderBus, Delivery } from "../bus/bus.ts";
+import { boundedText, type EventBody } from "../protocol/events.ts";
+import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
+import { decodeRequest, salvageRequest, type BuildRequest } from "../protocol/request.ts";
+import { parseRequestSubject, type Target } from "../protocol/subjects.ts";
+import { derivedBuildId } from "../protocol/ulid.ts";
+import type { Acceptance } from "./decide-acceptance.ts";
+import type { Holdings } from "./holdings.ts";
+import type { RequestResolver } from "./resolve-request.ts";
+import type { BuildSource } from "./running-build.ts";
+
+/** More builds than this at a time, and requests wait in the queue instead. */
+const maxBuilds = 500;
+/** Well below the time after which the server gives the request to somebody else. */
+const keepMs = 20_000;
+
+export interface RequestIntakeOptions {
+  readonly bus: BuilderBus;
+  readonly holdings: Holdings;
+  readonly resolver: RequestResolver;
+  readonly builder: BuilderName;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly requestExpiryMs: number;
+}
+
+/** Takes requests until the signal aborts; a request that is half taken then goes back to the queue. */
+export async function runRequestIntake(options: RequestIntakeOptions, signal: AbortSignal): Promise<void> {
+  const { holdings, clock, log } = options;
+  const taking = new Set<Promise<void>>();
+  try {
+    for (;;) {
+      while (holdings.size() + taking.size >= maxBuilds) await clock.sleep(1000, signal);
+      const delivery = await nextOrNothing(options, signal);
+      if (delivery === undefined) continue;
+      const task = takeRequest(options, delivery, signal)
+        .catch((error: unknown) => {
+          if (!signal.aborted)
+            log.error({ subject: delivery.subject, error: messageOf(error) }, "a request could not be taken");
+          delivery.handBack(signal.aborted ? 0 : 5000);
+        })
+        .finally(() => taking.delete(task));
+      taking.add(task);
+    }
+  } finally {
+    await Promise.allSettled(taking);
+  }
+}
+
+async function nextOrNothing(
+  { bus, clock, log }: RequestIntakeOptions,
+  signal: AbortSignal,
+): Promise<Delivery | undefined> {
+  try {
+    return await bus.nextRequest(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ error: messageOf(error) }, "the request queue is out of reach");
+    await clock.sleep(1000, signal);
+    return undefined;
+  }
+}
+
+async function takeRequest(
+  options: RequestIntakeOptions,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  const { bus, holdings, log } = options;
+  const salvaged = salvageRequest(delivery.data);
+  const id =
+    salvaged.id ?? derivedBuildId({ created: delivery.streamCreated }, delivery.sequence, delivery.storedAt);
+  const over = new AbortController();
+  const kept = keepDelivery(options, delivery, AbortSignal.any([signal, over.signal]));
+  try {
+    if (holdings.holds(id) || (await bus.lastEvent(id, signal)) !== undefined) {
+      log.debug({ build: id }, "this request was taken before");
+    } else {
+      const first = await firstEvent(options, delivery, id, salvaged.replyTo, signal);
+      const begun = await holdings.begin(id, first.body, first.sources);
+      log.info(
+        {
+          build: id,
+          subject: delivery.subject,
+          outcome: begun ? first.body.type : "taken by another builder",
+        },
+        "took a request",
+      );
+    }
+    await delivery.ack(signal);
+  } finally {
+    over.abort();
+    await kept;
+  }
+}
+
+interface FirstEvent {
+  readonly body: EventBody;
+  readonly sources?: ReadonlyMap<RepoName, BuildSource>;
+}
+
+async function firstEvent(
+  { bus, resolver, builder, clock, requestExpiryMs }: RequestIntakeOptions,
+  delivery: Delivery,
+  id: BuildId,
+  replyTo: string | undefined,
+  signal: AbortSignal,
+): Promise<FirstEvent> {
+  const started = clock.monotonic();
+  const answer = replyTo === undefined ? {} : { replyTo };
+  let target: Target;
+  let request: BuildRequest;
+  try {
+    target = parseRequestSubject(delivery.subject);
+    request = decodeRequest(delivery.data);
+  } catch (error) {
+    return { body: { ...rejectionOf(error), ...answer } };
+  }
+
+  const waitedMs = clock.now().getTime() - delivery.storedAt.getTime();
+  const finished = (verdict: "expired" | "failed" | "infra-failed", reason: string): FirstEvent => ({
+    body: {
+      type: "finished",
+      verdict,
+      reason: boundedText(reason),
+      durationMs: Math.round(clock.monotonic() - started),
+    },
+  });
+  if (waitedMs > (request.expiresAfter === undefined ? requestExpiryMs : request.expiresAfter * 1000)) {
+    return finished("expired", `no builder took this request for ${Math.round(waitedMs / 1000)} s`);
+  }
+
+  let acceptance: Acceptance;
+  try {
+    acceptance = await resolver.resolve(
+      target,
+      request,
+      (note) => bus.publishProgress({ build: id, note: boundedText(note, 900), running: [], hosts: [] }),
+      signal,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    const isOwnFault = error instanceof HomelabError && error.kind === "failed";
+    return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error));
+  }
+  if (acceptance.type === "reject") return { body: { ...acceptance, type: "rejected", ...answer } };
+  const { sources, hosts, skipped } = acceptance;
+  return {
+    sources: await resolver.sourcesOf(sources, signal),
+    body: {
+      type: "accepted",
+      builder,
+      priority: request.priority ?? "interactive",
+      trigger: request.trigger ?? "manual",
+      ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
+      ...answer,
+      sources,
+      hosts,
+      skipped,
+    },
+  };
+}
+
+function rejectionOf(error: unknown): EventBody & { type: "rejected" } {
+  if (!(error instanceof HomelabError)) throw error;
+  const { code = "BAD_REQUEST", message, hint } = error;
+  return { type: "rejected", code, message: boundedText(message), ...(hint === undefined ? {} : { hint }) };
+}
+
+async function keepDelivery(
+  { clock }: RequestIntakeOptions,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (;;) {
+      await clock.sleep(keepMs, signal);
+      delivery.working();
+    }
+  } catch {
+    // aborted: it was taken or handed back
+  }
+}

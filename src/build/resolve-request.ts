@@ -1,0 +1,156 @@
+// From a request to exact commits and their hosts.
+import type { Clock } from "../base/clock.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
+import { retry, type RetryPolicy } from "../base/retry.ts";
+import type { EvaluationMemory, EvaluationOptions, Nix } from "../nix/nix.ts";
+import { didYouMean } from "../protocol/did-you-mean.ts";
+import type { Commit, RepoName } from "../protocol/names.ts";
+import type { BuildRequest } from "../protocol/request.ts";
+import type { Target } from "../protocol/subjects.ts";
+import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
+import type { Repo } from "./repo.ts";
+import type { BuildSource } from "./running-build.ts";
+
+export interface RequestResolver {
+  /**
+   * @throws HomelabError `unavailable` when git or Nix are out of reach after all attempts; `failed` when a repo's
+   *   flake has no list of hosts because it does not evaluate.
+   */
+  resolve(
+    target: Target,
+    request: BuildRequest,
+    onNote: (note: string) => void,
+    signal: AbortSignal,
+  ): Promise<Acceptance>;
+  /** The sources of a build that was accepted before, with their commits made available again. */
+  sourcesOf(
+    sources: readonly { readonly repo: RepoName; readonly commit: Commit }[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RepoName, BuildSource>>;
+}
+
+export interface RequestResolverOptions {
+  readonly repos: ReadonlyMap<RepoName, Repo>;
+  readonly nix: Nix;
+  readonly memory: EvaluationMemory;
+  readonly clock: Clock;
+  readonly retryPolicy: RetryPolicy;
+  readonly evaluationLimits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
+}
+
+export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
+  const { repos, nix, memory: evaluations, clock, retryPolicy, evaluationLimits } = options;
+
+  async function sourceAt(repo: Repo, commit: Commit): Promise<BuildSource> {
+    const { name, mirror, allowImportFromDerivation } = repo;
+    const directory = repo.directory === undefined ? {} : { directory: repo.directory };
+    const memory = await evaluations.open({ repo: name, commit, ...directory, allowImportFromDerivation });
+    return {
+      repo: name,
+      commit,
+      flake: { mirror: mirror.path, commit, ...directory },
+      allowImportFromDerivation,
+      memory,
+    };
+  }
+
+  async function inventoryOf(repo: Repo, request: BuildRequest, signal: AbortSignal): Promise<Inventory> {
+    const branch = request.branch ?? repo.branch;
+    const commit = request.rev ?? (await repo.mirror.resolveBranch(branch, signal));
+    if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
+    const source = { repo: repo.name, commit, ...(request.rev === undefined ? { branch } : {}) };
+    const { flake, allowImportFromDerivation, memory } = await sourceAt(repo, commit);
+    const known = memory.inventory();
+    if (known !== undefined) return { source, names: known };
+    const names = await nix.listHosts(flake, { ...evaluationLimits, allowImportFromDerivation }, signal);
+    memory.rememberInventory(names);
+    return { source, names };
+  }
+
+  return {
+    async resolve(target, request, onNote, signal) {
+      const chosen = chooseRepos(target, request, repos);
+      if ("code" in chosen) return { type: "reject", ...chosen };
+      try {
+        const inventories = await Promise.all(
+          chosen.map((repo) =>
+            retry({
+              policy: retryPolicy,
+              clock,
+              signal,
+              attempt: () => inventoryOf(repo, request, signal),
+              isTransient: isUnavailable,
+              onRetry: (error, attempt) =>
+                onNote(
+                  `${repo.name}: ${messageOf(error)}; attempt ${attempt} of ${retryPolicy.attempts} follows`,
+                ),
+            }),
+          ),
+        );
+        return decideAcceptance(target, request, inventories, (name, host) =>
+          repos.get(name)?.exclusion(host),
+        );
+      } catch (error) {
+        if (!(error instanceof HomelabError) || error.kind !== "usage") throw error;
+        const { code = "BAD_REQUEST", message, hint } = error;
+        return { type: "reject", code, message, ...(hint === undefined ? {} : { hint }) };
+      }
+    },
+    async sourcesOf(sources, signal) {
+      const found = new Map<RepoName, BuildSource>();
+      for (const { repo: name, commit } of sources) {
+        const repo = repos.get(name);
+        if (repo === undefined) {
+          throw new HomelabError("config", `the repo ${name} is not configured here any more`, {
+            code: "UNKNOWN_REPO",
+          });
+        }
+        await repo.mirror.ensureCommit(commit, signal);
+        found.set(name, await sourceAt(repo, commit));
+      }
+      return found;
+    },
+  };
+}
+
+const isUnavailable = (error: unknown): boolean =>
+  error instanceof HomelabError && error.kind === "unavailable";
+
+/** The repos that the target names, or why it names none. */
+function chooseRepos(
+  target: Target,
+  request: BuildRequest,
+  repos: ReadonlyMap<RepoName, Repo>,
+): readonly Repo[] | Rejection {
+  if (request.branch !== undefined && request.rev !== undefined) {
+    return {
+      code: "BRANCH_AND_REV",
+      message: "the request names a branch and a commit",
+      hint: "give one of them",
+    };
+  }
+  if (target.repo === "any") {
+    if (request.rev !== undefined && repos.size > 1) {
+      return {
+        code: "REV_NEEDS_REPO",
+        message: "a commit is in one repo only, and the request does not say in which",
+        hint: "name the repo, for example with --repo",
+      };
+    }
+    if (repos.size === 0)
+      return {
+        code: "NO_REPOS",
+        message: "this builder has no repos",
+        hint: "add some to `repos` in its configuration",
+      };
+    return [...repos.values()];
+  }
+  const repo = repos.get(target.repo);
+  if (repo !== undefined) return [repo];
+  const near = didYouMean(target.repo, repos.keys());
+  return {
+    code: "UNKNOWN_REPO",
+    message: `there is no repo ${target.repo}`,
+    hint: near === undefined ? `this builder has ${[...repos.keys()].join(", ")}` : `did you mean ${near}?`,
+  };
+}
