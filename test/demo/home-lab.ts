@@ -2,7 +2,7 @@
 // one directory, so whoever owns that directory can find it and end it.
 import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startNatsServer } from "../support/nats-server.ts";
 import { createThrowAwayStore } from "../support/nix-store.ts";
@@ -10,13 +10,16 @@ import { createSampleRepo, type SampleRepo } from "./sample-repo.ts";
 
 export const program = join(import.meta.dirname, "../../bin/homelab-deploy");
 
+/** The builder's log, in the directory of the home lab. */
+export const builderLog = "builder.log";
+
 export interface HomeLab {
   readonly servers: SampleRepo;
   readonly desktops: SampleRepo;
   readonly configFile: string;
   /** The environment of a user of this home lab. */
   readonly environment: NodeJS.ProcessEnv;
-  /** How the builder ended, which it should not, and the end of its log. */
+  /** How the builder ended, which it should not. */
   readonly builderEnded: Promise<string>;
 }
 
@@ -43,7 +46,7 @@ export async function startHomeLab(directory: string): Promise<HomeLab> {
   const home = join(directory, "home");
   await mkdir(home);
   const environment = { ...withoutOwnSettings(process.env), HOME: home, HOMELAB_DEPLOY_CONFIG: configFile };
-  const builderEnded = startBuilder(join(directory, "builder.log"), configFile, {
+  const builderEnded = startBuilder(join(directory, builderLog), configFile, {
     ...environment,
     ...store.environment,
   });
@@ -71,6 +74,5 @@ async function startBuilder(
     builder.once("error", (error) => resolve(error.message));
     builder.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
-  const log = await readFile(logFile, "utf8").catch(() => "");
-  return `the builder ended (${how}):\n${log.trimEnd().split("\n").slice(-20).join("\n")}`;
+  return `the builder ended (${how})`;
 }

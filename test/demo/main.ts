@@ -1,11 +1,13 @@
 // The main job of homelab-deploy, for real and in a minute: a build of a whole home lab, a change to one host, and
 // a failure. Everything runs in one temporary directory and is gone afterwards, also after Ctrl-C.
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { listenForInterruption } from "../support/interruption.ts";
 import { createScratch } from "../support/scratch.ts";
-import { type HomeLab, startHomeLab } from "./home-lab.ts";
+import { builderLog, type HomeLab, startHomeLab } from "./home-lab.ts";
 import type { Change, SampleRepo } from "./sample-repo.ts";
 import { ask, explain, perform, showCommand } from "./stage.ts";
 
@@ -28,10 +30,16 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     const interrupted = interruption.exitCode();
-    console.error(interrupted === undefined ? "\nThe demo failed:" : "\nInterrupted; cleaning up.");
-    if (interrupted === undefined) console.error(error);
+    if (interrupted === undefined) await reportFailure(error, scratch.directory);
+    else console.error("\nInterrupted; cleaning up.");
     return interrupted ?? 1;
   }
+}
+
+async function reportFailure(error: unknown, directory: string): Promise<void> {
+  const log = await readFile(join(directory, builderLog), "utf8").catch(() => "");
+  console.error("\nTHE DEMO FAILED:", error);
+  if (log !== "") console.error(`The end of the builder's log:\n${log.split("\n").slice(-20).join("\n")}`);
 }
 
 async function waitForBuilder(lab: HomeLab, signal: AbortSignal): Promise<void> {
@@ -84,7 +92,8 @@ async function keepRunning(lab: HomeLab, signal: AbortSignal): Promise<void> {
   showCommand("export", `HOMELAB_DEPLOY_CONFIG=${lab.configFile}`);
   showCommand("bin/homelab-deploy", "hosts");
   showCommand("cd", lab.servers.checkout);
-  showCommand("git", "commit", "--all", "--message", "…", "&&", "git", "push", lab.servers.url, "master");
+  showCommand("git", "commit", "--all", "--message", "…");
+  showCommand("git", "push", "origin", "master");
   explain("Ctrl-C stops it and removes everything.");
   if (!signal.aborted) await once(signal, "abort");
 }

@@ -33,11 +33,13 @@ export async function createSampleRepo(parent: string, name: string): Promise<Sa
   await git(parent, "init", "--quiet", "--bare", "--initial-branch=master", remote);
   await git(parent, "init", "--quiet", "--initial-branch=master", checkout);
 
+  await git(checkout, "remote", "add", "origin", remote);
+
   const flake = await readFile(join(fleet, "flake.nix"), "utf8");
   await writeFile(join(checkout, "flake.nix"), flake.replace("x86_64-linux", thisSystem()));
   await copyFile(join(fleet, "packages.nix"), join(checkout, "packages.nix"));
   await copyFile(join(fleet, `${name}.nix`), hosts);
-  await publish(checkout, remote, "The hosts of the home lab");
+  await publish(checkout, "The hosts of the home lab");
 
   return {
     name,
@@ -50,15 +52,15 @@ export async function createSampleRepo(parent: string, name: string): Promise<Sa
         hosts,
         before.replace(from, () => to),
       );
-      await publish(checkout, remote, message);
+      await publish(checkout, message);
     },
   };
 }
 
-async function publish(checkout: string, remote: string, message: string): Promise<void> {
+async function publish(checkout: string, message: string): Promise<void> {
   await git(checkout, "add", "--all");
   await git(checkout, "commit", "--quiet", "--message", message);
-  await git(checkout, "push", "--quiet", remote, "master");
+  await git(checkout, "push", "--quiet", "origin", "master");
 }
 
 /** What Nix calls this machine: `x86_64-linux`. */
