@@ -36,9 +36,9 @@ async function main(): Promise<number> {
   }
 }
 
-async function reportFailure(error: unknown, directory: string): Promise<void> {
+async function reportFailure(failure: unknown, directory: string): Promise<void> {
   const log = await readFile(join(directory, builderLog), "utf8").catch(() => "");
-  console.error("\nTHE DEMO FAILED:", error);
+  console.error("\nTHE DEMO FAILED:", failure);
   if (log !== "") console.error(`The end of the builder's log:\n${log.split("\n").slice(-20).join("\n")}`);
 }
 
