@@ -17,7 +17,7 @@ export interface HomeLab {
   readonly servers: SampleRepo;
   readonly desktops: SampleRepo;
   readonly configFile: string;
-  /** The environment of a user of this home lab. */
+  /** The environment of the builder and of a user of this home lab. */
   readonly environment: NodeJS.ProcessEnv;
   /** How the builder ended, which it should not. */
   readonly builderEnded: Promise<string>;
@@ -45,11 +45,13 @@ export async function startHomeLab(directory: string): Promise<HomeLab> {
 
   const home = join(directory, "home");
   await mkdir(home);
-  const environment = { ...withoutOwnSettings(process.env), HOME: home, HOMELAB_DEPLOY_CONFIG: configFile };
-  const builderEnded = startBuilder(join(directory, builderLog), configFile, {
-    ...environment,
+  const environment = {
+    ...withoutOwnSettings(process.env),
     ...store.environment,
-  });
+    HOME: home,
+    HOMELAB_DEPLOY_CONFIG: configFile,
+  };
+  const builderEnded = startBuilder(join(directory, builderLog), configFile, environment);
   return { servers, desktops, configFile, environment, builderEnded };
 }
 
