@@ -75,20 +75,21 @@ async function buildTogether(
   const activity = createLaneActivity(all, nix, building);
   const tops = new Map(all.map((work) => [work.evaluation.drvPath, work]));
   const done = new Set<ReadyWork>();
+  const ended = new AbortController();
   let early: Promise<void> | undefined;
   const checkEarly = async (): Promise<void> => {
-    await clock.sleep(earlyVerdictMs, building);
+    await clock.sleep(earlyVerdictMs, AbortSignal.any([building, ended.signal]));
     const works = [...done].filter((work) => open.has(work));
     done.clear();
     if (works.length > 0) await settleBuilt(works);
   };
 
   try {
-    const options_ = { ...limits, ...(await withoutDeadSubstituters(options, all, building)) };
+    const limitsNow = { ...limits, ...(await withoutDeadSubstituters(options, all, building)) };
     const drvPaths = [...tops.keys()];
     const result = await nix.realise(
       drvPaths,
-      options_,
+      limitsNow,
       (event) => {
         const top = event.type === "derivation-stopped" ? tops.get(event.drvPath) : undefined;
         if (top !== undefined && open.size > 1) {
@@ -103,9 +104,10 @@ async function buildTogether(
       },
       building,
     );
+    ended.abort();
     await early;
     await settleBuilt([...open]);
-    await settleFailed(options, open, { result, limits: options_, settle, activity }, building);
+    await settleFailed(options, open, { result, limits: limitsNow, settle, activity }, building);
   } catch (error) {
     signal.throwIfAborted();
     if (stop.signal.aborted) board.move([...open], "ready");

@@ -1,0 +1,282 @@
+import { afterEach, expect, test, vi } from "vitest";
+import {
+  startRig,
+  verdictsOf,
+  firstCommit,
+  type BuilderRig,
+  type RigOptions,
+} from "../../test/support/builder-rig.ts";
+import type { BuildEvent } from "../protocol/events.ts";
+import { isOver } from "../protocol/build-state.ts";
+import type { BuildId } from "../protocol/names.ts";
+import { newBuildId } from "../protocol/ulid.ts";
+
+const rigs: BuilderRig[] = [];
+async function rig(options?: RigOptions): Promise<BuilderRig> {
+  const started = await startRig(options);
+  rigs.push(started);
+  return started;
+}
+afterEach(async () => {
+  await Promise.all(rigs.splice(0).map((started) => started.stop()));
+});
+
+const hosts = (count: number, kind = {}): Record<string, object> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`host${i + 1}`, kind]));
+const types = (events: readonly BuildEvent[]): string[] => events.map((event) => event.type);
+
+test("builds a host, and says so in order", async () => {
+  const { ask, verdict, events, nix } = await rig();
+  const id = await ask("homelab/testvm01");
+  const state = await verdict(id);
+  expect(state.status).toBe("succeeded");
+  expect(verdictsOf(state)).toEqual({ testvm01: "built" });
+  expect(types(await events(id))).toEqual([
+    "accepted",
+    "evaluated",
+    "building",
+    "hosts-finished",
+    "finished",
+  ]);
+  expect(nix.protectedPaths).toHaveLength(1);
+});
+
+test("an unchanged commit costs no evaluation, no build and one question", async () => {
+  const { ask, verdict, nix } = await rig({ repos: { homelab: hosts(16) } });
+  await verdict(await ask("homelab/all"));
+  const before = {
+    evaluations: nix.evaluations.length,
+    realised: nix.realised.length,
+    questions: nix.validityQuestions.length,
+  };
+  const state = await verdict(await ask("homelab/all"));
+  expect(state.status).toBe("succeeded");
+  expect(new Set(Object.values(verdictsOf(state)))).toEqual(new Set(["unchanged"]));
+  expect(nix.evaluations).toHaveLength(before.evaluations);
+  expect(nix.realised).toHaveLength(before.realised);
+  expect(nix.validityQuestions).toHaveLength(before.questions + 1);
+});
+
+test("every host gets its own verdict, and one bad host harms nobody else", async () => {
+  const { ask, verdict } = await rig({
+    repos: {
+      homelab: {
+        good1: {},
+        throws: { evaluation: "throw" },
+        crashes: { evaluation: "crash" },
+        hangs: { evaluation: "time-out" },
+        breaks: { build: "fail" },
+        there: { build: "present" },
+        good2: {},
+        flaky: { build: "infra" },
+      },
+    },
+  });
+  const state = await verdict(await ask("any/all"));
+  expect(state.status).toBe("failed");
+  expect(verdictsOf(state)).toEqual({
+    good1: "built",
+    throws: "eval-failed",
+    crashes: "eval-failed",
+    hangs: "timed-out",
+    breaks: "build-failed",
+    there: "unchanged",
+    good2: "built",
+    flaky: "built",
+  });
+  expect(state.failures.map((failure) => [failure.name, failure.hosts.map(({ host }) => host)])).toEqual([
+    ["nixos-system-breaks", ["breaks"]],
+  ]);
+  expect(state.failures[0]?.tail).toEqual(["building breaks", "it broke"]);
+});
+
+test("infrastructure faults are tried three times and then are nobody's fault", async () => {
+  const { ask, verdict, events } = await rig({
+    repos: { homelab: { unlucky: { build: "infra-always" }, fine: {} } },
+  });
+  const id = await ask("homelab/all");
+  const state = await verdict(id);
+  expect(state.status).toBe("infra-failed");
+  expect(verdictsOf(state)).toEqual({ unlucky: "infra-failed", fine: "built" });
+  expect(types(await events(id)).filter((type) => type === "retrying")).toHaveLength(2);
+  expect(state.hosts.get("homelab/unlucky")?.finished?.reason).toContain("tried 3 times");
+});
+
+test("builds that want the same host share the work", async () => {
+  const { ask, verdict, nix } = await rig();
+  const held = nix.hold("evaluate");
+  const ids = await Promise.all([1, 2, 3].map(() => ask("homelab/testvm01")));
+  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(1));
+  held.release();
+  for (const id of ids) expect((await verdict(id)).status).toBe("succeeded");
+  expect(nix.evaluations).toHaveLength(1);
+  expect(nix.realised).toHaveLength(1);
+});
+
+test("an interactive request waits for the evaluations in flight and for no other", async () => {
+  const { ask, verdict, events, nix } = await rig({
+    repos: { homelab: hosts(200), nixos: { gunter: {} } },
+    slots: 2,
+  });
+  const held = nix.hold("evaluate");
+  const batch = await ask("homelab/all", { priority: "batch" });
+  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(2));
+  const interactive = await ask("nixos/gunter", { priority: "interactive" });
+  await vi.waitFor(async () => expect(await events(interactive)).toHaveLength(1));
+  held.release(1);
+  await vi.waitFor(() => expect(nix.evaluations.length).toBeGreaterThanOrEqual(3));
+  expect(nix.evaluations[2]).toEqual(["gunter"]);
+  held.release();
+  expect((await verdict(interactive)).status).toBe("succeeded");
+  expect((await verdict(batch)).status).toBe("succeeded");
+});
+
+test("the first build starts before the last evaluation ends", async () => {
+  const { ask, verdict, events, nix } = await rig({ repos: { homelab: hosts(12) }, slots: 1, batchSize: 4 });
+  const held = nix.hold("evaluate");
+  const id = await ask("homelab/all");
+  held.release(1);
+  await vi.waitFor(() => expect(nix.realised).toHaveLength(1));
+  held.release();
+  await verdict(id);
+  const seen = types(await events(id));
+  expect(seen.indexOf("building")).toBeLessThan(seen.lastIndexOf("evaluated"));
+});
+
+test("repos take turns", async () => {
+  const { ask, verdict, events, nix } = await rig({
+    repos: { one: hosts(8), two: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`other${i}`, {}])) },
+    slots: 1,
+    batchSize: 2,
+  });
+  const held = nix.hold("evaluate");
+  const first = await ask("one/all", { priority: "batch" });
+  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(1));
+  const second = await ask("two/all", { priority: "batch" });
+  await vi.waitFor(async () => expect(await events(second)).toHaveLength(1));
+  held.release();
+  await verdict(first);
+  await verdict(second);
+  const order = nix.evaluations.map((batch) => (batch[0]?.startsWith("other") === true ? "two" : "one"));
+  expect(order.slice(0, 6)).toEqual(["one", "two", "one", "two", "one", "two"]);
+});
+
+test("a cancelled build stops what nobody else wants, and only that", async () => {
+  const { ask, verdict, bus, nix } = await rig({
+    repos: { homelab: { lonely: {}, shared: {} } },
+    batchSize: 1,
+  });
+  const held = nix.hold("realise");
+  const all = await ask("homelab/all");
+  const one = await ask("homelab/shared");
+  await vi.waitFor(() => expect(nix.realised.flat()).toHaveLength(2));
+  await bus.control(all, { action: "cancel" }, new AbortController().signal);
+  const cancelled = await verdict(all);
+  expect(cancelled.status).toBe("cancelled");
+  expect(new Set(Object.values(verdictsOf(cancelled)))).toEqual(new Set(["cancelled"]));
+  held.release();
+  const kept = await verdict(one);
+  expect(kept.status).toBe("succeeded");
+});
+
+test("a build that is cancelled before a builder takes it never begins", async () => {
+  const { ask, verdict, bus, nix } = await rig();
+  const id = newBuildId(new Date());
+  await bus.control(id, { action: "cancel" }, new AbortController().signal);
+  expect((await verdict(id)).status).toBe("cancelled");
+  await ask("homelab/testvm01", { id });
+  await verdict(await ask("homelab/all"));
+  expect((await verdict(id)).status).toBe("cancelled");
+  expect(nix.evaluations).toHaveLength(1);
+});
+
+test("a builder that stops leaves its builds to its next start, which keeps every verdict", async () => {
+  const options: RigOptions = { repos: { homelab: { quick: { build: "present" }, slow: {} } } };
+  const first = await startRig(options);
+  first.nix.hold("realise");
+  const id = await first.ask("homelab/all");
+  await vi.waitFor(async () => expect(types(await first.events(id))).toContain("hosts-finished"));
+  await first.stop();
+  const before = await first.events(id);
+  expect(types(before)).not.toContain("finished");
+
+  const second = await rig({ ...options, bus: first.bus, memory: first.memory });
+  const state = await second.verdict(id);
+  const after = await second.events(id);
+  expect(state.status).toBe("succeeded");
+  expect(after.slice(0, before.length)).toEqual(before);
+  expect(after.map((event) => event.index)).toEqual(after.map((_, index) => index));
+  expect(after.find((event) => event.type === "resumed")?.epoch).toBe(2);
+  expect(second.nix.evaluations).toEqual([]);
+});
+
+test("the same request again changes nothing", async () => {
+  const { ask, verdict, events, bus } = await rig();
+  const id = await ask("homelab/testvm01");
+  await verdict(id);
+  const before = await events(id);
+  await ask("homelab/testvm01", { id });
+  await bus.control(id, { action: "cancel" }, new AbortController().signal);
+  await ask("homelab/testvm01").then((other) => verdict(other));
+  expect(await events(id)).toEqual(before);
+});
+
+test.each([
+  ["homelab/nosuchhost", {}, "UNKNOWN_HOST"],
+  ["nosuchrepo/all", {}, "UNKNOWN_REPO"],
+  ["homelab/excluded", {}, "NO_HOSTS"],
+  ["any/all", { rev: firstCommit }, "REV_NEEDS_REPO"],
+] as const)("a request for %s is rejected", async (what, request, code) => {
+  const { ask, verdict } = await rig({
+    repos: { homelab: { testvm01: {}, excluded: {} }, nixos: { gunter: {} } },
+    excluded: ["excluded"],
+  });
+  const state = await verdict(await ask(what, request));
+  expect(state.status).toBe("rejected");
+  expect(state.rejection?.code).toBe(code);
+});
+
+test("near misses are answered with what was probably meant, and left out hosts with the reason", async () => {
+  const { ask, verdict } = await rig({
+    repos: { homelab: { testvm01: {}, web01: {}, "we b": {} } },
+    excluded: ["web01"],
+  });
+  expect((await verdict(await ask("homelab/tesvm01"))).rejection?.hint).toBe("did you mean testvm01?");
+  const state = await verdict(await ask("homelab/all"));
+  expect(state.status).toBe("succeeded");
+  expect(state.skipped.map(({ host, reason }) => [host, reason])).toEqual([
+    ["web01", "excluded by configuration"],
+    ["we b", expect.stringContaining("its name cannot be used")],
+  ]);
+});
+
+test("a thousand remembered hosts are three dozen events at most", async () => {
+  const { ask, verdict, events } = await rig({ repos: { homelab: hosts(1000, { build: "present" }) } });
+  await verdict(await ask("homelab/all"));
+  const id = await ask("homelab/all");
+  const state = await verdict(id);
+  expect(isOver(state)).toBe(true);
+  expect(state.status).toBe("succeeded");
+  expect((await events(id)).length).toBeLessThan(36);
+});
+
+test("many builds at once all end, each with gapless events", async () => {
+  const { ask, verdict, events } = await rig({
+    repos: { one: hosts(20), two: { breaks: { build: "fail" }, flaky: { build: "infra" } } },
+  });
+  const ids: BuildId[] = [];
+  for (let i = 0; i < 30; i++) {
+    ids.push(
+      await ask(["one/all", "two/all", "any/all", "two/breaks", "one/host3"][i % 5] ?? "any/all", {
+        priority: i % 2 === 0 ? "batch" : "interactive",
+      }),
+    );
+  }
+  for (const id of ids) {
+    const state = await verdict(id);
+    expect(["succeeded", "failed"]).toContain(state.status);
+    expect([...state.hosts.values()].every((host) => host.finished !== undefined)).toBe(true);
+    const indexes = (await events(id)).map((event) => event.index);
+    expect(indexes).toEqual(indexes.map((_, index) => index));
+  }
+});

@@ -1,0 +1,190 @@
+// The bus of a process that builds for itself alone: the same contract as over NATS, without a server and without
+// anything that survives the process.
+import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
+import type { Clock } from "../base/clock.ts";
+import type { BuilderStatus } from "../protocol/builder-status.ts";
+import { isTerminal, type BuildEvent } from "../protocol/events.ts";
+import type { LogChunk } from "../protocol/log-chunk.ts";
+import type { BuildId } from "../protocol/names.ts";
+import type { BuildProgress } from "../protocol/progress.ts";
+import { encodeControl, encodeRequest } from "../protocol/request.ts";
+import { controlSubject, requestSubject } from "../protocol/subjects.ts";
+import { NotTheHolderError, type BuilderBus, type BuildMessage, type Delivery } from "./bus.ts";
+
+/** Characters of log text that are kept in memory; the oldest go first. */
+const keptLogText = 64 * 1024 * 1024;
+
+interface StoredBuild {
+  readonly events: BuildEvent[];
+  readonly logs: LogChunk[];
+  progress: BuildProgress | undefined;
+  readonly followers: Set<Doorbell>;
+}
+
+interface Queued {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly sequence: number;
+  readonly storedAt: Date;
+  deliveries: number;
+}
+
+export function createMemoryBus(clock: Clock): BuilderBus {
+  const builds = new Map<BuildId, StoredBuild>();
+  const statuses = new Map<string, BuilderStatus>();
+  const queues = { request: [] as Queued[], control: [] as Queued[] };
+  const bells = { request: createDoorbell(), control: createDoorbell() };
+  const controlWatchers = new Set<(subject: string, data: Uint8Array) => void>();
+  const submitted = new Set<BuildId>();
+  const created = clock.now().toISOString();
+  let sequence = 0;
+  let logText = 0;
+
+  function stored(id: BuildId): StoredBuild {
+    const known = builds.get(id) ?? { events: [], logs: [], progress: undefined, followers: new Set() };
+    builds.set(id, known);
+    return known;
+  }
+
+  const changed = (build: StoredBuild): void => build.followers.forEach((follower) => follower.ring());
+
+  function enqueue(kind: keyof typeof queues, subject: string, data: Uint8Array): void {
+    queues[kind].push({ subject, data, sequence: ++sequence, storedAt: clock.now(), deliveries: 0 });
+    bells[kind].ring();
+  }
+
+  async function next(kind: keyof typeof queues, signal: AbortSignal): Promise<Delivery> {
+    for (;;) {
+      const message = queues[kind].shift();
+      if (message !== undefined) return delivery(kind, message);
+      await bells[kind].wait(signal);
+    }
+  }
+
+  function delivery(kind: keyof typeof queues, message: Queued): Delivery {
+    message.deliveries++;
+    const { subject, data, storedAt } = message;
+    return {
+      subject,
+      data,
+      sequence: message.sequence,
+      storedAt,
+      streamCreated: created,
+      deliveryCount: message.deliveries,
+      working() {},
+      async ack() {},
+      handBack(delayMs) {
+        void clock.sleep(delayMs).then(() => {
+          queues[kind].push(message);
+          bells[kind].ring();
+          return undefined;
+        });
+      },
+    };
+  }
+
+  function forgetOldLogs(): void {
+    for (const build of builds.values()) {
+      while (logText > keptLogText && build.logs.length > 0) logText -= build.logs.shift()?.text.length ?? 0;
+    }
+  }
+
+  async function* follow(
+    id: BuildId,
+    options: { readonly progress?: boolean; readonly logs?: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<BuildMessage> {
+    const build = stored(id);
+    const bell = createDoorbell();
+    build.followers.add(bell);
+    let events = 0;
+    let lastLog: LogChunk | undefined;
+    let progress: BuildProgress | undefined;
+    try {
+      for (;;) {
+        const logs =
+          options.logs === true
+            ? build.logs.slice(lastLog === undefined ? 0 : build.logs.indexOf(lastLog) + 1)
+            : [];
+        for (const chunk of logs) yield { type: "log", chunk };
+        lastLog = logs.at(-1) ?? lastLog;
+        if (options.progress === true && build.progress !== undefined && build.progress !== progress) {
+          progress = build.progress;
+          yield { type: "progress", progress };
+        }
+        for (let event = build.events[events]; event !== undefined; event = build.events[events]) {
+          events++;
+          yield { type: "event", event };
+          if (isTerminal(event)) return;
+        }
+        await bell.wait(signal);
+      }
+    } finally {
+      build.followers.delete(bell);
+    }
+  }
+
+  return {
+    serverWarnings: [],
+    isConnected: () => true,
+    async submit(target, request) {
+      if (submitted.has(request.id)) return;
+      submitted.add(request.id);
+      enqueue("request", requestSubject(target), encodeRequest(request));
+    },
+    async control(id, message) {
+      const data = encodeControl(message);
+      for (const watcher of controlWatchers) watcher(controlSubject(id), data);
+      enqueue("control", controlSubject(id), data);
+    },
+    readEvents: async (id, fromIndex) => stored(id).events.slice(fromIndex),
+    follow,
+    async *readLogs(id) {
+      yield* stored(id).logs;
+    },
+    listBuilds: async () =>
+      [...builds]
+        .filter(([, build]) => build.events.length > 0)
+        .map(([id]) => id)
+        .toSorted()
+        .toReversed(),
+    lastEvent: async (id) => stored(id).events.at(-1),
+    listBuilders: async () => [...statuses.values()],
+    queueLength: async () => queues.request.length,
+    nextRequest: (signal) => next("request", signal),
+    nextControl: (signal) => next("control", signal),
+    watchControls(onControl, signal) {
+      controlWatchers.add(onControl);
+      signal.addEventListener("abort", () => controlWatchers.delete(onControl), { once: true });
+    },
+    async openEventLog(id, history) {
+      const build = stored(id);
+      let expected = history.length;
+      return {
+        async append(event) {
+          if (build.events.length !== expected) throw new NotTheHolderError(`build ${id} has another holder`);
+          build.events.push(event);
+          expected++;
+          changed(build);
+        },
+      };
+    },
+    async appendLog(chunk) {
+      const build = stored(chunk.build);
+      build.logs.push(chunk);
+      logText += chunk.text.length;
+      if (logText > keptLogText) forgetOldLogs();
+      changed(build);
+    },
+    publishProgress(progress) {
+      const build = stored(progress.build);
+      build.progress = progress;
+      changed(build);
+    },
+    reply() {},
+    async putStatus(status) {
+      statuses.set(status.name, status);
+    },
+    answerStatus() {},
+  };
+}

@@ -1,0 +1,177 @@
+// A Nix for tests of the engine: hosts are data, evaluations and builds last until the test lets them go or at
+// once. What real Nix does is tested with real Nix; here only the order of things matters.
+import type {
+  BatchEvaluation,
+  FailureAnalysis,
+  FailureCause,
+  GcRoots,
+  HostEvaluation,
+  Nix,
+  RealiseResult,
+} from "../../src/nix/nix.ts";
+import type { HostName, StorePath } from "../../src/protocol/names.ts";
+
+export interface FakeHost {
+  /** How its evaluation ends; evaluated when absent. */
+  readonly evaluation?: "throw" | "crash" | "infra" | "time-out";
+  /** How its build ends; built when absent. `infra` fails once and then builds. */
+  readonly build?: "fail" | "infra" | "infra-always" | "present";
+}
+
+export interface FakeNix extends Nix {
+  /** Hosts of each evaluator process, in the order of starting. */
+  readonly evaluations: HostName[][];
+  /** Derivations of each build process. */
+  readonly realised: StorePath[][];
+  readonly validityQuestions: StorePath[][];
+  readonly gcRoots: GcRoots;
+  /** Paths that were protected, in order. */
+  readonly protectedPaths: StorePath[];
+  /** From now on evaluations (or builds) wait for a release. */
+  hold(kind: "evaluate" | "realise"): { release(count?: number): void };
+}
+
+const hash = (text: string): string => {
+  const digits = "0123456789abcdfghijklmnpqrsvwxyz";
+  let value = 7;
+  let result = "";
+  for (let i = 0; i < 32; i++) {
+    value = (value * 31 + (text.charCodeAt(i % Math.max(1, text.length)) || 1) + i) % 1_000_003;
+    result += digits.charAt(value % 32);
+  }
+  return result;
+};
+export const fakeDrv = (host: string): StorePath =>
+  `/nix/store/${hash(host)}-nixos-system-${host}.drv` as StorePath;
+export const fakeOut = (host: string): StorePath =>
+  `/nix/store/${hash(host)}-nixos-system-${host}` as StorePath;
+
+const hostOf = (path: string): string => path.replace(/^.*-nixos-system-/, "").replace(/\.drv$/, "");
+
+export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
+  const valid = new Set<StorePath>();
+  const transient = new Set<string>();
+  const gates = new Map<string, { waiting: (() => void)[]; open: number }>();
+  for (const [host, { build }] of hosts) if (build === "present") valid.add(fakeOut(host));
+
+  async function gate(kind: string, signal: AbortSignal): Promise<void> {
+    const held = gates.get(kind);
+    if (held === undefined) return;
+    if (held.open > 0) {
+      held.open--;
+      return;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    held.waiting.push(resolve);
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    await promise;
+  }
+
+  const fake: FakeNix = {
+    version: "2.34.8",
+    system: "x86_64-linux",
+    systems: ["x86_64-linux"],
+    storeDirectory: "/nix/store",
+    evaluations: [],
+    realised: [],
+    validityQuestions: [],
+    protectedPaths: [],
+    gcRoots: {
+      async protect(roots) {
+        fake.protectedPaths.push(...roots.map((root) => root.outPath));
+      },
+      async prune() {},
+    },
+    hold(kind) {
+      const held = { waiting: [] as (() => void)[], open: 0 };
+      gates.set(kind, held);
+      return {
+        release(count = Number.POSITIVE_INFINITY) {
+          for (let i = 0; i < count; i++) {
+            const wake = held.waiting.shift();
+            if (wake === undefined) {
+              held.open += count - i;
+              return;
+            }
+            wake();
+          }
+        },
+      };
+    },
+    listHosts: async () => [...hosts.keys()],
+    async evaluate(_, names, __, signal): Promise<BatchEvaluation> {
+      fake.evaluations.push([...names]);
+      await gate("evaluate", signal);
+      const failing = names
+        .map((name) => hosts.get(name)?.evaluation)
+        .find((mode) => mode !== undefined && mode !== "throw");
+      if (failing === "infra" && !transient.has(`evaluate ${names.join()}`)) {
+        transient.add(`evaluate ${names.join()}`);
+        return { type: "failed", failure: { cause: "infra", message: "the daemon is gone", details: "" } };
+      }
+      if (failing === "crash" || failing === "time-out") {
+        const cause = failing === "crash" ? "error" : "timed-out";
+        return { type: "failed", failure: { cause, message: `evaluation ${failing}`, details: "trace" } };
+      }
+      const evaluated = new Map<HostName, HostEvaluation>();
+      const threw: HostName[] = [];
+      for (const name of names) {
+        if (hosts.get(name)?.evaluation === "throw") threw.push(name);
+        else
+          evaluated.set(name, {
+            drvPath: fakeDrv(name),
+            outPath: fakeOut(name),
+            system: "x86_64-linux",
+            warnings: [],
+          });
+      }
+      if (names.length === 1 && threw.length === 1) {
+        return { type: "failed", failure: { cause: "error", message: "the host throws", details: "trace" } };
+      }
+      return { type: "evaluated", hosts: evaluated, threw };
+    },
+    async validPaths(paths) {
+      fake.validityQuestions.push([...paths]);
+      return new Set(paths.filter((path) => valid.has(path)));
+    },
+    async realise(drvPaths, _, onActivity, signal): Promise<RealiseResult> {
+      fake.realised.push([...drvPaths]);
+      for (const drvPath of drvPaths) {
+        await onActivity({ type: "derivation-started", drvPath });
+        await onActivity({ type: "log-line", drvPath, line: `building ${hostOf(drvPath)}` });
+      }
+      await gate("realise", signal);
+      for (const drvPath of drvPaths) {
+        const host = hostOf(drvPath);
+        const mode = hosts.get(host)?.build;
+        if (mode === undefined || mode === "present" || (mode === "infra" && transient.has(host)))
+          valid.add(fakeOut(host));
+        transient.add(host);
+        await onActivity({ type: "derivation-stopped", drvPath });
+      }
+      return { exitCode: 0, killedBy: undefined, messages: [], started: new Map(), outOfMemoryKills: 0 };
+    },
+    async readDerivation() {
+      return { outputs: new Map(), inputDrvs: new Map(), system: "x86_64-linux" };
+    },
+    present: async () => true,
+    async readLog(drvPath, onChunk) {
+      await onChunk(new TextEncoder().encode(`building ${hostOf(drvPath)}\nit broke\n`));
+    },
+    probeSubstituters: async () => ({ use: undefined, dead: [] }),
+    async findFailures(tops): Promise<FailureAnalysis> {
+      const causes = new Map<StorePath, FailureCause>();
+      for (const top of tops) {
+        const isOwn = hosts.get(hostOf(top))?.build === "fail";
+        causes.set(top, {
+          kind: isOwn ? "failed" : "infra",
+          name: `nixos-system-${hostOf(top)}`,
+          reason: isOwn ? "builder failed with exit code 1" : "no space left on device",
+        });
+      }
+      return { causes, brokenBy: new Map(tops.map((top) => [top, [top]])) };
+    },
+    unbuilt: async (top) => new Set([top]),
+  };
+  return fake;
+}
