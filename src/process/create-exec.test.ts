@@ -124,6 +124,16 @@ test("without an owned directory what a program leaves on purpose stays", async 
   process.kill(Number(stdout), "SIGKILL");
 });
 
+test("leaves no timer behind that would keep us alive", async () => {
+  const script = `
+    const { createExec } = await import(${JSON.stringify(join(import.meta.dirname, "create-exec.ts"))});
+    const options = { signal: new AbortController().signal, env: { PATH: "/usr/bin:/bin" }, timeoutMs: 60_000 };
+    await createExec()("true", [], options);`;
+  const args = ["--input-type=module", "--eval", script];
+  const result = await exec(process.execPath, args, { signal: never, env, timeoutMs: 4_000 });
+  expect(result).toMatchObject({ exitCode: 0, timedOut: false });
+});
+
 test("a grandchild that keeps the pipes open does not hold the result up", async () => {
   const result = await shell("sleep 600 & echo $!; echo done >&2; exit 0");
   expect(result).toMatchObject({ exitCode: 0, stderrTail: "done\n" });

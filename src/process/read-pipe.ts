@@ -20,6 +20,7 @@ export interface PipeReading {
 export function readPipe(pipe: Readable, consume: (chunk: Buffer) => void | Promise<void>): PipeReading {
   let waiting = true;
   let stopped = false;
+  let ended = false;
   let bytesAfterEnd: number | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -42,6 +43,7 @@ export function readPipe(pipe: Readable, consume: (chunk: Buffer) => void | Prom
       // A pipe that we destroyed ends with an error; so does consuming, but then `waiting` is false.
       if (!stopped || !waiting) throw error;
     } finally {
+      ended = true;
       clearInterval(timer);
     }
   }
@@ -49,6 +51,7 @@ export function readPipe(pipe: Readable, consume: (chunk: Buffer) => void | Prom
   return {
     finished: read(),
     finishWithin(milliseconds) {
+      if (ended) return;
       bytesAfterEnd = 0;
       let left = milliseconds;
       timer = setInterval(() => {
