@@ -23,7 +23,7 @@ const portsFor: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library is known to few folders, those that wrap it. */
 const owners: Readonly<Record<string, readonly string[]>> = {
-  valibot: ["protocol", "config", "nix", "cli"],
+  valibot: ["protocol", "config", "nix", "bus", "cli"],
   "@valibot/to-json-schema": ["config"],
   execa: ["process"],
   "@nats-io/transport-node": ["bus"],

@@ -1,4 +1,5 @@
-// What the services need of NATS. `connectBus` (connect-bus.ts) is the real one.
+// What the services need of NATS. `createReader` (create-reader.ts) and `createBuilderBus` (create-builder-bus.ts)
+// are the real ones.
 import type { BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
@@ -64,7 +65,7 @@ export interface BuildReader {
   lastEvent(id: BuildId, signal: AbortSignal): Promise<BuildEvent | undefined>;
   /** The last status of every builder that was ever seen. */
   listBuilders(signal: AbortSignal): Promise<readonly BuilderStatus[]>;
-  /** Whether a request with this id still waits in the queue. */
+  /** How many requests wait that no builder has accepted yet. */
   queueLength(signal: AbortSignal): Promise<number>;
 }
 

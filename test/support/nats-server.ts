@@ -1,11 +1,12 @@
 // A real nats-server for tests. `NATS_SERVER_BIN` chooses the binary; otherwise it is the one in PATH.
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { connectNats, type Connection, type ConnectionOptions } from "../../src/bus/connection.ts";
@@ -36,6 +37,12 @@ const plainConfig: ServerConfig = ({ port, storeDirectory }) =>
   `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(storeDirectory)} }\n`;
 
 const binary = (): string => process.env["NATS_SERVER_BIN"] ?? "nats-server";
+
+/** Of the binary: `2.9.10`. */
+export async function serverVersion(): Promise<string> {
+  const { stdout } = await promisify(execFile)(binary(), ["-v"]);
+  return /v(?<version>[\d.]+)/.exec(stdout)?.groups?.["version"] ?? "";
+}
 
 /** A server on a free port of the loopback, with JetStream in a directory of its own. */
 export async function startNatsServer(config: ServerConfig = plainConfig): Promise<NatsServer> {

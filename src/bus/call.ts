@@ -1,0 +1,50 @@
+import { retryDelay } from "../base/retry.ts";
+import type { Connection } from "./connection.ts";
+import { explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
+import { whileNotAborted } from "./while-not-aborted.ts";
+
+/**
+ * Milliseconds for one request. The client does not fail requests when the connection breaks, they run into
+ * this; so it is short, and what matters is tried again.
+ */
+export const requestTimeoutMs = 2000;
+
+const policy = {
+  attempts: Number.POSITIVE_INFINITY,
+  firstDelayMs: 100,
+  factor: 2,
+  maxDelayMs: 5000,
+};
+/** A person is waiting: after so long without an answer a command gives up. */
+const commandPatienceMs = 15_000;
+
+/**
+ * Tries a call to NATS until it has an outcome. A daemon goes on until the signal aborts; a command for some
+ * seconds. The attempt must be safe to repeat when its outcome is unknown.
+ *
+ * @param doing for messages: `store the request`.
+ * @throws HomelabError as `explainNatsError` says; whatever else the attempt throws; the signal's reason.
+ */
+export async function call<T>(
+  connection: Connection,
+  doing: string,
+  signal: AbortSignal,
+  attempt: (number: number) => Promise<T>,
+): Promise<T> {
+  const { clock, log, role } = connection;
+  const giveUpAt = role === "daemon" ? Number.POSITIVE_INFINITY : clock.monotonic() + commandPatienceMs;
+  for (let number = 1; ; number++) {
+    await connection.whenConnected(signal);
+    try {
+      return await whileNotAborted(attempt(number), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // A server that has just started may not have its streams yet; a command says so instead of waiting.
+      const mayPass = isTransient(error) || (role === "daemon" && isMissing(error));
+      if (!mayPass || clock.monotonic() > giveUpAt) throw explainNatsError(error, doing);
+      const delayMs = retryDelay(policy, number + 1);
+      log.warn({ because: explainNatsError(error, doing).message, delayMs }, "NATS call is tried again");
+      await clock.sleep(delayMs, signal);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import { messageOf } from "../base/errors.ts";
+import { encodeBuilderStatus } from "../protocol/builder-status.ts";
+import { encodeEvent } from "../protocol/events.ts";
+import { encodeProgress } from "../protocol/progress.ts";
+import {
+  builderKey,
+  builderStatusSubject,
+  consumers,
+  isReplySubject,
+  logSubject,
+  progressSubject,
+  streams,
+} from "../protocol/subjects.ts";
+import type { BuilderBus } from "./bus.ts";
+import type { Connection } from "./connection.ts";
+import { createReader } from "./create-reader.ts";
+import { nextDelivery } from "./deliveries.ts";
+import { openEventLog } from "./event-log.ts";
+import { encodeLogChunk } from "./log-chunk-message.ts";
+import { explainNatsError } from "./nats-errors.ts";
+import { publishStored } from "./publish-stored.ts";
+import { isAtLeast } from "./server-version.ts";
+
+/** Answers go to inboxes only, so that nobody can make us speak on another subject by naming it as the reply. */
+const inboxPattern = /^_INBOX(?:_[A-Za-z0-9_-]+)?\.[A-Za-z0-9_.-]+$/;
+
+/** The bus for builders. The connection stays the caller's. */
+export function createBuilderBus(connection: Connection): BuilderBus {
+  const { log, nats } = connection;
+
+  /** For what may get lost: while disconnected the client would drop it anyway. */
+  function publishUnstored(subject: string, data: Uint8Array): void {
+    if (!connection.isConnected()) return;
+    try {
+      nats.publish(subject, data);
+    } catch (error) {
+      log.warn({ subject, because: messageOf(error) }, "a message could not be published");
+    }
+  }
+
+  function listen(
+    subject: string,
+    onMessage: (message: { subject: string; data: Uint8Array; reply?: string }) => void,
+    signal: AbortSignal,
+  ): void {
+    if (signal.aborted) return;
+    const subscription = nats.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) onMessage(message);
+        else log.error({ subject, because: explainNatsError(error, "subscribe").message }, "cannot listen");
+      },
+    });
+    signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });
+  }
+
+  return {
+    ...createReader(connection),
+    nextRequest: async (signal) => nextDelivery(connection, streams.requests, consumers.requests, signal),
+    nextControl: async (signal) => nextDelivery(connection, streams.requests, consumers.control, signal),
+
+    watchControls(onControl, signal) {
+      listen("build-control.*", ({ subject, data }) => onControl(subject, data), signal);
+    },
+
+    openEventLog: async (id, history, signal) => openEventLog(connection, id, history, signal),
+
+    async appendLog(chunk, signal) {
+      const { build, log: number, index } = chunk;
+      const ack = await publishStored(
+        connection,
+        `store a log of build ${build}`,
+        {
+          subject: logSubject(build, number),
+          messageId: `${build}.${number}.${index}`,
+          ...encodeLogChunk(chunk),
+        },
+        signal,
+      );
+      if (ack.duplicate && ack.attempts === 1) {
+        log.error({ build, log: number, index }, "a log number was used twice: this chunk is lost");
+      }
+    },
+
+    publishProgress(progress) {
+      publishUnstored(progressSubject(progress.build), encodeProgress(progress));
+    },
+
+    reply(replyTo, event) {
+      if (isReplySubject(replyTo)) publishUnstored(replyTo, encodeEvent(event));
+    },
+
+    async putStatus(status, signal) {
+      const publication = { subject: builderKey(status.name), data: encodeBuilderStatus(status) };
+      await publishStored(connection, "store the builder's status", publication, signal);
+    },
+
+    answerStatus(name, status, signal) {
+      listen(
+        builderStatusSubject(name),
+        ({ reply }) => {
+          if (reply !== undefined && inboxPattern.test(reply)) {
+            publishUnstored(reply, encodeBuilderStatus(status()));
+          }
+        },
+        signal,
+      );
+    },
+
+    get serverWarnings() {
+      return warningsAbout(nats.info?.version);
+    },
+    isConnected: connection.isConnected,
+  };
+}
+
+export const warningsAbout = (version: string | undefined): readonly string[] =>
+  isAtLeast(version, "2.10.0")
+    ? []
+    : [
+        `nats-server ${version ?? "of an unknown version"}: acknowledged requests may not survive a power cut (sync_interval needs 2.10)`,
+      ];

@@ -1,0 +1,107 @@
+// Taking messages from the work queue, one at a time. The library's `next()` cannot be aborted, and its messages
+// can be acknowledged only once, even when the acknowledgement got lost; hence the two requests ourselves.
+// https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-13.md (pull), ADR-15 (ack subjects)
+import { jetstreamManager } from "@nats-io/jetstream";
+import { TimeoutError, type Msg } from "@nats-io/transport-node";
+import type { Delivery } from "./bus.ts";
+import { call, requestTimeoutMs } from "./call.ts";
+import type { Connection } from "./connection.ts";
+import { explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
+import { whileNotAborted } from "./while-not-aborted.ts";
+
+/** How long the server keeps a request for a message open. */
+const waitMs = 20_000;
+
+const nanoseconds = (milliseconds: number): number => milliseconds * 1_000_000;
+
+/** @returns undefined when none came for a while, or the connection broke meanwhile. */
+export async function nextDelivery(
+  connection: Connection,
+  stream: string,
+  consumer: string,
+  signal: AbortSignal,
+): Promise<Delivery | undefined> {
+  await connection.whenConnected(signal);
+  const { nats } = connection;
+  const pulling = nats.request(
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+    JSON.stringify({ batch: 1, expires: nanoseconds(waitMs) }),
+    // Its own inbox: when we stop waiting the server sees it go and gives the message to somebody else.
+    { timeout: waitMs + requestTimeoutMs, noMux: true },
+  );
+  const broken = Promise.withResolvers<undefined>();
+  const stop = connection.onChange(() => broken.resolve(undefined));
+  let message: Msg | undefined;
+  try {
+    message = await whileNotAborted(Promise.race([pulling, broken.promise]), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof TimeoutError || (isTransient(error) && !isMissing(error))) return undefined;
+    throw explainNatsError(error, "take a request from the queue");
+  } finally {
+    stop();
+    if (message === undefined) void handBackLate(connection, pulling);
+  }
+  // A status, such as 408 when none came, has no subject to acknowledge on.
+  if (message === undefined || ackSubjectOf(message) === undefined) return undefined;
+  return deliveryOf(connection, stream, message, signal);
+}
+
+/** A message that comes when nobody waits any more would lie until the ack wait is over. */
+async function handBackLate(connection: Connection, pulling: Promise<Msg>): Promise<void> {
+  const message = await pulling.catch(() => undefined);
+  const subject = message === undefined ? undefined : ackSubjectOf(message);
+  if (subject !== undefined && !connection.nats.isClosed()) connection.nats.publish(subject, "-NAK");
+}
+
+const ackSubjectOf = ({ reply }: Msg): string | undefined =>
+  reply?.startsWith("$JS.ACK.") === true ? reply : undefined;
+
+async function deliveryOf(
+  connection: Connection,
+  stream: string,
+  message: Msg,
+  signal: AbortSignal,
+): Promise<Delivery> {
+  const { nats } = connection;
+  const ackSubject = message.reply ?? "";
+  const place = parseAckSubject(ackSubject);
+  const streamCreated = await call(connection, "take a request from the queue", signal, async () => {
+    const manager = await jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs });
+    return (await manager.streams.info(stream)).created;
+  });
+  const say = (word: string): void => {
+    // While disconnected it would be dropped anyway; the ack wait covers that.
+    if (!nats.isClosed()) nats.publish(ackSubject, word);
+  };
+  return {
+    subject: message.subject,
+    data: message.data,
+    ...place,
+    streamCreated,
+    working: () => say("+WPI"),
+    handBack: (delayMs) => say(`-NAK ${JSON.stringify({ delay: nanoseconds(Math.max(0, delayMs)) })}`),
+    async ack(ackSignal) {
+      await call(connection, "acknowledge a request", ackSignal, async () =>
+        nats.request(ackSubject, "+ACK", { timeout: requestTimeoutMs }),
+      );
+    },
+  };
+}
+
+/**
+ * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<timestamp ns>.<pending>`; the newer form
+ * has `<domain>.<account hash>` after `ACK` and a random token at the end.
+ */
+export function parseAckSubject(subject: string): Pick<Delivery, "sequence" | "storedAt" | "deliveryCount"> {
+  const tokens = subject.split(".");
+  const [delivered, sequence, , timestamp] = tokens.slice(tokens.length === 9 ? 4 : 6);
+  if (tokens.length < 9 || tokens[1] !== "ACK" || !/^\d{7,20}$/.test(timestamp ?? "")) {
+    throw new RangeError(`${JSON.stringify(subject)} is not an acknowledgement subject`);
+  }
+  return {
+    deliveryCount: Number(delivered),
+    sequence: Number(sequence),
+    storedAt: new Date(Number(BigInt(timestamp ?? 0) / 1_000_000n)),
+  };
+}

@@ -1,0 +1,38 @@
+// A log chunk as a message: the text is the payload as it is, the rest is in the subject and the headers.
+import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import * as v from "valibot";
+import { LogChunk, logHeaders } from "../protocol/log-chunk.ts";
+import { limits } from "../protocol/wire.ts";
+
+export function encodeLogChunk(chunk: LogChunk): { data: Uint8Array; headers: MsgHdrs } {
+  const set = headers();
+  set.set(logHeaders.index, String(chunk.index));
+  set.set(logHeaders.drvPath, chunk.drvPath);
+  set.set(logHeaders.kind, chunk.kind);
+  set.set(logHeaders.dropped, String(chunk.dropped));
+  return { data: new TextEncoder().encode(chunk.text), headers: set };
+}
+
+/** What a reader accepts at most: a chunk has up to 64 KiB of text, UTF-8 may need more bytes. */
+const maxBytes = 4 * limits.logChunk;
+
+/** Undefined when it is no chunk that we understand. */
+export function decodeLogChunk(message: {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs;
+}): LogChunk | undefined {
+  if (message.data.byteLength > maxBytes) return undefined;
+  const [, build, log] = message.subject.split(".");
+  const number = (text: string | undefined): number => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : -1);
+  const result = v.safeParse(LogChunk, {
+    build,
+    log: number(log),
+    index: number(message.headers.get(logHeaders.index)),
+    drvPath: message.headers.get(logHeaders.drvPath),
+    kind: message.headers.get(logHeaders.kind),
+    dropped: number(message.headers.get(logHeaders.dropped)),
+    text: new TextDecoder().decode(message.data),
+  });
+  return result.success ? result.output : undefined;
+}

@@ -1,0 +1,31 @@
+import type { Log } from "../base/log.ts";
+import type { LogChunk } from "../protocol/log-chunk.ts";
+import type { BuildId } from "../protocol/names.ts";
+import { decodeLogChunk } from "./log-chunk-message.ts";
+import type { StoredMessage } from "./stored-messages.ts";
+
+/** All logs of a build. */
+export const logSubjects = (id: BuildId): string => `build-logs.${id}.*`;
+
+/** Gives the chunks of a build's logs, each once. A chunk that the stream lost shows as a jump of `index`. */
+export interface LogOrder {
+  /** Undefined for a chunk that was given before or that cannot be read. */
+  accept(message: StoredMessage): LogChunk | undefined;
+}
+
+export function createLogOrder(log: Log): LogOrder {
+  const nextIndexes = new Map<number, number>();
+  return {
+    accept(message) {
+      const chunk = decodeLogChunk(message);
+      if (chunk === undefined) {
+        const { subject, sequence } = message;
+        log.warn({ subject, sequence }, "a stored log chunk cannot be read and is left out");
+        return undefined;
+      }
+      if (chunk.index < (nextIndexes.get(chunk.log) ?? 0)) return undefined;
+      nextIndexes.set(chunk.log, chunk.index + 1);
+      return chunk;
+    },
+  };
+}

@@ -1,0 +1,88 @@
+// Reading streams by direct get: it needs no consumer, and so no right to create one.
+import { jetstreamManager, type DirectStreamAPI } from "@nats-io/jetstream";
+import type { MsgHdrs } from "@nats-io/transport-node";
+import type { Connection } from "./connection.ts";
+import { requestTimeoutMs } from "./call.ts";
+
+export interface StoredMessage {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs;
+}
+
+export interface StreamReader {
+  /** The first message from that sequence on whose subject matches; undefined when there is none yet. */
+  next(subjects: string, fromSequence: number): Promise<StoredMessage | undefined>;
+  last(subject: string): Promise<StoredMessage | undefined>;
+}
+
+/** Each read is one request, tried once: see `call`. */
+export function createStreamReader({ nats }: Connection, stream: string): StreamReader {
+  let api: Promise<DirectStreamAPI> | undefined;
+  const direct = async (): Promise<DirectStreamAPI> => {
+    api ??= jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs }).then(
+      (manager) => manager.direct,
+    );
+    return api;
+  };
+  type Query = Parameters<DirectStreamAPI["getMessage"]>[1];
+  async function get(query: Query): Promise<StoredMessage | undefined> {
+    const message = await (await direct()).getMessage(stream, query);
+    if (message === null) return undefined;
+    const { seq: sequence, subject, data, header: headers } = message;
+    return { sequence, subject, data, headers };
+  }
+  return {
+    next: async (subjects, fromSequence) => get({ seq: fromSequence, next_by_subj: subjects }),
+    last: async (subject) => get({ last_by_subj: subject }),
+  };
+}
+
+/**
+ * Follows a stream by asking for the next message, as fast or slow as its reader wants. What comes in live is
+ * only a hint that asking is worth it.
+ */
+export interface Tail {
+  /** Whether there is, or may be, a message that was not read yet. */
+  isBehind(): boolean;
+  /** A message was stored under that sequence. */
+  announce(sequence: number): void;
+  /** There may be more than what was announced. */
+  doubt(): void;
+  /** The next message; undefined when there is none for now. */
+  next(): Promise<StoredMessage | undefined>;
+}
+
+export function createTail(reader: StreamReader, subjects: string): Tail {
+  let after = 0;
+  let announced = 0;
+  let doubtful = true;
+  return {
+    isBehind: () => doubtful || announced > after,
+    announce(sequence) {
+      announced = Math.max(announced, sequence);
+    },
+    doubt() {
+      doubtful = true;
+    },
+    async next() {
+      const [target, wasDoubtful] = [announced, doubtful];
+      doubtful = false;
+      try {
+        const message = await reader.next(subjects, after + 1);
+        if (message !== undefined) {
+          after = message.sequence;
+          doubtful ||= wasDoubtful;
+        } else if (announced === target) {
+          // Announced but not there: expired since, or announced by somebody who may not.
+          announced = after;
+        }
+        return message;
+      } catch (error) {
+        doubtful = true;
+        throw error;
+      }
+    },
+  };
+}

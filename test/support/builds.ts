@@ -1,0 +1,37 @@
+// Builds, events and log chunks for tests, with everything that a test does not care about filled in.
+import type { BuildEvent, EventBody } from "../../src/protocol/events.ts";
+import type { LogChunk } from "../../src/protocol/log-chunk.ts";
+import { parseBuilderName, parseHostName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";
+import { newBuildId } from "../../src/protocol/ulid.ts";
+
+export const aBuildId = (): BuildId => newBuildId(new Date());
+
+export const accepted: EventBody = {
+  type: "accepted",
+  builder: parseBuilderName("b1"),
+  priority: "interactive",
+  trigger: "manual",
+  sources: [],
+  hosts: [{ repo: parseRepoName("servers"), host: parseHostName("web1") }],
+  skipped: [],
+};
+export const finished: EventBody = { type: "finished", verdict: "succeeded", durationMs: 1 };
+export const warning = (message: string): EventBody => ({ type: "warning", message });
+
+export const anEvent = (build: BuildId, index: number, body: EventBody, epoch = 1): BuildEvent => ({
+  build,
+  epoch,
+  index,
+  at: "2026-01-01T00:00:00.000Z",
+  ...body,
+});
+
+export const aChunk = (build: BuildId, log: number, index: number, text: string): LogChunk => ({
+  build,
+  log,
+  index,
+  drvPath: "/nix/store/00000000000000000000000000000000-hello.drv",
+  kind: "live",
+  dropped: 0,
+  text,
+});
