@@ -1,0 +1,172 @@
+// The rows of hosts in the live view. What needs attention comes first: failed hosts, the first of them on top, then
+// what is built, the longest running on top, then what waits, then what is done.
+import type { HostState } from "../../protocol/build-state.ts";
+import { fullName, type FullHostName } from "../../protocol/names.ts";
+import type { RunningDerivation } from "../../protocol/progress.ts";
+import { isSuccess } from "../../protocol/verdicts.ts";
+import { isBuilding, phaseMoment, type BuildView } from "./build-view.ts";
+import { formatDuration } from "./duration.ts";
+import { hostLabelOf } from "./host-label.ts";
+import { verdictSign, verdictWords } from "./host-result.ts";
+import type { Style } from "./style.ts";
+import { cut, displayWidth, padEnd, padStart } from "./text-width.ts";
+
+export interface LiveHostsPrint {
+  readonly style: Style;
+  readonly width: number;
+  /** How many rows there are at most. */
+  readonly height: number;
+  /** Of the monotonic clock, in milliseconds. */
+  readonly now: number;
+}
+
+/** Beyond this the time is too far from the name for the eye. */
+const widestRow = 110;
+const barLength = 10;
+const countLength = 7;
+const timeLength = 7;
+
+/**
+ * Every host where all of them fit. Where they do not, only those that failed or are built, as far as they fit, and
+ * how many there are besides: rows of hosts that wait would push away what happens.
+ */
+export function liveHostRows(view: BuildView, print: LiveHostsPrint): string[] {
+  const { style, height } = print;
+  const total = view.state.hosts.size;
+  if (total === 0 || height < 1) return [];
+  const groups = groupHosts(view);
+  const running = firstRunning(view.progress?.running ?? []);
+  const failed = groups.failed.toSorted(byPhase(view, 1));
+  const building = groups.building
+    .toSorted(byPhase(view, 1))
+    .toSorted((a, b) => Number(running.has(fullName(b))) - Number(running.has(fullName(a))));
+  const done = groups.done.toSorted(byPhase(view, -1));
+  const ordered = [...failed, ...building, ...groups.waiting, ...done];
+  const active = failed.length + building.length;
+  const shown = ordered.slice(0, total <= height ? total : Math.min(active, height - 1));
+  const row = rowWriter(view, running, print);
+  const hidden = ordered.slice(shown.length);
+  return [...shown.map(row), ...(hidden.length === 0 ? [] : [moreRow(hidden, style)])];
+}
+
+interface HostGroups {
+  readonly failed: HostState[];
+  readonly building: HostState[];
+  readonly waiting: HostState[];
+  readonly done: HostState[];
+}
+
+function groupHosts({ state }: BuildView): HostGroups {
+  const groups: HostGroups = { failed: [], building: [], waiting: [], done: [] };
+  for (const host of state.hosts.values()) groups[groupOf(host)].push(host);
+  return groups;
+}
+
+function groupOf(host: HostState): keyof HostGroups {
+  if (host.finished !== undefined) return isSuccess(host.finished.verdict) ? "done" : "failed";
+  return isBuilding(host) ? "building" : "waiting";
+}
+
+const byPhase =
+  (view: BuildView, direction: 1 | -1) =>
+  (a: HostState, b: HostState): number =>
+    direction * (phaseMoment(view, a) - phaseMoment(view, b));
+
+function moreRow(hidden: readonly HostState[], style: Style): string {
+  const { glyphs } = style;
+  const count = (group: keyof HostGroups): number => hidden.filter((host) => groupOf(host) === group).length;
+  const parts = [
+    { sign: glyphs.failure, of: count("failed") },
+    { sign: glyphs.running, of: count("building") },
+    { sign: glyphs.waiting, of: count("waiting") },
+    { sign: glyphs.success, of: count("done") },
+  ];
+  const counts = parts.filter((part) => part.of > 0).map(({ sign, of }) => `${sign} ${of}`);
+  return style.dim(`${glyphs.ellipsis} ${hidden.length} more   ${counts.join("  ")}`);
+}
+
+function rowWriter(
+  view: BuildView,
+  running: RunningByHost,
+  { style, width, now }: LiveHostsPrint,
+): (host: HostState) => string {
+  const label = hostLabelOf(view.state, style);
+  const rowWidth = Math.min(width, widestRow);
+  const longest = [...view.state.hosts.values()].reduce(
+    (most, host) => Math.max(most, displayWidth(label(host))),
+    0,
+  );
+  const nameWidth = Math.min(longest, Math.max(12, Math.floor(rowWidth / 4)));
+  const textWidth = Math.max(0, rowWidth - 2 - nameWidth - 2 - timeLength);
+  const evaluating = new Set(view.progress?.evaluations?.running.map(fullName));
+  const sinceProgress = now - view.progressAt;
+
+  return (host) => {
+    const name = padEnd(cut(label(host), nameWidth, style.glyphs.ellipsis), nameWidth);
+    const { sign, text, time } = describe(host);
+    const said = padEnd(cut(text, textWidth, style.glyphs.ellipsis), textWidth);
+    return `${sign} ${name}  ${said}${padStart(time, timeLength)}`.trimEnd();
+  };
+
+  function describe(host: HostState): { sign: string; text: string; time: string } {
+    const { finished } = host;
+    if (finished !== undefined) {
+      const because = finished.reason === undefined ? "" : `: ${style.clean(finished.reason)}`;
+      const said = `${verdictWords[finished.verdict]}${isSuccess(finished.verdict) ? "" : because}`;
+      return {
+        sign: verdictSign(finished.verdict, style),
+        text: said,
+        time: style.dim(formatDuration(finished.durationMs)),
+      };
+    }
+    if (!isBuilding(host)) {
+      const said = evaluating.has(fullName(host)) ? "evaluating" : waitingWords[host.phase];
+      return { sign: style.dim(style.glyphs.waiting), text: style.dim(said ?? "waiting"), time: "" };
+    }
+    const derivation = running.get(fullName(host));
+    const time = derivation === undefined ? "" : formatDuration(derivation.elapsedMs + sinceProgress);
+    return {
+      sign: style.cyan(style.glyphs.running),
+      text: buildingText(view, host, derivation, style),
+      time,
+    };
+  }
+}
+
+const waitingWords: Readonly<Partial<Record<HostState["phase"], string>>> = {
+  waiting: "waiting to be evaluated",
+  evaluated: "waiting to be built",
+};
+
+function buildingText(
+  view: BuildView,
+  host: HostState,
+  derivation: RunningDerivation | undefined,
+  style: Style,
+): string {
+  if (host.phase === "retrying") return style.yellow("trying again after an infrastructure fault");
+  const progress = view.hostProgress.get(fullName(host));
+  const phase = derivation?.phase === undefined ? "" : style.dim(` ${style.clean(derivation.phase)}`);
+  const what = derivation === undefined ? "" : `${style.clean(derivation.name)}${phase}`;
+  if (progress === undefined || progress.toBuild === 0) return what === "" ? "building" : what;
+  const { built, toBuild } = progress;
+  return `${bar(built / toBuild, style)} ${padEnd(`${built}/${toBuild}`, countLength)} ${what}`;
+}
+
+function bar(share: number, { glyphs, dim, cyan }: Style): string {
+  const full = Math.floor(Math.min(1, Math.max(0, share)) * barLength);
+  return cyan(glyphs.barFull.repeat(full)) + dim(glyphs.barEmpty.repeat(barLength - full));
+}
+
+type RunningByHost = ReadonlyMap<FullHostName, RunningDerivation>;
+
+/** The longest running derivation of each host: they come in this order. */
+function firstRunning(derivations: readonly RunningDerivation[]): RunningByHost {
+  const first = new Map<FullHostName, RunningDerivation>();
+  for (const derivation of derivations) {
+    if (derivation.host === undefined) continue;
+    const name = fullName(derivation.host);
+    if (!first.has(name)) first.set(name, derivation);
+  }
+  return first;
+}
