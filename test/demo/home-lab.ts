@@ -58,7 +58,7 @@ export async function startHomeLab(directory: string): Promise<HomeLab> {
 /** What the user has set for Nix, NATS and XDG directories must not reach into the demo, nor the demo into theirs. */
 function withoutOwnSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !/^(?:NIX|NATS|XDG|GIT|HOMELAB_DEPLOY)_/.test(name)),
+    Object.entries(environment).filter(([name]) => !/^(?:NIX|NATS|XDG|GIT)_/.test(name)),
   );
 }
 

@@ -9,7 +9,7 @@ import { listenForInterruption } from "../support/interruption.ts";
 import { createScratch } from "../support/scratch.ts";
 import { builderLog, type HomeLab, startHomeLab } from "./home-lab.ts";
 import type { Change, SampleRepo } from "./sample-repo.ts";
-import { ask, explain, perform, showCommand } from "./stage.ts";
+import { explain, perform, showCommand, succeeds } from "./stage.ts";
 
 const { values: options } = parseArgs({ options: { keep: { type: "boolean", default: false } } });
 const interruption = listenForInterruption();
@@ -69,7 +69,7 @@ async function show(lab: HomeLab, signal: AbortSignal): Promise<void> {
   await perform(lab, ["build", "--all"], 1, signal);
 
   explain("The log of that host can be read again at any time.");
-  await perform(lab, ["logs", await lastBuild(lab, signal), "gitea"], 0, signal);
+  await perform(lab, ["logs", "last", "gitea"], 0, signal);
 
   explain("Done: the three builds ended with exit codes 0, 0 and 1, as they should.");
 }
@@ -78,13 +78,6 @@ async function commit(repo: SampleRepo, change: Change): Promise<void> {
   await repo.commit(change);
   showCommand("git", "commit", "--all", "--message", change.message);
   console.log(`  hosts.nix: ${change.from}  ->  ${change.to}`);
-}
-
-async function lastBuild(lab: HomeLab, signal: AbortSignal): Promise<string> {
-  const listed = await ask(lab, ["builds", "list", "--json"], signal);
-  const id = /[0-7][0-9A-HJKMNP-TV-Z]{25}/.exec(listed ?? "")?.[0];
-  if (id === undefined) throw new Error("no build is listed");
-  return id;
 }
 
 async function keepRunning(lab: HomeLab, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,6 @@
 // What the audience sees: one line that explains, the command as a user would type it, and what the command prints.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { text } from "node:stream/consumers";
 import { styleText } from "node:util";
 import { type HomeLab, program } from "./home-lab.ts";
 
@@ -41,16 +40,11 @@ export async function perform(
   }
 }
 
-/** Runs `homelab-deploy` behind the scenes and gives its stdout; undefined unless it ends with 0. */
-export async function ask(
-  lab: HomeLab,
-  args: readonly string[],
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"], env: lab.environment });
-  const ended = once(child, "exit", { signal });
-  const [output, [code]] = await whileBuilderLives(lab, Promise.all([text(child.stdout), ended]));
-  return code === 0 ? output : undefined;
+/** Whether a command of `homelab-deploy` that nobody sees ends with 0. */
+export async function succeeds(lab: HomeLab, args: readonly string[], signal: AbortSignal): Promise<boolean> {
+  const child = spawn(program, args, { stdio: "ignore", env: lab.environment });
+  const [code] = await whileBuilderLives(lab, once(child, "exit", { signal }));
+  return code === 0;
 }
 
 async function whileBuilderLives<Result>(lab: HomeLab, work: Promise<Result>): Promise<Result> {
