@@ -44,8 +44,7 @@ async function reportFailure(failure: unknown, directory: string): Promise<void>
 
 async function waitForBuilder(lab: HomeLab, signal: AbortSignal): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(30_000)]);
-  while ((await ask(lab, ["doctor"], deadline)) === undefined)
-    await sleep(200, undefined, { signal: deadline });
+  while (!(await succeeds(lab, ["doctor"], deadline))) await sleep(200, undefined, { signal: deadline });
 }
 
 async function show(lab: HomeLab, signal: AbortSignal): Promise<void> {
