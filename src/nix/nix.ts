@@ -3,7 +3,7 @@ import type { Commit, HostName, RepoName, StorePath } from "../protocol/names.ts
 
 /** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
 export interface FlakeSource {
-  /** Absolute path of a bare git repository that holds the commit. */
+  /** Absolute path of a bare git repository that holds the commit, and the ref `refs/homelab-deploy/<commit>`. */
   readonly mirror: string;
   readonly commit: Commit;
   /** Where in the repository flake.nix is; absent for its root. */

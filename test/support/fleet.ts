@@ -41,7 +41,7 @@ export interface CommitOptions {
 
 /** The sample fleet in a git repository. */
 export interface Fleet extends AsyncDisposable {
-  /** A bare repository whose default branch is `main`: a remote, and as good a mirror. */
+  /** A bare repository whose default branch is `main`: a remote, and with its refs for each commit also a mirror. */
   readonly bare: string;
   /** `file://` and the path of `bare`. */
   readonly url: string;
@@ -72,8 +72,9 @@ export async function createFleet(parent = tmpdir()): Promise<Fleet> {
       }
       await git(work, "add", "--all");
       await git(work, "commit", "--quiet", "--allow-empty", "--message", "Change the fleet");
-      await git(work, "push", "--quiet", bare, branch);
-      return parseCommit((await git(work, "rev-parse", "HEAD")).trim());
+      const commit = parseCommit((await git(work, "rev-parse", "HEAD")).trim());
+      await git(work, "push", "--quiet", bare, branch, `HEAD:refs/homelab-deploy/${commit}`);
+      return commit;
     },
     remove,
     [Symbol.asyncDispose]: remove,

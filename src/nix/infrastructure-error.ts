@@ -1,0 +1,33 @@
+// Which errors of Nix are not the fault of what is evaluated, by their words in Nix 2.8 to 2.34. Each pattern is
+// anchored to where Nix puts it. A host can still throw these very words: see `evaluate`, which tells them apart.
+const infrastructure = [
+  // The daemon: not there, restarted, overloaded.
+  /^cannot connect to (?:socket|daemon) at /,
+  /^opening a connection to remote store .* previously failed/,
+  /^Nix daemon disconnected unexpectedly/,
+  /^unexpected end-of-file$/,
+  /^(?:reading from|writing to) (?:file|socket): /,
+  // What is to be downloaded: flake inputs, builtins.fetchurl.
+  /^unable to (?:download|check) '/,
+  /^(?:Failed to fetch git repository|failed to fetch|Cannot find Git revision) /i,
+  /^program '(?:[^']*\/)?(?:git|hg|ssh)' failed/,
+  /^(?:fatal: |error: )?(?:unable to access|Could not resolve host|Could not read from remote repository)/i,
+  /^fetching Git repository '.*' (?:failed|timed out)/,
+  /^(?:resolving|getaddrinfo).*: (?:Temporary failure in name resolution|Name or service not known)/,
+  /^repository path '.*' is not owned by current user$/,
+  // The store and its database.
+  /^path '\/[^']*' is not valid$/,
+  /^(?:executing|creating|opening|querying|cannot open) SQLite .*/i,
+  /^SQLite database '.*' is (?:busy|not owned)/,
+  /: database or disk is full|: database disk image is malformed/,
+  /^(?:opening lock file|acquiring|creating directory|creating symlink|renaming|committing transaction)\b.*: /,
+  // The words of the operating system behind any of Nix's own.
+  /: (?:No space left on device|Disk quota exceeded|Input\/output error|Read-only file system|Too many open files(?: in system)?|Cannot allocate memory|Resource temporarily unavailable|Stale file handle)$/,
+  /^interrupted by the user$/,
+] as const;
+
+/** Whether these words of an error, without its trace, can be those of a fault of machine, network or store. */
+export const looksLikeInfrastructure = (error: string): boolean => {
+  const firstLine = error.trim().split("\n", 1)[0] ?? "";
+  return infrastructure.some((pattern) => pattern.test(firstLine.trim()));
+};
