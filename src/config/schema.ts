@@ -1,7 +1,7 @@
 // The configuration file: one JSON file for the builder and for the command line. Unknown keys are errors, and
 // defaults stand only here. `description` becomes docs/configuration.md and the JSON schema.
 import * as v from "valibot";
-import { BranchName, BuilderName, RepoName } from "../protocol/names.ts";
+import { allowedFor, BranchName, BuilderName, RepoName } from "../protocol/names.ts";
 
 const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) =>
   v.pipe(schema, v.description(description));
@@ -9,6 +9,15 @@ const described = <Schema extends v.GenericSchema>(schema: Schema, description: 
 const seconds = (min: number, max: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const absolutePath = v.pipe(v.string(), v.regex(/^\/[^\u0000]*$/, "must be an absolute path"));
+const repoName = v.message(RepoName, `is not a repo name we can use; allowed is ${allowedFor("repo")}`);
+const branchName = v.message(
+  BranchName,
+  `is not a branch name we can use; allowed is ${allowedFor("branch")}`,
+);
+const builderName = v.message(
+  BuilderName,
+  `is not a builder name we can use; allowed is ${allowedFor("builder")}`,
+);
 
 /** A secret is always the path of a file. `$CREDENTIALS_DIRECTORY/name` means a systemd credential. */
 const secretFile = v.pipe(
@@ -73,17 +82,20 @@ export const RepoSettings = v.strictObject({
     GitUrl,
     "Where the repo is: `https://…`, `ssh://git@…` or `file:///…`. Secrets never stand in it.",
   ),
-  branch: described(v.optional(BranchName, "master"), "The branch that is built."),
+  branch: described(v.optional(branchName, "master"), "The branch that is built."),
   directory: described(
     v.optional(
       v.pipe(v.string(), v.regex(/^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]*$/, "must be a relative path")),
     ),
     "The directory of `flake.nix` in the repo; the root without it.",
   ),
-  include: described(v.optional(v.array(HostGlob), ["*"]), "Hosts to build, as globs."),
+  include: described(
+    v.optional(v.array(HostGlob), ["*"]),
+    "Hosts to build, as globs: `*` is any text, `?` any character, `[a-c]` one of these and `[!a-c]` none of these.",
+  ),
   exclude: described(
     v.optional(v.array(HostGlob), []),
-    "Hosts to leave out; they are reported as `skipped`.",
+    "Hosts to leave out, as globs; they are reported as `skipped`. What is excluded stays out, even when it is included too.",
   ),
   pollSeconds: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(86_400)), 60),
@@ -93,7 +105,10 @@ export const RepoSettings = v.strictObject({
     v.optional(
       v.strictObject({
         username: described(
-          v.optional(v.pipe(v.string(), v.regex(/^[^\s:]{1,128}$/)), "git"),
+          v.optional(
+            v.pipe(v.string(), v.regex(/^[^\s:]{1,128}$/, "must be without spaces and colons")),
+            "git",
+          ),
           "User name for https.",
         ),
         tokenFile: described(v.optional(secretFile), "File with the token or password for https."),
@@ -116,7 +131,7 @@ export type RepoSettings = v.InferOutput<typeof RepoSettings>;
 const automatic = v.literal("auto");
 
 export const BuilderSettings = v.strictObject({
-  name: described(v.optional(BuilderName), "Its name on NATS; the machine's host name without it."),
+  name: described(v.optional(builderName), "Its name on NATS; the machine's host name without it."),
   stateDirectory: described(
     v.optional(absolutePath, "/var/lib/homelab-deploy"),
     "For mirrors, remembered evaluations and GC roots.",
@@ -125,63 +140,75 @@ export const BuilderSettings = v.strictObject({
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 4),
     "GC roots are kept for the newest so many commits of each repo.",
   ),
-  evaluation: v.optional(
-    v.strictObject({
-      workers: described(
-        v.optional(
-          v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))]),
-          "auto",
+  evaluation: described(
+    v.optional(
+      v.strictObject({
+        workers: described(
+          v.optional(
+            v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))]),
+            "auto",
+          ),
+          "Evaluator processes at a time; `auto` takes the cores, as far as the memory allows.",
         ),
-        "Evaluator processes at a time; `auto` takes the cores, as far as the memory allows.",
-      ),
-      batchSize: described(
-        v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)), 4),
-        "Hosts for one evaluator process at most.",
-      ),
-      maxMemoryMiB: described(
-        v.optional(
-          v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(128), v.maxValue(1_048_576))]),
-          "auto",
+        batchSize: described(
+          v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)), 4),
+          "Hosts for one evaluator process at most.",
         ),
-        "Heap of one evaluator process; `auto` shares what is free, between 1 and 8 GiB. A host that needs more when evaluated alone fails.",
-      ),
-      timeoutSeconds: described(
-        v.optional(seconds(1, 86_400), 900),
-        "After this an evaluator process is ended.",
-      ),
-    }),
-    {},
+        maxMemoryMiB: described(
+          v.optional(
+            v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(128), v.maxValue(1_048_576))]),
+            "auto",
+          ),
+          "Heap of one evaluator process; `auto` shares what is free, between 1 and 8 GiB. A host that needs more when evaluated alone fails.",
+        ),
+        timeoutSeconds: described(
+          v.optional(seconds(1, 86_400), 900),
+          "After this an evaluator process is ended.",
+        ),
+      }),
+      {},
+    ),
+    "How hosts are evaluated.",
   ),
-  build: v.optional(
-    v.strictObject({
-      timeoutSeconds: described(v.optional(seconds(1, 30 * 86_400), 36_000), "For building one derivation."),
-      silenceSeconds: described(
-        v.optional(seconds(1, 30 * 86_400), 3600),
-        "A derivation that prints nothing for so long is ended.",
-      ),
-      maxJobs: described(
-        v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024))),
-        "Nix's `max-jobs`; without it what nix.conf says.",
-      ),
-      cores: described(
-        v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1024))),
-        "Nix's `cores`; without it what nix.conf says.",
-      ),
-    }),
-    {},
+  build: described(
+    v.optional(
+      v.strictObject({
+        timeoutSeconds: described(
+          v.optional(seconds(1, 30 * 86_400), 36_000),
+          "For building one derivation.",
+        ),
+        silenceSeconds: described(
+          v.optional(seconds(1, 30 * 86_400), 3600),
+          "A derivation that prints nothing for so long is ended.",
+        ),
+        maxJobs: described(
+          v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024))),
+          "Nix's `max-jobs`; without it what nix.conf says.",
+        ),
+        cores: described(
+          v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1024))),
+          "Nix's `cores`; without it what nix.conf says.",
+        ),
+      }),
+      {},
+    ),
+    "How derivations are built. Nix's own settings, such as substituters and remote builders, stay in nix.conf.",
   ),
-  retry: v.optional(
-    v.strictObject({
-      attempts: described(
-        v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 3),
-        "How often work is tried when the infrastructure fails it. A host's own failure is never retried.",
-      ),
-      firstDelaySeconds: described(
-        v.optional(seconds(0, 3600), 10),
-        "Before the second attempt; each further one waits three times longer.",
-      ),
-    }),
-    {},
+  retry: described(
+    v.optional(
+      v.strictObject({
+        attempts: described(
+          v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 3),
+          "How often work is tried when the infrastructure fails it. A host's own failure is never retried.",
+        ),
+        firstDelaySeconds: described(
+          v.optional(seconds(0, 3600), 10),
+          "Before the second attempt; each further one waits three times longer.",
+        ),
+      }),
+      {},
+    ),
+    "What is done when the infrastructure fails.",
   ),
   requestExpirySeconds: described(
     v.optional(seconds(1, 7 * 86_400), 86_400),
@@ -197,7 +224,7 @@ export type BuilderSettings = v.InferOutput<typeof BuilderSettings>;
 export const MetricsSettings = v.strictObject({
   listen: described(
     v.optional(
-      v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/i, "must be address:port")),
+      v.pipe(v.string(), v.regex(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, "must be address:port")),
     ),
     "Where the builder serves `/metrics`, such as `127.0.0.1:9480`; not at all without it.",
   ),
@@ -214,10 +241,10 @@ export const MetricsSettings = v.strictObject({
 export type MetricsSettings = v.InferOutput<typeof MetricsSettings>;
 
 export const Config = v.strictObject({
-  $schema: described(v.optional(v.string()), "For editors."),
+  $schema: described(v.optional(v.string()), "URL or path of the JSON schema, for editors."),
   nats: described(v.optional(NatsSettings, {}), "How to reach NATS."),
-  repos: described(v.optional(v.record(RepoName, RepoSettings), {}), "The repos to build, by name."),
+  repos: described(v.optional(v.record(repoName, RepoSettings), {}), "The repos to build, by name."),
   builder: described(v.optional(BuilderSettings, {}), "The builder daemon, and builds with `--local`."),
-  metrics: described(v.optional(MetricsSettings, {}), "Prometheus."),
+  metrics: described(v.optional(MetricsSettings, {}), "Where Prometheus finds the builder's metrics."),
 });
 export type Config = v.InferOutput<typeof Config>;

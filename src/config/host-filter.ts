@@ -1,0 +1,25 @@
+import { matchesGlob, parseGlob } from "./glob.ts";
+
+export interface HostPatterns {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/** Why a host of the inventory is left out, in words; undefined when it is built. */
+export type HostFilter = (host: string) => string | undefined;
+
+/**
+ * Decides over host names by a repo's `include` and `exclude`.
+ *
+ * @throws SyntaxError for a pattern that is none; `checkRules` finds those before.
+ */
+export function createHostFilter({ include, exclude }: HostPatterns): HostFilter {
+  const included = include.map(parseGlob);
+  const excluded = exclude.map((pattern) => ({ pattern, glob: parseGlob(pattern) }));
+  return (host) => {
+    const exclusion = excluded.find(({ glob }) => matchesGlob(glob, host));
+    if (exclusion !== undefined) return `the configuration excludes ${exclusion.pattern}`;
+    if (included.some((glob) => matchesGlob(glob, host))) return undefined;
+    return `the configuration includes only ${include.join(", ")}`;
+  };
+}

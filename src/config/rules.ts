@@ -1,0 +1,121 @@
+// What a schema cannot say: settings that need, exclude or defeat each other.
+import { parseGlob } from "./glob.ts";
+import { formatPath, type Problem } from "./problems.ts";
+import type { Config, NatsSettings, RepoSettings } from "./schema.ts";
+
+/** Who reads the file: the daemon needs repos, the command line often only NATS. */
+export type ConfigRole = "builder" | "client";
+
+export interface RuleFindings {
+  readonly problems: readonly Problem[];
+  /** It works, but hardly as it was meant. */
+  readonly warnings: readonly Problem[];
+}
+
+/** Checks a configuration that fits the schema. */
+export function checkRules(config: Config, role: ConfigRole): RuleFindings {
+  const problems: Problem[] = [...natsProblems(config.nats), ...listenProblems(config.metrics.listen)];
+  const warnings: Problem[] = [...buildWarnings(config.builder.build)];
+  const repos = Object.entries(config.repos);
+  if (role === "builder" && repos.length === 0) {
+    problems.push({ path: "repos", message: "a builder needs at least one repo" });
+  }
+  const seen = new Map<string, string>();
+  for (const [name, repo] of repos) {
+    problems.push(...credentialsProblems(name, repo), ...patternProblems(name, repo));
+    warnings.push(...patternWarnings(name, repo));
+    const place = JSON.stringify([repo.url, repo.branch, repo.directory ?? ""]);
+    const twin = seen.get(place);
+    if (twin !== undefined) {
+      warnings.push({ path: formatPath(["repos", name]), message: `builds the same as repos.${twin}` });
+    }
+    seen.set(place, name);
+  }
+  return { problems, warnings };
+}
+
+function* natsProblems({ nkeyFile, credentialsFile, tls }: NatsSettings): Iterable<Problem> {
+  if (nkeyFile !== undefined && credentialsFile !== undefined) {
+    yield { path: "nats.credentialsFile", message: "cannot stand together with nats.nkeyFile: choose one" };
+  }
+  if (tls?.certFile !== undefined && tls.keyFile === undefined) {
+    yield { path: "nats.tls.certFile", message: "needs nats.tls.keyFile" };
+  }
+  if (tls?.keyFile !== undefined && tls.certFile === undefined) {
+    yield { path: "nats.tls.keyFile", message: "needs nats.tls.certFile" };
+  }
+}
+
+function* listenProblems(listen: string | undefined): Iterable<Problem> {
+  const port = Number(listen?.slice(listen.lastIndexOf(":") + 1) ?? 1);
+  if (port < 1 || port > 65_535) {
+    yield { path: "metrics.listen", message: "must have a port between 1 and 65535" };
+  }
+}
+
+function* buildWarnings(build: Config["builder"]["build"]): Iterable<Problem> {
+  if (build.silenceSeconds > build.timeoutSeconds) {
+    yield {
+      path: "builder.build.silenceSeconds",
+      message: "never matters, because builder.build.timeoutSeconds is shorter",
+    };
+  }
+}
+
+// ssh expands %, $ and ~ in paths and splits them at spaces (ssh_config(5), TOKENS).
+const sshPath = /^(?:\$CREDENTIALS_DIRECTORY)?\/[A-Za-z0-9_./+@=,:-]*$/;
+
+function* credentialsProblems(name: string, { url, credentials }: RepoSettings): Iterable<Problem> {
+  if (credentials === undefined) return;
+  const at = (key: string) => formatPath(["repos", name, "credentials", key]);
+  const { tokenFile, sshKeyFile, knownHostsFile } = credentials;
+  if (tokenFile !== undefined && !url.startsWith("https://")) {
+    yield { path: at("tokenFile"), message: "is only for https:// URLs" };
+  }
+  for (const [key, path] of Object.entries({ sshKeyFile, knownHostsFile })) {
+    if (path === undefined) continue;
+    if (!url.startsWith("ssh://")) yield { path: at(key), message: "is only for ssh:// URLs" };
+    else if (!sshPath.test(path)) {
+      yield { path: at(key), message: "may have only letters, digits and _ . / + @ = , : - in its path" };
+    }
+  }
+}
+
+function* patternProblems(name: string, { include, exclude }: RepoSettings): Iterable<Problem> {
+  for (const [key, patterns] of Object.entries({ include, exclude })) {
+    for (const [index, pattern] of patterns.entries()) {
+      const message = syntaxProblem(pattern);
+      if (message !== undefined) yield { path: formatPath(["repos", name, key, index]), message };
+    }
+  }
+  if (include.length === 0 || exclude.some((pattern) => /^\*+$/.test(pattern))) {
+    yield {
+      path: formatPath(["repos", name, include.length === 0 ? "include" : "exclude"]),
+      message: "leaves no host",
+    };
+  }
+}
+
+function syntaxProblem(pattern: string): string | undefined {
+  try {
+    parseGlob(pattern);
+    return undefined;
+  } catch (error) {
+    return error instanceof SyntaxError ? error.message : String(error);
+  }
+}
+
+function* patternWarnings(name: string, { include, exclude }: RepoSettings): Iterable<Problem> {
+  for (const [key, patterns] of Object.entries({ include, exclude })) {
+    for (const [index, pattern] of patterns.entries()) {
+      if (neverMatches(pattern)) {
+        const path = formatPath(["repos", name, key, index]);
+        yield { path, message: "can never match the name of a host" };
+      }
+    }
+  }
+}
+
+/** A host's name begins and ends with a letter, a digit or `_`, and is neither `all` nor `any`. */
+const neverMatches = (pattern: string): boolean =>
+  /^[.-]|[.-]$/.test(pattern) || pattern === "all" || pattern === "any";
