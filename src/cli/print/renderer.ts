@@ -1,9 +1,8 @@
-// Shows one build while it runs, and what became of it.
+// Shows one build while it runs, and what became of it. `createRenderer` (create-renderer.ts) makes one.
 import type { Clock } from "../../base/clock.ts";
 import type { BuildMessage } from "../../bus/bus.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import type { BuildId } from "../../protocol/names.ts";
-import type { OutputMode } from "./output-mode.ts";
 import type { Style } from "./style.ts";
 
 export interface BuildRenderer {
@@ -50,5 +49,3 @@ export interface RendererOptions {
   /** `github`: a token that no log can guess. */
   readonly randomToken?: (() => string) | undefined;
 }
-
-export type CreateRenderer = (mode: OutputMode, options: RendererOptions) => BuildRenderer;

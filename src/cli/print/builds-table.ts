@@ -1,0 +1,79 @@
+// `homelab-deploy builds`: one line for each build.
+import type { BuildState } from "../../protocol/build-state.ts";
+import { timeOf } from "../../protocol/ulid.ts";
+import type { BuildVerdict } from "../../protocol/verdicts.ts";
+import { durationOf } from "./closing-sentence.ts";
+import { formatAgo, formatDuration } from "./duration.ts";
+import { countHosts } from "./host-result.ts";
+import type { Style } from "./style.ts";
+import { renderTable } from "./table.ts";
+
+export interface ListPrint {
+  readonly style: Style;
+  /** Of the terminal; undefined where nothing limits it. */
+  readonly width?: number | undefined;
+  readonly now: Date;
+}
+
+/** Lines in the order of the builds given, newest first as a rule; text that ends in a newline. */
+export function renderBuilds(builds: readonly BuildState[], { style, width, now }: ListPrint): string {
+  if (builds.length === 0) return "no builds yet\n";
+  const table = renderTable(
+    {
+      columns: [
+        { title: "Build" },
+        { title: "Result" },
+        { title: "When" },
+        { title: "Time", align: "right" },
+        { title: "Hosts" },
+        { title: "Source", flexible: true },
+        { title: "By", flexible: true },
+      ],
+      rows: builds.map((build) => [
+        build.id,
+        statusText(build.status, style),
+        formatAgo(startOf(build), now),
+        durationOf(build) ?? runningFor(build, now),
+        hostsText(build),
+        build.sources.map(({ repo, commit }) => `${repo}@${commit.slice(0, 7)}`).join(", "),
+        style.clean(build.requestedBy ?? build.trigger ?? ""),
+      ]),
+    },
+    { style, width, indent: "" },
+  );
+  return `${table.join("\n")}\n`;
+}
+
+/** When it was accepted or, before that, what its id claims. */
+const startOf = (build: BuildState): Date =>
+  build.startedAt === undefined ? timeOf(build.id) : new Date(build.startedAt);
+
+const runningFor = (build: BuildState, now: Date): string =>
+  build.status === "running" ? `${formatDuration(now.getTime() - startOf(build).getTime())}+` : "";
+
+/** `✗ failed`, in its colour: the same words as in the protocol. */
+export function statusText(status: "queued" | "running" | BuildVerdict, style: Style): string {
+  const { glyphs } = style;
+  switch (status) {
+    case "succeeded":
+      return `${style.green(glyphs.success)} succeeded`;
+    case "failed":
+      return `${style.red(glyphs.failure)} ${style.red("failed")}`;
+    case "running":
+      return `${style.cyan(glyphs.running)} running`;
+    case "queued":
+      return `${style.dim(glyphs.waiting)} queued`;
+    case "infra-failed":
+    case "expired":
+    case "rejected":
+      return `${style.yellow(glyphs.fault)} ${status}`;
+    case "cancelled":
+      return `${style.dim(glyphs.waiting)} cancelled`;
+  }
+}
+
+/** `5/6`: how many are a success, of all. */
+function hostsText(build: BuildState): string {
+  const { success, total } = countHosts(build.hosts.values());
+  return total === 0 ? "" : `${success}/${total}`;
+}

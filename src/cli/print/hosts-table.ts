@@ -1,0 +1,73 @@
+// `homelab-deploy hosts`: every host with its last result, as the builds that are still stored know it.
+import type { BuildState } from "../../protocol/build-state.ts";
+import { fullName, type BuildId, type Commit, type FullHostName } from "../../protocol/names.ts";
+import { isSuccess, type HostVerdict } from "../../protocol/verdicts.ts";
+import type { ListPrint } from "./builds-table.ts";
+import { formatAgo } from "./duration.ts";
+import { verdictText } from "./host-result.ts";
+import { renderTable } from "./table.ts";
+
+export interface HostSummary {
+  readonly repo: string;
+  readonly host: string;
+  /** Of the newest build in which it got one; `cancelled` counts for nothing. */
+  readonly verdict: HostVerdict;
+  readonly reason?: string;
+  readonly build: BuildId;
+  readonly commit?: Commit;
+  /** When that build was accepted. */
+  readonly at?: string;
+}
+
+/** The newest verdict of each host, sorted by repo and name. The builds come newest first. */
+export function summarizeHosts(builds: readonly BuildState[]): HostSummary[] {
+  const newest = new Map<FullHostName, HostSummary>();
+  for (const build of builds) {
+    for (const { repo, host, finished } of build.hosts.values()) {
+      const name = fullName({ repo, host });
+      if (finished === undefined || finished.verdict === "cancelled" || newest.has(name)) continue;
+      const commit = build.sources.find((source) => source.repo === repo)?.commit;
+      newest.set(name, {
+        repo,
+        host,
+        verdict: finished.verdict,
+        build: build.id,
+        ...(finished.reason === undefined ? {} : { reason: finished.reason }),
+        ...(commit === undefined ? {} : { commit }),
+        ...(build.startedAt === undefined ? {} : { at: build.startedAt }),
+      });
+    }
+  }
+  return [...newest.values()].toSorted(
+    (a, b) => a.repo.localeCompare(b.repo, "en") || a.host.localeCompare(b.host, "en"),
+  );
+}
+
+export function renderHosts(hosts: readonly HostSummary[], { style, width, now }: ListPrint): string {
+  if (hosts.length === 0) return "no host was built yet\n";
+  const severalRepos = new Set(hosts.map(({ repo }) => repo)).size > 1;
+  const table = renderTable(
+    {
+      columns: [
+        { title: "Repo" },
+        { title: "Host", flexible: true },
+        { title: "Last result" },
+        { title: "When" },
+        { title: "Commit" },
+        { title: "Build" },
+        { title: "Because", flexible: true },
+      ],
+      rows: hosts.map(({ repo, host, verdict, at, commit, build, reason }) => [
+        severalRepos ? style.clean(repo) : "",
+        style.clean(host),
+        verdictText(verdict, style),
+        at === undefined ? "" : formatAgo(new Date(at), now),
+        commit?.slice(0, 7) ?? "",
+        build,
+        reason === undefined || isSuccess(verdict) ? "" : style.clean(reason),
+      ]),
+    },
+    { style, width, indent: "" },
+  );
+  return `${table.join("\n")}\n`;
+}

@@ -1,0 +1,31 @@
+// For pipes, the journal and CI systems that we do not know: lines on standard error, the summary on standard output.
+import { createLineFeed } from "./line-feed.ts";
+import { prefixedLog } from "./log-lines.ts";
+import type { BuildRenderer, RendererOptions } from "./renderer.ts";
+import { renderSummary } from "./summary.ts";
+
+export function createPlainRenderer(options: RendererOptions): BuildRenderer {
+  const { out, err, clock } = options;
+  const write = (lines: readonly string[]): void => {
+    if (lines.length > 0) err.write(lines.map((line) => `${line}\n`).join(""));
+  };
+  const feed = createLineFeed({ clock, style: options.errStyle, write });
+  return {
+    start: (build) => feed.start(build),
+    message(message) {
+      feed.message(message);
+      if (message.type !== "log" || options.buildLogs !== true) return;
+      write(prefixedLog(message.chunk, options.errStyle));
+      feed.heard();
+    },
+    notice: (line) => feed.say(line),
+    resize() {},
+    finish(state) {
+      feed.stop();
+      out.write(
+        renderSummary(state, { style: options.outStyle, width: out.columns, showTrace: options.showTrace }),
+      );
+    },
+    interrupted: () => feed.stop(),
+  };
+}

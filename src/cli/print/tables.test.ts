@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import { scriptBuild } from "../../../test/support/build-events.ts";
+import type { BuilderStatus } from "../../protocol/builder-status.ts";
+import { parseBuilderName, parseBuildId, parseRepoName } from "../../protocol/names.ts";
+import { renderBuilders } from "./builders-table.ts";
+import { renderBuilds } from "./builds-table.ts";
+import { renderHosts, summarizeHosts } from "./hosts-table.ts";
+import { createStyle, plainStyle } from "./style.ts";
+import { renderTable } from "./table.ts";
+import { displayWidth } from "./text-width.ts";
+
+const print = { style: plainStyle, now: new Date("2026-11-23T14:20:00Z") };
+
+test("columns are aligned by what is seen, and empty ones left out", () => {
+  const style = createStyle({ colour: true, ascii: false });
+  const table = {
+    columns: [{ title: "A" }, { title: "Empty" }, { title: "N", align: "right" as const }, { title: "B" }],
+    rows: [
+      ["日本", "", "7", "x"],
+      [style.red("web"), "", "1234", ""],
+    ],
+  };
+  expect(renderTable(table, { style: plainStyle })).toEqual([
+    "  A        N  B",
+    "  日本     7  x",
+    `  ${style.red("web")}   1234`,
+  ]);
+});
+
+test("flexible columns give way, the last one first, and nothing is wider than the terminal", () => {
+  const table = {
+    columns: [{ title: "Host", flexible: true }, { title: "Result" }, { title: "Because", flexible: true }],
+    rows: [["a-long-host-name", "failed", "because of this and that"]],
+  };
+  expect(renderTable(table, { style: plainStyle, width: 50, indent: "" })[1]).toBe(
+    "a-long-host-name  failed  because of this and that",
+  );
+  expect(renderTable(table, { style: plainStyle, width: 40, indent: "" })[1]).toBe(
+    "a-long-host-name  failed  because of th…",
+  );
+  for (let width = 1; width < 50; width++) {
+    for (const line of renderTable(table, { style: plainStyle, width })) {
+      expect(displayWidth(line)).toBeLessThanOrEqual(width);
+    }
+  }
+});
+
+const second = parseBuildId("01JDB3K2M4N5P6Q7R8S9T0V1W3");
+const builds = [
+  scriptBuild(second)
+    .accepted(["web01", "nas"], { requestedBy: "kai\u001b[2J" })
+    .hostsFinished("built", ["nas"]),
+  scriptBuild()
+    .accepted(["web01", "nas", "gitea"])
+    .wait(73_000)
+    .hostsFinished("built", ["web01", "nas"])
+    .hostsFinished("build-failed", ["gitea"], { reason: "gitea-1.26.1: builder failed\u0007" })
+    .finished("failed"),
+].map(({ state }) => state);
+
+test("builds: what became of them, when, of what", () => {
+  expect(renderBuilds(builds, print)).toMatchInlineSnapshot(`
+    "Build                       Result     When           Time  Hosts  Source                 By
+    01JDB3K2M4N5P6Q7R8S9T0V1W3  ▶ running  11 min ago  11m02s+  1/2    nixos-servers@9c41e7f  kai
+    01JDB3K2M4N5P6Q7R8S9T0V1W2  ✗ failed   11 min ago    1m13s  2/3    nixos-servers@9c41e7f  manual
+    "
+  `);
+  expect(renderBuilds([], print)).toBe("no builds yet\n");
+});
+
+test("a build that no builder has taken has the time of its id", () => {
+  expect(renderBuilds([scriptBuild().state], print)).toMatch(/queued .* ago/);
+});
+
+test("hosts: the newest verdict of each", () => {
+  expect(renderHosts(summarizeHosts(builds), print)).toMatchInlineSnapshot(`
+    "Host   Last result     When        Commit   Build                       Because
+    gitea  ✗ build failed  11 min ago  9c41e7f  01JDB3K2M4N5P6Q7R8S9T0V1W2  gitea-1.26.1: builder failed
+    nas    ✓ built         11 min ago  9c41e7f  01JDB3K2M4N5P6Q7R8S9T0V1W3
+    web01  ✓ built         11 min ago  9c41e7f  01JDB3K2M4N5P6Q7R8S9T0V1W2
+    "
+  `);
+  expect(renderHosts([], print)).toBe("no host was built yet\n");
+});
+
+test("hosts: a cancelled build says nothing about a host, and repos are shown where there are several", () => {
+  const newest = scriptBuild(second).accepted(["nixos/web01"]).hostsFinished("built", ["nixos/web01"]);
+  const cancelled = scriptBuild(second).accepted(["gitea"]).hostsFinished("cancelled", ["gitea"]);
+  const hosts = summarizeHosts([newest.state, cancelled.state, ...builds]);
+  expect(hosts.find(({ host }) => host === "gitea")?.verdict).toBe("build-failed");
+  expect(renderHosts(hosts, print).split("\n")[1]).toMatch(/^nixos {10}web01/);
+});
+
+test("builders: who is there and who was", () => {
+  const builder: BuilderStatus = {
+    name: parseBuilderName("cache"),
+    version: "0.1.0",
+    nixVersion: "2.31.2",
+    systems: ["x86_64-linux", "i686-linux"],
+    repos: [parseRepoName("nixos-servers"), parseRepoName("nixos")],
+    at: "2026-11-23T14:19:50Z",
+    startedAt: "2026-11-20T00:00:00Z",
+    evaluationSlots: 2,
+    builds: [second],
+    disk: { availableBytes: 210 * 2 ** 30, totalBytes: 2 ** 40 },
+  };
+  const gone = {
+    ...builder,
+    name: parseBuilderName("old"),
+    at: "2026-11-23T11:00:00Z",
+    nixVersion: "2.8\u001b[2J",
+  };
+  expect(renderBuilders([builder, gone], print)).toMatchInlineSnapshot(`
+    "Builder  State                 Builds       Disk free  Version  Nix     Systems                  Repos
+    cache    ✓ online                   1  210 GiB (21 %)  0.1.0    2.31.2  x86_64-linux i686-linux  nixos-servers nixos
+    old      ✗ gone, seen 3 h ago          210 GiB (21 %)  0.1.0    2.8     x86_64-linux i686-linux  nixos-servers nixos
+    "
+  `);
+  expect(renderBuilders([], print)).toBe("no builder was ever seen\n");
+});
