@@ -1,0 +1,232 @@
+import type { Connection } from "../../src/bus/connection.ts";
+import { PermissionViolationError } from "@nats-io/transport-node";
+import { expect } from "vitest";
+import type { BuildMessage } from "../../src/bus/bus.ts";
+import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
+import { createReader } from "../../src/bus/create-reader.ts";
+import { aBuildId, accepted, anEvent, finished, warning } from "../support/builds.ts";
+import { test, type TestUser } from "../support/nats-roles.ts";
+
+const everybody: readonly TestUser[] = [
+  "admin",
+  "operator",
+  "ci",
+  "dashboard",
+  "builder1",
+  "builder2",
+  "listener",
+];
+const builders: readonly TestUser[] = ["builder1", "builder2"];
+const readers: readonly TestUser[] = ["operator", "ci", "dashboard", ...builders];
+const id = aBuildId();
+const api = "$JS.API";
+
+interface Probe {
+  readonly subject: string;
+  readonly allowed: readonly TestUser[];
+  readonly payload?: string;
+  readonly queue?: string;
+  /** The admin may, but then nothing would be left to test. */
+  readonly destructive?: boolean;
+}
+
+const publishing: readonly Probe[] = [
+  { subject: "build.servers.web1", allowed: ["operator", "ci", ...builders], payload: "{}" },
+  { subject: "build.any.all", allowed: ["operator", "ci", ...builders], payload: "{}" },
+  { subject: "build.servers.web1.more", allowed: [] },
+  { subject: `build-control.${id}`, allowed: ["operator", "ci"] },
+  { subject: `build-events.${id}`, allowed: builders },
+  { subject: `build-logs.${id}.0`, allowed: builders },
+  { subject: `build-progress.${id}`, allowed: builders },
+  { subject: "build-replies.operator.mine", allowed: builders },
+  { subject: `live.build-events.${id}`, allowed: [] },
+  { subject: `live.build-logs.${id}.0`, allowed: [] },
+  { subject: "update-events.servers", allowed: [] },
+  { subject: "$KV.builders.b1", allowed: ["builder1"] },
+  { subject: "$KV.builders.b2", allowed: ["builder2"] },
+  { subject: "builder.b1.status", allowed: ["operator", "ci", "dashboard"] },
+  { subject: `${api}.INFO`, allowed: ["admin", "operator"] },
+  { subject: `${api}.STREAM.INFO.BUILD_EVENTS`, allowed: ["admin", ...readers] },
+  { subject: `${api}.STREAM.NAMES`, allowed: ["admin"] },
+  { subject: `${api}.STREAM.CREATE.EVIL`, allowed: ["admin"] },
+  { subject: `${api}.STREAM.UPDATE.BUILD_EVENTS`, allowed: ["admin"] },
+  { subject: `${api}.STREAM.DELETE.BUILD_EVENTS`, allowed: [], destructive: true },
+  { subject: `${api}.STREAM.PURGE.BUILD_LOGS`, allowed: [], destructive: true },
+  { subject: `${api}.STREAM.PURGE.BUILD_REQUESTS`, allowed: [], destructive: true },
+  { subject: `${api}.STREAM.MSG.DELETE.BUILD_EVENTS`, allowed: ["admin"] },
+  { subject: `${api}.STREAM.MSG.GET.BUILD_REQUESTS`, allowed: ["admin"] },
+  { subject: `${api}.STREAM.SNAPSHOT.BUILD_EVENTS`, allowed: ["admin"] },
+  { subject: `${api}.STREAM.RESTORE.BUILD_EVENTS`, allowed: ["admin"] },
+  { subject: `${api}.CONSUMER.INFO.BUILD_REQUESTS.builder`, allowed: ["admin", ...readers] },
+  { subject: `${api}.CONSUMER.CREATE.BUILD_EVENTS`, allowed: ["admin"] },
+  { subject: `${api}.CONSUMER.CREATE.BUILD_EVENTS.evil.build-events.>`, allowed: ["admin"] },
+  { subject: `${api}.CONSUMER.CREATE.KV_builders`, allowed: ["admin"] },
+  { subject: `${api}.CONSUMER.DURABLE.CREATE.BUILD_REQUESTS.evil`, allowed: ["admin"] },
+  { subject: `${api}.CONSUMER.DURABLE.CREATE.BUILD_REQUESTS.builder`, allowed: ["admin"] },
+  { subject: `${api}.CONSUMER.DELETE.BUILD_REQUESTS.builder`, allowed: [], destructive: true },
+  {
+    subject: `${api}.CONSUMER.MSG.NEXT.BUILD_REQUESTS.builder`,
+    allowed: ["admin", ...builders],
+    payload: '{"batch":1,"no_wait":true}',
+  },
+  {
+    subject: `${api}.CONSUMER.MSG.NEXT.BUILD_REQUESTS.builder-control`,
+    allowed: ["admin", ...builders],
+    payload: '{"batch":1,"no_wait":true}',
+  },
+  { subject: `${api}.DIRECT.GET.BUILD_EVENTS`, allowed: ["admin", ...readers] },
+  { subject: `${api}.DIRECT.GET.BUILD_EVENTS.build-events.${id}`, allowed: ["admin", ...readers] },
+  { subject: `${api}.DIRECT.GET.BUILD_LOGS`, allowed: ["admin", ...readers] },
+  { subject: `${api}.DIRECT.GET.KV_builders.$KV.builders.b1`, allowed: ["admin", ...readers] },
+  { subject: `${api}.DIRECT.GET.BUILD_REQUESTS`, allowed: ["admin"] },
+  { subject: "$JS.ACK.BUILD_REQUESTS.builder.1.1.1.1700000000000000000.0", allowed: builders },
+  { subject: "$JS.ACK.BUILD_EVENTS.other.1.1.1.1700000000000000000.0", allowed: [] },
+  { subject: "_INBOX_operator.x.y", allowed: builders },
+  { subject: "_INBOX_builder-b1.x.y", allowed: [] },
+  { subject: "_INBOX_admin.x.y", allowed: [] },
+  { subject: "_INBOX.x.y", allowed: [] },
+  { subject: "deploy.web1%2Elan", allowed: [] },
+  { subject: "$SYS.REQ.SERVER.PING", allowed: [] },
+];
+
+const subscribing: readonly Probe[] = [
+  { subject: "_INBOX_admin.>", allowed: ["admin"] },
+  { subject: "_INBOX_operator.>", allowed: ["operator"] },
+  { subject: "_INBOX_ci.>", allowed: ["ci"] },
+  { subject: "_INBOX_dashboard.>", allowed: ["dashboard"] },
+  { subject: "_INBOX_builder-b1.>", allowed: ["builder1"] },
+  { subject: "_INBOX_builder-b2.>", allowed: ["builder2"] },
+  { subject: "_INBOX_host-web1_lan.>", allowed: ["listener"] },
+  { subject: "_INBOX.>", allowed: [] },
+  { subject: ">", allowed: [] },
+  { subject: "*.>", allowed: [] },
+  { subject: "build.>", allowed: [] },
+  { subject: "build.servers.web1", allowed: [] },
+  { subject: "build.>", allowed: [], queue: "builders" },
+  { subject: "build-events.*", allowed: [] },
+  { subject: "build-logs.*.*", allowed: [] },
+  { subject: "update-events.*", allowed: [] },
+  { subject: "live.build-events.*", allowed: readers },
+  { subject: `live.build-events.${id}`, allowed: readers },
+  { subject: `live.build-logs.${id}.*`, allowed: readers },
+  { subject: "live.>", allowed: [] },
+  { subject: `build-progress.${id}`, allowed: readers },
+  { subject: "build-control.*", allowed: builders },
+  { subject: "builder.b1.status", allowed: ["builder1"] },
+  { subject: "builder.*.status", allowed: [] },
+  { subject: "build-replies.operator.mine", allowed: ["operator"] },
+  { subject: "build-replies.>", allowed: [] },
+  { subject: "$KV.builders.>", allowed: [] },
+  { subject: "$JS.API.>", allowed: [] },
+  { subject: "$JS.ACK.>", allowed: [] },
+  { subject: "$JS.EVENT.ADVISORY.>", allowed: [] },
+  { subject: "$SYS.>", allowed: [] },
+  { subject: "deploy.web1%2Elan", allowed: ["listener"] },
+  { subject: "deploy.>", allowed: [] },
+];
+
+async function mayPublish({ nats }: Connection, { subject, payload }: Probe): Promise<boolean> {
+  try {
+    await nats.request(subject, payload, { timeout: 250 });
+    return true;
+  } catch (error) {
+    // No answer, or nobody there to answer, is what the server says after it let the message through.
+    return !(error instanceof Error && error.cause instanceof PermissionViolationError);
+  }
+}
+
+async function maySubscribe({ nats }: Connection, { subject, queue }: Probe): Promise<boolean> {
+  let refused = false;
+  const subscription = nats.subscribe(subject, {
+    ...(queue === undefined ? {} : { queue }),
+    callback: (error) => {
+      refused ||= error instanceof PermissionViolationError;
+    },
+  });
+  await nats.flush();
+  if (!refused) subscription.unsubscribe();
+  return !refused;
+}
+
+test.for(everybody)("%s may publish exactly what its role needs", async (user, { as }) => {
+  const connection = await as(user);
+  const wrong: string[] = [];
+  for (const probe of publishing) {
+    if (probe.destructive === true && user === "admin") continue;
+    const allowed = await mayPublish(connection, probe);
+    if (allowed !== probe.allowed.includes(user))
+      wrong.push(`${allowed ? "may" : "may not"} ${probe.subject}`);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test.for(everybody)("%s may subscribe to exactly what its role needs", async (user, { as }) => {
+  const connection = await as(user);
+  const wrong: string[] = [];
+  for (const probe of subscribing) {
+    const allowed = await maySubscribe(connection, probe);
+    if (allowed !== probe.allowed.includes(user))
+      wrong.push(`${allowed ? "may" : "may not"} ${probe.subject}`);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test("what a role may not do is said with the subject", async ({ as }) => {
+  const dashboard = createReader(await as("dashboard"));
+  await expect(dashboard.control(id, { action: "cancel" }, AbortSignal.timeout(5000))).rejects.toMatchObject({
+    kind: "refused",
+    code: "NATS_PERMISSION",
+    message: `our key may not publish to build-control.${id}`,
+  });
+  const listener = createBuilderBus(await as("listener"));
+  await expect(listener.nextRequest(AbortSignal.timeout(5000))).rejects.toMatchObject({
+    code: "NATS_PERMISSION",
+  });
+  await expect(Array.fromAsync(listener.follow(id, {}, AbortSignal.timeout(5000)))).rejects.toMatchObject({
+    code: "NATS_PERMISSION",
+  });
+});
+
+test("a wrong inbox prefix is refused at once, with the setting to change", async ({ as }) => {
+  const operator = createReader(await as("operator", { inboxPrefix: "_INBOX_ci" }));
+  await expect(operator.listBuilds(AbortSignal.timeout(5000))).rejects.toMatchObject({
+    code: "NATS_PERMISSION",
+    hint: expect.stringContaining("nats.inboxPrefix"),
+  });
+});
+
+test("stored events that a reader has sent to a live subject do not fool a follower", async ({ as }) => {
+  const signal = AbortSignal.timeout(20_000);
+  const bus = createBuilderBus(await as("builder1"));
+  const [watched, other] = [aBuildId(), aBuildId()];
+  const log = await bus.openEventLog(watched, [], signal);
+  await log.append(anEvent(watched, 0, accepted), signal);
+  const otherLog = await bus.openEventLog(other, [], signal);
+  await otherLog.append(anEvent(other, 0, accepted), signal);
+  await otherLog.append(anEvent(other, 1, finished), signal);
+
+  const operator = await as("operator");
+  const seen: BuildMessage[] = [];
+  const following = (async () => {
+    for await (const message of createReader(operator).follow(watched, {}, signal)) seen.push(message);
+  })();
+  await expect.poll(() => seen.length).toBe(1);
+  // The server answers a direct get to any reply subject, also one that the asker may not publish to.
+  let forged = 0;
+  operator.nats.subscribe(`live.build-events.${watched}`, { callback: () => void forged++ });
+  await operator.nats.flush();
+  const dashboard = await as("dashboard");
+  dashboard.nats.publish(`$JS.API.DIRECT.GET.BUILD_EVENTS.build-events.${other}`, "", {
+    reply: `live.build-events.${watched}`,
+  });
+  await expect.poll(() => forged).toBe(1);
+  await log.append(anEvent(watched, 1, warning("still running")), signal);
+  await expect.poll(() => seen.length).toBe(2);
+  await log.append(anEvent(watched, 2, finished), signal);
+  await following;
+  expect(seen.map((message) => message.type === "event" && message.event.build)).toEqual([
+    watched,
+    watched,
+    watched,
+  ]);
+});
