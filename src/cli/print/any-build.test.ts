@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { hostRef, progressOf, sampleBuild, scriptBuild } from "../../../test/support/build-events.ts";
 import { createFakeClock } from "../../../test/support/fake-clock.ts";
 import type { BuildMessage } from "../../bus/bus.ts";
-import { isOver, type BuildState } from "../../protocol/build-state.ts";
+import { isOver } from "../../protocol/build-state.ts";
 import { parseBuilderName } from "../../protocol/names.ts";
 import { buildVerdicts, hostVerdicts } from "../../protocol/verdicts.ts";
 import { closingSentence } from "./closing-sentence.ts";
@@ -71,10 +71,11 @@ const betweenEvents: readonly BuildMessage[] = [
 
 const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";
 
-function ending(mode: OutputMode, state: BuildState): string {
-  const rejected = state.status === "rejected";
-  if (mode !== "jsonl") return rejected ? `build ${state.id} was rejected` : closingSentence(state);
-  return isOver(state) ? `"type":"${rejected ? "rejected" : "finished"}"` : "";
+function ending(mode: OutputMode, { state, events }: Script): string {
+  if (mode !== "jsonl") {
+    return state.status === "rejected" ? `build ${state.id} was rejected` : closingSentence(state);
+  }
+  return isOver(state) ? `"type":"${events.at(-1)?.type}"` : "";
 }
 
 test("any build is shown in every output without a failure, and ends with the right sentence", async () => {
@@ -107,7 +108,7 @@ test("any build is shown in every output without a failure, and ends with the ri
         renderer.interrupted();
         expect(clock.sleepers).toBe(0);
         const text = mode === "jsonl" ? lastLine(written.out) : written.out;
-        expect(text).toContain(ending(mode, script.state));
+        expect(text).toContain(ending(mode, script));
       },
     ),
     { numRuns: 300 },
