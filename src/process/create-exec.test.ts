@@ -159,6 +159,18 @@ test("64 MiB of output end the program instead of filling the memory", async () 
   await expect(outcome).rejects.toMatchObject({ kind: "failed", code: "OUTPUT_TOO_LARGE" });
 });
 
+test("gives the output in pieces to who wants it so", async () => {
+  let bytes = 0;
+  const result = await shell("head -c 300000 /dev/zero", {
+    maxStdoutBytes: 10,
+    async onStdout(chunk) {
+      await Promise.resolve();
+      bytes += chunk.byteLength;
+    },
+  });
+  expect([bytes, result.stdout, result.exitCode]).toEqual([300_000, "", 0]);
+});
+
 test("an error of the consumer ends the program and comes out", async () => {
   const outcome = shell("echo x >&2; sleep 600", {
     onStderr: async () => Promise.reject(new Error("consumer broke")),

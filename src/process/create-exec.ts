@@ -46,7 +46,7 @@ export function createExec(clock: Clock = systemClock): Exec {
     const stdout = collect(file, options.maxStdoutBytes ?? defaultMaxStdoutBytes);
     const tail = createByteTail(stderrTailBytes);
     const readings = [
-      readPipe(stdoutPipe, stdout.write),
+      readPipe(stdoutPipe, options.onStdout ?? stdout.write),
       readPipe(stderrPipe, (chunk) => {
         tail.write(chunk);
         return options.onStderr?.(chunk);

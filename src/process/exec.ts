@@ -10,8 +10,10 @@ export interface ExecOptions {
   readonly timeoutMs?: number;
   /** Between SIGTERM and SIGKILL. Default 5,000. */
   readonly graceMs?: number;
-  /** More than this on stdout ends the program with an error. Default 64 MiB. */
+  /** More than this on stdout ends the program with an error (`OUTPUT_TOO_LARGE`). Default 64 MiB. */
   readonly maxStdoutBytes?: number;
+  /** Gets stdout as it comes, like `onStderr`; the result then has none, and its size has no limit. */
+  readonly onStdout?: (chunk: Uint8Array) => void | Promise<void>;
   /**
    * Gets stderr as it comes. While the returned promise is pending nothing more is read: that is how a slow
    * consumer slows the program instead of filling our memory.
