@@ -94,7 +94,4 @@ function withHostProgress(
   return progress;
 }
 
-export const phaseMoment = (view: BuildView, host: HostState): Moment =>
-  view.phaseSince.get(fullName(host)) ?? view.since;
-
 export const isBuilding = ({ phase }: HostState): boolean => phase === "building" || phase === "retrying";

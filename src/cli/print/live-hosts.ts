@@ -4,7 +4,7 @@ import type { HostState } from "../../protocol/build-state.ts";
 import { fullName, type FullHostName } from "../../protocol/names.ts";
 import type { RunningDerivation } from "../../protocol/progress.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
-import { isBuilding, phaseMoment, type BuildView } from "./build-view.ts";
+import { isBuilding, type BuildView } from "./build-view.ts";
 import { formatDuration } from "./duration.ts";
 import { hostLabelOf } from "./host-label.ts";
 import { verdictSign, verdictWords } from "./host-result.ts";
@@ -36,11 +36,11 @@ export function liveHostRows(view: BuildView, print: LiveHostsPrint): string[] {
   if (total === 0 || height < 1) return [];
   const groups = groupHosts(view);
   const running = firstRunning(view.progress?.running ?? []);
-  const failed = groups.failed.toSorted(byPhase(view, 1));
+  const failed = groups.failed.toSorted(longestFirst);
   const building = groups.building
-    .toSorted(byPhase(view, 1))
-    .toSorted((a, b) => Number(running.has(fullName(b))) - Number(running.has(fullName(a))));
-  const done = groups.done.toSorted(byPhase(view, -1));
+    .toSorted(longestFirst)
+    .toSorted((a, b) => Number(running.has(b.name)) - Number(running.has(a.name)));
+  const done = groups.done.toSorted(longestFirst).toReversed();
   const ordered = [...failed, ...building, ...groups.waiting, ...done];
   const active = failed.length + building.length;
   const shown = ordered.slice(0, total <= height ? total : Math.min(active, height - 1));
@@ -49,32 +49,33 @@ export function liveHostRows(view: BuildView, print: LiveHostsPrint): string[] {
   return [...shown.map(row), ...(hidden.length === 0 ? [] : [moreRow(hidden, style)])];
 }
 
-interface HostGroups {
-  readonly failed: HostState[];
-  readonly building: HostState[];
-  readonly waiting: HostState[];
-  readonly done: HostState[];
+interface LiveHost {
+  readonly name: FullHostName;
+  readonly host: HostState;
+  /** When it entered its phase. */
+  readonly since: number;
 }
 
-function groupHosts({ state }: BuildView): HostGroups {
-  const groups: HostGroups = { failed: [], building: [], waiting: [], done: [] };
-  for (const host of state.hosts.values()) groups[groupOf(host)].push(host);
+type Group = "failed" | "building" | "waiting" | "done";
+
+function groupHosts({ state, phaseSince, since }: BuildView): Record<Group, LiveHost[]> {
+  const groups: Record<Group, LiveHost[]> = { failed: [], building: [], waiting: [], done: [] };
+  for (const [name, host] of state.hosts) {
+    groups[groupOf(host)].push({ name, host, since: phaseSince.get(name) ?? since });
+  }
   return groups;
 }
 
-function groupOf(host: HostState): keyof HostGroups {
+function groupOf(host: HostState): Group {
   if (host.finished !== undefined) return isSuccess(host.finished.verdict) ? "done" : "failed";
   return isBuilding(host) ? "building" : "waiting";
 }
 
-const byPhase =
-  (view: BuildView, direction: 1 | -1) =>
-  (a: HostState, b: HostState): number =>
-    direction * (phaseMoment(view, a) - phaseMoment(view, b));
+const longestFirst = (a: LiveHost, b: LiveHost): number => a.since - b.since;
 
-function moreRow(hidden: readonly HostState[], style: Style): string {
+function moreRow(hidden: readonly LiveHost[], style: Style): string {
   const { glyphs } = style;
-  const count = (group: keyof HostGroups): number => hidden.filter((host) => groupOf(host) === group).length;
+  const count = (group: Group): number => hidden.filter(({ host }) => groupOf(host) === group).length;
   const parts = [
     { sign: glyphs.failure, of: count("failed") },
     { sign: glyphs.running, of: count("building") },
@@ -89,7 +90,7 @@ function rowWriter(
   view: BuildView,
   running: RunningByHost,
   { style, width, now }: LiveHostsPrint,
-): (host: HostState) => string {
+): (shown: LiveHost) => string {
   const label = hostLabelOf(view.state, style);
   const rowWidth = Math.min(width, widestRow);
   const longest = [...view.state.hosts.values()].reduce(
@@ -101,14 +102,14 @@ function rowWriter(
   const evaluating = new Set(view.progress?.evaluations?.running.map(fullName));
   const sinceProgress = now - view.progressAt;
 
-  return (host) => {
-    const name = padEnd(cut(label(host), nameWidth, style.glyphs.ellipsis), nameWidth);
-    const { sign, text, time } = describe(host);
+  return (shown) => {
+    const called = padEnd(cut(label(shown.host), nameWidth, style.glyphs.ellipsis), nameWidth);
+    const { sign, text, time } = describe(shown);
     const said = padEnd(cut(text, textWidth, style.glyphs.ellipsis), textWidth);
-    return `${sign} ${name}  ${said}${padStart(time, timeLength)}`.trimEnd();
+    return `${sign} ${called}  ${said}${padStart(time, timeLength)}`.trimEnd();
   };
 
-  function describe(host: HostState): { sign: string; text: string; time: string } {
+  function describe({ name, host }: LiveHost): { sign: string; text: string; time: string } {
     const { finished } = host;
     if (finished !== undefined) {
       const because = finished.reason === undefined ? "" : `: ${style.clean(finished.reason)}`;
@@ -120,10 +121,10 @@ function rowWriter(
       };
     }
     if (!isBuilding(host)) {
-      const said = evaluating.has(fullName(host)) ? "evaluating" : waitingWords[host.phase];
+      const said = evaluating.has(name) ? "evaluating" : waitingWords[host.phase];
       return { sign: style.dim(style.glyphs.waiting), text: style.dim(said ?? "waiting"), time: "" };
     }
-    const derivation = running.get(fullName(host));
+    const derivation = running.get(name);
     const time = derivation === undefined ? "" : formatDuration(derivation.elapsedMs + sinceProgress);
     return {
       sign: style.cyan(style.glyphs.running),

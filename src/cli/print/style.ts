@@ -52,6 +52,9 @@ export interface Style {
   log(foreign: string): string;
 }
 
+/** Almost everything is, and live views clean many names for each frame. */
+const plainAscii = /^[\u0020-\u007e]*$/;
+
 export interface StyleChoice {
   readonly colour: boolean;
   readonly ascii: boolean;
@@ -74,7 +77,10 @@ export function createStyle({ colour, ascii }: StyleChoice): Style {
     green: paint("green"),
     yellow: paint("yellow"),
     cyan: paint("cyan"),
-    clean: (foreign) => encodable(safeLine(foreign.replace(/\r?\n/g, " "), false).replaceAll("\t", " ")),
+    clean: (foreign) =>
+      plainAscii.test(foreign)
+        ? foreign
+        : encodable(safeLine(foreign.replace(/\r?\n/g, " "), false).replaceAll("\t", " ")),
     log: (foreign) => encodable(safeLine(foreign, colour)),
   };
 }
