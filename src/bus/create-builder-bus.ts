@@ -17,6 +17,7 @@ import { createReader } from "./create-reader.ts";
 import { nextDelivery } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { encodeLogChunk } from "./log-chunk-message.ts";
+import { logMessageId } from "./message-ids.ts";
 import { explainNatsError } from "./nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
 import { isAtLeast } from "./server-version.ts";
@@ -71,7 +72,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
         `store a log of build ${build}`,
         {
           subject: logSubject(build, number),
-          messageId: `${build}.${number}.${index}`,
+          messageId: logMessageId(chunk),
           ...encodeLogChunk(chunk),
         },
         signal,

@@ -1,8 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { messageOf } from "../base/errors.ts";
 import { decodeBuilderStatus, type BuilderStatus } from "../protocol/builder-status.ts";
-import { decodeEvent, type BuildEvent } from "../protocol/events.ts";
-import { parseBuilderName, parseBuildId } from "../protocol/names.ts";
+import type { BuildEvent } from "../protocol/events.ts";
+import { parseBuilderName, parseBuildId, type BuildId } from "../protocol/names.ts";
 import { encodeControl, encodeRequest } from "../protocol/request.ts";
 import {
   builderKey,
@@ -15,9 +15,10 @@ import {
 import type { BuildReader } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import { createEventSequence } from "./event-sequence.ts";
+import { createEventSequence, readEvent } from "./event-sequence.ts";
 import { followBuild } from "./follow-build.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
+import { isEventOf } from "./message-ids.ts";
 import { publishStored } from "./publish-stored.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
 
@@ -37,6 +38,22 @@ export function createReader(connection: Connection): BuildReader {
       return manager.streams.info(stream, { subjects_filter: filter, deleted_details: false, offset: 0 });
     });
     return Object.keys(info.state.subjects ?? {});
+  }
+
+  async function readEvents(
+    id: BuildId,
+    fromIndex: number,
+    signal: AbortSignal,
+  ): Promise<readonly BuildEvent[]> {
+    const sequence = createEventSequence(id, log);
+    const tail = createTail(events, eventSubject(id));
+    const found: BuildEvent[] = [];
+    for (;;) {
+      const message = await call(connection, `read the events of build ${id}`, signal, tail.next);
+      if (message === undefined) return found;
+      const event = sequence.accept(message);
+      if (event !== undefined && event.index >= fromIndex) found.push(event);
+    }
   }
 
   return {
@@ -59,17 +76,7 @@ export function createReader(connection: Connection): BuildReader {
       await publishStored(connection, `${message.action} build ${id}`, publication, signal);
     },
 
-    async readEvents(id, fromIndex, signal) {
-      const sequence = createEventSequence(id);
-      const tail = createTail(events, eventSubject(id));
-      const found: BuildEvent[] = [];
-      for (;;) {
-        const message = await call(connection, `read the events of build ${id}`, signal, tail.next);
-        if (message === undefined) return found;
-        const event = sequence.accept(message);
-        if (event !== undefined && event.index >= fromIndex) found.push(event);
-      }
-    },
+    readEvents,
 
     follow: (id, options, signal) => followBuild(connection, id, options, signal),
 
@@ -97,7 +104,9 @@ export function createReader(connection: Connection): BuildReader {
       const message = await call(connection, `read the last event of build ${id}`, signal, async () =>
         events.last(eventSubject(id)),
       );
-      return message === undefined ? undefined : readable(() => decodeEvent(message.data));
+      if (message === undefined) return undefined;
+      if (isEventOf(id, message.headers)) return readable(() => readEvent(id, message, log));
+      return (await readEvents(id, 0, signal)).at(-1);
     },
 
     async listBuilders(signal) {

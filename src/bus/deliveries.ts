@@ -6,6 +6,7 @@ import { TimeoutError, type Msg } from "@nats-io/transport-node";
 import type { Delivery } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connection.ts";
+import { isServerAnswer } from "./message-ids.ts";
 import { explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
 import { whileNotAborted } from "./while-not-aborted.ts";
 
@@ -22,7 +23,7 @@ export async function nextDelivery(
   signal: AbortSignal,
 ): Promise<Delivery | undefined> {
   await connection.whenConnected(signal);
-  const { nats } = connection;
+  const { nats, log } = connection;
   const pulling = nats.request(
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
     JSON.stringify({ batch: 1, expires: nanoseconds(waitMs) }),
@@ -43,7 +44,14 @@ export async function nextDelivery(
     if (message === undefined) void handBackLate(connection, pulling);
   }
   // A status, such as 408 when none came, has no subject to acknowledge on.
-  if (message === undefined || ackSubjectOf(message) === undefined) return undefined;
+  const ackSubject = message === undefined ? undefined : ackSubjectOf(message);
+  if (message === undefined || ackSubject === undefined) return undefined;
+  if (isServerAnswer(message.headers, message.data)) {
+    // Nobody asks for a build in this way: a reader named our queue as the place for an answer.
+    log.error({ subject: message.subject }, "an answer of the server is no request and is dropped");
+    nats.publish(ackSubject, "+TERM");
+    return undefined;
+  }
   return deliveryOf(connection, stream, message, signal);
 }
 

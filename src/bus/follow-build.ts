@@ -36,7 +36,7 @@ export async function* followBuild(
   const over = new AbortController();
   const eventTail = createTail(createStreamReader(connection, streams.events), eventSubject(id));
   const logTail = createTail(createStreamReader(connection, streams.logs), logSubjects(id));
-  const events = createEventSequence(id);
+  const events = createEventSequence(id, log);
   const logs = createLogOrder(log);
   const progress: BuildProgress[] = [];
   let connected: { readonly now: boolean } | undefined;

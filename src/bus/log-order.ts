@@ -2,6 +2,7 @@ import type { Log } from "../base/log.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
 import type { BuildId } from "../protocol/names.ts";
 import { decodeLogChunk } from "./log-chunk-message.ts";
+import { logMessageId, messageIdOf } from "./message-ids.ts";
 import type { StoredMessage } from "./stored-messages.ts";
 
 /** All logs of a build. */
@@ -9,7 +10,7 @@ export const logSubjects = (id: BuildId): string => `build-logs.${id}.*`;
 
 /** Gives the chunks of a build's logs, each once. A chunk that the stream lost shows as a jump of `index`. */
 export interface LogOrder {
-  /** Undefined for a chunk that was given before or that cannot be read. */
+  /** Undefined for a chunk that was given before, that cannot be read or that no builder wrote. */
   accept(message: StoredMessage): LogChunk | undefined;
 }
 
@@ -18,9 +19,9 @@ export function createLogOrder(log: Log): LogOrder {
   return {
     accept(message) {
       const chunk = decodeLogChunk(message);
-      if (chunk === undefined) {
+      if (chunk === undefined || messageIdOf(message.headers) !== logMessageId(chunk)) {
         const { subject, sequence } = message;
-        log.warn({ subject, sequence }, "a stored log chunk cannot be read and is left out");
+        log.warn({ subject, sequence }, "this is no log chunk of a builder and is left out");
         return undefined;
       }
       if (chunk.index < (nextIndexes.get(chunk.log) ?? 0)) return undefined;

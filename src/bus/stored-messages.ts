@@ -50,6 +50,8 @@ export interface Tail {
   announce(sequence: number): void;
   /** There may be more than what was announced. */
   doubt(): void;
+  /** What is up to that sequence need not be read. */
+  skipTo(sequence: number): void;
   /** The next message; undefined when there is none for now. */
   next(): Promise<StoredMessage | undefined>;
 }
@@ -65,6 +67,9 @@ export function createTail(reader: StreamReader, subjects: string): Tail {
     },
     doubt() {
       doubtful = true;
+    },
+    skipTo(sequence) {
+      after = Math.max(after, sequence);
     },
     async next() {
       const [target, wasDoubtful] = [announced, doubtful];

@@ -1,8 +1,10 @@
 import { jetstreamManager } from "@nats-io/jetstream";
+import { headers } from "@nats-io/transport-node";
 import { expect } from "vitest";
 import { NotTheHolderError } from "../../src/bus/bus.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
+import type { BuildId } from "../../src/protocol/names.ts";
 import { aBuildId, accepted, anEvent, finished, warning } from "../support/builds.ts";
 import { test } from "../support/nats-roles.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -105,9 +107,17 @@ test("an event that nobody can read, or that is missing, is an error and not a s
   const bus = createBuilderBus(builder);
   const [unreadable, gap] = [aBuildId(), aBuildId()];
   await (await bus.openEventLog(unreadable, [], signal)).append(anEvent(unreadable, 0, accepted), signal);
-  await builder.nats.request(`build-events.${unreadable}`, `{"v":9}`);
+  const publish = async (build: BuildId, event: object): Promise<void> => {
+    const set = headers();
+    set.set("Nats-Msg-Id", `${build}.1.${build === gap ? 2 : 1}`);
+    await builder.nats.request(`build-events.${build}`, JSON.stringify(event), {
+      headers: set,
+      timeout: 2000,
+    });
+  };
+  await publish(unreadable, { v: 9 });
   await (await bus.openEventLog(gap, [], signal)).append(anEvent(gap, 0, accepted), signal);
-  await builder.nats.request(`build-events.${gap}`, JSON.stringify(anEvent(gap, 2, finished)));
+  await publish(gap, anEvent(gap, 2, finished));
 
   const reader = createReader(await as("dashboard"));
   await expect(reader.readEvents(unreadable, 0, signal)).rejects.toMatchObject({ code: "EVENTS_INCOMPLETE" });
