@@ -8,7 +8,7 @@ import {
 } from "../../test/support/builder-rig.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import { isOver } from "../protocol/build-state.ts";
-import type { BuildId } from "../protocol/names.ts";
+import { parseCommit, type BuildId } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 
 const rigs: BuilderRig[] = [];
@@ -225,7 +225,7 @@ test.each([
   ["homelab/nosuchhost", {}, "UNKNOWN_HOST"],
   ["nosuchrepo/all", {}, "UNKNOWN_REPO"],
   ["homelab/excluded", {}, "NO_HOSTS"],
-  ["any/all", { rev: firstCommit }, "REV_NEEDS_REPO"],
+  ["any/all", { rev: parseCommit(firstCommit) }, "REV_NEEDS_REPO"],
 ] as const)("a request for %s is rejected", async (what, request, code) => {
   const { ask, verdict } = await rig({
     repos: { homelab: { testvm01: {}, excluded: {} }, nixos: { gunter: {} } },

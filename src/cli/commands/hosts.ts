@@ -1,0 +1,38 @@
+// `homelab-deploy hosts`: what the event logs of the newest builds say of each host.
+import { parseRepoName } from "../../protocol/names.ts";
+import { exitCodes } from "../../protocol/verdicts.ts";
+import { connectReader } from "../connect.ts";
+import { untilInterrupted, type Context } from "../context.ts";
+import { readBuild } from "../find-build.ts";
+import { rememberNames } from "../known-names.ts";
+import { renderHosts, summarizeHosts } from "../print/hosts-table.ts";
+
+/** So many builds are looked at, newest first. */
+const lookedAt = 100;
+
+export interface HostsOptions {
+  readonly repo?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+export async function runHosts(context: Context, options: HostsOptions): Promise<number> {
+  const signal = untilInterrupted(context.signals);
+  const repo = options.repo === undefined ? undefined : parseRepoName(options.repo);
+  await using connected = await connectReader(context, signal);
+  const { reader } = connected;
+  const ids = (await reader.listBuilds(signal)).slice(0, lookedAt);
+  const builds = await Promise.all(ids.map((id) => readBuild(reader, id, signal)));
+  const all = summarizeHosts(builds);
+  const hosts = all.filter((host) => repo === undefined || host.repo === repo);
+  await rememberNames(context.environment, {
+    builds: ids,
+    hosts: [...new Set(all.map((host) => host.host))],
+    repos: [...new Set(all.map((host) => host.repo))],
+  });
+  if (options.json === true) context.out.write(`${JSON.stringify({ hosts }, undefined, 2)}\n`);
+  else {
+    const { out, outStyle: style, clock } = context;
+    out.write(renderHosts(hosts, { style, width: out.columns, now: clock.now() }));
+  }
+  return exitCodes.success;
+}

@@ -1,0 +1,162 @@
+// Puts a builder together from its configuration: the one place where adapters meet services.
+import { statfs } from "node:fs/promises";
+import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { BuilderOptions } from "../build/builder.ts";
+import type { EngineSettings } from "../build/engine.ts";
+import type { Repo } from "../build/repo.ts";
+import { createHostFilter } from "../config/host-filter.ts";
+import type { BuilderSettings, Config, RepoSettings } from "../config/schema.ts";
+import { resolveSecretPath } from "../config/secrets.ts";
+import { createMirror } from "../git/mirror.ts";
+import { createEvaluationMemory } from "../nix/evaluation-memory.ts";
+import { createGcRoots } from "../nix/gc-roots.ts";
+import { createNix } from "../nix/create-nix.ts";
+import { createExec } from "../process/create-exec.ts";
+import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
+import { decideEvaluationResources } from "./evaluation-resources.ts";
+import { createPolledCommits } from "./polled-commits.ts";
+import type { Environment } from "./print/output-mode.ts";
+import { programVersion } from "./version.ts";
+
+export type ComposedBuilder = Omit<BuilderOptions, "bus">;
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export async function composeBuilder(
+  { config, environment, clock, log }: ComposeOptions,
+  signal: AbortSignal,
+): Promise<ComposedBuilder> {
+  const { builder } = config;
+  const { stateDirectory } = builder;
+  const exec = createExec();
+  const nix = await createNix(
+    { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
+    signal,
+  );
+  const settings = engineSettings(builder, await decideResources(builder));
+  return {
+    name: builderName(builder),
+    version: programVersion(),
+    nix,
+    gcRoots: createGcRoots({
+      directory: join(stateDirectory, "gcroots"),
+      nixStateDirectory: nix.stateDirectory,
+      clock,
+    }),
+    memory: createEvaluationMemory({
+      directory: join(stateDirectory, "evaluations"),
+      nixVersion: nix.version,
+      system: nix.system,
+      log,
+    }),
+    repos: new Map(
+      Object.entries(config.repos).map(([name, repo]): [RepoName, Repo] => {
+        const repoName = name as RepoName; // the schema's keys are validated names
+        return [repoName, composeRepo(repoName, repo, { stateDirectory, environment, exec, log })];
+      }),
+    ),
+    polled: await createPolledCommits(join(stateDirectory, "polled.json")),
+    clock,
+    log,
+    settings,
+    requestExpiryMs: builder.requestExpirySeconds * 1000,
+    keepCommits: builder.keepCommits,
+    stopMs: builder.stopSeconds * 1000,
+    diskSpace: () => diskSpace(nix.storeDirectory),
+  };
+}
+
+function composeRepo(
+  name: RepoName,
+  repo: RepoSettings,
+  {
+    stateDirectory,
+    environment,
+    exec,
+    log,
+  }: { stateDirectory: string; environment: Environment; exec: ReturnType<typeof createExec>; log: Log },
+): Repo {
+  const secret = (file: string | undefined): string | undefined =>
+    file === undefined ? undefined : resolveSecretPath(file, environment["CREDENTIALS_DIRECTORY"]);
+  const credentials = repo.credentials;
+  return {
+    name,
+    branch: repo.branch,
+    ...(repo.directory === undefined ? {} : { directory: repo.directory }),
+    allowImportFromDerivation: repo.allowImportFromDerivation,
+    exclusion: createHostFilter(repo),
+    pollMs: repo.pollSeconds * 1000,
+    mirror: createMirror({
+      exec,
+      repo: name,
+      url: repo.url,
+      directory: join(stateDirectory, "mirrors", `${name}.git`),
+      environment,
+      log,
+      ...(credentials === undefined
+        ? {}
+        : {
+            credentials: {
+              ...credentials,
+              tokenFile: secret(credentials.tokenFile),
+              sshKeyFile: secret(credentials.sshKeyFile),
+            },
+          }),
+    }),
+  };
+}
+
+/** The configured name, or the machine's own up to its first dot. */
+function builderName({ name }: BuilderSettings): BuilderName {
+  return (
+    name ?? parseBuilderName((hostname().split(".")[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "-") || "builder")
+  );
+}
+
+async function decideResources({
+  evaluation,
+}: BuilderSettings): Promise<ReturnType<typeof decideEvaluationResources>> {
+  return decideEvaluationResources(evaluation, {
+    cores: availableParallelism(),
+    availableBytes: process.availableMemory(),
+  });
+}
+
+function engineSettings(
+  { build, evaluation, retry }: BuilderSettings,
+  { workers, maxMemoryBytes }: ReturnType<typeof decideEvaluationResources>,
+): EngineSettings {
+  const { timeoutSeconds, silenceSeconds, maxJobs, cores } = build;
+  const firstDelayMs = retry.firstDelaySeconds * 1000;
+  return {
+    evaluationSlots: workers,
+    evaluationBatchSize: evaluation.batchSize,
+    evaluationLimits: { timeoutMs: evaluation.timeoutSeconds * 1000, maxMemoryBytes },
+    buildLimits: {
+      timeoutSeconds,
+      silenceSeconds,
+      ...(maxJobs === undefined ? {} : { maxJobs }),
+      ...(cores === undefined ? {} : { cores }),
+    },
+    retryPolicy: { attempts: retry.attempts, firstDelayMs, factor: 3, maxDelayMs: 15 * 60_000 },
+  };
+}
+
+async function diskSpace(
+  directory: string,
+): Promise<{ availableBytes: number; totalBytes: number } | undefined> {
+  try {
+    const { bavail, blocks, bsize } = await statfs(directory);
+    return { availableBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return undefined; // the store does not exist before its first use
+  }
+}

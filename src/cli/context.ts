@@ -1,0 +1,87 @@
+// What a command gets of the outside world, decided once from the command line, the environment and the streams.
+import { systemClock, type Clock } from "../base/clock.ts";
+import { decideAscii, decideColour, type ColourChoice, type Environment } from "./print/output-mode.ts";
+import type { TextOutput } from "./print/renderer.ts";
+import { createStyle, type Style } from "./print/style.ts";
+
+/** Options of every command. */
+export interface GlobalOptions {
+  readonly config?: string | undefined;
+  readonly server?: readonly string[] | undefined;
+  readonly nkey?: string | undefined;
+  readonly creds?: string | undefined;
+  readonly tlsCa?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly context?: string | undefined;
+  readonly inboxPrefix?: string | undefined;
+  readonly color?: ColourChoice | undefined;
+  readonly ascii?: boolean | undefined;
+  readonly debug?: boolean | undefined;
+}
+
+export interface Context {
+  readonly options: GlobalOptions;
+  readonly environment: Environment;
+  readonly out: TextOutput;
+  readonly err: TextOutput;
+  readonly outStyle: Style;
+  readonly errStyle: Style;
+  readonly clock: Clock;
+  /** Aborted by SIGTERM, and by SIGINT where a command does not handle it in its own way. */
+  readonly signals: Signals;
+}
+
+/** The signals that a person or a service manager sends. */
+export interface Signals {
+  onInterrupt(listener: () => void): () => void;
+  onTerminate(listener: () => void): () => void;
+}
+
+const on =
+  (name: NodeJS.Signals) =>
+  (listener: () => void): (() => void) => {
+    process.on(name, listener);
+    return () => process.off(name, listener);
+  };
+
+const processSignals: Signals = { onInterrupt: on("SIGINT"), onTerminate: on("SIGTERM") };
+
+export function createContext(options: GlobalOptions): Context {
+  const environment = process.env;
+  const ascii = decideAscii({ ascii: options.ascii, environment });
+  const styleOf = (stream: TextOutput): Style =>
+    createStyle({
+      ascii,
+      colour: decideColour({ colour: options.color, environment, isTerminal: stream.isTTY === true }),
+    });
+  return {
+    options,
+    environment,
+    out: process.stdout,
+    err: process.stderr,
+    outStyle: styleOf(process.stdout),
+    errStyle: styleOf(process.stderr),
+    clock: systemClock,
+    signals: processSignals,
+  };
+}
+
+/** A signal that SIGINT and SIGTERM abort, for commands that simply end then. */
+export function untilInterrupted(signals: Signals): AbortSignal {
+  const interrupted = new AbortController();
+  signals.onInterrupt(() => interrupted.abort(new InterruptedError("SIGINT")));
+  signals.onTerminate(() => interrupted.abort(new InterruptedError("SIGTERM")));
+  return interrupted.signal;
+}
+
+/** We were told to stop; not an error of anything. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+  readonly signal: "SIGINT" | "SIGTERM";
+
+  constructor(signal: "SIGINT" | "SIGTERM") {
+    super(`stopped by ${signal}`);
+    this.signal = signal;
+  }
+}

@@ -1,0 +1,341 @@
+// The whole command line on one page. What a command does is in its own file, loaded only when it runs.
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { exitCodes } from "../protocol/verdicts.ts";
+import { createContext, InterruptedError, type Context } from "./context.ts";
+import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
+import { colourChoices, outputChoices } from "./print/output-mode.ts";
+import { guardStream } from "./print/stdout-guard.ts";
+import { programVersion } from "./version.ts";
+
+const exitHelp = `
+Exit codes: 0 success · 1 it ran and something failed · 2 usage, configuration or an unknown name ·
+3 no verdict (NATS or builder out of reach, infrastructure fault): try later · 4 refused ·
+70 a bug · 124 --timeout reached · 130 Ctrl-C · 143 SIGTERM
+
+Environment: HOMELAB_DEPLOY_CONFIG, HOMELAB_DEPLOY_OUTPUT, HOMELAB_DEPLOY_INBOX_PREFIX, NATS_URL, NATS_NKEY,
+NATS_CREDS, NATS_CA, NATS_CERT, NATS_KEY, NATS_CONTEXT, NO_COLOR, FORCE_COLOR`;
+
+type Run = (context: Context) => Promise<number>;
+
+/** Runs the command line and gives the exit code; everything that is thrown is printed here. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  guardStream(process.stdout, () => process.exit(exitCodes.success));
+  guardStream(process.stderr, () => undefined);
+  let run: Run | undefined;
+  let json = false;
+  const program = createProgram((chosen, wantsJson) => {
+    run = chosen;
+    json = wantsJson;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    // Commander has printed what is wrong, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage;
+    throw error;
+  }
+  if (run === undefined) {
+    program.outputHelp({ error: true });
+    return exitCodes.usage;
+  }
+  const context = createContext(program.opts());
+  try {
+    return await run(context);
+  } catch (error) {
+    if (error instanceof InterruptedError) {
+      return error.signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+    }
+    const debug = context.options.debug === true;
+    if (json) context.out.write(`${JSON.stringify(errorJson(error, debug))}\n`);
+    else context.err.write(renderError(error, { style: context.errStyle, debug }));
+    return exitCodeOfError(error);
+  }
+}
+
+/** `choose` gets what the parsed command line wants to run, and whether it wants JSON. */
+export function createProgram(choose: (run: Run, json: boolean) => void): Command {
+  const program = new Command("homelab-deploy")
+    .description("Builds, caches, updates and deploys a fleet of NixOS hosts over NATS.")
+    .version(programVersion())
+    .option("--config <file>", "configuration file (default: $HOMELAB_DEPLOY_CONFIG)")
+    .option(
+      "--server <url>",
+      "NATS server, may be repeated (default: the configuration's, then $NATS_URL)",
+      collect,
+    )
+    .option("--nkey <file>", "file with the NKey seed to sign in to NATS with")
+    .option("--creds <file>", "file with NATS credentials, instead of --nkey")
+    .option("--tls-ca <file>", "certificate authority of the NATS servers")
+    .option("--tls-cert <file>", "our certificate for NATS")
+    .option("--tls-key <file>", "the key of --tls-cert")
+    .option(
+      "--context <name>",
+      "a context of the nats command (default: $NATS_CONTEXT, then the selected one)",
+    )
+    .option("--inbox-prefix <prefix>", "where answers come back, such as _INBOX_operator")
+    .addOption(new Option("--color <when>", "colours").choices(colourChoices).default("auto" as const))
+    .option("--ascii", "no characters beyond ASCII")
+    .option("--debug", "show where errors come from")
+    .addHelpText("after", exitHelp)
+    .showHelpAfterError(
+      "(homelab-deploy --help lists the commands, homelab-deploy COMMAND --help their options)",
+    )
+    .exitOverride();
+  const output = (): Option<
+    "--output <mode>",
+    undefined,
+    undefined,
+    undefined,
+    false,
+    (typeof outputChoices)[number]
+  > => new Option("--output <mode>", "how to print").choices(outputChoices);
+
+  program
+    .command("build")
+    .description("Build hosts, show how it goes, and answer with success or failure.")
+    .argument("[host...]", "hosts of nixosConfigurations, also as repo/host")
+    .option("--all", "every host of every repo, or of --repo")
+    .option("--repo <name>", "only this repo")
+    .option("--branch <branch>", "instead of the repo's configured branch")
+    .option("--rev <commit>", "exactly this commit, as 40 hexadecimal digits")
+    .addOption(
+      new Option(
+        "--priority <priority>",
+        "who is served first (default: batch with --all, else interactive)",
+      ).choices(["interactive", "batch"] as const),
+    )
+    .option("--detach", "print the build's id and do not wait")
+    .option("--timeout <duration>", "stop waiting after this, such as 30m; the build goes on", parseDuration)
+    .addOption(
+      new Option("--on-interrupt <what>", "what Ctrl-C and SIGTERM do")
+        .choices(["detach", "cancel"] as const)
+        .default("detach" as const),
+    )
+    .option("--local", "build in this process, without NATS")
+    .option("-L, --print-build-logs", "show the logs of what is built")
+    .option("--show-trace", "show evaluation errors with their whole trace")
+    .addOption(output())
+    .option("--json", "one JSON object for each event; the same as --output jsonl")
+    .action((hosts, options) =>
+      choose(
+        async (context) => (await import("./commands/build.ts")).runBuild(context, hosts, options),
+        options.json === true || options.output === "jsonl",
+      ),
+    );
+
+  const builds = program.command("builds").description("Look at builds and cancel them.");
+  builds
+    .command("list", { isDefault: true })
+    .description("The newest builds.")
+    .option("--limit <count>", "how many", parseCount, 20)
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/builds.ts")).runBuildsList(context, options),
+        options.json === true,
+      ),
+    );
+  builds
+    .command("show")
+    .description("One build: its hosts, failures and warnings.")
+    .argument("<id>", "the id, or its first characters; `last` for the newest")
+    .option("--show-trace", "show evaluation errors with their whole trace")
+    .option("--json", "as one JSON document")
+    .action((id, options) =>
+      choose(
+        async (context) => (await import("./commands/builds.ts")).runBuildsShow(context, id, options),
+        options.json === true,
+      ),
+    );
+  builds
+    .command("cancel")
+    .description("Cancel a build, also one that waits in the queue.")
+    .argument("<id>", "the id, or its first characters; `last` for the newest")
+    .option("--json", "as one JSON document")
+    .action((id, options) =>
+      choose(
+        async (context) => (await import("./commands/builds.ts")).runBuildsCancel(context, id, options),
+        options.json === true,
+      ),
+    );
+
+  program
+    .command("logs")
+    .description("The logs of a build, or with --follow all of it as it happens.")
+    .argument("<id>", "the build's id, or its first characters; `last` for the newest")
+    .argument("[host]", "only of failures that break this host")
+    .option("-f, --follow", "attach to the build until it is over")
+    .addOption(output())
+    .option("--json", "one JSON object for each piece")
+    .action((id, host, options) =>
+      choose(
+        async (context) => (await import("./commands/logs.ts")).runLogs(context, id, host, options),
+        options.json === true,
+      ),
+    );
+
+  program
+    .command("hosts")
+    .description("Every host that was built, with its last result.")
+    .option("--repo <name>", "only of this repo")
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/hosts.ts")).runHosts(context, options),
+        options.json === true,
+      ),
+    );
+
+  program
+    .command("doctor")
+    .description("Check what homelab-deploy needs here, and say what to do about what is wrong.")
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/doctor.ts")).runDoctor(context, options),
+        options.json === true,
+      ),
+    );
+
+  program
+    .command("up")
+    .description("Everything on this machine: a private nats-server and a builder, until Ctrl-C.")
+    .option("--repo <url>", "a repo to build: URL, path of a checkout, or name=URL; may be repeated", collect)
+    .option("--branch <branch>", "the branch of these repos (default: the one that is checked out)")
+    .option("--state <directory>", "where everything is kept (default: ~/.local/state/homelab-deploy)")
+    .option("--port <port>", "port of the nats-server on the loopback", parsePort, 4222)
+    .option("--poll <seconds>", "how often to look for new commits; 0 for never", parseCount, 60)
+    .action((options) =>
+      choose(async (context) => (await import("./commands/up.ts")).runUp(context, options), false),
+    );
+
+  program
+    .command("builder")
+    .description("The daemon that builds.")
+    .action(() =>
+      choose(async (context) => (await import("./commands/builder.ts")).runBuilderCommand(context), false),
+    );
+
+  const config = program.command("config").description("The configuration file.");
+  config
+    .command("check")
+    .description("Say everything that is wrong with a configuration file.")
+    .argument("<file>")
+    .option("--json", "as one JSON document")
+    .action((file, options) =>
+      choose(
+        async (context) => (await import("./commands/config.ts")).runConfigCheck(context, file, options),
+        options.json === true,
+      ),
+    );
+  config
+    .command("schema")
+    .description("Print the schema of the configuration file.")
+    .option("--markdown", "as a page for people")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/config.ts")).runConfigSchema(context, options),
+        false,
+      ),
+    );
+
+  const nats = program.command("nats").description("The NATS server: keys, its configuration, streams.");
+  nats
+    .command("keygen")
+    .description("Make an NKey pair: the seed into a new file, the public key to standard output.")
+    .argument("<file>", "the seed's file; never overwritten")
+    .action((file) =>
+      choose(async (context) => (await import("./commands/nats.ts")).runKeygen(context, file), false),
+    );
+  nats
+    .command("setup")
+    .description("Create the streams, or check them. Needs the admin's key, or a server without users.")
+    .option("--check", "only look")
+    .option("--repair", "bring weaker settings up to what is required")
+    .option("--scale <factor>", "size of new streams, such as 0.1 for a small disk", parseScale, 1)
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/nats.ts")).runSetup(context, options),
+        options.json === true,
+      ),
+    );
+  nats
+    .command("config")
+    .description("Print a complete nats-server configuration with a user of least privilege for each role.")
+    .option("--admin <key>", "public key of the admin, who sets up streams")
+    .option("--operator <key>", "public key of an operator, may be repeated", collect)
+    .option("--ci <key>", "public key of CI, may be repeated", collect)
+    .option("--builder <name=key>", "a builder and its public key, may be repeated", collect)
+    .option("--listener <host=key>", "a host and its public key, may be repeated", collect)
+    .option("--dashboard <key>", "public key of the dashboard, may be repeated", collect)
+    .option("--system <key>", "public key for the system account")
+    .option("--listen <address>", "address and port", "127.0.0.1:4222")
+    .option("--store <directory>", "where JetStream keeps its streams", "/var/lib/nats/jetstream")
+    .option("--max-store <GiB>", "what JetStream may use of that disk", parseCount, 10)
+    .option("--monitoring <address>", "address of the monitoring pages")
+    .option("--server-tls-cert <file>", "the server's certificate; with it TLS is required")
+    .option("--server-tls-key <file>", "the key of --server-tls-cert")
+    .option("--server-tls-ca <file>", "authority of the clients' certificates")
+    .option("--server-version <version>", "the nats-server that reads it", "2.10.0")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/nats.ts")).runServerConfig(context, options),
+        false,
+      ),
+    );
+
+  program
+    .command("completion")
+    .description("Print a completion script for a shell.")
+    .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"] as const))
+    .action((shell) =>
+      choose(
+        async (context) => (await import("./commands/completion.ts")).runCompletion(context, shell),
+        false,
+      ),
+    );
+  program
+    .command("complete", { hidden: true })
+    .argument("[word...]")
+    .action((words) =>
+      choose(
+        async (context) => (await import("./commands/completion.ts")).runComplete(context, words, program),
+        false,
+      ),
+    );
+
+  return program;
+}
+
+const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  value,
+];
+
+const parseCount = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+};
+
+const parsePort = (text: string): number => {
+  const port = parseCount(text);
+  if (port < 1 || port > 65_535) throw new InvalidArgumentError("It must be between 1 and 65535.");
+  return port;
+};
+
+const parseScale = (text: string): number => {
+  const scale = Number(text);
+  if (!(scale > 0 && scale <= 100))
+    throw new InvalidArgumentError("It must be a number above 0, at most 100.");
+  return scale;
+};
+
+/** Milliseconds of `90`, `90s`, `30m`, `2h`. */
+export const parseDuration = (text: string): number => {
+  const match = /^(?<amount>\d{1,7})(?<unit>[smh]?)$/.exec(text);
+  const amount = Number(match?.groups?.["amount"]);
+  if (match === null || amount === 0) throw new InvalidArgumentError("It must be like 90s, 30m or 2h.");
+  const unit = match.groups?.["unit"];
+  return amount * (unit === "h" ? 3_600_000 : unit === "m" ? 60_000 : 1000);
+};

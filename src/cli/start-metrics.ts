@@ -1,0 +1,94 @@
+// The builder's metrics: served, pushed, both or neither, as the configuration says.
+import { messageOf } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { BuilderBus } from "../bus/bus.ts";
+import type { Config } from "../config/schema.ts";
+import { createMetrics } from "../metrics/metrics.ts";
+import { startMetricsServer } from "../metrics/metrics-server.ts";
+import { pushMetrics } from "../metrics/pushgateway.ts";
+import { foldEvents, type BuildState } from "../protocol/build-state.ts";
+import { isTerminal, type BuildEvent } from "../protocol/events.ts";
+import type { BuildId } from "../protocol/names.ts";
+import type { ComposedBuilder } from "./compose-builder.ts";
+
+export interface RunningMetrics extends AsyncDisposable {
+  readonly onStored: (event: BuildEvent, state: BuildState) => void;
+}
+
+export interface StartMetricsOptions {
+  readonly config: Config;
+  readonly composed: ComposedBuilder;
+  readonly bus: BuilderBus;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** So many builds of before the start are looked at, for what is known of each host. */
+const restoredBuilds = 50;
+
+export async function startMetrics({
+  config,
+  composed,
+  bus,
+  log,
+  clock,
+}: StartMetricsOptions): Promise<RunningMetrics> {
+  const { listen, pushgateway } = config.metrics;
+  if (listen === undefined && pushgateway === undefined) {
+    return { onStored() {}, async [Symbol.asyncDispose]() {} };
+  }
+  const stopped = new AbortController();
+  const running = new Set<BuildId>();
+  const metrics = createMetrics({
+    component: "builder",
+    version: composed.version,
+    branches: new Map([...composed.repos.values()].map(({ name, branch }) => [name, branch])),
+    sample: async (signal) => ({
+      queued: await bus.queueLength(signal).catch(() => undefined),
+      running: running.size,
+      natsConnected: bus.isConnected(),
+      disk: await composed.diskSpace(),
+    }),
+    clock,
+    log,
+  });
+  const restoring = restore(bus, (state) => metrics.restore(state), stopped.signal).catch(
+    (error: unknown) => {
+      if (!stopped.signal.aborted)
+        log.warn({ error: messageOf(error) }, "earlier builds are missing in the metrics");
+    },
+  );
+  const server =
+    listen === undefined
+      ? undefined
+      : await startMetricsServer({ listen, metrics, isHealthy: () => bus.isConnected(), log });
+  let pushing: Promise<unknown> = restoring;
+  return {
+    onStored(event, state) {
+      metrics.observe(event, state);
+      if (event.type === "accepted" || event.type === "resumed") running.add(event.build);
+      if (!isTerminal(event)) return;
+      running.delete(event.build);
+      if (pushgateway === undefined) return;
+      const { name: builder } = composed;
+      pushing = pushing.then(() =>
+        pushMetrics({ url: pushgateway, builder, metrics, clock, log, signal: stopped.signal }),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error("the builder stops"));
+      await server?.[Symbol.asyncDispose]();
+      await pushing;
+    },
+  };
+}
+
+async function restore(
+  bus: BuilderBus,
+  take: (state: BuildState) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const ids = (await bus.listBuilds(signal)).slice(0, restoredBuilds).toReversed();
+  for (const id of ids) take(foldEvents(id, await bus.readEvents(id, 0, signal)));
+}
