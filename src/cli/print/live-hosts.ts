@@ -113,7 +113,8 @@ function rowWriter(
     const { finished } = host;
     if (finished !== undefined) {
       const because = finished.reason === undefined ? "" : `: ${style.clean(finished.reason)}`;
-      const said = `${verdictWords[finished.verdict]}${isSuccess(finished.verdict) ? "" : because}`;
+      const word = verdictWords[finished.verdict];
+      const said = isSuccess(finished.verdict) ? word : `${style.red(word)}${because}`;
       return {
         sign: verdictSign(finished.verdict, style),
         text: said,
