@@ -19,6 +19,7 @@ const facts = (some: Partial<FailureFacts>): FailureFacts => ({
   saidInGeneral: [],
   process: { exitCode: 100, killedBy: undefined, outOfMemoryKills: 0 },
   limits: { timeoutSeconds: 3600, silenceSeconds: 600 },
+  unsupportedSystem: undefined,
   storeFull: false,
   ...some,
 });
@@ -187,7 +188,13 @@ describe("the infrastructure's fault", () => {
   });
 });
 
-test("a derivation that nothing here can build is neither's fault", () => {
+test("a derivation that nothing here can build is neither's fault, whether Nix came to say so or not", () => {
+  expect(decideFailure(facts({ started: undefined, unsupportedSystem: "riscv64-linux" }))).toEqual({
+    kind: "no-builder",
+    name: "linux-6.18",
+    reason: "no builder for 'riscv64-linux'",
+  });
+  expect(decideFailure(facts({ said: exited, unsupportedSystem: "riscv64-linux" })).kind).toBe("failed");
   const said = messages(
     `a 'aarch64-linux' with features {} is required to build '${drv}', but I am a 'x86_64-linux' with features {}`,
   );

@@ -12,6 +12,8 @@ export interface FailureFacts {
   readonly saidInGeneral: readonly FailureMessage[];
   readonly process: Pick<RealiseResult, "exitCode" | "killedBy" | "outOfMemoryKills">;
   readonly limits: Pick<RealiseOptions, "timeoutSeconds" | "silenceSeconds">;
+  /** The system that it is built on, when that is none of those that this Nix can build for. */
+  readonly unsupportedSystem: string | undefined;
   /** Nothing can be written to the store any more. */
   readonly storeFull: boolean;
 }
@@ -21,10 +23,13 @@ export interface FailureFacts {
  * build failed by itself; everything else is the infrastructure's, which is tried again.
  */
 export function decideFailure(facts: FailureFacts): FailureCause {
-  const { name, started, said } = facts;
+  const { name, started, said, unsupportedSystem } = facts;
   const phase = started?.phase === undefined ? {} : { phase: started.phase };
   const noBuilder = said.find(({ end }) => end.type === "no-builder");
   if (noBuilder !== undefined) return { kind: "no-builder", name, reason: noBuilder.reason };
+  if (started === undefined && unsupportedSystem !== undefined) {
+    return { kind: "no-builder", name, reason: `no builder for '${unsupportedSystem}'` };
+  }
 
   const message = said.findLast(
     ({ end }) => evidence[end.type] || (started !== undefined && end.type === "unknown"),

@@ -17,6 +17,7 @@ function storeOf(graph: Graph, valid: readonly string[]): FailureSources & { rea
   return {
     asked,
     isStoreFull: async () => false,
+    systems: ["x86_64-linux"],
     readDerivation: async (drvPath): Promise<Derivation> => {
       const name = nameOf(drvPath);
       const inputs = graph[name];
@@ -122,6 +123,11 @@ describe("the failures of a build", () => {
       causes: { p1: "failed" },
       brokenBy: { h1: expect.arrayContaining(["p1"]) },
     });
+  });
+
+  test("are nobody's fault where nothing here builds for the system", async () => {
+    const store = { ...storeOf(graph, ["s2"]), systems: ["aarch64-linux"] };
+    expect((await find(store, ["h1"], result([]))).causes).toEqual({ s1: "no-builder" });
   });
 
   test("are a fault of the infrastructure where a derivation is gone", async () => {

@@ -7,6 +7,7 @@ import type { Derivation, FailureCause, Nix, RealiseResult } from "./nix.ts";
 export interface FailureSources {
   readonly readDerivation: Nix["readDerivation"];
   readonly validPaths: Nix["validPaths"];
+  readonly systems: Nix["systems"];
   /** Whether nothing can be written to the store any more. */
   readonly isStoreFull: () => Promise<boolean>;
 }
@@ -36,6 +37,7 @@ export function createFindFailures(sources: FailureSources): Nix["findFailures"]
               saidInGeneral: inGeneral,
               process: result,
               limits: options,
+              unsupportedSystem: unsupported(graph.derivations.get(drvPath)?.system, sources.systems),
               storeFull,
             })
           : { kind: "infra", name, reason: unreadable };
@@ -50,6 +52,7 @@ interface InvalidGraph {
   readonly tops: readonly StorePath[];
   /** Of each derivation without valid output, its inputs without valid output; none for one that failed by itself. */
   readonly inputs: ReadonlyMap<StorePath, readonly StorePath[]>;
+  readonly derivations: ReadonlyMap<StorePath, Derivation>;
   readonly unreadable: ReadonlyMap<StorePath, string>;
 }
 
@@ -114,7 +117,7 @@ async function findInvalid(
     const next = new Set(level.flatMap((drvPath) => inputs.get(drvPath) ?? []));
     level = [...next].filter((drvPath) => !inputs.has(drvPath));
   }
-  return { tops: broken, inputs, unreadable };
+  return { tops: broken, inputs, derivations, unreadable };
 }
 
 const readAtOnce = 64;
@@ -135,6 +138,10 @@ function rootsBelow(
   for (const drvPath of seen) for (const input of inputs.get(drvPath) ?? []) seen.add(input);
   return [...seen].filter((drvPath) => (inputs.get(drvPath) ?? []).length === 0);
 }
+
+/** Nix itself is the builder of the system `builtin`. Nix 2.8 ends at the first derivation of another system. */
+const unsupported = (system: string | undefined, systems: readonly string[]): string | undefined =>
+  system === undefined || system === "builtin" || systems.includes(system) ? undefined : system;
 
 function sortMessages({ messages }: RealiseResult): {
   readonly about: ReadonlyMap<string, readonly FailureMessage[]>;
