@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { configJsonSchema, type JsonSchema } from "../src/config/json-schema.ts";
 import { parseConfig } from "../src/config/load.ts";
-import { configMarkdown, exampleConfig } from "../src/config/markdown.ts";
+import { configurationMarkdown, exampleConfig } from "../src/config/markdown.ts";
 
 /** Every schema in the schema, with its path. */
 function* within(schema: JsonSchema, path: string): Iterable<readonly [string, JsonSchema]> {
@@ -16,7 +16,7 @@ function* within(schema: JsonSchema, path: string): Iterable<readonly [string, J
 
 test("docs/configuration.md is what the schema says (npm run docs)", () => {
   const written = readFileSync(join(import.meta.dirname, "../docs/configuration.md"), "utf8");
-  expect(written).toBe(configMarkdown());
+  expect(written).toBe(configurationMarkdown());
 });
 
 test("every setting has a description and a type", () => {
@@ -25,7 +25,7 @@ test("every setting has a description and a type", () => {
   );
   expect(settings.length).toBeGreaterThan(40);
   expect(settings.filter(([, { description }]) => description === undefined)).toEqual([]);
-  expect(configMarkdown()).not.toContain("anything");
+  expect(configurationMarkdown()).not.toContain("anything");
 });
 
 test("the example is a configuration without a warning", () => {
@@ -34,7 +34,7 @@ test("the example is a configuration without a warning", () => {
 });
 
 test("links lead to sections that exist", () => {
-  const text = configMarkdown();
+  const text = configurationMarkdown();
   const anchors = [...text.matchAll(/^## (?<heading>.*)$/gm)].map((match) =>
     (match.groups?.["heading"] ?? "").toLowerCase().replace(/[^a-z0-9 _-]/g, ""),
   );

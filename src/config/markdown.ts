@@ -52,7 +52,7 @@ interface Section {
 }
 
 /** The text of docs/configuration.md. */
-export function configMarkdown(): string {
+export function configurationMarkdown(): string {
   const root: Section = { path: "", schema: configJsonSchema() };
   const example = `## Example\n\n\`\`\`json\n${JSON.stringify(exampleConfig, undefined, 2)}\n\`\`\``;
   return `${[introduction.trim(), example, ...sectionsOf(root).map(renderSection)].join("\n\n")}\n`;

@@ -1,0 +1,107 @@
+// What Prometheus gets to know of a builder. Base units, times and not ages, no ids in labels; every series is
+// there from the first scrape on, so that an alert never waits for something to happen once.
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { BranchName, RepoName } from "../protocol/names.ts";
+import { createBuildSeries, type BuildSeries } from "./build-series.ts";
+
+/** What is read at the moment of a scrape. */
+export interface Sample {
+  /** Requests that wait in the queue; undefined when NATS does not say. */
+  readonly queued: number | undefined;
+  /** Builds that this builder holds. */
+  readonly running: number;
+  readonly natsConnected: boolean;
+  /** Of the file system with the Nix store. */
+  readonly disk: { readonly availableBytes: number; readonly totalBytes: number } | undefined;
+}
+
+export interface MetricsOptions {
+  readonly component: "builder";
+  /** Of homelab-deploy. */
+  readonly version: string;
+  /** The configured branch of each repo. */
+  readonly branches: ReadonlyMap<RepoName, BranchName>;
+  /** When it throws, or gives nothing within two seconds, what it would have said is NaN. */
+  readonly sample: (signal: AbortSignal) => Promise<Sample>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Metrics extends BuildSeries {
+  countDroppedLogLines(lines: number): void;
+  /** The text of a scrape, and its media type. */
+  readonly contentType: string;
+  render(): Promise<string>;
+}
+
+const sampleTimeoutMs = 2000;
+
+export function createMetrics({ component, version, branches, sample, clock, log }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `homelab_deploy_${name}`, help, registers });
+
+  new Gauge({
+    name: "homelab_deploy_build_info",
+    help: "What runs here, as labels; always 1.",
+    labelNames: ["component", "version"],
+    registers,
+  }).set({ component, version }, 1);
+  const series = createBuildSeries(registry, branches);
+  const queued = gauge(
+    "builds_queued",
+    "Build requests that wait for a builder; NaN when NATS does not say.",
+  );
+  const running = gauge("builds_running", "Builds that this builder holds.");
+  const connected = gauge("nats_connected", "Whether there is a connection to NATS.");
+  const available = gauge("store_filesystem_avail_bytes", "What is free for the Nix store.");
+  const size = gauge("store_filesystem_size_bytes", "The size of the file system with the Nix store.");
+  const dropped = new Counter({
+    name: "homelab_deploy_log_lines_dropped_total",
+    help: "Lines of build logs that were not stored.",
+    registers,
+  });
+  collectProcessMetrics(registry);
+
+  async function takeSample(): Promise<void> {
+    const over = new AbortController();
+    const late = clock.sleep(sampleTimeoutMs, over.signal).then(() => {
+      throw new Error(`no answer within ${sampleTimeoutMs} ms`);
+    });
+    const taken = await Promise.race([sample(over.signal), late]).catch((error: unknown) => {
+      log.warn({ error: messageOf(error) }, "a metrics sample failed");
+      return undefined;
+    });
+    over.abort();
+    queued.set(taken?.queued ?? Number.NaN);
+    running.set(taken?.running ?? Number.NaN);
+    connected.set(taken?.natsConnected === true ? 1 : 0);
+    available.set(taken?.disk?.availableBytes ?? Number.NaN);
+    size.set(taken?.disk?.totalBytes ?? Number.NaN);
+  }
+
+  let rendering: Promise<string> | undefined;
+
+  return {
+    ...series,
+    countDroppedLogLines: (lines) => dropped.inc(lines),
+    contentType: registry.contentType,
+    // Those who scrape at the same time share one.
+    render: () =>
+      (rendering ??= takeSample()
+        .then(() => registry.metrics())
+        .finally(() => (rendering = undefined))),
+  };
+}
+
+/** The process's own metrics, but for gauges of the library that are named like counters. */
+function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  for (const { name, type } of registry.getMetricsAsArray()) {
+    if (name.endsWith("_total") && String(type) !== "counter") registry.removeSingleMetric(name);
+  }
+}
