@@ -1,11 +1,10 @@
 import { retryDelay } from "../base/retry.ts";
 import type { Connection } from "./connection.ts";
 import { explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
-import { whileNotAborted } from "./while-not-aborted.ts";
 
 /**
- * Milliseconds for one request. The client does not fail requests when the connection breaks, they run into
- * this; so it is short, and what matters is tried again.
+ * Milliseconds for one request. It is short because what matters is tried again: a server that is killed or whose
+ * disk is full does not say so.
  */
 export const requestTimeoutMs = 2000;
 
@@ -36,7 +35,7 @@ export async function call<T>(
   for (let number = 1; ; number++) {
     await connection.whenConnected(signal);
     try {
-      return await whileNotAborted(attempt(number), signal);
+      return await connection.whileConnected(attempt(number), signal);
     } catch (error) {
       signal.throwIfAborted();
       // A server that has just started may not have its streams yet; a command says so instead of waiting.

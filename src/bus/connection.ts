@@ -11,7 +11,7 @@ import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { retryDelay } from "../base/retry.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
-import { explainConnectError, explainNatsError } from "./nats-errors.ts";
+import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
 import { whileNotAborted } from "./while-not-aborted.ts";
 
 /** Paths of PEM files. They are read again at each reconnect, so a renewed certificate needs no restart. */
@@ -45,6 +45,12 @@ export interface Connection extends AsyncDisposable {
   onChange(listener: (connected: boolean) => void): () => void;
   /** @throws HomelabError `unavailable` when the connection is closed for good; the signal's reason. */
   whenConnected(signal: AbortSignal): Promise<void>;
+  /**
+   * Waits for an answer. The client lets requests run into their timeout when the connection breaks; this rejects
+   * at once.
+   * @throws ConnectionLostError; the signal's reason; what the work throws.
+   */
+  whileConnected<T>(work: Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -216,6 +222,17 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
         } finally {
           stop();
         }
+      }
+    },
+    async whileConnected(work, signal) {
+      const { promise: lost, reject } = Promise.withResolvers<never>();
+      const stop = onChange((now) => {
+        if (!now) reject(new ConnectionLostError("the connection to NATS was lost"));
+      });
+      try {
+        return await whileNotAborted(Promise.race([lost, work]), signal);
+      } finally {
+        stop();
       }
     },
     close,

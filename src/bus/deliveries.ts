@@ -2,13 +2,12 @@
 // can be acknowledged only once, even when the acknowledgement got lost; hence the two requests ourselves.
 // https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-13.md (pull), ADR-15 (ack subjects)
 import { jetstreamManager } from "@nats-io/jetstream";
-import { TimeoutError, type Msg } from "@nats-io/transport-node";
+import type { Msg } from "@nats-io/transport-node";
 import type { Delivery } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { isServerAnswer } from "./message-ids.ts";
-import { explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
-import { whileNotAborted } from "./while-not-aborted.ts";
+import { explainNatsError, isTransient } from "./nats-errors.ts";
 
 /** How long the server keeps a request for a message open. */
 const waitMs = 20_000;
@@ -30,17 +29,14 @@ export async function nextDelivery(
     // Its own inbox: when we stop waiting the server sees it go and gives the message to somebody else.
     { timeout: waitMs + requestTimeoutMs, noMux: true },
   );
-  const broken = Promise.withResolvers<undefined>();
-  const stop = connection.onChange(() => broken.resolve(undefined));
   let message: Msg | undefined;
   try {
-    message = await whileNotAborted(Promise.race([pulling, broken.promise]), signal);
+    message = await connection.whileConnected(pulling, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof TimeoutError || (isTransient(error) && !isMissing(error))) return undefined;
-    throw explainNatsError(error, "take a request from the queue");
+    if (!isTransient(error)) throw explainNatsError(error, "take a request from the queue");
+    return undefined;
   } finally {
-    stop();
     if (message === undefined) void handBackLate(connection, pulling);
   }
   // A status, such as 408 when none came, has no subject to acknowledge on.

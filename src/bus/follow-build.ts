@@ -12,7 +12,6 @@ import { createEventSequence } from "./event-sequence.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
 import { explainConnectError, explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
 import { createStreamReader, createTail, type StoredMessage, type Tail } from "./stored-messages.ts";
-import { whileNotAborted } from "./while-not-aborted.ts";
 
 /** Republished messages are not acknowledged; what was missed is found at the latest after this. */
 const pollMs = 5000;
@@ -94,7 +93,7 @@ export async function* followBuild(
   /** Undefined also when NATS is away; then the tail stays behind. */
   async function read(tail: Tail): Promise<StoredMessage | undefined> {
     try {
-      const message = await whileNotAborted(tail.next(), signal);
+      const message = await connection.whileConnected(tail.next(), signal);
       missing = 0;
       return message;
     } catch (error) {

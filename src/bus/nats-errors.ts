@@ -54,9 +54,14 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
+/** The connection broke while we waited: whether the server did what we asked is unknown. */
+export class ConnectionLostError extends Error {
+  override readonly name = "ConnectionLostError";
+}
+
 /** The outcome is unknown, or nothing happened because the server was away: the same call may work in a moment. */
 export function isTransient(error: unknown): boolean {
-  if (error instanceof TimeoutError) return true;
+  if (error instanceof TimeoutError || error instanceof ConnectionLostError) return true;
   const code = apiCodeOf(error);
   // "insufficient resources" is also a full disk; 503 is a server that is not ready.
   if (code === apiCodes.insufficientResources) return true;
