@@ -10,7 +10,7 @@ import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { BuilderName, BuildId, Commit, RepoName } from "../protocol/names.ts";
 import { runBuildControl } from "./build-control.ts";
 import { createEngine, type Engine, type EngineSettings } from "./engine.ts";
-import { createHoldings } from "./holdings.ts";
+import { createHoldings, type Holdings } from "./holdings.ts";
 import { runRepoPoller, type PolledCommits } from "./poll-repos.ts";
 import type { Repo } from "./repo.ts";
 import { runRequestIntake } from "./request-intake.ts";
@@ -120,17 +120,17 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     await Promise.race([engineRun, ...untilStop, ...untilStopped]);
   } catch (error) {
     if (!signal.aborted) throw error;
-    log.info({ open: engine.builds.size }, "stopping: no more requests are taken");
-    await drained(engine, clock, stopMs);
+    log.info({ open: holdings.size() }, "stopping: no more requests are taken");
+    await drained(holdings, clock, stopMs);
   } finally {
     stopped.abort(new Error("the builder stops"));
     await Promise.allSettled([engineRun, ...untilStop, ...untilStopped]);
   }
 }
 
-async function drained(engine: Engine, clock: Clock, stopMs: number): Promise<void> {
+async function drained(holdings: Holdings, clock: Clock, stopMs: number): Promise<void> {
   const deadline = clock.monotonic() + stopMs;
-  while (engine.builds.size > 0 && clock.monotonic() < deadline) await clock.sleep(100);
+  while (holdings.size() > 0 && clock.monotonic() < deadline) await clock.sleep(100);
 }
 
 async function runPresence(

@@ -1,0 +1,100 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { applyEvent, foldEvents, isOver, openHosts, unknownBuild } from "./build-state.ts";
+import type { BuildEvent, EventBody } from "./events.ts";
+import { parseBuildId, parseBuilderName, parseCommit, parseHostName, parseRepoName } from "./names.ts";
+import {
+  decideBuildVerdict,
+  exitCodeOf,
+  hostVerdicts,
+  isOwnFault,
+  isSuccess,
+  type HostVerdict,
+} from "./verdicts.ts";
+
+const id = parseBuildId("01JD0000000000000000000000");
+const repo = parseRepoName("nixos");
+const ref = (host: string) => ({ repo, host: parseHostName(host) });
+const eventOf = (body: EventBody, index: number, epoch = 1): BuildEvent => ({
+  build: id,
+  epoch,
+  index,
+  at: "2026-11-23T14:00:00Z",
+  ...body,
+});
+
+const accepted: EventBody = {
+  type: "accepted",
+  builder: parseBuilderName("cache01"),
+  priority: "batch",
+  trigger: "ci",
+  sources: [{ repo, commit: parseCommit("a".repeat(40)) }],
+  hosts: [ref("a"), ref("b")],
+  skipped: [],
+};
+const finish = (host: string, verdict: HostVerdict): EventBody => ({
+  type: "hosts-finished",
+  hosts: [{ ...ref(host), verdict, durationMs: 1 }],
+});
+
+test("an event that was seen changes nothing, and a missing one is noticed", () => {
+  const events = [accepted, finish("a", "built")].map((body, index) => eventOf(body, index));
+  const state = foldEvents(id, events);
+  expect(foldEvents(id, [...events, ...events])).toEqual(state);
+  expect(() => applyEvent(state, eventOf(finish("b", "built"), 3))).toThrow(RangeError);
+});
+
+test("a verdict that was published never changes", () => {
+  const events = [accepted, finish("a", "build-failed"), finish("a", "built")].map((body, index) =>
+    eventOf(body, index),
+  );
+  expect(foldEvents(id, events).hosts.get("nixos/a")?.finished?.verdict).toBe("build-failed");
+});
+
+test("hosts without a verdict are open", () => {
+  const state = foldEvents(id, [eventOf(accepted, 0), eventOf(finish("a", "built"), 1)]);
+  expect(openHosts(state).map(({ host }) => host)).toEqual(["b"]);
+  expect(isOver(state)).toBe(false);
+  expect(isOver(unknownBuild(id))).toBe(false);
+});
+
+test("another builder that goes on has the next epoch", () => {
+  const resumed = eventOf({ type: "resumed", builder: parseBuilderName("other") }, 1, 2);
+  const state = foldEvents(id, [eventOf(accepted, 0), resumed]);
+  expect([state.builder, state.epoch, state.status]).toEqual(["other", 2, "running"]);
+});
+
+test.each<[readonly (HostVerdict | undefined)[], string]>([
+  [["built", "unchanged"], "succeeded"],
+  [["built", "skipped"], "succeeded"],
+  [["built", "build-failed"], "failed"],
+  [["infra-failed", "eval-failed"], "failed"],
+  [["built", "timed-out"], "failed"],
+  [["built", "infra-failed"], "infra-failed"],
+  [["built", "cancelled"], "cancelled"],
+  [["infra-failed", "cancelled"], "cancelled"],
+  [["built", undefined], "infra-failed"],
+  [["skipped"], "infra-failed"],
+  [[], "infra-failed"],
+])("%j together are %s", (verdicts, expected) => {
+  expect(decideBuildVerdict(verdicts)).toBe(expected);
+});
+
+test("success means that every host is there, and nothing less", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(undefined, ...hostVerdicts), { maxLength: 8 }), (verdicts) => {
+      const verdict = decideBuildVerdict(verdicts);
+      const isGreen =
+        verdicts.some((each) => each !== undefined && isSuccess(each)) &&
+        verdicts.every((each) => each === "skipped" || (each !== undefined && isSuccess(each)));
+      expect(verdict === "succeeded").toBe(isGreen);
+      expect(verdict === "failed").toBe(verdicts.some((each) => each !== undefined && isOwnFault(each)));
+    }),
+  );
+});
+
+test("exit codes", () => {
+  expect(
+    (["succeeded", "failed", "rejected", "infra-failed", "expired", "cancelled"] as const).map(exitCodeOf),
+  ).toEqual([0, 1, 2, 3, 3, 130]);
+});
