@@ -1,0 +1,151 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readdir, readlink, rename, rm, stat, symlink, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
+import type { Commit, StorePath } from "../protocol/names.ts";
+import { addIndirectRoots } from "./daemon-protocol.ts";
+import { nix32 } from "./nix32.ts";
+import type { GcRoots, HostRoots } from "./nix.ts";
+
+const atOnce = 64;
+
+export interface GcRootsOptions {
+  /** Absolute path, ours alone: `<directory>/<repo>/<commit>/{drv,out}/<host>` are the links. */
+  readonly directory: string;
+  /** Nix's own: `/nix/var/nix`. */
+  readonly nixStateDirectory: string;
+  /** Default: in `nixStateDirectory`, as Nix itself has it. */
+  readonly daemonSocket?: string;
+  readonly clock: Clock;
+}
+
+interface Link {
+  readonly path: string;
+  readonly target: StorePath;
+}
+
+/**
+ * Keeps roots as links in our own directory, which Nix knows as indirect roots. A link may point to what is not
+ * built yet: the collector asks at each run whether its target is valid, and drops only registrations whose link is
+ * gone. So deleting a link is all that it takes to give a path free.
+ */
+export function createGcRoots({
+  directory,
+  nixStateDirectory,
+  daemonSocket = join(nixStateDirectory, "daemon-socket/socket"),
+  clock,
+}: GcRootsOptions): GcRoots {
+  const registrations = join(nixStateDirectory, "gcroots/auto");
+  /** As Nix names it, so that both ways of registering give the same (addIndirectRoot in local-store's gc.cc). */
+  const registrationOf = (link: string): string =>
+    join(registrations, nix32(createHash("sha1").update(link).digest()));
+
+  async function register(links: readonly Link[], signal: AbortSignal): Promise<void> {
+    try {
+      // Nix makes it when it first opens the store.
+      await mkdir(registrations, { recursive: true });
+      await forEach(links, async ({ path }) => placeLink(registrationOf(path), path));
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      const paths = links.map(({ path }) => path);
+      await addIndirectRoots(daemonSocket, paths, signal);
+    }
+  }
+
+  return {
+    async protect(roots, signal) {
+      signal.throwIfAborted();
+      const commits = new Set(roots.map(({ repo, commit }) => join(directory, repo, commit)));
+      try {
+        for (const commit of commits) {
+          await mkdir(join(commit, "drv"), { recursive: true });
+          await mkdir(join(commit, "out"), { recursive: true });
+        }
+        const links = roots.flatMap((root) => linksOf(directory, root));
+        const unregistered: Link[] = [];
+        await forEach(links, async (link) => {
+          await placeLink(link.path, link.target);
+          const registered = await readlink(registrationOf(link.path)).catch(() => undefined);
+          if (registered !== link.path) unregistered.push(link);
+        });
+        if (unregistered.length > 0) await register(unregistered, signal);
+        for (const commit of commits) await utimes(commit, clock.now(), clock.now());
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof HomelabError) throw error;
+        throw new HomelabError("unavailable", `GC roots cannot be made: ${messageOf(error)}`, {
+          code: "GC_ROOTS",
+          hint: `see whether ${directory} and ${registrations} can be written and have room`,
+          cause: error,
+        });
+      }
+    },
+
+    async prune(repo, keepNewest, inUse) {
+      const commits = await commitsByAge(join(directory, repo));
+      for (const { name, path } of commits.slice(keepNewest)) {
+        if (!inUse.has(name as Commit)) await rm(path, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+function linksOf(directory: string, { repo, commit, host, drvPath, outPath }: HostRoots): readonly Link[] {
+  const at = (kind: "drv" | "out"): string => join(directory, repo, commit, kind, host);
+  return [
+    { path: at("drv"), target: drvPath },
+    { path: at("out"), target: outPath },
+  ];
+}
+
+/** Makes a link, or changes it: there is no moment without one, as the new one is renamed over the old one. */
+async function placeLink(path: string, target: string): Promise<void> {
+  const present = await readlink(path).catch(() => undefined);
+  if (present === target) return;
+  if (present === undefined && (await isNewLink(path, target))) return;
+  const temporary = join(dirname(path), `.new-${randomUUID()}`);
+  await symlink(target, temporary);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Makes the link unless something is there. */
+async function isNewLink(path: string, target: string): Promise<boolean> {
+  try {
+    await symlink(target, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += atOnce) {
+    await Promise.all(items.slice(start, start + atOnce).map(act));
+  }
+}
+
+/** The newest first: when roots in them were last asked for. */
+async function commitsByAge(
+  repoDirectory: string,
+): Promise<readonly { readonly name: string; readonly path: string }[]> {
+  const names = await readdir(repoDirectory).catch(() => []);
+  const commits = await Promise.all(
+    names.map(async (name) => {
+      const path = join(repoDirectory, name);
+      return { name, path, modified: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 };
+    }),
+  );
+  return commits.toSorted((one, other) => other.modified - one.modified);
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && "code" in error ? error.code : undefined;
+
+const isForbidden = (error: unknown): boolean => ["EACCES", "EPERM", "EROFS"].includes(String(codeOf(error)));
