@@ -43,7 +43,10 @@ function scripted(...answers: readonly (Partial<ExecResult> & { readonly stderr?
 }
 
 const printed = (...results: readonly (readonly [string, unknown])[]) => ({
-  stdout: JSON.stringify(results.map(([host, value]) => ({ host, result: value }))),
+  stdout: JSON.stringify(results.map(([host, value]) => ({ host, result: value }))).replaceAll(
+    '"outPath":',
+    '"output":',
+  ),
 });
 const error = (text: string) => ({
   stderr: `@nix ${JSON.stringify({ action: "msg", level: 0, msg: `error: ${text}`, raw_msg: text })}\n`,

@@ -28,12 +28,15 @@ const Results = v.array(
     host: v.string(),
     /** Null when it threw. */
     result: v.nullable(
-      v.object({
-        drvPath: StorePath,
-        outPath: StorePath,
-        system: v.pipe(v.string(), v.maxLength(100)),
-        warnings: v.array(v.string()),
-      }),
+      v.pipe(
+        v.object({
+          drvPath: StorePath,
+          output: StorePath,
+          system: v.pipe(v.string(), v.maxLength(100)),
+          warnings: v.array(v.string()),
+        }),
+        v.transform(({ output, ...rest }) => ({ ...rest, outPath: output })),
+      ),
     ),
   }),
 );

@@ -39,6 +39,7 @@ export const listingArguments = (source: FlakeSource, options: EvaluationOptions
   evaluation(source, options, "builtins.attrNames");
 
 // Hosts are taken by name, not by an attribute path: a path is parsed, and names can hold dots and quotes.
+// As JSON, a set with the attribute `outPath` is that string and nothing else: hence `output`.
 // Without its context a string does not make `nix eval` build anything; the derivation is written all the same.
 const hostFunction = `
   plain = builtins.unsafeDiscardStringContext;
@@ -49,7 +50,7 @@ const hostFunction = `
       warnings = config.warnings or [ ];
       result = {
         drvPath = plain toplevel.drvPath;
-        outPath = plain toplevel.outPath;
+        output = plain toplevel.outPath;
         system = toplevel.system;
         warnings = if builtins.isList warnings then map plain (builtins.filter builtins.isString warnings) else [ ];
       };
