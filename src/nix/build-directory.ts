@@ -12,12 +12,28 @@ export function buildDirectoryFlags(version: string, directory: string): readonl
   return major > 2 || (major === 2 && minor >= 30) ? ["--option", "build-dir", directory] : [];
 }
 
-/** Others may pass through but not look: the builders of a Nix with build users are not we. */
+/**
+ * Makes a directory for one call, and removes those that processes left which were killed. Others may pass through
+ * but not look: the builders of a Nix with build users are not we.
+ */
 export async function makeBuildDirectory(parent: string): Promise<string> {
   await mkdir(parent, { recursive: true, mode: 0o711 });
-  const directory = await mkdtemp(join(parent, "realise-"));
+  for (const name of await readdir(parent)) {
+    const pid = Number(/^realise-(?<pid>\d+)-/.exec(name)?.groups?.["pid"] ?? process.pid);
+    if (!isRunning(pid)) await removeBuildDirectory(join(parent, name));
+  }
+  const directory = await mkdtemp(join(parent, `realise-${process.pid}-`));
   await chmod(directory, 0o711);
   return directory;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it is there, and belongs to somebody else.
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+  }
 }
 
 /** Builds leave directories that cannot be written. What resists stays: it must not change what the build gave. */

@@ -1,4 +1,5 @@
 // What an error of Nix says about a build, in the words of each version. "2.8" is 2.8 to 2.28, "2.29" what follows.
+import { looksLikeInfrastructure } from "./infrastructure-error.ts";
 
 /** How a build ended, as Nix tells it. */
 export type ReportedEnd =
@@ -60,7 +61,8 @@ function endOf(reason: string): ReportedEnd {
   const signal = /failed due to signal (?<signal>\d+)/.exec(reason)?.groups?.["signal"];
   if (signal !== undefined) return { type: "signal", signal: Number(signal) };
   const end = ends.find(([pattern]) => pattern.test(reason));
-  return { type: end?.[1] ?? "unknown" };
+  if (end !== undefined) return { type: end[1] };
+  return { type: looksLikeInfrastructure(reason) ? "environment" : "unknown" };
 }
 
 const ends = [

@@ -121,6 +121,16 @@ describe("its temporary directory", () => {
     expect(await readdir(join(directory, "builds"))).toEqual([]);
   });
 
+  test("that a killed process left is removed, that of a running one is not", async () => {
+    const builds = join(directory, "builds");
+    // No process has this number: it is more than Linux can have.
+    await mkdir(join(builds, "realise-4194305-abc", "source"), { recursive: true });
+    await mkdir(join(builds, "realise-1-abc"));
+    await mkdir(join(builds, "something-else"));
+    await realiseWith(async () => 0)([drvPath], limits, () => undefined, never);
+    expect((await readdir(builds)).toSorted()).toEqual(["realise-1-abc", "something-else"]);
+  });
+
   test("goes when Nix cannot be run as well", async () => {
     const realise = realiseWith(async () => {
       throw new Error("cancelled");

@@ -1,0 +1,88 @@
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Exec } from "../process/exec.ts";
+import { createDerivationReader } from "./derivation.ts";
+import { createEvaluator } from "./evaluate.ts";
+import { createFindFailures } from "./failures.ts";
+import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
+import { readNixSettings } from "./nix-settings.ts";
+import type { Nix } from "./nix.ts";
+import { countOutOfMemoryKills } from "./out-of-memory-kills.ts";
+import { createRealise } from "./realise.ts";
+import { isFull } from "./store-room.ts";
+import { createStore } from "./store.ts";
+import { createSubstituterProber } from "./substituters.ts";
+import { createUnbuilt } from "./unbuilt.ts";
+
+export interface NixOptions {
+  readonly exec: Exec;
+  /** Of this process; Nix gets only what is about its store and the network. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Ours alone, for Nix's caches and for builds. */
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** With what only the roots of the garbage collector need to know. */
+export interface InstalledNix extends Nix {
+  /** Nix's own: `/nix/var/nix`. */
+  readonly stateDirectory: string;
+}
+
+/**
+ * The Nix of this machine.
+ *
+ * @throws HomelabError `unavailable` with code `NIX_MISSING` or `NIX_BROKEN`.
+ */
+export async function createNix(
+  { exec, environment: inherited, stateDirectory, clock, log }: NixOptions,
+  signal: AbortSignal,
+): Promise<InstalledNix> {
+  const environment = nixEnvironment(inherited, stateDirectory);
+  await prepareNixDirectory(stateDirectory);
+  const settings = await readNixSettings(exec, environment, signal);
+  const opensStoreItself = await decideOpensStoreItself(environment["NIX_REMOTE"], settings.stateDirectory);
+  log.info({ ...settings, opensStoreItself }, "found Nix");
+
+  const store = createStore({ exec, environment });
+  const readDerivation = createDerivationReader();
+  return {
+    version: settings.version,
+    system: settings.system,
+    systems: settings.systems,
+    storeDirectory: settings.storeDirectory,
+    stateDirectory: settings.stateDirectory,
+    ...store,
+    readDerivation,
+    ...createEvaluator({ exec, environment, outOfMemoryKills: countOutOfMemoryKills }),
+    realise: createRealise({
+      exec,
+      clock,
+      environment,
+      version: settings.version,
+      opensStoreItself,
+      buildsDirectory: join(stateDirectory, "builds"),
+      countOutOfMemoryKills,
+    }),
+    findFailures: createFindFailures({
+      readDerivation,
+      validPaths: store.validPaths,
+      systems: settings.systems,
+      isStoreFull: async () => isFull(settings.storeDirectory),
+    }),
+    unbuilt: createUnbuilt({ readDerivation, present: store.present }),
+    probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
+  };
+}
+
+/** Nix's own rule for its setting `auto`: the daemon is for those who may not write to the state directory. */
+async function decideOpensStoreItself(remote: string | undefined, stateDirectory: string): Promise<boolean> {
+  if (remote !== undefined && remote !== "" && remote !== "auto") return remote.startsWith("local");
+  return access(stateDirectory, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
