@@ -1,5 +1,5 @@
 import type { BuildState } from "../../protocol/build-state.ts";
-import { isOwnFault, type HostVerdict } from "../../protocol/verdicts.ts";
+import { hostVerdicts, isOwnFault, type HostVerdict } from "../../protocol/verdicts.ts";
 import { formatDuration } from "./duration.ts";
 import { countHosts, hosts, verdictWords, type HostCounts } from "./host-result.ts";
 
@@ -30,9 +30,7 @@ export function closingSentence(state: BuildState): string {
   }
 }
 
-const ownFaults: readonly HostVerdict[] = (["eval-failed", "build-failed", "timed-out"] as const).filter(
-  isOwnFault,
-);
+const ownFaults: readonly HostVerdict[] = hostVerdicts.filter(isOwnFault);
 
 /** Everything that the sentence did not say yet: hosts and their sum must be accounted for. */
 function restOf(state: BuildState, counts: HostCounts, said: readonly HostVerdict[]): string[] {
@@ -43,14 +41,13 @@ function restOf(state: BuildState, counts: HostCounts, said: readonly HostVerdic
   const openIsSaid = state.status === "infra-failed" || state.status === "running";
   return [
     ...verdicts
-      .toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+      .toSorted(([a], [b]) => hostVerdicts.indexOf(a) - hostVerdicts.indexOf(b))
       .map(([verdict, count]) => `${count} ${shortWords[verdict]}`),
     ...(counts.open > 0 && !openIsSaid ? [`${counts.open} without a verdict`] : []),
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
   ];
 }
 
-const order = Object.keys(verdictWords);
 const shortWords: Readonly<Record<HostVerdict, string>> = {
   ...verdictWords,
   "eval-failed": "failed to evaluate",

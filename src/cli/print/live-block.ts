@@ -28,24 +28,30 @@ export interface LiveBlock {
 }
 
 /** The space for a block: one column and the cursor's row less than the terminal has. */
-export const blockSize = (output: TextOutput): { readonly width: number; readonly height: number } => ({
-  width: Math.max(1, (output.columns ?? 80) - 1),
-  height: Math.max(1, (output.rows ?? 24) - 1),
+export function blockSize(output: TextOutput): { readonly width: number; readonly height: number } {
+  const { columns, rows } = sizeOf(output);
+  return { width: Math.max(1, columns - 1), height: Math.max(1, rows - 1) };
+}
+
+/** Some pseudo-terminals (serial lines, `script`) say that they have no columns. */
+const sizeOf = ({ columns = 0, rows = 0 }: TextOutput): { columns: number; rows: number } => ({
+  columns: columns > 0 ? columns : 80,
+  rows: rows > 0 ? rows : 24,
 });
 
 export function createLiveBlock(output: TextOutput): LiveBlock {
   let drawn: readonly string[] = [];
-  let drawnColumns = output.columns;
+  let drawnColumns = 0;
   let active = false;
 
   /** Rows that the block takes now: a narrower terminal has wrapped its lines. */
   const rowsOfDrawn = (): number => {
-    const columns = output.columns ?? Number.POSITIVE_INFINITY;
-    if (output.columns === drawnColumns) return drawn.length;
+    const { columns } = sizeOf(output);
+    if (columns === drawnColumns) return drawn.length;
     return drawn.reduce((rows, line) => rows + Math.max(1, Math.ceil(displayWidth(line) / columns)), 0);
   };
   const erased = (): string => {
-    const rows = Math.min(rowsOfDrawn(), (output.rows ?? Number.POSITIVE_INFINITY) - 1);
+    const rows = Math.min(rowsOfDrawn(), sizeOf(output).rows - 1);
     return `\r${eraseLine}${up(rows)}${`${eraseLine}${down(1)}`.repeat(rows)}${up(rows)}`;
   };
   const end = (text: string): void => {
@@ -56,8 +62,9 @@ export function createLiveBlock(output: TextOutput): LiveBlock {
 
   return {
     draw(block, above = []) {
-      const fits = drawn.length < (output.rows ?? Number.POSITIVE_INFINITY);
-      const inPlace = active && above.length === 0 && output.columns === drawnColumns && fits;
+      const { columns, rows } = sizeOf(output);
+      const fits = columns === drawnColumns && drawn.length < rows;
+      const inPlace = active && above.length === 0 && fits;
       if (inPlace && sameLines(drawn, block)) return;
       const start = active ? "" : hideCursor;
       const body = inPlace
@@ -65,7 +72,7 @@ export function createLiveBlock(output: TextOutput): LiveBlock {
         : `${active ? erased() : ""}${lines(above)}${wrapOff}${lines(block)}${wrapOn}`;
       output.write(`${beginFrame}${start}${body}${endFrame}`);
       drawn = block;
-      drawnColumns = output.columns;
+      drawnColumns = columns;
       active = true;
     },
     clear() {

@@ -15,7 +15,7 @@ export interface BuildRenderer {
   resize(): void;
   /** The end of the build, or of our watching it: prints the summary. Nothing may be called after it. */
   finish(state: BuildState): void;
-  /** Leaves the terminal as it was found and prints nothing more. May be called at any time, and twice. */
+  /** Leaves the terminal as it was found; only notices are printed after it. May be called at any time, and twice. */
   interrupted(): void;
 }
 

@@ -323,16 +323,17 @@ test("a terminal that gets narrower, wider, lower and higher shows one whole blo
   }
 });
 
-test("a terminal that became too low is filled, not flooded", async () => {
+test("a terminal that became too low is filled, not flooded, down to the line that counts", async () => {
   const { frame, play, renderer, screen } = stage();
   play(halfWay().events);
   await frame();
-  for (const rows of [6, 3, 2]) {
+  for (const rows of [6, 5, 3, 2]) {
     await screen.resize(80, rows);
     renderer.resize();
     const lines = await frame();
-    expect(lines.length).toBeLessThanOrEqual(rows);
-    expect(lines.join("\n")).toContain("so far");
+    expect(lines.length).toBe(rows > 3 ? rows - 1 : 1);
+    expect(lines.filter((line) => line.includes("Build 01JD"))).toHaveLength(rows > 3 ? 1 : 0);
+    expect(lines.at(-1)).toContain("so far");
   }
 });
 
@@ -370,6 +371,14 @@ test("the summary takes the place of the block", async () => {
   expect(clock.sleepers).toBe(0);
 });
 
+test("a warning that comes right before the end is not lost", async () => {
+  const { play, renderer, screen } = stage();
+  const script = scriptBuild().accepted(["web01"]).event({ type: "warning", message: "late" });
+  play(script.hostsFinished("built", ["web01"]).finished("succeeded").events);
+  renderer.finish(script.state);
+  expect((await screen.everything())[0]).toBe("warning: late");
+});
+
 test("where the summary goes to a file the terminal still gets the sentence", async () => {
   const file: string[] = [];
   const { renderer, screen } = stage({ out: { write: (text: string) => file.push(text) } });
@@ -394,6 +403,8 @@ test("an interrupt leaves the last state on the screen and gives the cursor back
   await clock.advance(5000);
   expect(screen.writes.length).toBe(writes);
   expect(clock.sleepers).toBe(0);
+  renderer.notice("detached");
+  expect((await screen.visible()).at(-1)).toBe("detached");
 });
 
 test("a lost connection is said, and that the build goes on", async () => {
@@ -448,4 +459,14 @@ test("nothing from outside moves the cursor or makes a line wider than the termi
     }),
     { numRuns: 60 },
   );
+});
+
+test("a terminal that does not know its size is taken for one of 80 by 24", async () => {
+  const written: string[] = [];
+  const err = { columns: 0, rows: 0, write: (text: string) => written.push(text) };
+  const { clock, play } = stage({ err });
+  play(halfWay().events);
+  await clock.advance(2000);
+  expect(written[0]).toContain("nixos-servers@9c41e7f on cache");
+  expect(written[1]).not.toContain("testvm01");
 });

@@ -17,6 +17,7 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
   const schedule = scheduleFrames({ clock, draw: () => draw(), ...frames });
   let view: BuildView | undefined;
   let above: string[] = [];
+  /** The terminal is not ours any more. */
   let released = false;
 
   const now = (): Now => ({ monotonic: clock.monotonic(), wall: clock.now() });
@@ -46,13 +47,15 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
       for (const warning of view.state.warnings.slice(warnings)) {
         above.push(`${style.yellow("warning:")} ${style.clean(warning)}`);
       }
-      if (message.type === "log" && options.buildLogs === true)
+      if (message.type === "log" && options.buildLogs === true) {
         above.push(...prefixedLog(message.chunk, style));
+      }
       schedule.request();
     },
     notice(line) {
       above.push(style.clean(line));
-      schedule.request();
+      if (released) flushAbove();
+      else schedule.request();
     },
     resize() {
       schedule.request();
