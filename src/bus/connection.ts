@@ -1,25 +1,13 @@
 // The connection to NATS: who we are, how far we trust the server, and what happens when it goes away.
-import { access, constants } from "node:fs/promises";
-import {
-  connect,
-  type NatsConnection,
-  type NodeConnectionOptions,
-  type TlsOptions,
-} from "@nats-io/transport-node";
+import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { systemClock, type Clock } from "../base/clock.ts";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { retryDelay } from "../base/retry.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
+import { tlsOptions, type TlsFiles } from "./tls-options.ts";
 import { whileNotAborted } from "./while-not-aborted.ts";
-
-/** Paths of PEM files. They are read again at each reconnect, so a renewed certificate needs no restart. */
-export interface TlsFiles {
-  readonly caFile?: string | undefined;
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-}
 
 export interface ConnectionOptions extends SignIn {
   /** `nats://host:port`; `tls://host:port` demands TLS of all of them. */
@@ -76,7 +64,6 @@ export async function connectNats(
   signal: AbortSignal,
   clock: Clock = systemClock,
 ): Promise<Connection> {
-  await requireFiles(options.tls);
   const libraryOptions = await libraryOptionsOf(options);
   for (let attempt = 1; ; attempt++) {
     try {
@@ -115,7 +102,7 @@ async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnect
     servers: [...options.servers],
     name: options.name,
     ...(await signInOptions(options)),
-    ...(demandsTls ? { tls: tlsOptionsOf(options.tls) } : {}),
+    ...(demandsTls ? { tls: await tlsOptions(options.tls, options.servers) } : {}),
     ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
     timeout: timing.connect,
     pingInterval: timing.ping,
@@ -127,27 +114,6 @@ async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnect
     // Without it a user that a configuration reload removes, even for a moment, ends the daemon's client for good.
     ignoreAuthErrorAbort: options.role === "daemon",
   };
-}
-
-function tlsOptionsOf({ caFile, certFile, keyFile }: TlsFiles = {}): TlsOptions {
-  return {
-    ...(caFile === undefined ? {} : { caFile }),
-    ...(certFile === undefined ? {} : { certFile }),
-    ...(keyFile === undefined ? {} : { keyFile }),
-  };
-}
-
-async function requireFiles(tls: TlsFiles | undefined): Promise<void> {
-  for (const file of [tls?.caFile, tls?.certFile, tls?.keyFile]) {
-    if (file === undefined) continue;
-    await access(file, constants.R_OK).catch((error: unknown) => {
-      throw new HomelabError("config", `the TLS file ${file} cannot be read`, {
-        code: "NATS_TLS_FILE",
-        hint: "check nats.tls in the configuration",
-        cause: error,
-      });
-    });
-  }
 }
 
 function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock: Clock): Connection {

@@ -1,0 +1,110 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished } from "vitest";
+import { writeNewKey } from "../../src/bus/keys.ts";
+import { connectTo, startNatsServer } from "../support/nats-server.ts";
+import { test } from "../support/nats-roles.ts";
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "homelab-connection-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A certificate that signs itself, so it is its own authority. */
+async function certificate(
+  directory: string,
+  name: string,
+  subject = "IP:127.0.0.1",
+): Promise<{ certFile: string; keyFile: string }> {
+  const [certFile, keyFile] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)];
+  const words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
+  const names = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${subject}`];
+  await promisify(execFile)("openssl", [...words.split(" "), ...names, "-keyout", keyFile, "-out", certFile]);
+  return { certFile, keyFile };
+}
+
+test("TLS: connects with the right authority, and refuses an unknown one", async () => {
+  const directory = await temporaryDirectory();
+  const { certFile, keyFile } = await certificate(directory, "server");
+  const stranger = await certificate(directory, "stranger");
+  await using server = await startNatsServer(
+    ({ port }) => `listen: "127.0.0.1:${port}"\ntls { cert_file: "${certFile}", key_file: "${keyFile}" }`,
+  );
+  const servers = [`tls://127.0.0.1:${server.port}`];
+
+  await using connection = await connectTo(server, { servers, tls: { caFile: certFile } });
+  expect(connection.nats.info?.tls_required).toBe(true);
+  await using plainUrl = await connectTo(server, { tls: { caFile: certFile } });
+  expect(plainUrl.isConnected()).toBe(true);
+  for (const tls of [undefined, {}, { caFile: stranger.certFile }]) {
+    await expect(connectTo(server, { servers, tls })).rejects.toMatchObject({
+      kind: "refused",
+      code: "NATS_TLS",
+    });
+  }
+  await expect(connectTo(server, { servers, tls: { caFile: "/nowhere/ca.pem" } })).rejects.toMatchObject({
+    kind: "config",
+    code: "NATS_TLS_FILE",
+  });
+});
+
+test.for(["DNS:localhost", "IP:127.0.0.2"])(
+  "TLS: a certificate for %s does not do for the address 127.0.0.1",
+  async (subject) => {
+    const { certFile, keyFile } = await certificate(await temporaryDirectory(), "server", subject);
+    await using server = await startNatsServer(
+      ({ port }) => `listen: "127.0.0.1:${port}"\ntls { cert_file: "${certFile}", key_file: "${keyFile}" }`,
+    );
+    const servers = [`tls://127.0.0.1:${server.port}`];
+    await expect(connectTo(server, { servers, tls: { caFile: certFile } })).rejects.toMatchObject({
+      code: "NATS_TLS",
+    });
+  },
+);
+
+test("TLS: never connects in the clear where tls:// or a TLS setting demands it", async ({ roles }) => {
+  const servers = [`tls://127.0.0.1:${roles.port}`];
+  await expect(connectTo(roles, { servers })).rejects.toMatchObject({ kind: "refused", code: "NATS_TLS" });
+  await expect(connectTo(roles, { tls: {} })).rejects.toMatchObject({ kind: "refused", code: "NATS_TLS" });
+  await expect(connectTo(roles, { servers: [roles.url, ...servers] })).rejects.toMatchObject({
+    code: "NATS_TLS",
+  });
+});
+
+test("a key that the server does not know is refused, and so is no key", async ({ roles }) => {
+  const nkeyFile = join(await temporaryDirectory(), "unknown.nk");
+  await writeNewKey(nkeyFile);
+  await expect(connectTo(roles, { nkeyFile })).rejects.toMatchObject({ kind: "refused", code: "NATS_AUTH" });
+  await expect(connectTo(roles)).rejects.toMatchObject({ kind: "refused", code: "NATS_AUTH" });
+});
+
+test("a key file that is missing or holds something else is an error of the configuration", async ({
+  roles,
+}) => {
+  const directory = await temporaryDirectory();
+  const nkeyFile = join(directory, "broken.nk");
+  await writeFile(nkeyFile, "not a seed");
+  for (const signIn of [{ nkeyFile }, { nkeyFile: join(directory, "none") }, { credentialsFile: nkeyFile }]) {
+    await expect(connectTo(roles, { ...signIn, role: "daemon" })).rejects.toMatchObject({
+      kind: "config",
+      code: "NATS_KEY_FILE",
+    });
+  }
+});
+
+test("a user and password, or a token, sign in as contexts of the nats command have them", async () => {
+  await using withPassword = await startNatsServer(
+    ({ port }) => `listen: "127.0.0.1:${port}"\nauthorization { user: u, password: p }`,
+  );
+  await using first = await connectTo(withPassword, { password: { user: "u", password: "p" } });
+  expect(first.isConnected()).toBe(true);
+  await using withToken = await startNatsServer(
+    ({ port }) => `listen: "127.0.0.1:${port}"\nauthorization { token: t }`,
+  );
+  await using second = await connectTo(withToken, { token: "t" });
+  expect(second.isConnected()).toBe(true);
+});
