@@ -45,7 +45,7 @@ test("lines, annotations and a summary without commands", () => {
 });
 
 test("logs are folded, each together, and that of a failed derivation is not", () => {
-  const recorder = recordRenderer("github", { buildLogs: true });
+  const recorder = recordRenderer("github");
   const gitea = { log: 2, drvPath: storePath("gitea-1.26.1.drv") };
   const script = scriptBuild().accepted(["gitea"]);
   recorder.play(script);
@@ -75,7 +75,7 @@ test("logs are folded, each together, and that of a failed derivation is not", (
 });
 
 test("a log to which nothing is added is shown before the build is over", async () => {
-  const { log, out, clock } = recordRenderer("github", { buildLogs: true });
+  const { log, out, clock } = recordRenderer("github");
   log({ text: "CC a.o\n" });
   await clock.advance(30_000);
   expect(out()).not.toContain("CC a.o");
@@ -167,6 +167,8 @@ test("appends the step summary, and a path that cannot be written is only a warn
     Build 01JDB3K2M4N5P6Q7R8S9T0V1W2
     "
   `);
+  const without = finishRecorded(eventfulBuild(), recordRenderer("github", { stepSummaryPath: "" }));
+  expect(without.out()).not.toContain("::warning");
   const failing = finishRecorded(eventfulBuild(), recordRenderer("github", { stepSummaryPath: directory }));
   expect(failing.out()).toContain("::warning title=homelab-deploy::the step summary was not written");
 });

@@ -57,7 +57,7 @@ export function createGithubRenderer(options: RendererOptions): BuildRenderer {
     start: (build) => feed.start(build),
     message(message) {
       feed.message(message);
-      if (message.type === "log" && options.buildLogs === true) writeFolded(logs.add(message.chunk));
+      if (message.type === "log") writeFolded(logs.add(message.chunk));
       if (message.type === "event" && message.event.type === "derivation-failed") {
         // A group cannot be shown unfolded, and nobody should have to look for the one that failed.
         write(logs.take(message.event.drvPath).flatMap(inert));
@@ -71,7 +71,8 @@ export function createGithubRenderer(options: RendererOptions): BuildRenderer {
       const summary = renderSummary(state, { style, showTrace: options.showTrace });
       write(withoutCommands(summary.trimEnd().split("\n"), newToken()));
       write(annotations(state));
-      if (options.stepSummaryPath !== undefined) write(appendSummary(options.stepSummaryPath, state));
+      const { stepSummaryPath = "" } = options;
+      if (stepSummaryPath !== "") write(appendSummary(stepSummaryPath, state));
     },
     interrupted() {
       feed.stop();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { progressOf } from "../../../test/support/build-events.ts";
+import { progressOf, scriptBuild } from "../../../test/support/build-events.ts";
 import { eventfulBuild, recordRenderer } from "../../../test/support/recorded-renderer.ts";
 
 test("each event as it is on the wire, once, and the terminal one last", () => {
@@ -25,4 +25,13 @@ test("progress and logs only when asked for", () => {
     { v: 1, type: "log", text: "a\u001b[2J\u009b\n" },
   ]);
   expect(out()).not.toMatch(/[\u001b\u009b]/);
+});
+
+test("what comes after an interrupt is still said: a build that is cancelled has a last event too", () => {
+  const { renderer, play, out } = recordRenderer("jsonl");
+  const script = scriptBuild().accepted(["web01"]);
+  play(script);
+  renderer.interrupted();
+  play(script.finished("cancelled"));
+  expect(out().trimEnd().split("\n")).toHaveLength(2);
 });

@@ -37,8 +37,6 @@ export function createJsonlRenderer(options: RendererOptions): BuildRenderer {
     },
     resize() {},
     finish() {},
-    interrupted() {
-      over = true;
-    },
+    interrupted() {},
   };
 }

@@ -15,7 +15,10 @@ export interface BuildRenderer {
   resize(): void;
   /** The end of the build, or of our watching it: prints the summary. Nothing may be called after it. */
   finish(state: BuildState): void;
-  /** Leaves the terminal as it was found; only notices are printed after it. May be called at any time, and twice. */
+  /**
+   * Leaves the terminal as it was found and draws nothing more; notices and the summary may still follow. May be
+   * called at any time, and twice.
+   */
   interrupted(): void;
 }
 
@@ -36,7 +39,7 @@ export interface RendererOptions {
   readonly outStyle: Style;
   readonly errStyle: Style;
   readonly clock: Clock;
-  /** `-L`: the logs of what is built. */
+  /** `-L`: the logs of what is built. `github` always shows, folded, what it is given. */
   readonly buildLogs?: boolean | undefined;
   /** `--show-trace`: evaluation errors with their whole trace. */
   readonly showTrace?: boolean | undefined;

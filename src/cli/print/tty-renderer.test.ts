@@ -407,6 +407,19 @@ test("an interrupt leaves the last state on the screen and gives the cursor back
   expect((await screen.visible()).at(-1)).toBe("detached");
 });
 
+test("a build that ends after an interrupt still has its summary, and no block", async () => {
+  const { frame, play, renderer, screen } = stage();
+  const script = halfWay();
+  play(script.events);
+  await frame();
+  renderer.interrupted();
+  play(script.finished("cancelled").events);
+  renderer.finish(script.state);
+  const lines = await screen.everything();
+  expect(lines.filter((line) => line.startsWith("┏━"))).toHaveLength(1);
+  expect(lines.at(-1)).toContain("Cancelled after 0s");
+});
+
 test("a lost connection is said, and that the build goes on", async () => {
   const { frame, play, renderer } = stage();
   play(halfWay().events);
