@@ -1,10 +1,9 @@
 // From the command line to a connection.
 import { silentLog, type Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import type { Connection } from "../bus/connection.ts";
+import type { Connection, ConnectionOptions } from "../bus/connection.ts";
 import type { Config } from "../config/schema.ts";
-import type { Context } from "./context.ts";
-import { decideNatsTarget, type NatsTarget } from "./nats-options.ts";
+import type { Context, GlobalOptions } from "./context.ts";
 
 /** The configuration that is named, or the defaults. */
 export async function loadCommandConfig({ options, environment }: Context): Promise<Config> {
@@ -13,26 +12,51 @@ export async function loadCommandConfig({ options, environment }: Context): Prom
   return file === undefined || file === "" ? defaultConfig() : (await loadConfig(file)).config;
 }
 
-export async function natsTargetOf(context: Context, config: Config): Promise<NatsTarget> {
-  const { readNatsContext } = await import("../bus/nats-context.ts");
+export type NatsTarget = Omit<ConnectionOptions, "name" | "role">;
+
+/** Flags beat the configuration, which beats the environment and the nats command's contexts. */
+export async function natsTargetOf({ environment, options }: Context, config: Config): Promise<NatsTarget> {
+  const { findNatsAccess, natsConfigDirectory, readNatsContext } = await import("../bus/nats-context.ts");
   const { resolveSecretPath } = await import("../config/secrets.ts");
-  const { environment, options } = context;
-  const selected = await readNatsContext({
-    environment,
-    name: options.context ?? environment["NATS_CONTEXT"],
-  });
-  const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
   const path = (file: string | undefined): string | undefined =>
-    file === undefined ? undefined : resolveSecretPath(file, credentialsDirectory);
-  const { nkeyFile, credentialsFile, tls, ...rest } = config.nats;
-  const settings = {
-    ...rest,
+    file === undefined ? undefined : resolveSecretPath(file, environment["CREDENTIALS_DIRECTORY"]);
+  const { servers, nkeyFile, credentialsFile, tls, inboxPrefix } = config.nats;
+  const configured = {
+    servers,
     nkeyFile: path(nkeyFile),
     credentialsFile: path(credentialsFile),
-    ...(tls === undefined ? {} : { tls: { ...tls, keyFile: path(tls.keyFile) } }),
+    tls: tls === undefined ? undefined : { ...tls, keyFile: path(tls.keyFile) },
+    inboxPrefix,
   };
-  return decideNatsTarget(options, environment, settings, selected);
+  const named =
+    options.context === undefined
+      ? undefined
+      : await readNatsContext(natsConfigDirectory(environment), options.context);
+  return findNatsAccess(given({ ...(named ?? given(configured)), ...flagged(options) }), environment);
 }
+
+function flagged({
+  server,
+  nkey,
+  creds,
+  tlsCa,
+  tlsCert,
+  tlsKey,
+  inboxPrefix,
+}: GlobalOptions): Partial<NatsTarget> {
+  const files = given({ caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey });
+  // One way to sign in: a flag's key is not sent beside the configuration's credentials.
+  const signIn = nkey === undefined && creds === undefined ? {} : { nkeyFile: nkey, credentialsFile: creds };
+  return {
+    ...given({ servers: server, inboxPrefix }),
+    ...signIn,
+    ...(Object.keys(files).length > 0 ? { tls: files } : {}),
+  };
+}
+
+/** Without what is not set, so that spreading it over something overwrites nothing. */
+const given = <Value extends object>(value: Value): { [Key in keyof Value]?: NonNullable<Value[Key]> } =>
+  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 
 /** For commands: fails at once when there is no server. */
 export async function connectCommand(

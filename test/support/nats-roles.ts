@@ -16,6 +16,8 @@ export type TestUser = "admin" | "operator" | "ci" | "dashboard" | "builder1" | 
 export interface RolesServer extends NatsServer {
   /** Signed in as that user; the caller closes it. */
   connect(user: TestUser, options?: Partial<ConnectionOptions>): Promise<Connection>;
+  /** For a configuration file of that user. */
+  settingsOf(user: TestUser): { readonly nkeyFile: string; readonly inboxPrefix: string };
 }
 
 export async function startRolesServer(): Promise<RolesServer> {
@@ -41,13 +43,12 @@ export async function startRolesServer(): Promise<RolesServer> {
       users: Object.values(users),
     }),
   );
+  const settingsOf: RolesServer["settingsOf"] = (user) => ({
+    nkeyFile: seedFile(user),
+    inboxPrefix: inboxPrefixOf(users[user]),
+  });
   const connect: RolesServer["connect"] = async (user, options) =>
-    connectTo(server, {
-      nkeyFile: seedFile(user),
-      inboxPrefix: inboxPrefixOf(users[user]),
-      name: user,
-      ...options,
-    });
+    connectTo(server, { ...settingsOf(user), name: user, ...options });
   {
     await using admin = await connect("admin");
     await setUpStreams(admin);
@@ -55,6 +56,7 @@ export async function startRolesServer(): Promise<RolesServer> {
   return {
     ...server,
     connect,
+    settingsOf,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });

@@ -9,7 +9,6 @@ import { exitCodes } from "../../protocol/verdicts.ts";
 import { loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { userStateDirectory } from "../local-builder.ts";
-import { defaultServer } from "../nats-options.ts";
 import { createPeopleLog } from "../people-log.ts";
 import { startPrivateNats } from "../private-nats.ts";
 import { configureRepo, parseRepoArgument } from "../repo-arguments.ts";
@@ -22,6 +21,9 @@ export interface UpOptions {
   readonly port: number;
   readonly poll: number;
 }
+
+/** Where commands look for NATS without being told. */
+const defaultPort = 4222;
 
 export async function runUp(context: Context, options: UpOptions): Promise<number> {
   const { environment, clock, errStyle } = context;
@@ -43,7 +45,7 @@ export async function runUp(context: Context, options: UpOptions): Promise<numbe
       signal,
     );
     const onReady = (): void => {
-      const prefix = server.url === defaultServer ? "" : `NATS_URL=${server.url} `;
+      const prefix = options.port === defaultPort ? "" : `NATS_URL=${server.url} `;
       context.err.write(
         [
           `NATS is ready at ${server.url} (nats-server ${server.version}), a builder for ${Object.keys(config.repos).join(", ")} too.`,
