@@ -1,0 +1,139 @@
+import { readdir, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { HostName, type RepoName, StorePath } from "../protocol/names.ts";
+import { openLineJournal } from "./line-journal.ts";
+import type {
+  CommitMemory,
+  EvaluationFailure,
+  EvaluationKey,
+  EvaluationMemory,
+  HostEvaluation,
+} from "./nix.ts";
+
+/** Changes when what is evaluated, or the form of these lines, changes: older lines are then not read. */
+const formatVersion = 1;
+
+const Result = v.union([
+  v.object({
+    drvPath: StorePath,
+    outPath: StorePath,
+    system: v.string(),
+    warnings: v.array(v.string()),
+  }),
+  v.object({ cause: v.literal("error"), message: v.string(), details: v.string() }),
+]);
+
+/** One line of the file. `context` is all that decides a result besides the commit. */
+const Line = v.variant("type", [
+  v.object({ type: v.literal("inventory"), context: v.string(), names: v.array(v.string()) }),
+  v.object({ type: v.literal("result"), context: v.string(), host: HostName, result: Result }),
+  v.object({ type: v.literal("forgotten"), context: v.string(), host: HostName }),
+]);
+
+export interface EvaluationMemoryOptions {
+  /** Ours alone: `<directory>/<repo>/<commit>.jsonl`. */
+  readonly directory: string;
+  readonly nixVersion: string;
+  readonly system: string;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/**
+ * Evaluations in files, one for each commit of a repo. It is a cache: what cannot be read is evaluated again, and
+ * what cannot be written is lost at the next start. Only what `prune` leaves stays in memory.
+ */
+export function createEvaluationMemory({
+  directory,
+  nixVersion,
+  system,
+  log,
+  clock = systemClock,
+}: EvaluationMemoryOptions): EvaluationMemory {
+  const opened = new Map<string, { readonly file: string; readonly memory: Promise<CommitMemory> }>();
+  const fileOf = (repo: RepoName, commit: string): string => join(directory, repo, `${commit}.jsonl`);
+
+  async function load(file: string, context: string): Promise<CommitMemory> {
+    const onError = (error: unknown): void =>
+      log.warn({ error, file }, "evaluations cannot be remembered for the next start");
+    // So that what is used counts as new; there is no file yet for a new commit.
+    await utimes(file, clock.now(), clock.now()).catch(() => undefined);
+    return createCommitMemory(await openLineJournal(file, onError), context);
+  }
+
+  return {
+    async open(key) {
+      const file = fileOf(key.repo, key.commit);
+      const context = contextOf(key, nixVersion, system);
+      const name = `${file} ${context}`;
+      const known = opened.get(name) ?? { file, memory: load(file, context) };
+      opened.set(name, known);
+      return known.memory;
+    },
+
+    async prune(repo, keepNewest, inUse) {
+      const commits = await commitsByAge(join(directory, repo));
+      const kept = new Set<string>([...commits.slice(0, keepNewest), ...inUse]);
+      const keptFiles = new Set([...kept].map((commit) => fileOf(repo, commit)));
+      for (const commit of commits) {
+        if (!kept.has(commit)) await rm(fileOf(repo, commit), { force: true });
+      }
+      for (const [name, { file }] of opened) {
+        if (file.startsWith(join(directory, repo, "/")) && !keptFiles.has(file)) opened.delete(name);
+      }
+    },
+  };
+}
+
+function createCommitMemory(
+  journal: Awaited<ReturnType<typeof openLineJournal>>,
+  context: string,
+): CommitMemory {
+  let names: readonly string[] | undefined;
+  const results = new Map<HostName, HostEvaluation | EvaluationFailure>();
+  for (const value of journal.values) {
+    const parsed = v.safeParse(Line, value);
+    if (!parsed.success || parsed.output.context !== context) continue;
+    const line = parsed.output;
+    if (line.type === "inventory") ({ names } = line);
+    else if (line.type === "result") results.set(line.host, line.result);
+    else results.delete(line.host);
+  }
+
+  return {
+    inventory: () => names,
+    rememberInventory(found) {
+      if (JSON.stringify(found) === JSON.stringify(names)) return;
+      names = found;
+      journal.append({ type: "inventory", context, names });
+    },
+    get: (host) => results.get(host),
+    remember(host, result) {
+      if ("cause" in result && result.cause !== "error") return;
+      if (JSON.stringify(result) === JSON.stringify(results.get(host))) return;
+      results.set(host, result);
+      journal.append({ type: "result", context, host, result });
+    },
+    forget(host) {
+      if (results.delete(host)) journal.append({ type: "forgotten", context, host });
+    },
+  };
+}
+
+const contextOf = (key: EvaluationKey, nixVersion: string, system: string): string =>
+  JSON.stringify([formatVersion, nixVersion, system, key.allowImportFromDerivation, key.directory ?? ""]);
+
+/** The newest first: when they were last opened or written to. */
+async function commitsByAge(repoDirectory: string): Promise<readonly string[]> {
+  const names = await readdir(repoDirectory).catch(() => []);
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const modified = (await stat(join(repoDirectory, name)).catch(() => undefined))?.mtimeMs ?? 0;
+      return { commit: name.replace(/\.jsonl$/, ""), modified };
+    }),
+  );
+  return files.toSorted((one, other) => other.modified - one.modified).map(({ commit }) => commit);
+}

@@ -1,0 +1,71 @@
+import { appendFile, mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+
+const maxFileBytes = 64 * 1024 * 1024;
+
+/** An append-only file of JSON lines that may be lost: a cache. */
+export interface LineJournal {
+  /** What could be read when it was opened, in the order of writing; a line that is no JSON is left out. */
+  readonly values: readonly unknown[];
+  /** Written soon after, in order. */
+  append(value: object): void;
+}
+
+/**
+ * Opens a journal; a file that is not there is made with the first line, and one above 64 MiB is not read. Of a
+ * crash only the last line can be torn, and the next one starts on a line of its own.
+ *
+ * @param onError is told when a write fails; its lines are then lost for the next start
+ */
+export async function openLineJournal(path: string, onError: (error: unknown) => void): Promise<LineJournal> {
+  const text = await readIfSmall(path);
+  let atLineStart = text === "" || text.endsWith("\n");
+  let waiting: string[] = [];
+  let isWriting = false;
+
+  async function write(): Promise<void> {
+    isWriting = true;
+    while (waiting.length > 0) {
+      const lines = waiting.join("");
+      waiting = [];
+      try {
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        await appendFile(path, atLineStart ? lines : `\n${lines}`, { mode: 0o600 });
+        atLineStart = true;
+      } catch (error) {
+        atLineStart = false;
+        onError(error);
+      }
+    }
+    isWriting = false;
+  }
+
+  return {
+    values: text
+      .split("\n")
+      .map(parseJson)
+      .filter((value) => value !== undefined),
+    append(value) {
+      waiting.push(`${JSON.stringify(value)}\n`);
+      if (!isWriting) void write();
+    },
+  };
+}
+
+async function readIfSmall(path: string): Promise<string> {
+  try {
+    await using file = await open(path);
+    const { size } = await file.stat();
+    return size > maxFileBytes ? "" : await file.readFile("utf8");
+  } catch {
+    return "";
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
