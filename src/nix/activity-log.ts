@@ -19,14 +19,14 @@ const cutMark = " … [line cut at 16 KiB]";
 const activityType = { copyPaths: 103, builds: 104, build: 105, postBuildHook: 110 } as const;
 const resultType = { buildLogLine: 101, setPhase: 104, progress: 105, postBuildLogLine: 107 } as const;
 
-/** Nix writes 64-bit ids, and JSON.parse would round those above 2^53. Quotes within strings are escaped: no match. */
-const ids = /"(id|parent)":(\d+)/g;
+/** Nix writes 64-bit ids, and JSON.parse rounds those above 2^53. Quotes within strings are escaped: no match there. */
+const idPattern = /"id":(?<id>\d+)/;
 
 const Fields = v.optional(v.array(v.unknown()), []);
 const Line = v.variant("action", [
-  v.object({ action: v.literal("start"), id: v.string(), type: v.number(), fields: Fields }),
-  v.object({ action: v.literal("stop"), id: v.string() }),
-  v.object({ action: v.literal("result"), id: v.string(), type: v.number(), fields: Fields }),
+  v.object({ action: v.literal("start"), type: v.number(), fields: Fields }),
+  v.object({ action: v.literal("stop") }),
+  v.object({ action: v.literal("result"), type: v.number(), fields: Fields }),
   v.object({
     action: v.literal("msg"),
     level: v.number(),
@@ -138,20 +138,20 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
       failureReported = false;
       return;
     }
-    const parsed = v.safeParse(Line, parseJson(text.slice("@nix ".length).replaceAll(ids, '"$1":"$2"')));
-    if (parsed.success) take(parsed.output);
+    const parsed = v.safeParse(Line, parseJson(text.slice("@nix ".length)));
+    if (parsed.success) take(parsed.output, idPattern.exec(text)?.groups?.["id"] ?? "");
   }
 
-  function take(said: Line): void {
+  function take(said: Line, id: string): void {
     switch (said.action) {
       case "start":
-        start(said.id, said.type, said.fields);
+        start(id, said.type, said.fields);
         break;
       case "stop":
-        stop(said.id);
+        stop(id);
         break;
       case "result":
-        result(said.id, said.type, said.fields);
+        result(id, said.type, said.fields);
         break;
       case "msg":
         takeMessage(said.level, said.msg, said.raw_msg !== undefined);

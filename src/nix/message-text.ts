@@ -12,13 +12,15 @@ const maxLength = 16 * 1024;
  * otherwise overwrite the "> " and leave the rest of the line standing as Nix's own words.
  */
 export function messageText(raw: string): string {
-  if (onePlainLine.test(raw) && !isQuotedLog(raw)) return raw.slice(0, maxLength);
-  const own = raw.split("\n").filter((line) => !isQuotedLog(line));
-  return plainText(own.join("\n")).slice(0, maxLength);
+  const uncoloured = raw.replaceAll(colour, "");
+  const own = uncoloured
+    .split("\n")
+    .filter((line) => !quotedLog.test(line))
+    .join("\n");
+  // Most messages have no other control characters, and there are many.
+  return (ordinary.test(own) ? own : plainText(own)).slice(0, maxLength);
 }
 
-const onePlainLine = /^[ -~]*$/;
 const colour = /\u001b\[[0-9;]*m/g;
-
-const isQuotedLog = (line: string): boolean =>
-  /^\s*(?:>|last \d+ log lines:|for full logs, run|nix log \/)/i.test(line.replace(colour, ""));
+const quotedLog = /^\s*(?:>|last \d+ log lines:|for full logs, run|nix log \/)/i;
+const ordinary = /^[\n -~]*$/;

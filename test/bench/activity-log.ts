@@ -13,9 +13,9 @@ export interface ActivityLogSpeed {
 
 /**
  * How fast the activity log reads captured logs, against JSON.parse of each line and nothing more. The two take
- * turns, and each one's best round counts, so that other load on the machine does not favour one of them.
+ * turns, and the ratio is the median of all turns: other load on the machine, which comes and goes, is in both.
  */
-export function measureActivityLog(rounds = 25): ActivityLogSpeed {
+export function measureActivityLog(rounds = 40): ActivityLogSpeed {
   const lines = globSync(join(logs, "*/*.log"))
     .flatMap((file) => readFileSync(file, "utf8").split("\n"))
     .filter((line) => line.startsWith("@nix {"));
@@ -27,15 +27,20 @@ export function measureActivityLog(rounds = 25): ActivityLogSpeed {
   const readPlainly = (): void => {
     for (const line of lines) JSON.parse(line.slice("@nix ".length));
   };
-  let ours = Infinity;
-  let plain = Infinity;
-  for (let round = 0; round < rounds; round++) {
-    ours = Math.min(ours, secondsOf(readWithLog));
-    plain = Math.min(plain, secondsOf(readPlainly));
-  }
+  const turns = Array.from({ length: rounds }, () => {
+    const ours = secondsOf(readWithLog);
+    return { ours, plain: secondsOf(readPlainly) };
+  });
   if (activities === 0) throw new Error("the captured logs gave no activity");
-  return { ours: lines.length / ours, plain: lines.length / plain, ratio: plain / ours };
+  return {
+    ours: lines.length / median(turns.map(({ ours }) => ours)),
+    plain: lines.length / median(turns.map(({ plain }) => plain)),
+    ratio: median(turns.map(({ ours, plain }) => plain / ours)),
+  };
 }
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 function secondsOf(work: () => void): number {
   const start = performance.now();
