@@ -42,20 +42,18 @@ test("codes are found wherever the sources can name them", () => {
 });
 
 test("every code has a kind, a cause and something to do", () => {
-  const kinds: readonly string[] = [
+  const kinds = new Set<string>([
     "usage",
     "config",
     "failed",
     "unavailable",
     "refused",
-  ] satisfies ErrorKind[];
-  for (const [code, kind, cause, advice] of codeRows) {
-    const named = [...(kind ?? "").matchAll(/`(?<kind>\w+)`/g)].map(({ groups }) => groups?.["kind"] ?? "");
-    expect(named.length, code).toBeGreaterThan(0);
-    expect(kinds, code).toEqual(expect.arrayContaining(named));
-    expect(cause, code).not.toBe("");
-    expect(advice, code).not.toBe("");
-  }
+  ] satisfies ErrorKind[]);
+  const incomplete = codeRows.filter(([, kind = "", cause, advice]) => {
+    const named = [...kind.matchAll(/`(?<kind>\w+)`/g)].map(({ groups }) => groups?.["kind"] ?? "");
+    return named.length === 0 || named.some((name) => !kinds.has(name)) || cause === "" || advice === "";
+  });
+  expect(incomplete).toEqual([]);
 });
 
 test("the exit codes are those of the program", () => {
