@@ -58,9 +58,13 @@ function violation(file: string, to: string): string | undefined {
 }
 
 const sources = globSync("src/**/*.ts", { exclude: ["src/**/*.test.ts"] });
+/** `import … from "x"`, `export … from "x"`, `import "x"` and `import("x")`, but not a text that ends in "from". */
+const importPattern =
+  /^(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"(?<fixed>[^"]+)"|\bimport\(\s*"(?<lazy>[^"]+)"/gm;
+
 const importsOf = (file: string): string[] =>
-  [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"(?<to>[^"]+)"/g)].map(
-    (match) => match.groups?.["to"] ?? "",
+  [...readFileSync(file, "utf8").matchAll(importPattern)].map(
+    ({ groups }) => groups?.["fixed"] ?? groups?.["lazy"] ?? "",
   );
 
 test("imports only point down, and each library has its owners", () => {

@@ -55,7 +55,7 @@ export async function watchBuild(
   const forget = watchSignals(context, renderer, id, { cancels, end, cancel: () => cancelBuild(reader, id) });
   const timer = options.timeout === undefined ? undefined : setTimeout(() => end("timeout"), options.timeout);
   const onResize = (): void => renderer.resize();
-  process.stdout.on("resize", onResize);
+  process.stderr.on("resize", onResize);
 
   renderer.start(id);
   const asking = begin?.(watching.signal).catch((error: unknown) => {
@@ -77,7 +77,7 @@ export async function watchBuild(
     if (!watching.signal.aborted) failure ??= toError(error);
   } finally {
     clearTimeout(timer);
-    process.stdout.off("resize", onResize);
+    process.stderr.off("resize", onResize);
     forget();
     watching.abort();
     await Promise.all([asking, explaining]);
