@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
+import type { ExecResult } from "../process/exec.ts";
 import type { GitCommand } from "./git-command.ts";
 import { gitWords } from "./remote-error.ts";
 
@@ -47,15 +48,14 @@ export function createBareRepository({
 
   async function write(args: readonly string[], signal: AbortSignal): Promise<void> {
     const result = await git.write(args, options(signal));
-    if (result.exitCode === 0) return;
-    throw new HomelabError(
-      "unavailable",
-      `git cannot write to ${directory}: ${gitWords(result.stderrTail)}`,
-      {
-        code: "GIT_MIRROR",
-        hint: "check the disk, and that the directory belongs to the user that runs this",
-      },
-    );
+    if (result.exitCode !== 0) throw cannotWrite(result);
+  }
+
+  function cannotWrite({ stderrTail }: ExecResult): HomelabError {
+    return new HomelabError("unavailable", `git cannot write to ${directory}: ${gitWords(stderrTail)}`, {
+      code: "GIT_MIRROR",
+      hint: "check the disk, and that the directory belongs to the user that runs this",
+    });
   }
 
   async function isIntact(signal: AbortSignal): Promise<boolean> {
@@ -114,7 +114,11 @@ export function createBareRepository({
       if (owner !== undefined) await removeStaleLocks(signal);
       // Harmless for a repository that exists; and who comes while another process makes it waits for its end.
       const created = await git.write(creation, options(signal));
-      if (created.exitCode === 0 && (await isIntact(signal))) return;
+      if (await isIntact(signal)) {
+        // A full disk, for one: nothing that a new start would cure.
+        if (created.exitCode !== 0) throw cannotWrite(created);
+        return;
+      }
       log.warn({ directory }, "this mirror is broken and is fetched anew");
       await startAnew(signal);
     },

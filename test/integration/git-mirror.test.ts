@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { access, mkdir, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { test as base, expect } from "vitest";
 import { createMirror, type MirrorOptions } from "../../src/git/mirror.ts";
@@ -239,14 +241,20 @@ test.for([
   await inMirror("fsck", "--full");
 });
 
-test("locks that a killed git left are removed at the next start", async ({ place }) => {
+test("locks that a killed git left are removed at the next start, and nothing else is lost", async ({
+  place,
+}) => {
   const { remote, mirrorPath } = place;
-  await remote.commit();
+  const replaced = await remote.commit();
   await place.mirror().resolveBranch(main, never);
-  const next = await remote.commit();
+  const next = await remote.commit({ amend: true });
   const locks = ["HEAD.lock", "packed-refs.lock", "config.lock", "refs/heads/main.lock"];
   for (const lock of locks) await writeFile(join(mirrorPath, lock), "");
-  expect(await place.mirror().resolveBranch(main, never)).toBe(next);
+  const mirror = place.mirror();
+  expect(await mirror.resolveBranch(main, never)).toBe(next);
+  // The remote has it no longer: it would be gone if the mirror had been fetched anew.
+  await remote.git("gc", "--quiet", "--prune=now");
+  await mirror.ensureCommit(replaced, never);
   for (const lock of locks) await expect(access(join(mirrorPath, lock))).rejects.toThrow("ENOENT");
 });
 
@@ -434,4 +442,32 @@ test("a repository with broken objects is refused", async ({ place }) => {
     code: "GIT_REMOTE",
     message: expect.stringContaining("hasDotgit"),
   });
+});
+
+test("a mirror that was killed in the midst of its work, again and again, goes on", async ({ place }) => {
+  const { remote, directory, mirrorPath, inMirror } = place;
+  const script = join(directory, "resolve.mjs");
+  const source = (path: string) => JSON.stringify(join(import.meta.dirname, "../../src", path));
+  await writeFile(
+    script,
+    `import { createMirror } from ${source("git/mirror.ts")};
+import { createExec } from ${source("process/create-exec.ts")};
+const options = ${JSON.stringify({ repo: "nixos", url: remote.url, directory: mirrorPath, environment })};
+console.log("started");
+await createMirror({ exec: createExec(), ...options }).resolveBranch("main", new AbortController().signal);
+`,
+  );
+  for (let round = 0; round < 12; round++) {
+    await remote.commit({ files: { [`file-${round}`]: "x".repeat(200_000) }, amend: round % 3 === 2 });
+    const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "ignore"] });
+    const exited = once(child, "exit");
+    await once(child.stdout, "data");
+    // Each round a little later, from the first look at the mirror to behind the fetch.
+    await Promise.race([exited, sleep(round * 12)]);
+    child.kill("SIGKILL");
+    await exited;
+  }
+  const last = await remote.commit();
+  expect(await place.mirror().resolveBranch(main, never)).toBe(last);
+  await inMirror("fsck", "--full");
 });
