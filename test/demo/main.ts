@@ -2,12 +2,12 @@
 // a failure. Everything runs in one temporary directory and is gone afterwards, also after Ctrl-C.
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { listenForInterruption } from "../support/interruption.ts";
 import { createScratch } from "../support/scratch.ts";
-import { builderLog, type HomeLab, startHomeLab } from "./home-lab.ts";
+import { builderLog, type HomeLab, program, startHomeLab } from "./home-lab.ts";
 import type { Change, SampleRepo } from "./sample-repo.ts";
 import { explain, perform, showCommand, succeeds } from "./stage.ts";
 
@@ -82,7 +82,8 @@ async function commit(repo: SampleRepo, change: Change): Promise<void> {
 async function keepRunning(lab: HomeLab, signal: AbortSignal): Promise<void> {
   explain("Everything keeps running. In another terminal:");
   showCommand("export", `HOMELAB_DEPLOY_CONFIG=${lab.configFile}`);
-  showCommand("bin/homelab-deploy", "hosts");
+  showCommand("export", `PATH=${dirname(program)}:$PATH`);
+  showCommand("homelab-deploy", "hosts");
   showCommand("cd", lab.servers.checkout);
   showCommand("git", "commit", "--all", "--message", "…");
   showCommand("git", "push", "origin", "master");
