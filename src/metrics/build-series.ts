@@ -64,13 +64,19 @@ export function createBuildSeries(
     return source?.branch !== undefined && source.branch === branches.get(repo) ? source.commit : undefined;
   }
 
+  /** When the last build of the whole repo was accepted: what is older knows an older fleet. */
+  const inventoryTimes = new Map<RepoName, string>();
+
   function addHosts(state: BuildState): void {
+    const acceptedAt = state.startedAt ?? "";
     for (const { repo } of state.sources) {
       if (branchCommit(state, repo) === undefined) continue;
+      if (acceptedAt < (inventoryTimes.get(repo) ?? "")) continue;
       const built = [...state.hosts.values()].filter((host) => host.repo === repo);
       if (state.trigger === "poll") {
         // Polling asks for all hosts of the repo: who is not among them is gone.
         const skipped = state.skipped.flatMap(({ host }) => (isHostName(host) ? [{ repo, host }] : []));
+        inventoryTimes.set(repo, acceptedAt);
         hosts.setInventory(repo, [...built, ...skipped]);
       } else {
         for (const host of built) hosts.add(host);

@@ -253,6 +253,16 @@ test("a restarted builder knows from the event log what was, without counting it
   expect(valueOf(series, "builds_total", { host: web, trigger: "poll", result: "unchanged" })).toBe(0);
 });
 
+test("a build from the event log that is older than what was seen since does not bring hosts back or take them", async () => {
+  const metrics = metricsWith();
+  observe(metrics, eventsOf([accepted({ hosts: hostNames.slice(1) })], "2026-02-01T00:00:00Z"));
+  metrics.restore(
+    foldEvents(id, eventsOf([accepted({ hosts: hostNames.slice(0, 2) })], "2026-01-01T00:00:00Z")),
+  );
+  const hosts = new Set((await scrape(metrics)).map(({ labels }) => labels["host"]));
+  expect(hosts).toEqual(new Set([undefined, ...hostNames.slice(1)]));
+});
+
 test("what cannot be sampled is NaN, and the rest is still there", async () => {
   const failing = metricsWith({ sample: () => Promise.reject(new Error("no disk")) });
   const impatient: Clock = { ...systemClock, sleep: () => Promise.resolve() };
