@@ -242,14 +242,17 @@ describe("what is too long", () => {
     expect(linesOf(read(text))).toEqual([cut, cut, cut, "next"]);
   });
 
-  test.each([0, 1, 2, 3, 4, 5, 6, 20, 36, 37, 38])(
-    "its end may be cut anywhere: %i characters before the limit",
-    (early) => {
-      const empty = said(logLine(9, "")).trimEnd().length;
-      const line = "x".repeat(maxActivityLineLength - empty + early) + "\u0001".repeat(3);
-      expect(linesOf(read(said(building(9), logLine(9, line), logLine(9, "next"))))).toEqual([cut, "next"]);
-    },
-  );
+  test("its end may be cut anywhere", () => {
+    const id = 132_375_187_030_017;
+    const empty = said(logLine(id, "")).trimEnd().length;
+    for (let early = 0; early < 64; early++) {
+      const line = "x".repeat(maxActivityLineLength - empty + early);
+      expect(linesOf(read(said(building(id), logLine(id, line), logLine(id, "next"))))).toEqual([
+        cut,
+        "next",
+      ]);
+    }
+  });
 
   test("an escape sequence at the cut does not lose the line", () => {
     const line = "x" + "\u0001".repeat(1024 * 1024);
