@@ -1,0 +1,18 @@
+import { measureActivityLog } from "./activity-log.ts";
+import { atLeast, type BenchResult } from "./bench.ts";
+
+const perSecond = (lines: number): string => `${Math.round(lines / 1000)}k lines/s`;
+
+/** Nix's structured log, against the least that can be done with its lines. */
+export function runActivityLogSpeed(): Promise<readonly BenchResult[]> {
+  const { ours, plain, ratio } = measureActivityLog();
+  return Promise.resolve([
+    {
+      what: "activity log of captured builds",
+      ours: perSecond(ours),
+      baseline: `${perSecond(plain)} JSON.parse alone`,
+      ratio,
+      goal: atLeast(ratio, 0.7),
+    },
+  ]);
+}

@@ -1,0 +1,83 @@
+// `npm run bench`: what homelab-deploy costs, against what people have without it, run in turns. It says what it
+// finds and ends with 0; only a bench that cannot run ends it with 1. `--only NAME`, may be repeated.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { listenForInterruption } from "../support/interruption.ts";
+import { createScratch } from "../support/scratch.ts";
+import { runActivityLogSpeed } from "./activity-log-speed.ts";
+import type { Bench, BenchContext, BenchResult } from "./bench.ts";
+import { renderTable } from "./bench-table.ts";
+import { runColdBuild } from "./cold-build.ts";
+import { runCommandStart } from "./command-start.ts";
+import { compileProgram } from "./compiled-program.ts";
+import { runLogVolume } from "./log-volume.ts";
+import { describeMachine, describeNoise } from "./machine.ts";
+import { runRequestLatency } from "./request-latency.ts";
+import { runThousandHosts } from "./thousand-hosts.ts";
+import { runUnchangedBuild } from "./unchanged-build.ts";
+
+const benches: Readonly<Record<string, Bench>> = {
+  cold: runColdBuild,
+  unchanged: runUnchangedBuild,
+  "thousand-hosts": runThousandHosts,
+  latency: runRequestLatency,
+  logs: runLogVolume,
+  "activity-log": runActivityLogSpeed,
+  start: runCommandStart,
+};
+
+const interruption = listenForInterruption();
+// What was interrupted may still wait for programs that are gone.
+process.exit(await main());
+
+async function main(): Promise<number> {
+  const chosen = chooseBenches();
+  if (chosen === undefined) return 2;
+  await using scratch = await createScratch("homelab-deploy-bench-");
+  // All that the benches make is below it, so nothing of it can stay.
+  process.env["TMPDIR"] = scratch.directory;
+  const directory = join(scratch.directory, "benches");
+  await mkdir(directory);
+  console.log(describeMachine());
+  const running = runAll(chosen, { directory, program: await compileProgram(scratch.directory) });
+  return await Promise.race([running, whenInterrupted()]);
+}
+
+function chooseBenches(): readonly string[] | undefined {
+  const { values } = parseArgs({ options: { only: { type: "string", multiple: true } } });
+  const names = values.only ?? Object.keys(benches);
+  const unknown = names.filter((name) => benches[name] === undefined);
+  if (unknown.length === 0) return names;
+  console.error(`no bench ${unknown.join(", ")}; there are ${Object.keys(benches).join(", ")}`);
+  return undefined;
+}
+
+async function runAll(names: readonly string[], context: BenchContext): Promise<number> {
+  const results: BenchResult[] = [];
+  const broken: string[] = [];
+  for (const name of names) {
+    if (interruption.signal.aborted) break;
+    console.log(`${name}: ${await describeNoise()}`);
+    try {
+      results.push(...((await benches[name]?.(context)) ?? []));
+    } catch (error) {
+      if (interruption.signal.aborted) break;
+      broken.push(name);
+      console.error(`${name} COULD NOT RUN:`, error);
+    }
+  }
+  if (interruption.signal.aborted) return interruption.exitCode() ?? 1;
+  console.log(`\n${renderTable(results)}`);
+  if (broken.length > 0) console.error(`\nCould not run: ${broken.join(", ")}`);
+  return broken.length === 0 ? 0 : 1;
+}
+
+/** The scratch directory then ends whatever still runs. */
+async function whenInterrupted(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const end = (): void => resolve(interruption.exitCode() ?? 1);
+  if (interruption.signal.aborted) end();
+  interruption.signal.addEventListener("abort", end, { once: true });
+  return promise;
+}

@@ -1,0 +1,73 @@
+import { atMost, exactly, seconds, type BenchContext, type BenchResult } from "./bench.ts";
+import { everyHost, startLab, type Lab } from "./lab.ts";
+import { costOf, median, type Cost } from "./measure.ts";
+import { requestBuild } from "./requests.ts";
+
+const hosts = 1000;
+const rounds = 5;
+
+/** Every host has a derivation and an output of its own, but the cheapest ones that there are. */
+const flake = `{
+  outputs = _: {
+    nixosConfigurations = builtins.listToAttrs (builtins.genList (number: rec {
+      name = "host\${toString number}";
+      value.config.system.build.toplevel = derivation {
+        inherit name;
+        system = "x86_64-linux";
+        builder = "/bin/sh";
+        args = [ "-c" "echo $name > $out" ];
+      };
+    }) ${hosts});
+  };
+}
+`;
+
+/** A request for hosts that were all built before, from its publication to the verdict at a reader. */
+export async function runThousandHosts(context: BenchContext): Promise<readonly BenchResult[]> {
+  await using lab = await startLab(context, {
+    fleet: {},
+    commit: { files: { "flake.nix": flake } },
+    // Only for the first build, which is not measured, to take seconds.
+    builder: { evaluation: { batchSize: 64 } },
+  });
+  await requestBuild(lab.reader, everyHost);
+  const outputs = await outputsOf(lab);
+  await lab.shim.takeRuns();
+
+  const walls: number[] = [];
+  const questions: Cost[] = [];
+  let processes = 0;
+  for (let round = 0; round < rounds; round++) {
+    walls.push((await requestBuild(lab.reader, everyHost)).finishedMs / 1000);
+    processes = Math.max(processes, (await lab.shim.takeRuns()).length);
+    questions.push(await costOf(async () => lab.store.run("nix-store", "--check-validity", ...outputs)));
+  }
+  const slowest = Math.max(...walls);
+  const question = median(questions.map(({ wallSeconds }) => wallSeconds));
+  const what = `${hosts} remembered hosts`;
+  return [
+    {
+      what: `${what}: request to verdict, slowest of ${rounds}`,
+      ours: seconds(slowest),
+      goal: atMost(slowest, 1, " s"),
+    },
+    {
+      what: `${what}: request to verdict, median`,
+      ours: seconds(median(walls)),
+      baseline: `${seconds(question)} nix-store --check-validity`,
+      ratio: median(walls) / question,
+    },
+    { what: `${what}: Nix processes`, ours: `${processes}`, goal: exactly(processes, 1) },
+  ];
+}
+
+async function outputsOf(lab: Lab): Promise<readonly string[]> {
+  const [newest] = await lab.reader.listBuilds(AbortSignal.timeout(5000));
+  if (newest === undefined) throw new Error("no build was stored");
+  const events = await lab.reader.readEvents(newest, 0, AbortSignal.timeout(5000));
+  const outputs = events.flatMap((event) =>
+    event.type === "evaluated" ? event.hosts.map(({ outPath }) => outPath) : [],
+  );
+  if (new Set(outputs).size !== hosts) throw new Error(`${outputs.length} hosts were evaluated`);
+  return outputs;
+}

@@ -1,0 +1,68 @@
+import { createThrowAwayStore } from "../support/nix-store.ts";
+import { buildInTurn, hostNames } from "./bare-nix.ts";
+import { atMost, exactly, seconds, type BenchContext, type BenchResult } from "./bench.ts";
+import { nixSettings, startLab } from "./lab.ts";
+import { median, medianCost, type Cost } from "./measure.ts";
+import type { NixRun } from "./nix-shim.ts";
+
+const hosts = 16;
+const rounds = 5;
+
+/**
+ * `build --all` of a commit that was built before. The loop has its evaluation cache and its store warm too, so the
+ * weight of an evaluation counts for neither.
+ */
+export async function runUnchangedBuild(context: BenchContext): Promise<readonly BenchResult[]> {
+  await using lab = await startLab(context, { fleet: { hosts } });
+  await using store = await createThrowAwayStore(nixSettings);
+  await buildInTurn(store, lab, hostNames(hosts));
+  await lab.run("build", "--all");
+  await lab.shim.takeRuns();
+
+  const ours: Cost[] = [];
+  const inTurn: Cost[] = [];
+  const runs: (readonly NixRun[])[] = [];
+  for (let round = 0; round < rounds; round++) {
+    ours.push(await lab.run("build", "--all"));
+    runs.push(await lab.shim.takeRuns());
+    inTurn.push(await buildInTurn(store, lab, hostNames(hosts)));
+  }
+  const our = medianCost(ours);
+  const loop = medianCost(inTurn);
+  const processes = Math.max(...runs.map((some) => some.length));
+  const evaluations = Math.max(...runs.map((some) => some.filter(isEvaluation).length));
+  const nixSeconds = median(runs.map((some) => some.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0)));
+  const ofLoop = nixSeconds / loop.cpuSeconds;
+  const what = `unchanged build --all, ${hosts} hosts`;
+  return [
+    { what: `${what}: evaluations`, ours: `${evaluations}`, goal: exactly(evaluations, 0) },
+    {
+      what: `${what}: Nix processes`,
+      ours: `${processes}`,
+      baseline: `${hosts} nix build, host by host`,
+      goal: atMost(processes, 1),
+    },
+    {
+      what: `${what}: CPU of Nix`,
+      ours: seconds(nixSeconds),
+      baseline: `${seconds(loop.cpuSeconds)} nix build, host by host`,
+      ratio: ofLoop,
+      goal: { ...atMost(ofLoop, 1 / 20), text: "≤ 1/20" },
+    },
+    {
+      what: `${what}: CPU with builder and command`,
+      ours: seconds(our.cpuSeconds),
+      baseline: `${seconds(loop.cpuSeconds)} nix build, host by host`,
+      ratio: our.cpuSeconds / loop.cpuSeconds,
+    },
+    {
+      what: `${what}: wall`,
+      ours: seconds(our.wallSeconds),
+      baseline: `${seconds(loop.wallSeconds)} nix build, host by host`,
+      ratio: our.wallSeconds / loop.wallSeconds,
+    },
+  ];
+}
+
+const isEvaluation = ({ command }: NixRun): boolean =>
+  /^(?:nix eval|nix build|nix-instantiate)\b/.test(command);
