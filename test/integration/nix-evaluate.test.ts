@@ -1,0 +1,274 @@
+import { existsSync } from "node:fs";
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createEvaluator } from "../../src/nix/evaluate.ts";
+import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
+import { readNixSettings } from "../../src/nix/nix-settings.ts";
+import type { EvaluationOptions, FlakeSource } from "../../src/nix/nix.ts";
+import { countOutOfMemoryKills } from "../../src/nix/out-of-memory-kills.ts";
+import { createStore } from "../../src/nix/store.ts";
+import { createExec } from "../../src/process/create-exec.ts";
+import { readProcessTable } from "../../src/process/process-table.ts";
+import { type Commit, parseHostName, StorePath } from "../../src/protocol/names.ts";
+import { createFleet, type Fleet, type FleetToggles } from "../support/fleet.ts";
+import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
+
+const signal = new AbortController().signal;
+const exec = createExec();
+const options: EvaluationOptions = {
+  timeoutMs: 30_000,
+  maxMemoryBytes: 1024 ** 3,
+  allowImportFromDerivation: false,
+};
+const oddNames = ["web.example.com", 'a"q', "${x}", "with space", "ünï", "-dash"];
+const broken: FleetToggles = {
+  hosts: 8,
+  extraHosts: oddNames,
+  warnings: { host01: ["option foo is deprecated", "\u001b[31mred"] },
+  evalWarn: { host01: "traced" },
+  evalFail: {
+    host02: "throw",
+    host03: "abort",
+    host04: "infinite",
+    host05: "missing",
+    host06: "hang",
+    host07: "memory",
+  },
+  ifd: ["host08"],
+};
+
+let store: ThrowAwayStore;
+let fleet: Fleet;
+let source: FlakeSource;
+beforeAll(async () => {
+  store = await createThrowAwayStore();
+  fleet = await createFleet(store.directory);
+  source = { mirror: fleet.bare, commit: await fleet.commit(broken) };
+  await prepareNixDirectory(join(store.directory, "ours"));
+});
+afterAll(async () => store.remove());
+
+const environment = (changes: Readonly<Record<string, string>> = {}) => ({
+  ...nixEnvironment(store.environment, join(store.directory, "ours")),
+  ...changes,
+});
+const evaluator = (changes: Readonly<Record<string, string>> = {}) =>
+  createEvaluator({ exec, environment: environment(changes), outOfMemoryKills: countOutOfMemoryKills });
+
+async function evaluate(names: readonly string[], of = source, changed: Partial<EvaluationOptions> = {}) {
+  return evaluator().evaluate(of, names.map(parseHostName), { ...options, ...changed }, signal);
+}
+
+test("says what this Nix is", async () => {
+  const settings = await readNixSettings(exec, environment(), signal);
+  expect(settings).toMatchObject({
+    storeDirectory: store.storeDirectory,
+    stateDirectory: store.stateDirectory,
+    substituters: [],
+  });
+  expect(settings.version).toMatch(/^\d+\.\d+/);
+  expect(settings.systems).toContain(settings.system);
+});
+
+test("lists all hosts, broken ones and odd names too", async () => {
+  const names = await evaluator().listHosts(source, options, signal);
+  expect(new Set(names)).toEqual(
+    new Set([...oddNames, ...Array.from({ length: 8 }, (_, index) => `host0${index + 1}`)]),
+  );
+});
+
+test("evaluates hosts to derivations that are in the store, with their warnings", async () => {
+  const outcome = await evaluate(["host01", "web.example.com"]);
+  expect(outcome).toMatchObject({ type: "evaluated", threw: [] });
+  const hosts = outcome.type === "evaluated" ? outcome.hosts : new Map<never, never>();
+  expect([...hosts.keys()]).toEqual(["host01", "web.example.com"]);
+  const first = hosts.get(parseHostName("host01"));
+  expect(first).toMatchObject({
+    system: "x86_64-linux",
+    warnings: ["option foo is deprecated", "red"],
+    outPath: expect.stringMatching(/-nixos-system-host01-24\.11\.synthetic$/) as string,
+  });
+  const { validPaths } = createStore({ exec, environment: environment() });
+  const drvPath = v.parse(StorePath, first?.drvPath);
+  const outPath = v.parse(StorePath, first?.outPath);
+  expect(await validPaths([drvPath, outPath], signal)).toEqual(new Set([drvPath]));
+});
+
+test("a host that throws does not take the others with it", async () => {
+  const outcome = await evaluate(["host01", "host02"]);
+  expect(outcome).toMatchObject({ type: "evaluated", threw: ["host02"] });
+  expect(outcome.type === "evaluated" && [...outcome.hosts.keys()]).toEqual(["host01"]);
+});
+
+test.each([
+  ["host02", "host host02: this option does not exist"],
+  ["host03", "evaluation aborted with the following error message: 'host host03: aborted'"],
+  ["host04", "infinite recursion encountered"],
+  ["host05", "attribute 'missingAttribute' missing"],
+  ["host08", "during evaluation because the option 'allow-import-from-derivation' is disabled"],
+  ["no-such-host", "attribute 'no-such-host' missing"],
+])("says why %s does not evaluate", async (host, message) => {
+  const outcome = await evaluate([host]);
+  expect(outcome).toMatchObject({
+    type: "failed",
+    failure: { cause: "error", message: expect.stringContaining(message) as string },
+  });
+  expect(outcome.type === "failed" && outcome.failure.details).not.toContain("\u001b");
+});
+
+test("a host whose error Nix cannot catch fails the process, and nothing is made up for the others", async () => {
+  expect(await evaluate(["host01", "host05"])).toMatchObject({ type: "failed", failure: { cause: "error" } });
+});
+
+test("ends an evaluation that does not", async () => {
+  const outcome = await evaluate(["host06"], source, { timeoutMs: 1_000 });
+  expect(outcome).toMatchObject({
+    type: "failed",
+    failure: { cause: "timed-out", message: "evaluation took longer than 1 seconds" },
+  });
+  expect(await evaluatorsLeft()).toEqual([]);
+});
+
+test("an abort leaves no evaluator behind", async () => {
+  const controller = new AbortController();
+  const outcome = evaluator().evaluate(source, [parseHostName("host06")], options, controller.signal);
+  await expect.poll(evaluatorsLeft).toHaveLength(1);
+  controller.abort(new Error("cancelled"));
+  await expect(outcome).rejects.toThrow("cancelled");
+  expect(await evaluatorsLeft()).toEqual([]);
+});
+
+test("ends an evaluation that takes too much memory", async () => {
+  const outcome = await evaluate(["host07"], source, { maxMemoryBytes: 256 * 1024 ** 2 });
+  expect(outcome).toMatchObject({
+    type: "failed",
+    failure: { cause: "out-of-memory", message: "evaluation needs more than 256 MiB of memory" },
+  });
+});
+
+test("imports from derivations only where that is allowed", async () => {
+  const allowed = await evaluate(["host08"], source, { allowImportFromDerivation: true });
+  expect(allowed).toMatchObject({ type: "evaluated", threw: [] });
+});
+
+test("evaluates commits of any branch, also side by side", async () => {
+  const other = { mirror: fleet.bare, commit: await fleet.commit({ hosts: 2 }, { branch: "feature" }) };
+  const third = { mirror: fleet.bare, commit: await fleet.commit({ hosts: 3 }, { branch: "third" }) };
+  const listed = await Promise.all(
+    [other, third, other, third].map(async (of) => evaluator().listHosts(of, options, signal)),
+  );
+  expect(listed.map((names) => names.length)).toEqual([2, 3, 2, 3]);
+});
+
+test("takes a mirror at any path and a flake in any directory", async () => {
+  const flake = "{ outputs = _: { nixosConfigurations.deep = { }; }; }";
+  const commit = await fleet.commit({ hosts: 1 }, { files: { "sub dir/ä+b/flake.nix": flake } });
+  const mirror = join(store.directory, "we ird%41ü?#x&y+z.git");
+  await cp(fleet.bare, mirror, { recursive: true });
+  const deep = { mirror, commit, directory: "sub dir/ä+b" };
+  expect(await evaluator().listHosts(deep, options, signal)).toEqual(["deep"]);
+});
+
+async function commitFlake(text: string): Promise<Commit> {
+  return fleet.commit({}, { branch: "flakes", files: { "flake.nix": text } });
+}
+
+test("a flake without configurations has no hosts, and a broken one is an error", async () => {
+  const without = { mirror: fleet.bare, commit: await commitFlake("{ outputs = _: { }; }") };
+  expect(await evaluator().listHosts(without, options, signal)).toEqual([]);
+  const wrong = { mirror: fleet.bare, commit: await commitFlake("{ outputs = _: { ") };
+  await expect(evaluator().listHosts(wrong, options, signal)).rejects.toMatchObject({
+    kind: "failed",
+    message: expect.stringContaining("syntax error") as string,
+  });
+});
+
+test("a commit that the mirror does not have is not a fault of the flake", async () => {
+  const missing = { mirror: fleet.bare, commit: "d".repeat(40) as Commit };
+  await expect(evaluator().listHosts(missing, options, signal)).rejects.toMatchObject({
+    kind: "unavailable",
+  });
+});
+
+test("an input that cannot be fetched is not a fault of the host", async () => {
+  const flake = `{
+    inputs.gone = { url = "git+file:///nonexistent/gone.git?ref=main&rev=${"e".repeat(40)}"; flake = false; };
+    outputs = { gone, ... }: { nixosConfigurations.web.config = import gone; };
+  }`;
+  const lock = {
+    nodes: {
+      gone: {
+        flake: false,
+        locked: {
+          lastModified: 1,
+          narHash: "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+          ref: "main",
+          rev: "e".repeat(40),
+          revCount: 1,
+          type: "git",
+          url: "file:///nonexistent/gone.git",
+        },
+        original: {
+          ref: "main",
+          rev: "e".repeat(40),
+          type: "git",
+          url: "file:///nonexistent/gone.git",
+        },
+      },
+      root: { inputs: { gone: "gone" } },
+    },
+    root: "root",
+    version: 7,
+  };
+  const commit = await fleet.commit(
+    {},
+    { branch: "gone", files: { "flake.nix": flake, "flake.lock": JSON.stringify(lock) } },
+  );
+  const outcome = await evaluate(["web"], { mirror: fleet.bare, commit });
+  expect(outcome).toMatchObject({ type: "failed", failure: { cause: "infra" } });
+});
+
+test("a host that throws the words of a fault has failed by itself", async () => {
+  const thrown = "unable to download 'https://cache.lan/x': Connection refused";
+  const flake = `{ outputs = _: { nixosConfigurations.liar.config = throw "${thrown}"; }; }`;
+  const outcome = await evaluate(["liar"], { mirror: fleet.bare, commit: await commitFlake(flake) });
+  expect(outcome).toMatchObject({ type: "failed", failure: { cause: "error", message: thrown } });
+});
+
+test("a daemon that is not there is not a fault of the host", async () => {
+  const changes = { NIX_REMOTE: `unix://${store.directory}/no-daemon` };
+  const outcome = await evaluator(changes).evaluate(source, [parseHostName("host01")], options, signal);
+  expect(outcome).toMatchObject({ type: "failed", failure: { cause: "infra" } });
+});
+
+test("a flake's own settings are not taken: they can run programs", async () => {
+  const ran = join(store.directory, "hook-ran");
+  const flake = `{
+    nixConfig.post-build-hook = "${store.directory}/hook";
+    nixConfig.allow-import-from-derivation = true;
+    outputs = _: { nixosConfigurations.web.config = import (derivation {
+      name = "ifd"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo '{ }' > $out" ];
+    }); };
+  }`;
+  await writeFile(join(store.directory, "hook"), `#!/bin/sh\necho ran > ${ran}\n`, { mode: 0o755 });
+  const hostile = { mirror: fleet.bare, commit: await commitFlake(flake) };
+  expect(await evaluate(["web"], hostile)).toMatchObject({
+    failure: { message: expect.stringContaining("'allow-import-from-derivation' is disabled") as string },
+  });
+  expect(await evaluate(["web"], hostile, { allowImportFromDerivation: true })).toMatchObject({
+    failure: { message: "attribute 'system' missing" },
+  });
+  expect(existsSync(ran)).toBe(false);
+});
+
+/** Processes of Nix that work with this test's store. */
+async function evaluatorsLeft(): Promise<number[]> {
+  const evaluators: number[] = [];
+  for (const { pid } of readProcessTable()) {
+    const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (command.startsWith("nix\u0000eval") && command.includes(store.directory)) evaluators.push(pid);
+  }
+  return evaluators;
+}
