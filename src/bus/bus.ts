@@ -21,7 +21,10 @@ export interface Delivery {
   readonly deliveryCount: number;
   /** Keeps it for another while (the consumer's ack wait). */
   working(): void;
-  /** Resolves once the server knows. */
+  /**
+   * Resolves once the server knows.
+   * @throws HomelabError `unavailable` when it does not answer: it may deliver the message once more.
+   */
   ack(signal: AbortSignal): Promise<void>;
   handBack(delayMs: number): void;
 }

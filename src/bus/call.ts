@@ -29,6 +29,7 @@ export async function call<T>(
   doing: string,
   signal: AbortSignal,
   attempt: (number: number) => Promise<T>,
+  maxAttempts: number = Number.POSITIVE_INFINITY,
 ): Promise<T> {
   const { clock, log, role } = connection;
   const giveUpAt = role === "daemon" ? Number.POSITIVE_INFINITY : clock.monotonic() + commandPatienceMs;
@@ -40,7 +41,8 @@ export async function call<T>(
       signal.throwIfAborted();
       // A server that has just started may not have its streams yet; a command says so instead of waiting.
       const mayPass = isTransient(error) || (role === "daemon" && isMissing(error));
-      if (!mayPass || clock.monotonic() > giveUpAt) throw explainNatsError(error, doing);
+      if (!mayPass || number >= maxAttempts || clock.monotonic() > giveUpAt)
+        throw explainNatsError(error, doing);
       const delayMs = retryDelay(policy, number + 1);
       log.warn({ because: explainNatsError(error, doing).message, delayMs }, "NATS call is tried again");
       await clock.sleep(delayMs, signal);

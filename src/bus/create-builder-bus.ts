@@ -28,6 +28,8 @@ const inboxPattern = /^_INBOX(?:_[A-Za-z0-9_-]+)?\.[A-Za-z0-9_.-]+$/;
 /** The bus for builders. The connection stays the caller's. */
 export function createBuilderBus(connection: Connection): BuilderBus {
   const { log, nats } = connection;
+  /** The client forgets it while it connects again. */
+  let version = nats.info?.version;
 
   /** For what may get lost: while disconnected the client would drop it anyway. */
   function publishUnstored(subject: string, data: Uint8Array): void {
@@ -108,7 +110,8 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     },
 
     get serverWarnings() {
-      return warningsAbout(nats.info?.version);
+      version = nats.info?.version ?? version;
+      return warningsAbout(version);
     },
     isConnected: connection.isConnected,
   };

@@ -12,6 +12,9 @@ import { explainNatsError, isTransient } from "./nats-errors.ts";
 /** How long the server keeps a request for a message open. */
 const waitMs = 20_000;
 
+/** A server that was killed may not know the delivery any more: it stays silent, and delivers again. */
+const ackAttempts = 4;
+
 const nanoseconds = (milliseconds: number): number => milliseconds * 1_000_000;
 
 /** @returns undefined when none came for a while, or the connection broke meanwhile. */
@@ -86,8 +89,12 @@ async function deliveryOf(
     working: () => say("+WPI"),
     handBack: (delayMs) => say(`-NAK ${JSON.stringify({ delay: nanoseconds(Math.max(0, delayMs)) })}`),
     async ack(ackSignal) {
-      await call(connection, "acknowledge a request", ackSignal, async () =>
-        nats.request(ackSubject, "+ACK", { timeout: requestTimeoutMs }),
+      await call(
+        connection,
+        "acknowledge a request",
+        ackSignal,
+        async () => nats.request(ackSubject, "+ACK", { timeout: requestTimeoutMs }),
+        ackAttempts,
       );
     },
   };

@@ -6,7 +6,8 @@ import type { BuildMessage } from "../../src/bus/bus.ts";
 import type { Connection } from "../../src/bus/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
-import { aBuildId, accepted, aChunk, anEvent, finished, warning } from "../support/builds.ts";
+import { parseBuilderName } from "../../src/protocol/names.ts";
+import { aBuildId, accepted, aChunk, anEvent, aStatus, finished, warning } from "../support/builds.ts";
 import { test } from "../support/nats-roles.ts";
 
 function answerTo({ nats }: Connection, api: string, reply: string): void {
@@ -81,4 +82,24 @@ test.for([
   await expect.poll(() => messagesOn(operator, "BUILD_REQUESTS", "build.any.all")).toBe(1);
   expect(await bus.nextRequest(AbortSignal.timeout(5000))).toBeUndefined();
   await expect.poll(() => messagesOn(operator, "BUILD_REQUESTS", "build.any.all")).toBe(0);
+});
+
+test("a builder tells its status to inboxes only, whatever the question names for the answer", async ({
+  as,
+}) => {
+  const signal = AbortSignal.timeout(10_000);
+  const builder = await as("builder1");
+  const name = parseBuilderName("b1");
+  const status = aStatus("b1", "2026-01-01T00:00:00.000Z");
+  let asked = 0;
+  createBuilderBus(builder).answerStatus(name, () => (asked++, status), signal);
+  await builder.nats.flush();
+
+  const operator = await as("operator");
+  let misdirected = 0;
+  operator.nats.subscribe("build-replies.operator.x", { callback: () => void misdirected++ });
+  operator.nats.publish("builder.b1.status", "", { reply: "build-replies.operator.x" });
+  await operator.nats.request("builder.b1.status");
+  await operator.nats.flush();
+  expect({ asked, misdirected }).toEqual({ asked: 1, misdirected: 0 });
 });

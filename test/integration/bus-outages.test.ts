@@ -99,16 +99,21 @@ test("a builder that waits for a request gets one after the server came back", a
   await delivery.ack(signal);
 });
 
-test("a delivery is acknowledged although the server was away in between", async ({ roles, as }) => {
+test("a delivery is acknowledged after the server was away, at the latest when it comes again", async ({
+  roles,
+  as,
+}) => {
   const signal = testSignal();
   const bus = createBuilderBus(await as("builder1", { role: "daemon" }));
   const operator = createReader(await as("operator", { role: "daemon" }));
   await operator.submit(target, { id: aBuildId() }, signal);
-  const delivery = await bus.nextRequest(signal);
+  const first = await bus.nextRequest(signal);
   await roles.kill();
-  const acking = delivery?.ack(signal);
+  const acking = first?.ack(signal).catch((error: unknown) => error);
   await roles.start();
-  await acking;
+  const again = (await acking) === undefined ? undefined : await bus.nextRequest(signal);
+  expect(again?.sequence ?? first?.sequence).toBe(first?.sequence);
+  await again?.ack(signal);
   await expect.poll(() => operator.queueLength(signal)).toBe(0);
 });
 

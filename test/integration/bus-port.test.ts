@@ -2,11 +2,11 @@ import { expect, onTestFinished } from "vitest";
 import type { BuilderBus, BuildMessage } from "../../src/bus/bus.ts";
 import { createBuilderBus, warningsAbout } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
-import { decodeBuilderStatus, type BuilderStatus } from "../../src/protocol/builder-status.ts";
+import { decodeBuilderStatus } from "../../src/protocol/builder-status.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
 import { parseBuilderName, parseHostName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";
 import { decodeRequest } from "../../src/protocol/request.ts";
-import { aBuildId, accepted, aChunk, anEvent, finished, warning } from "../support/builds.ts";
+import { aBuildId, accepted, aChunk, anEvent, aStatus, finished, warning } from "../support/builds.ts";
 import { test } from "../support/nats-roles.ts";
 
 const target = { repo: parseRepoName("servers"), host: parseHostName("web1.lan") };
@@ -17,18 +17,6 @@ function testSignal(): AbortSignal {
   onTestFinished(() => controller.abort());
   return AbortSignal.any([controller.signal, AbortSignal.timeout(30_000)]);
 }
-
-const statusOf = (at: string): BuilderStatus => ({
-  name: b1,
-  version: "0.1.0",
-  nixVersion: "2.8.0",
-  systems: ["x86_64-linux"],
-  repos: [parseRepoName("servers")],
-  at,
-  startedAt: at,
-  evaluationSlots: 2,
-  builds: [],
-});
 
 async function writeBuild(bus: BuilderBus, id: BuildId, signal: AbortSignal): Promise<readonly BuildEvent[]> {
   const events = [accepted, warning("disk is slow"), finished].map((body, index) => anEvent(id, index, body));
@@ -181,12 +169,14 @@ test("following a build that is over ends, and following ends when aborted", asy
 test("builders are listed with their last status, and answer when asked", async ({ as }) => {
   const signal = testSignal();
   const builder = createBuilderBus(await as("builder1"));
-  await builder.putStatus(statusOf("2026-01-01T00:00:00.000Z"), signal);
-  await builder.putStatus(statusOf("2026-01-01T00:00:20.000Z"), signal);
+  await builder.putStatus(aStatus("b1", "2026-01-01T00:00:00.000Z"), signal);
+  await builder.putStatus(aStatus("b1", "2026-01-01T00:00:20.000Z"), signal);
   const operator = await as("operator");
-  expect(await createReader(operator).listBuilders(signal)).toEqual([statusOf("2026-01-01T00:00:20.000Z")]);
+  expect(await createReader(operator).listBuilders(signal)).toEqual([
+    aStatus("b1", "2026-01-01T00:00:20.000Z"),
+  ]);
 
-  builder.answerStatus(b1, () => statusOf("2026-01-01T00:00:30.000Z"), signal);
+  builder.answerStatus(b1, () => aStatus("b1", "2026-01-01T00:00:30.000Z"), signal);
   await expect
     .poll(async () => decodeBuilderStatus((await operator.nats.request("builder.b1.status")).data).at)
     .toBe("2026-01-01T00:00:30.000Z");
@@ -205,6 +195,12 @@ test("a request's sender can follow as a plain client, on its own reply subject"
     break;
   }
   expect(signal.aborted).toBe(false);
+});
+
+test("a request that is too large is refused, and says so", async ({ as }) => {
+  const hosts = Array.from({ length: 2000 }, (_, n) => parseHostName(`${"x".repeat(60)}${n}`));
+  const submitting = createReader(await as("ci")).submit(target, { id: aBuildId(), hosts }, testSignal());
+  await expect(submitting).rejects.toMatchObject({ kind: "usage", code: "TOO_LARGE" });
 });
 
 test("says what a server before 2.10 cannot promise", async ({ as, roles }) => {

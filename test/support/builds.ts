@@ -1,4 +1,5 @@
 // Builds, events and log chunks for tests, with everything that a test does not care about filled in.
+import type { BuilderStatus } from "../../src/protocol/builder-status.ts";
 import type { BuildEvent, EventBody } from "../../src/protocol/events.ts";
 import type { LogChunk } from "../../src/protocol/log-chunk.ts";
 import { parseBuilderName, parseHostName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";
@@ -34,4 +35,16 @@ export const aChunk = (build: BuildId, log: number, index: number, text: string)
   kind: "live",
   dropped: 0,
   text,
+});
+
+export const aStatus = (builder: string, at: string): BuilderStatus => ({
+  name: parseBuilderName(builder),
+  version: "0.1.0",
+  nixVersion: "2.8.0",
+  systems: ["x86_64-linux"],
+  repos: [parseRepoName("servers")],
+  at,
+  startedAt: at,
+  evaluationSlots: 2,
+  builds: [],
 });
