@@ -57,7 +57,7 @@ export const NatsSettings = v.strictObject({
     "TLS settings. With `{}` TLS is demanded and the system's authorities are trusted.",
   ),
   inboxPrefix: described(
-    v.optional(v.pipe(v.string(), v.regex(/^_INBOX_[A-Za-z0-9_-]{1,64}$/, "must be _INBOX_ and a name"))),
+    v.optional(v.pipe(v.string(), v.regex(/^_INBOX_[A-Za-z0-9_-]{1,140}$/, "must be _INBOX_ and a name"))),
     "Prefix of the subjects that answers come back on, as the server's permissions demand it, such as `_INBOX_operator`.",
   ),
 });
