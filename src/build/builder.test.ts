@@ -69,6 +69,7 @@ test("every host gets its own verdict, and one bad host harms nobody else", asyn
         there: { build: "present" },
         good2: {},
         flaky: { build: "infra" },
+        foreign: { system: "aarch64-linux" },
       },
     },
   });
@@ -83,11 +84,36 @@ test("every host gets its own verdict, and one bad host harms nobody else", asyn
     there: "unchanged",
     good2: "built",
     flaky: "built",
+    foreign: "skipped",
   });
   expect(state.failures.map((failure) => [failure.name, failure.hosts.map(({ host }) => host)])).toEqual([
     ["nixos-system-breaks", ["breaks"]],
   ]);
   expect(state.failures[0]?.tail).toEqual(["building breaks", "it broke"]);
+});
+
+test("a shared derivation that fails is built once, and is one failure that breaks all its hosts", async () => {
+  const { ask, verdict, nix } = await rig({
+    repos: { homelab: { ...hosts(6, { build: "fail-shared" }), fine: {} } },
+    slots: 1,
+    batchSize: 1,
+  });
+  const evaluations = nix.hold("evaluate");
+  const id = await ask("homelab/all");
+  evaluations.release(1);
+  await vi.waitFor(() => expect(nix.realised).toHaveLength(1));
+  await vi.waitFor(async () => expect(types((await rigs[0]?.events(id)) ?? [])).toContain("hosts-finished"));
+  evaluations.release();
+  const state = await verdict(id);
+  expect(state.status).toBe("failed");
+  expect(verdictsOf(state)["fine"]).toBe("built");
+  expect(nix.realised.flat().map((path) => path.replace(/^.*system-/, ""))).toEqual([
+    "host1.drv",
+    "fine.drv",
+  ]);
+  expect(state.failures.map(({ name, hosts: broken }) => [name, broken.length])).toEqual([
+    ["nixos-system-shared", 6],
+  ]);
 });
 
 test("infrastructure faults are tried three times and then are nobody's fault", async () => {

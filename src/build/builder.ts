@@ -33,6 +33,7 @@ export interface BuilderOptions {
   readonly keepCommits: number;
   readonly stopMs: number;
   readonly diskSpace: () => Promise<BuilderStatus["disk"]>;
+  readonly onDroppedLogLines?: (lines: number) => void;
   /** For metrics. */
   readonly onStored?: (event: BuildEvent, state: BuildState) => void;
   /** All is running; for those who start it. */

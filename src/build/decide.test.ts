@@ -110,7 +110,7 @@ test("a cancel waits for the holder, ends what nobody began, and is done when th
     type: "finished",
     verdict: "succeeded",
     durationMs: 1,
-  } as BuildEvent;
+  };
   expect(decideControl(finished, false, 1)).toBe("done");
   expect(decideControl(undefined, false, 1)).toBe("begin-cancelled");
   expect(decideControl(undefined, true, 1)).toBe("later");

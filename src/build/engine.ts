@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly settings: EngineSettings;
   readonly appendLog: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly publishProgress: (progress: BuildProgress) => void;
+  /** Lines of log that could not be stored, of a build that ends. */
+  readonly onDroppedLogLines?: (lines: number) => void;
   /** Every event of every build, once it is stored. */
   readonly onStored: (event: BuildEvent, state: BuildState) => void;
 }
@@ -103,7 +105,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
         ),
       ),
       open: new Map(),
-      failuresSaid: new Set(state.failures.map((failure) => failure.drvPath)),
+      failures: new Map(state.failures.map((failure) => [failure.drvPath, failure])),
       warningsSaid: new Set(state.warnings),
     };
 
@@ -135,8 +137,10 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
   async function emitFinished(build: RunningBuild, running: AbortSignal): Promise<void> {
     await build.logs.flushed(running);
     const dropped = build.logs.droppedLines();
-    if (dropped > 0)
+    if (dropped > 0) {
+      options.onDroppedLogLines?.(dropped);
       board.warn([build], `${dropped} log lines were not stored; \`nix log\` on the builder has them`);
+    }
     const durationMs = Math.round(clock.monotonic() - build.startedAt);
     build.record.emit({ type: "finished", verdict: verdictOf(build), durationMs });
   }

@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { FailureAnalysis, FailureCause, Nix } from "../nix/nix.ts";
 import { boundedText, type DerivationFailure, type HostRef } from "../protocol/events.ts";
 import type { StorePath } from "../protocol/names.ts";
-import type { ReadyWork } from "./build-lane.ts";
+import type { ReadyWork } from "./host-work.ts";
 import type { Decision } from "./decide-verdicts.ts";
 import type { RunningBuild } from "./running-build.ts";
 
@@ -38,16 +38,52 @@ export async function reportFailures(
     if (cause === undefined || reportedKinds[cause.kind] === undefined) continue;
     const builds = new Set(works.flatMap((work) => [...work.watchers]));
     for (const build of builds) {
-      if (build.failuresSaid.has(drvPath)) continue;
-      build.failuresSaid.add(drvPath);
-      const hosts = works
-        .filter((work) => work.watchers.has(build))
-        .map(({ repo, host }): HostRef => ({ repo, host }));
-      const stored = await storeFullLog(nix, build, drvPath, log, signal);
-      build.record.emit({ type: "derivation-failed", ...describe(drvPath, cause, hosts, stored) });
+      const hosts = hostsOf(works, build);
+      const known = build.failures.get(drvPath);
+      const failure =
+        known === undefined
+          ? describe(drvPath, cause, hosts, await storeFullLog(nix, build, drvPath, log, signal))
+          : { ...known, hosts };
+      sayFailure(build, failure);
     }
   }
 }
+
+/**
+ * Hosts that need a derivation which failed before, in every build that wants them: they would only build it, and
+ * fail by it, again. Their decisions; the failure is said again with these hosts.
+ */
+export async function reportKnownFailures(
+  nix: Nix,
+  works: readonly ReadyWork[],
+): Promise<ReadonlyMap<ReadyWork, Decision>> {
+  const decisions = new Map<ReadyWork, Decision>();
+  for (const work of works) {
+    const builds = [...work.watchers];
+    if (builds.length === 0 || builds.some((build) => build.failures.size === 0)) continue;
+    const needed = await nix.unbuilt(work.evaluation.drvPath);
+    const failures = builds.map((build) =>
+      build.failures.values().find(({ drvPath, kind }) => kind !== "infra" && needed.has(drvPath)),
+    );
+    const [first] = failures;
+    if (first === undefined || failures.includes(undefined)) continue;
+    for (const [index, build] of builds.entries()) {
+      const failure = failures[index];
+      if (failure !== undefined) sayFailure(build, { ...failure, hosts: hostsOf([work], build) });
+    }
+    const verdict = first.kind === "timed-out" ? "timed-out" : "build-failed";
+    decisions.set(work, { type: "verdict", verdict, reason: `${first.name}: ${first.reason}` });
+  }
+  return decisions;
+}
+
+function sayFailure(build: RunningBuild, failure: DerivationFailure): void {
+  if (!build.failures.has(failure.drvPath)) build.failures.set(failure.drvPath, failure);
+  build.record.emit({ type: "derivation-failed", ...failure });
+}
+
+const hostsOf = (works: readonly ReadyWork[], build: RunningBuild): HostRef[] =>
+  works.filter((work) => work.watchers.has(build)).map(({ repo, host }) => ({ repo, host }));
 
 interface StoredLog {
   readonly tail: readonly string[];

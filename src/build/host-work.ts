@@ -34,6 +34,9 @@ export interface HostWork {
   reevaluated: boolean;
 }
 
+/** Evaluated, and its output is not there yet. */
+export type ReadyWork = HostWork & { readonly evaluation: HostEvaluation };
+
 export type WorkKey = `${RepoName}@${Commit}#${HostName}`;
 
 export const workKey = (repo: RepoName, commit: Commit, host: HostName): WorkKey =>

@@ -1,7 +1,7 @@
 // What happens inside a Nix process, given to the builds that it happens for.
 import type { Nix, NixActivity } from "../nix/nix.ts";
 import { fullName, type StorePath } from "../protocol/names.ts";
-import type { ReadyWork } from "./build-lane.ts";
+import type { ReadyWork } from "./host-work.ts";
 import type { RunningBuild } from "./running-build.ts";
 
 export interface LaneActivity {

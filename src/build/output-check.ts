@@ -1,9 +1,9 @@
 // What is evaluated is protected from the garbage collector, and then asked for in the store: one question for
 // all hosts that wait, so an unchanged fleet costs one Nix process.
 import { messageOf } from "../base/errors.ts";
-import type { GcRoots, HostEvaluation, Nix } from "../nix/nix.ts";
+import type { GcRoots, Nix } from "../nix/nix.ts";
 import type { Decision } from "./decide-verdicts.ts";
-import type { HostWork } from "./host-work.ts";
+import type { HostWork, ReadyWork } from "./host-work.ts";
 import type { WorkBoard } from "./work-board.ts";
 
 export interface OutputCheckOptions {
@@ -12,8 +12,7 @@ export interface OutputCheckOptions {
   readonly gcRoots: GcRoots;
 }
 
-type Evaluated = HostWork & { readonly evaluation: HostEvaluation };
-export const isEvaluated = (work: HostWork): work is Evaluated => work.evaluation !== undefined;
+export const isEvaluated = (work: HostWork): work is ReadyWork => work.evaluation !== undefined;
 
 /** Checks what was evaluated until the signal aborts. */
 export async function runOutputCheck(options: OutputCheckOptions, signal: AbortSignal): Promise<void> {
@@ -36,7 +35,7 @@ export async function runOutputCheck(options: OutputCheckOptions, signal: AbortS
 
 async function checkOutputs(
   { board, nix, gcRoots }: OutputCheckOptions,
-  works: readonly Evaluated[],
+  works: readonly ReadyWork[],
   signal: AbortSignal,
 ): Promise<void> {
   await gcRoots.protect(
@@ -53,18 +52,35 @@ async function checkOutputs(
     works.map((work) => work.evaluation.outPath),
     signal,
   );
-  const isThere = (work: Evaluated): boolean => valid.has(work.evaluation.outPath);
+  const isThere = (work: ReadyWork): boolean => valid.has(work.evaluation.outPath);
   board.decide(
     new Map(works.filter(isThere).map((work) => [work, { type: "verdict", verdict: "unchanged" }])),
   );
 
-  const missing = works.filter((work) => !isThere(work));
+  const [foreign, missing] = partition(
+    works.filter((work) => !isThere(work)),
+    ({ evaluation }) => nix.systems.includes(evaluation.system),
+  );
+  // Nix 2.8 ends the whole process at the first derivation that it has no builder for.
+  board.decide(new Map(foreign.map((work) => [work, skippedForSystem(work)])));
   const present = await Promise.all(missing.map((work) => nix.present(work.evaluation.drvPath)));
   board.move(
     missing.filter((_, index) => present[index] === true),
     "ready",
   );
   for (const work of missing.filter((_, index) => present[index] !== true)) evaluateAgain(board, work);
+}
+
+const skippedForSystem = ({ evaluation }: ReadyWork): Decision => ({
+  type: "verdict",
+  verdict: "skipped",
+  reason: `no builder for its system, ${evaluation.system}`,
+});
+
+function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
+  const [no, yes]: [Item[], Item[]] = [[], []];
+  for (const item of items) (test(item) ? yes : no).push(item);
+  return [no, yes];
 }
 
 /** What is remembered of it is worth nothing. Once: a derivation that disappears time and again is a fault of the store. */

@@ -1,6 +1,6 @@
 // A build that this process holds.
 import type { CommitMemory, FlakeSource } from "../nix/nix.ts";
-import type { HostRef } from "../protocol/events.ts";
+import type { DerivationFailure, HostRef } from "../protocol/events.ts";
 import type { BuildId, Commit, FullHostName, RepoName, StorePath } from "../protocol/names.ts";
 import type { Priority } from "../protocol/request.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
@@ -34,7 +34,7 @@ export interface RunningBuild {
   readonly verdicts: Map<FullHostName, HostVerdict>;
   /** Work for the hosts without a verdict. */
   readonly open: Map<FullHostName, HostWork>;
-  /** Failed derivations that the log already names: each is said once. */
-  readonly failuresSaid: Set<StorePath>;
+  /** Failed derivations that the log names: none of them is built, or its log stored, a second time. */
+  readonly failures: Map<StorePath, DerivationFailure>;
   readonly warningsSaid: Set<string>;
 }

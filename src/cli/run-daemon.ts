@@ -25,10 +25,7 @@ export async function runDaemon(
   const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
   await using metrics = await startMetrics({ config, composed, bus, log, clock });
-  await runBuilder(
-    { ...composed, bus, onStored: metrics.onStored, ...(onReady === undefined ? {} : { onReady }) },
-    signal,
-  );
+  await runBuilder({ ...composed, ...metrics, bus, ...(onReady === undefined ? {} : { onReady }) }, signal);
 }
 
 /** Where everybody may create streams nobody needs to run `nats setup`; elsewhere only the admin's key may. */

@@ -14,6 +14,7 @@ import type { ComposedBuilder } from "./compose-builder.ts";
 
 export interface RunningMetrics extends AsyncDisposable {
   readonly onStored: (event: BuildEvent, state: BuildState) => void;
+  readonly onDroppedLogLines: (lines: number) => void;
 }
 
 export interface StartMetricsOptions {
@@ -36,7 +37,7 @@ export async function startMetrics({
 }: StartMetricsOptions): Promise<RunningMetrics> {
   const { listen, pushgateway } = config.metrics;
   if (listen === undefined && pushgateway === undefined) {
-    return { onStored() {}, async [Symbol.asyncDispose]() {} };
+    return { onStored() {}, onDroppedLogLines() {}, async [Symbol.asyncDispose]() {} };
   }
   const stopped = new AbortController();
   const running = new Set<BuildId>();
@@ -65,6 +66,7 @@ export async function startMetrics({
       : await startMetricsServer({ listen, metrics, isHealthy: () => bus.isConnected(), log });
   let pushing: Promise<unknown> = restoring;
   return {
+    onDroppedLogLines: (lines) => metrics.countDroppedLogLines(lines),
     onStored(event, state) {
       metrics.observe(event, state);
       if (event.type === "accepted" || event.type === "resumed") running.add(event.build);

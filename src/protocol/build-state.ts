@@ -126,7 +126,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         hosts: withHosts(state, event.hosts, (host, finished) => ({ ...host, phase: "finished", finished })),
       };
     case "derivation-failed":
-      return { failures: [...state.failures, event] };
+      return { failures: withFailure(state.failures, event) };
     case "warning":
       return { warnings: [...state.warnings, event.message] };
     case "finished":
@@ -146,6 +146,18 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
       };
     }
   }
+}
+
+/** A derivation that is said to have failed again breaks more hosts than was known; it is still one failure. */
+function withFailure(
+  failures: readonly DerivationFailure[],
+  failure: DerivationFailure,
+): readonly DerivationFailure[] {
+  const known = failures.find(({ drvPath }) => drvPath === failure.drvPath);
+  if (known === undefined) return [...failures, failure];
+  const names = new Set(known.hosts.map(fullName));
+  const hosts = [...known.hosts, ...failure.hosts.filter((host) => !names.has(fullName(host)))];
+  return failures.map((each) => (each === known ? { ...known, hosts } : each));
 }
 
 /** Hosts that already have their verdict keep it: it never changes. */

@@ -14,8 +14,13 @@ import type { HostName, StorePath } from "../../src/protocol/names.ts";
 export interface FakeHost {
   /** How its evaluation ends; evaluated when absent. */
   readonly evaluation?: "throw" | "crash" | "infra" | "time-out";
-  /** How its build ends; built when absent. `infra` fails once and then builds. */
-  readonly build?: "fail" | "infra" | "infra-always" | "present";
+  /** Default `x86_64-linux`, the only one that is built for. */
+  readonly system?: string;
+  /**
+   * How its build ends; built when absent. `fail-shared` fails by a derivation that all such hosts need; `infra`
+   * fails once and then builds.
+   */
+  readonly build?: "fail" | "fail-shared" | "infra" | "infra-always" | "present";
 }
 
 export interface FakeNix extends Nix {
@@ -53,6 +58,9 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
   const transient = new Set<string>();
   const gates = new Map<string, { waiting: (() => void)[]; open: number }>();
   for (const [host, { build }] of hosts) if (build === "present") valid.add(fakeOut(host));
+
+  const culpritOf = (top: StorePath): StorePath =>
+    hosts.get(hostOf(top))?.build === "fail-shared" ? fakeDrv("shared") : top;
 
   async function gate(kind: string, signal: AbortSignal): Promise<void> {
     const held = gates.get(kind);
@@ -121,7 +129,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
           evaluated.set(name, {
             drvPath: fakeDrv(name),
             outPath: fakeOut(name),
-            system: "x86_64-linux",
+            system: hosts.get(name)?.system ?? "x86_64-linux",
             warnings: [],
           });
       }
@@ -162,16 +170,17 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
     async findFailures(tops): Promise<FailureAnalysis> {
       const causes = new Map<StorePath, FailureCause>();
       for (const top of tops) {
-        const isOwn = hosts.get(hostOf(top))?.build === "fail";
-        causes.set(top, {
+        const isOwn = hosts.get(hostOf(top))?.build?.startsWith("fail") === true;
+        const culprit = culpritOf(top);
+        causes.set(culprit, {
           kind: isOwn ? "failed" : "infra",
-          name: `nixos-system-${hostOf(top)}`,
+          name: `nixos-system-${hostOf(culprit)}`,
           reason: isOwn ? "builder failed with exit code 1" : "no space left on device",
         });
       }
-      return { causes, brokenBy: new Map(tops.map((top) => [top, [top]])) };
+      return { causes, brokenBy: new Map(tops.map((top) => [top, [culpritOf(top)]])) };
     },
-    unbuilt: async (top) => new Set([top]),
+    unbuilt: async (top) => new Set([top, culpritOf(top)]),
   };
   return fake;
 }
