@@ -1,0 +1,115 @@
+import { expect, test } from "vitest";
+import { bytes } from "../src/bus/compare-settings.ts";
+import { creationConfig, consumerSettings, streamSettings } from "../src/bus/stream-settings.ts";
+import { permissionsOf, type Role } from "../src/bus/permissions.ts";
+import { decodeBuilderStatus } from "../src/protocol/builder-status.ts";
+import { decodeEvent, EventBody } from "../src/protocol/events.ts";
+import { logHeaders } from "../src/protocol/log-chunk.ts";
+import { decodeProgress } from "../src/protocol/progress.ts";
+import { BuildRequest, ControlMessage, decodeControl, decodeRequest } from "../src/protocol/request.ts";
+import { buildVerdicts, hostVerdicts } from "../src/protocol/verdicts.ts";
+import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/documents.ts";
+
+const page = readPage("docs/protocol.md");
+const examples = codeBlocks(page).filter(({ language }) => language === "json");
+const firstCells = (heading: string): string[] =>
+  tableRows(sectionOf(page, heading)).map(([cell]) => codeOf(cell));
+
+const decoders: Readonly<Record<string, (bytes: Uint8Array) => object>> = {
+  request: decodeRequest,
+  control: decodeControl,
+  event: decodeEvent,
+  progress: decodeProgress,
+  "builder-status": decodeBuilderStatus,
+};
+
+test.each(examples.map(({ kind, text }, index) => [index + 1, kind, text] as const))(
+  "example %i, a %s, is what this program understands, field for field",
+  (_, kind, text) => {
+    const { v: version, ...fields } = JSON.parse(text) as Record<string, unknown>;
+    expect([1, undefined]).toContain(version);
+    expect(decoders[kind]?.(new TextEncoder().encode(text))).toEqual(fields);
+  },
+);
+
+test("there is an example of every message", () => {
+  expect(new Set(examples.map(({ kind }) => kind))).toEqual(new Set(Object.keys(decoders)));
+});
+
+test("every event has its section, with an example of just that event", () => {
+  const types = EventBody.options.map((option) => option.entries.type.literal);
+  expect(types.length).toBeGreaterThan(5);
+  const shown = types.map((type) => [
+    type,
+    [
+      ...new Set(
+        codeBlocks(sectionOf(page, `\`${type}\``)).map(({ text }) => /"type": "(.+)"/.exec(text)?.[1]),
+      ),
+    ],
+  ]);
+  expect(shown).toEqual(types.map((type) => [type, [type]]));
+});
+
+test("every field of the request is described, and one request shows nearly all of them", () => {
+  const fields = ["v", ...Object.keys(BuildRequest.entries)];
+  expect(firstCells("The request")).toEqual(fields);
+  const shown = new Set(
+    examples
+      .filter(({ kind }) => kind === "request")
+      .flatMap(({ text }) => Object.keys(JSON.parse(text) as object)),
+  );
+  // A branch and a commit exclude each other.
+  expect(fields.filter((field) => !shown.has(field))).toEqual(["rev"]);
+  expect(Object.keys(ControlMessage.entries)).toEqual(["action", "requestedBy"]);
+});
+
+test("every verdict is described, and no other", () => {
+  expect(firstCells("Verdicts").toSorted()).toEqual([...hostVerdicts, ...buildVerdicts].toSorted());
+});
+
+test("the headers of logs are those of the program", () => {
+  expect(firstCells("Logs").toSorted()).toEqual(Object.values(logHeaders).toSorted());
+});
+
+test("the streams have the subjects and limits that the table says", () => {
+  const hours = (nanoseconds: number | undefined): string => `${(nanoseconds ?? 0) / 3_600_000_000_000}h`;
+  const rows = tableRows(sectionOf(page, "Streams"));
+  const wanted = streamSettings.map((settings) => {
+    const { name, subjects = [], max_age, max_bytes, max_msg_size = 0 } = creationConfig(settings, 1, false);
+    const age = max_age === 0 ? "one per builder" : hours(max_age);
+    return [
+      `\`${name}\``,
+      subjects.map((subject) => `\`${subject}\``).join(", "),
+      age,
+      bytes(max_bytes),
+      bytes(max_msg_size),
+    ];
+  });
+  expect(rows.map((cells) => cells.map((cell) => cell.replace("until taken, ", "")))).toEqual(wanted);
+});
+
+test("the consumers are there, with their wait", () => {
+  const section = sectionOf(page, "Streams");
+  for (const { create } of consumerSettings) {
+    expect(section).toContain(`\`${create.durable_name}\` (\`${create.filter_subject}\`)`);
+    expect(create).toMatchObject({ ack_wait: 60_000_000_000, max_deliver: -1 });
+  }
+});
+
+test("every role is described, and only the admin may create consumers", () => {
+  const key = "U".padEnd(56, "A");
+  const users = [
+    { role: "admin", publicKey: key },
+    { role: "operator", publicKey: key },
+    { role: "ci", publicKey: key },
+    { role: "dashboard", publicKey: key },
+  ] as const;
+  const roles: readonly Role[] = ["admin", "operator", "ci", "dashboard", "builder", "listener"];
+  expect(firstCells("Roles and rights")).toEqual(roles);
+  const mayCreate = users.filter((user) =>
+    permissionsOf(user, users).publish.some((subject) =>
+      /\$JS\.API\.(?:>|CONSUMER\.(?:>|CREATE))/.test(subject),
+    ),
+  );
+  expect(mayCreate.map(({ role }) => role)).toEqual(["admin"]);
+});
