@@ -149,6 +149,16 @@ test("a grandchild that goes on talking does not hold the result up", async () =
   process.kill(Number(result.stdout), "SIGKILL");
 });
 
+test("a grandchild that talks faster than it is heard does not hold the result up", async () => {
+  const result = await shell("yes >&2 & echo $!; exit 0", {
+    onStderr: async () => new Promise((resolve) => setTimeout(resolve, 30)),
+  });
+  expect(result.exitCode).toBe(0);
+  expect(result.durationMs).toBeLessThan(4_000);
+  // Nobody reads its pipe any more.
+  await expect.poll(() => alive([result.stdout.trim()])).toEqual([]);
+});
+
 test("a program that takes too long is ended, and the result says so", async () => {
   const result = await shell("echo partial; sleep 600", { timeoutMs: 200, graceMs: 300 });
   expect(result).toMatchObject({ timedOut: true, killedBy: "SIGTERM", stdout: "partial\n" });
