@@ -102,6 +102,7 @@ test("gives everybody the same memory of a commit", async () => {
   const [one, other] = await Promise.all([memories.open(key), memories.open({ ...key })]);
   one.remember(web, evaluated);
   expect(other.get(web)).toEqual(evaluated);
+  await expect.poll(nextStart()).toMatchObject({ web: evaluated });
 });
 
 test("writes nothing that it knows already", async () => {
