@@ -73,13 +73,14 @@ export function permissionsOf(user: NatsUser, everybody: readonly NatsUser[]): P
       return { publish: [`${api}.>`], subscribe: [inbox] };
     case "operator":
       return {
-        // The server's limits, for doctor.
-        publish: [...asking.publish, `${api}.INFO`, "build.*.*", "build-control.*"],
+        // INFO has the server's limits, for doctor. `build.>` and not `build.*.*`: a host's name with dots in it
+        // is then answered with how to write it, and not with a violation of permissions.
+        publish: [...asking.publish, `${api}.INFO`, "build.>", "build-control.*"],
         subscribe: asking.subscribe,
       };
     case "ci":
       // NATS cannot know whose build an id is: a pipeline that may cancel its own build may cancel any.
-      return { publish: [...asking.publish, "build.*.*", "build-control.*"], subscribe: asking.subscribe };
+      return { publish: [...asking.publish, "build.>", "build-control.*"], subscribe: asking.subscribe };
     case "dashboard":
       return asking;
     case "builder":

@@ -32,7 +32,8 @@ interface Probe {
 const publishing: readonly Probe[] = [
   { subject: "build.servers.web1", allowed: ["operator", "ci", ...builders], payload: "{}" },
   { subject: "build.any.all", allowed: ["operator", "ci", ...builders], payload: "{}" },
-  { subject: "build.servers.web1.more", allowed: [] },
+  // Stored, and answered by the builder with how such a name is written.
+  { subject: "build.servers.web1.more", allowed: ["operator", "ci"], payload: "{}" },
   { subject: `build-control.${id}`, allowed: ["operator", "ci"] },
   { subject: `build-events.${id}`, allowed: builders },
   { subject: `build-logs.${id}.0`, allowed: builders },

@@ -39,7 +39,7 @@ export interface Homelab extends AsyncDisposable {
   readonly store: ThrowAwayStore;
   readonly fleet: Fleet;
   readonly directory: string;
-  /** Waits until it is ready. The same name again is the same builder, with its state. */
+  /** Waits until it is ready; one that runs already is left as it is. After an end it is the same builder again. */
   startBuilder(user?: "builder1" | "builder2", settings?: object): Promise<BuilderProcess>;
   run(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   stopAll(): Promise<void>;
@@ -52,7 +52,7 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
     createThrowAwayStore({ "max-jobs": "4", ...storeSettings }),
     createFleet(),
   ]);
-  const builders: BuilderProcess[] = [];
+  const builders = new Map<string, BuilderProcess>();
   const names = { builder1: "b1", builder2: "b2" } as const;
 
   async function writeConfig(user: TestUser, more: object = {}): Promise<string> {
@@ -65,8 +65,9 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
   }
 
   async function stopAll(): Promise<void> {
-    for (const builder of builders) builder.signal("SIGKILL");
-    await Promise.all(builders.splice(0).map(async (builder) => builder.ended));
+    const running = [...builders.values()];
+    for (const builder of running) builder.signal("SIGKILL");
+    await Promise.all(running.map(async (builder) => builder.ended));
   }
 
   const environment = {
@@ -81,6 +82,8 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
     fleet,
     directory,
     async startBuilder(user = "builder1", settings = {}) {
+      const known = builders.get(user);
+      if (known !== undefined) return known;
       const config = await writeConfig(user, {
         repos: { fleet: { url: fleet.url, branch: "main", pollSeconds: 0 } },
         builder: {
@@ -107,9 +110,13 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
       );
       const log = async (): Promise<string> => readFile(logFile, "utf8");
       const builder: BuilderProcess = { pid: child.pid ?? 0, signal: (name) => child.kill(name), ended, log };
-      builders.push(builder);
+      builders.set(user, builder);
       let isOver = false;
-      void ended.then(() => (isOver = true));
+      void ended.then(() => {
+        isOver = true;
+        builders.delete(user);
+        return undefined;
+      });
       while (!(await log()).slice(size).includes("the builder is ready")) {
         if (isOver) throw new Error(`the builder ended before it was ready:\n${(await log()).slice(size)}`);
         await new Promise((resolve) => setTimeout(resolve, 20));
