@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
+import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/documents.ts";
 
 /** Which folders each folder may import besides itself. This table is the architecture. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -85,4 +86,36 @@ test("no barrels, and no folder or file that is named after nothing", () => {
   expect(
     sources.filter((file) => /(?:^|\/)(?:index|utils?|helpers?|common|manager)\.ts$/.test(file)),
   ).toEqual([]);
+});
+
+/** How far a folder is above the ground: one more than the highest that it may import. */
+const rankOf = (folder: string): number => Math.max(-1, ...(mayImport[folder] ?? []).map(rankOf)) + 1;
+
+/** The table for people: the highest folders first, each with what it may import. */
+function layerPicture(): string {
+  const folders = Object.keys(mayImport).toSorted((a, b) => rankOf(b) - rankOf(a));
+  const lines = folders.map((folder, index) => {
+    const rank = rankOf(folder);
+    const isFirst = index === 0 || rankOf(folders[index - 1] ?? "") !== rank;
+    const imports = (mayImport[folder] ?? []).toSorted((a, b) => rankOf(b) - rankOf(a));
+    const shown = imports.map(
+      (name) => portsFor[folder]?.find((port) => port.startsWith(`${name}/`)) ?? name,
+    );
+    return `${isFirst ? rank : " "}  ${folder.padEnd(10)}${shown.length === 0 ? "" : `-> ${shown.join("  ")}`}`.trimEnd();
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+test("docs/architecture.md shows this table", () => {
+  const picture = codeBlocks(readPage("docs/architecture.md")).find(({ kind }) => kind === "layers");
+  expect(picture?.text).toBe(layerPicture());
+});
+
+test("docs/architecture.md says what every folder does", () => {
+  const rows = tableRows(sectionOf(readPage("docs/architecture.md"), "Folders"));
+  expect(rows.map(([folder]) => codeOf(folder)).toSorted()).toEqual(
+    Object.keys(mayImport)
+      .map((folder) => `src/${folder}`)
+      .toSorted(),
+  );
 });
