@@ -91,6 +91,7 @@ test.for([
     await log.append(anEvent(id, 2, finished), signal);
 
     expect((await observer.readEvents(id, 0, signal)).map(({ index }) => index)).toEqual([0, 1, 2]);
+    await admin.whenConnected(signal);
     const info = await manager.streams.info("BUILD_EVENTS", {
       subjects_filter: `build-events.${id}`,
       deleted_details: false,

@@ -6,6 +6,7 @@ import type { BuildMessage } from "../../src/bus/bus.ts";
 import type { Connection } from "../../src/bus/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
+import { isAtLeast } from "../../src/bus/server-version.ts";
 import { parseBuilderName } from "../../src/protocol/names.ts";
 import { aBuildId, accepted, aChunk, anEvent, aStatus, finished, warning } from "../support/builds.ts";
 import { test } from "../support/nats-roles.ts";
@@ -75,7 +76,11 @@ test.for([
     "that is empty, because there is no such message,",
     `$JS.API.DIRECT.GET.BUILD_EVENTS.build-events.${aBuildId()}`,
   ],
-] as const)("an answer %s does not start a build", async ([, api], { as }) => {
+] as const)("an answer %s does not start a build", async ([answer, api], { as, roles, skip }) => {
+  skip(
+    answer.includes("empty") && isAtLeast(roles.version, "2.11.0"),
+    "newer servers store it without its status: it is the same as an empty request",
+  );
   const bus = createBuilderBus(await as("builder1"));
   const operator = await as("operator");
   answerTo(await as("dashboard"), api, "build.any.all");
