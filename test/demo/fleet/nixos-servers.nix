@@ -12,7 +12,6 @@ with packages; {
   nas = { services = [ samba ]; };
   router = { services = [ nftables unbound ]; };
   testvm01 = { services = [ ]; };
-  testvm02 = { services = [ ]; };
   vault = { services = [ vaultwarden nginx ]; upstream = "http://localhost:8222"; };
   web01 = { services = [ nginx ]; motd = "Welcome"; };
   web02 = { services = [ nginx ]; };
