@@ -45,7 +45,7 @@ export async function createNix(
   await prepareNixDirectory(stateDirectory);
   const settings = await readNixSettings(exec, environment, signal);
   const opensStoreItself = await decideOpensStoreItself(environment["NIX_REMOTE"], settings.stateDirectory);
-  log.info({ ...settings, opensStoreItself }, "found Nix");
+  log.debug({ ...settings, opensStoreItself }, "found Nix");
 
   const store = createStore({ exec, environment });
   const readDerivation = createDerivationReader();

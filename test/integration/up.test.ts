@@ -1,0 +1,92 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, vi } from "vitest";
+import { test } from "../support/homelab.ts";
+import { processesWith } from "../support/processes.ts";
+
+async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const address = listener.address();
+  listener.close();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+test("up starts everything, builds what is there, and leaves nothing running", async ({ homelab }) => {
+  await homelab.fleet.commit({ hosts: 2, salt: "up" });
+  const state = await mkdtemp(join(tmpdir(), "homelab-up-"));
+  const port = await freePort();
+  const url = `nats://127.0.0.1:${port}`;
+  const environment = { HOMELAB_DEPLOY_CONFIG: "" };
+  try {
+    let built: { exitCode: unknown; stdout: string } | undefined;
+    const up = await homelab.run(
+      ["up", "--repo", `fleet=${homelab.fleet.url}`, "--state", state, "--port", String(port)],
+      {
+        environment,
+        onStarted(child) {
+          child.stderr?.on("data", (chunk: Buffer) => {
+            if (!chunk.toString().includes("NATS is ready")) return;
+            void homelab.run(["build", "--all", "--server", url], { environment }).then((result) => {
+              built = result;
+              return child.kill("SIGTERM");
+            });
+          });
+        },
+      },
+    );
+    expect(built?.stdout).toContain("2 hosts succeeded");
+    expect(built?.exitCode).toBe(0);
+    expect(up.stderr).toContain("homelab-deploy build --all");
+    expect(up.exitCode).toBe(0);
+    await vi.waitFor(async () => expect(await processesWith(state)).toEqual([]), { timeout: 10_000 });
+  } finally {
+    await rm(state, { recursive: true, force: true });
+  }
+});
+
+test("up says what is missing, what is in the way, and what it was not told", async ({ homelab }) => {
+  const environment = { HOMELAB_DEPLOY_CONFIG: "" };
+  const nothing = await homelab.run(["up"], { environment });
+  expect(nothing.exitCode).toBe(2);
+  expect(nothing.stderr).toContain("--repo URL");
+
+  const taken = await homelab.run(
+    ["up", "--repo", `fleet=${homelab.fleet.url}`, "--port", String(homelab.server.port)],
+    { environment },
+  );
+  expect(taken.exitCode).toBe(4);
+  expect(taken.stderr).toContain("--port");
+
+  const empty = await mkdtemp(join(tmpdir(), "homelab-path-"));
+  const { promisify } = await import("node:util");
+  const git = (await promisify(execFile)("which", ["git"])).stdout.trim();
+  await promisify(execFile)("ln", ["-s", git, join(empty, "git")]);
+  const missing = await homelab.run(
+    ["up", "--repo", `fleet=${homelab.fleet.url}`, "--port", String(await freePort())],
+    {
+      environment: { ...environment, PATH: empty },
+    },
+  );
+  await rm(empty, { recursive: true });
+  expect(missing.stderr).toContain("nats-server");
+  expect(missing.stderr).toContain("apt-get install nats-server");
+  expect(missing.exitCode).toBe(3);
+});
+
+test("build --local builds in its own process, without NATS", async ({ homelab }) => {
+  await homelab.fleet.commit({ hosts: 2, salt: "local", buildFail: { host02: "exit1" } });
+  const good = await homelab.run(["build", "--local", "host01"], {
+    environment: { NATS_URL: "nats://127.0.0.1:1" },
+  });
+  expect(good.exitCode).toBe(0);
+  const bad = await homelab.run(["build", "--local", "--all", "--json"]);
+  expect(bad.exitCode).toBe(1);
+  const last: unknown = JSON.parse(bad.stdout.trim().split("\n").at(-1) ?? "");
+  expect(last).toMatchObject({ type: "finished", verdict: "failed" });
+});
