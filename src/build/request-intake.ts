@@ -8,9 +8,8 @@ import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
 import { decodeRequest, salvageRequest, type BuildRequest } from "../protocol/request.ts";
 import { parseRequestSubject, type Target } from "../protocol/subjects.ts";
 import { derivedBuildId } from "../protocol/ulid.ts";
-import type { Acceptance } from "./decide-acceptance.ts";
 import type { Holdings } from "./holdings.ts";
-import type { RequestResolver } from "./resolve-request.ts";
+import type { RequestResolver, Resolution } from "./resolve-request.ts";
 import type { BuildSource } from "./running-build.ts";
 
 /** More builds than this at a time, and requests wait in the queue instead. */
@@ -134,9 +133,9 @@ async function firstEvent(
     return finished("expired", `no builder took this request for ${Math.round(waitedMs / 1000)} s`);
   }
 
-  let acceptance: Acceptance;
+  let resolution: Resolution;
   try {
-    acceptance = await resolver.resolve(
+    resolution = await resolver.resolve(
       target,
       request,
       (note) => bus.publishProgress({ build: id, note: boundedText(note, 900), running: [], hosts: [] }),
@@ -147,10 +146,10 @@ async function firstEvent(
     const isOwnFault = error instanceof HomelabError && error.kind === "failed";
     return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error));
   }
-  if (acceptance.type === "reject") return { body: { ...acceptance, type: "rejected", ...answer } };
-  const { sources, hosts, skipped } = acceptance;
+  if (resolution.type === "reject") return { body: { ...resolution, type: "rejected", ...answer } };
+  const { sources, hosts, skipped, buildSources } = resolution;
   return {
-    sources: await resolver.sourcesOf(sources, signal),
+    sources: buildSources,
     body: {
       type: "accepted",
       builder,

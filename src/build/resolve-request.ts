@@ -11,6 +11,13 @@ import { decideAcceptance, type Acceptance, type Inventory, type Rejection } fro
 import type { Repo } from "./repo.ts";
 import type { BuildSource } from "./running-build.ts";
 
+/** With the sources that an accepted build is about, at hand for its start. */
+export type Resolution =
+  | (Extract<Acceptance, { type: "accept" }> & {
+      readonly buildSources: ReadonlyMap<RepoName, BuildSource>;
+    })
+  | Extract<Acceptance, { type: "reject" }>;
+
 export interface RequestResolver {
   /**
    * @throws HomelabError `unavailable` when git or Nix are out of reach after all attempts; `failed` when a repo's
@@ -21,7 +28,7 @@ export interface RequestResolver {
     request: BuildRequest,
     onNote: (note: string) => void,
     signal: AbortSignal,
-  ): Promise<Acceptance>;
+  ): Promise<Resolution>;
   /** The sources of a build that was accepted before, with their commits made available again. */
   sourcesOf(
     sources: readonly { readonly repo: RepoName; readonly commit: Commit }[],
@@ -36,6 +43,10 @@ export interface RequestResolverOptions {
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
   readonly evaluationLimits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
+}
+
+interface FoundInventory extends Inventory {
+  readonly buildSource: BuildSource;
 }
 
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
@@ -54,17 +65,22 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     };
   }
 
-  async function inventoryOf(repo: Repo, request: BuildRequest, signal: AbortSignal): Promise<Inventory> {
+  async function inventoryOf(
+    repo: Repo,
+    request: BuildRequest,
+    signal: AbortSignal,
+  ): Promise<FoundInventory> {
     const branch = request.branch ?? repo.branch;
     const commit = request.rev ?? (await repo.mirror.resolveBranch(branch, signal));
     if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
     const source = { repo: repo.name, commit, ...(request.rev === undefined ? { branch } : {}) };
-    const { flake, allowImportFromDerivation, memory } = await sourceAt(repo, commit);
+    const buildSource = await sourceAt(repo, commit);
+    const { flake, allowImportFromDerivation, memory } = buildSource;
     const known = memory.inventory();
-    if (known !== undefined) return { source, names: known };
+    if (known !== undefined) return { source, names: known, buildSource };
     const names = await nix.listHosts(flake, { ...evaluationLimits, allowImportFromDerivation }, signal);
     memory.rememberInventory(names);
-    return { source, names };
+    return { source, names, buildSource };
   }
 
   return {
@@ -87,9 +103,15 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
             }),
           ),
         );
-        return decideAcceptance(target, request, inventories, (name, host) =>
+        const acceptance = decideAcceptance(target, request, inventories, (name, host) =>
           repos.get(name)?.exclusion(host),
         );
+        if (acceptance.type === "reject") return acceptance;
+        const wanted = new Set(acceptance.sources.map(({ repo }) => repo));
+        const buildSources = inventories
+          .map(({ buildSource }) => buildSource)
+          .filter(({ repo }) => wanted.has(repo));
+        return { ...acceptance, buildSources: new Map(buildSources.map((source) => [source.repo, source])) };
       } catch (error) {
         if (!(error instanceof HomelabError) || error.kind !== "usage") throw error;
         const { code = "BAD_REQUEST", message, hint } = error;

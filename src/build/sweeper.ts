@@ -45,16 +45,16 @@ async function sweep(options: SweeperOptions, over: Set<BuildId>, signal: AbortS
   for (const id of over) if (!ids.includes(id)) over.delete(id);
   for (const id of ids) {
     if (over.has(id) || holdings.holds(id)) continue;
-    const last = await bus.lastEvent(id, signal);
-    if (last === undefined) continue;
-    if (isTerminal(last)) {
-      over.add(id);
-      continue;
-    }
-    const events = await bus.readEvents(id, 0, signal);
-    const state = foldEvents(id, events);
-    if (!shouldResume(state, builder, await bus.listBuilders(signal), clock.now())) continue;
     try {
+      const last = await bus.lastEvent(id, signal);
+      if (last === undefined) continue;
+      if (isTerminal(last)) {
+        over.add(id);
+        continue;
+      }
+      const events = await bus.readEvents(id, 0, signal);
+      const state = foldEvents(id, events);
+      if (!shouldResume(state, builder, await bus.listBuilders(signal), clock.now())) continue;
       await holdings.resume(events, (resumed) =>
         retry({
           policy: retryPolicy,

@@ -66,6 +66,8 @@ export interface BuildReader {
   listBuilds(signal: AbortSignal): Promise<readonly BuildId[]>;
   /** The newest event of a build; undefined when it has none. */
   lastEvent(id: BuildId, signal: AbortSignal): Promise<BuildEvent | undefined>;
+  /** The builder's own answer; undefined when none comes within a second. */
+  askBuilder(name: BuilderName, signal: AbortSignal): Promise<BuilderStatus | undefined>;
   /** The last status of every builder that was ever seen. */
   listBuilders(signal: AbortSignal): Promise<readonly BuilderStatus[]>;
   /** How many requests wait that no builder has accepted yet. */

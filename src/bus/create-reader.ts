@@ -6,6 +6,7 @@ import { parseBuilderName, parseBuildId, type BuildId } from "../protocol/names.
 import { encodeControl, encodeRequest } from "../protocol/request.ts";
 import {
   builderKey,
+  builderStatusSubject,
   consumers,
   controlSubject,
   eventSubject,
@@ -19,8 +20,12 @@ import { createEventSequence, readEvent } from "./event-sequence.ts";
 import { followBuild } from "./follow-build.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
 import { isEventOf } from "./message-ids.ts";
+import { explainNatsError, isNoResponders, isTransient } from "./nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
+
+/** Milliseconds: a builder that is there answers in a few. */
+const askTimeoutMs = 1000;
 
 /** The bus for everyone who asks for builds and reads about them. The connection stays the caller's. */
 export function createReader(connection: Connection): BuildReader {
@@ -107,6 +112,18 @@ export function createReader(connection: Connection): BuildReader {
       if (message === undefined) return undefined;
       if (isEventOf(id, message.headers)) return readable(() => readEvent(id, message, log));
       return (await readEvents(id, 0, signal)).at(-1);
+    },
+
+    async askBuilder(name, signal) {
+      try {
+        const asking = nats.request(builderStatusSubject(name), undefined, { timeout: askTimeoutMs });
+        const answer = await connection.whileConnected(asking, signal);
+        return readable(() => decodeBuilderStatus(answer.data));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isTransient(error) || isNoResponders(error)) return undefined;
+        throw explainNatsError(error, `ask the builder ${name}`);
+      }
     },
 
     async listBuilders(signal) {

@@ -149,6 +149,7 @@ export function createMemoryBus(clock: Clock): BuilderBus {
         .toSorted()
         .toReversed(),
     lastEvent: async (id) => stored(id).events.at(-1),
+    askBuilder: async (name) => statuses.get(name),
     listBuilders: async () => [...statuses.values()],
     queueLength: async () => queues.request.length,
     nextRequest: (signal) => next("request", signal),

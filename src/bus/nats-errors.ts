@@ -36,7 +36,7 @@ export function isWrongLastSequence(error: unknown): boolean {
   return code === apiCodes.wrongLastSequence || code === apiCodes.wrongLastSequenceUnknown;
 }
 
-const isNoResponders = (error: unknown): boolean =>
+export const isNoResponders = (error: unknown): boolean =>
   error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
 
 /** The library exports no class for it. It also says so when no stream covers the subject of a publish. */

@@ -98,6 +98,9 @@ export function permissionsOf(user: NatsUser, everybody: readonly NatsUser[]): P
           "build-progress.*",
           "build-replies.>",
           builderKey(user.name),
+          // Whether another process has its name already, and the answer to one that asks.
+          builderStatusSubject(user.name),
+          inbox,
           // Builds that it starts itself, because a branch moved.
           "build.*.*",
           // Instead of allow_responses, which would let a request choose any subject for the answer.

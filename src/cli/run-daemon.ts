@@ -1,10 +1,13 @@
 // A builder daemon on a connection to NATS, with its metrics, until it is told to stop.
+import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { runBuilder } from "../build/builder.ts";
+import type { BuilderBus } from "../bus/bus.ts";
 import type { Connection } from "../bus/connection.ts";
 import { createBuilderBus } from "../bus/create-builder-bus.ts";
 import { checkStreams, requireSound, setUpStreams } from "../bus/setup.ts";
 import type { Config } from "../config/schema.ts";
+import type { BuilderName } from "../protocol/names.ts";
 import { composeBuilder } from "./compose-builder.ts";
 import type { Context } from "./context.ts";
 import { startMetrics } from "./start-metrics.ts";
@@ -24,8 +27,23 @@ export async function runDaemon(
   await ensureStreams(connection, log);
   const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
+  await requireFreeName(bus, composed.name, signal);
   await using metrics = await startMetrics({ config, composed, bus, log, clock });
   await runBuilder({ ...composed, ...metrics, bus, ...(onReady === undefined ? {} : { onReady }) }, signal);
+}
+
+/** Two builders of one name would take each other's builds, each sure that it held them before. */
+async function requireFreeName(bus: BuilderBus, name: BuilderName, signal: AbortSignal): Promise<void> {
+  const other = await bus.askBuilder(name, signal);
+  if (other === undefined) return;
+  throw new HomelabError(
+    "refused",
+    `a builder with the name ${name} runs already, since ${other.startedAt}`,
+    {
+      code: "NAME_TAKEN",
+      hint: "stop that one, or give this one another name: `builder.name` in its configuration",
+    },
+  );
 }
 
 /** Where everybody may create streams nobody needs to run `nats setup`; elsewhere only the admin's key may. */

@@ -1,6 +1,7 @@
 // Builder and nats-server are killed at random while builds run. Afterwards the event logs must say what they would
 // have said without: every build one verdict, every host one verdict, no gap, and nothing that was said is unsaid.
 import fc from "fast-check";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, vi } from "vitest";
 import type { BuildReader } from "../../src/bus/bus.ts";
@@ -8,7 +9,7 @@ import { createReader } from "../../src/bus/create-reader.ts";
 import { foldEvents, isOver } from "../../src/protocol/build-state.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
 import type { BuildId } from "../../src/protocol/names.ts";
-import { parseHostName, parseRepoName } from "../../src/protocol/names.ts";
+import { parseBuilderName, parseHostName, parseRepoName } from "../../src/protocol/names.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
 import { test, type Homelab } from "../support/homelab.ts";
 
@@ -119,4 +120,16 @@ test("SIGTERM stops the builder in order, and the next one goes on", async ({ ho
   const events = await reader.readEvents(id, 0, never);
   checkFinal(id, events, before);
   expect(foldEvents(id, events).status).toBe("succeeded");
+});
+
+test("a second builder with the name of one that runs does not start", async ({ homelab }) => {
+  const first = await homelab.startBuilder();
+  await using connection = await homelab.server.connect("builder1");
+  expect((await createReader(connection).askBuilder(parseBuilderName("b1"), never))?.name).toBe("b1");
+  const second = await homelab.run(["builder", "--config", join(homelab.directory, "builder1.json")]);
+  expect(second.exitCode).toBe(4);
+  expect(second.stderr).toContain("a builder with the name b1 runs already");
+  first.signal("SIGKILL");
+  await first.ended;
+  await homelab.startBuilder();
 });
