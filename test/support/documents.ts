@@ -48,11 +48,13 @@ export interface CodeBlock {
 }
 
 export const codeBlocks = (page: string): readonly CodeBlock[] =>
-  [...page.matchAll(/^```(?<language>\w*)(?<kind>[^\n]*)\n(?<text>[\s\S]*?)^```$/gm)].map(({ groups }) => ({
-    language: groups?.["language"] ?? "",
-    kind: groups?.["kind"]?.trim() ?? "",
-    text: groups?.["text"] ?? "",
-  }));
+  [...page.matchAll(/^ *```(?<language>\w*)(?<kind>[^\n]*)\n(?<text>[\s\S]*?)^ *```$/gm)].map(
+    ({ groups }) => ({
+      language: groups?.["language"] ?? "",
+      kind: groups?.["kind"]?.trim() ?? "",
+      text: groups?.["text"] ?? "",
+    }),
+  );
 
 /** The first code span of a cell: its text without the backticks. */
 export const codeOf = (cell: string | undefined): string =>
