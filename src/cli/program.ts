@@ -112,6 +112,10 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
         .default("detach" as const),
     )
     .option("--local", "build in this process, without NATS")
+    .addOption(
+      new Option("-q, --quiet", "only the result and errors").conflicts(["verbose", "printBuildLogs"]),
+    )
+    .option("-v, --verbose", "also say which derivations start")
     .option("-L, --print-build-logs", "show the logs of what is built")
     .option("--show-trace", "show evaluation errors with their whole trace")
     .addOption(output())

@@ -17,6 +17,8 @@ export interface WatchOptions {
   readonly json?: boolean | undefined;
   readonly timeout?: number | undefined;
   readonly onInterrupt?: "detach" | "cancel" | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly verbose?: boolean | undefined;
   readonly printBuildLogs?: boolean | undefined;
   readonly showTrace?: boolean | undefined;
   /** A build of this process ends with it: Ctrl-C cancels. */
@@ -67,7 +69,7 @@ export async function watchBuild(
   try {
     for await (const message of reader.follow(
       id,
-      { progress: true, logs: needsLogs(context, options) },
+      { progress: options.quiet !== true, logs: needsLogs(context, options) },
       watching.signal,
     )) {
       if (message.type === "event") state = applyEvent(state, message.event);
@@ -138,7 +140,7 @@ const outputModeOf = (
       });
 
 const needsLogs = (context: Context, options: WatchOptions): boolean =>
-  options.printBuildLogs === true || outputModeOf(context, options) === "github";
+  options.quiet !== true && (options.printBuildLogs === true || outputModeOf(context, options) === "github");
 
 function createWatchRenderer(context: Context, options: WatchOptions): BuildRenderer {
   const { out, err, outStyle, errStyle, clock, environment } = context;
@@ -148,6 +150,7 @@ function createWatchRenderer(context: Context, options: WatchOptions): BuildRend
     outStyle,
     errStyle,
     clock,
+    detail: options.quiet === true ? "quiet" : options.verbose === true ? "verbose" : undefined,
     buildLogs: options.printBuildLogs,
     showTrace: options.showTrace,
     keyHint:

@@ -83,8 +83,9 @@ test("any build is shown in every output without a failure, and ends with the ri
     fc.asyncProperty(
       build,
       fc.constantFrom("tty" as const, "plain" as const, "github" as const, "jsonl" as const),
+      fc.constantFrom("quiet" as const, "verbose" as const, undefined),
       fc.integer({ min: 1, max: 200 }),
-      async (script, mode, columns) => {
+      async (script, mode, detail, columns) => {
         const clock = createFakeClock();
         const style = createStyle({ colour: false, ascii: false });
         const written = { out: "", err: "" };
@@ -96,7 +97,7 @@ test("any build is shown in every output without a failure, and ends with the ri
           clock,
           buildLogs: true,
           showTrace: true,
-          progress: true,
+          detail,
         });
         renderer.start(script.id);
         for (const event of script.events) {

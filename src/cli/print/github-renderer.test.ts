@@ -172,3 +172,12 @@ test("appends the step summary, and a path that cannot be written is only a warn
   const failing = finishRecorded(eventfulBuild(), recordRenderer("github", { stepSummaryPath: directory }));
   expect(failing.out()).toContain("::warning title=homelab-deploy::the step summary was not written");
 });
+
+test("with -q the summary and the annotations, and no log", () => {
+  const recorder = recordRenderer("github", { detail: "quiet" });
+  recorder.log({ text: "CC a.o\n" });
+  const { out } = finishRecorded(eventfulBuild(), recorder);
+  expect(out()).toMatch(/^::stop-commands::/);
+  expect(out()).toContain("::error title=gitea-1.26.1");
+  expect(out()).not.toContain("CC a.o");
+});

@@ -35,6 +35,7 @@ export function createGithubRenderer(options: RendererOptions): BuildRenderer {
   const feed = createLineFeed({
     clock,
     style,
+    derivations: options.detail === "verbose",
     write: (lines) => write(lines.map(withoutCommand)),
     onQuiet: () => writeFolded(logs.takeQuiet()),
   });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { progressOf, scriptBuild } from "../../../test/support/build-events.ts";
-import { eventfulBuild, recordRenderer } from "../../../test/support/recorded-renderer.ts";
+import { eventfulBuild, finishRecorded, recordRenderer } from "../../../test/support/recorded-renderer.ts";
 
 test("each event as it is on the wire, once, and the terminal one last", () => {
   const script = eventfulBuild();
@@ -16,7 +16,7 @@ test("each event as it is on the wire, once, and the terminal one last", () => {
 });
 
 test("progress and logs only when asked for", () => {
-  const { renderer, log, out } = recordRenderer("jsonl", { progress: true, buildLogs: true });
+  const { renderer, log, out } = recordRenderer("jsonl", { detail: "verbose", buildLogs: true });
   renderer.message({ type: "progress", progress: progressOf({ note: "fetching" }) });
   log({ text: "a\u001b[2J\u009b\n" });
   const lines = out().trimEnd().split("\n");
@@ -34,4 +34,9 @@ test("what comes after an interrupt is still said: a build that is cancelled has
   renderer.interrupted();
   play(script.finished("cancelled"));
   expect(out().trimEnd().split("\n")).toHaveLength(2);
+});
+
+test("with -q only the last event", () => {
+  const { out } = finishRecorded(eventfulBuild(), recordRenderer("jsonl", { detail: "quiet" }));
+  expect(JSON.parse(out())).toMatchObject({ type: "finished", verdict: "failed" });
 });

@@ -23,7 +23,7 @@ export function createJsonlRenderer(options: RendererOptions): BuildRenderer {
           over = isTerminal(message.event);
           return;
         case "progress":
-          if (options.progress === true) write({ type: "progress", ...message.progress });
+          if (options.detail === "verbose") write({ type: "progress", ...message.progress });
           return;
         case "log":
           if (options.buildLogs === true) write({ type: "log", ...message.chunk });

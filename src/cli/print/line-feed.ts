@@ -9,6 +9,7 @@ import { formatDuration, formatUtcTime } from "./duration.ts";
 import { eventLines, type EventLine } from "./event-lines.ts";
 import { startHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import { hostLabelOf } from "./host-label.ts";
+import { startedDerivations } from "./started-derivations.ts";
 import type { Style } from "./style.ts";
 import { cut, displayWidth, padEnd } from "./text-width.ts";
 
@@ -29,13 +30,16 @@ export interface LineFeed {
 export interface LineFeedOptions {
   readonly clock: Clock;
   readonly style: Style;
+  /** A line for each derivation that starts. */
+  readonly derivations?: boolean | undefined;
   /** Lines without their newline. */
   readonly write: (lines: readonly string[]) => void;
   /** Called with each sign of life, before it is printed. */
   readonly onQuiet?: () => void;
 }
 
-export function createLineFeed({ clock, style, write, onQuiet }: LineFeedOptions): LineFeed {
+export function createLineFeed(options: LineFeedOptions): LineFeed {
+  const { clock, style, write, onQuiet } = options;
   let view: BuildView | undefined;
   let heartbeat: Heartbeat | undefined;
   let hostWidth = 1;
@@ -78,6 +82,9 @@ export function createLineFeed({ clock, style, write, onQuiet }: LineFeedOptions
         const note = view.progress?.note;
         if (note !== undefined) print([{ text: style.clean(note) }]);
       }
+      if (message.type === "progress" && options.derivations === true) {
+        print(startedLines(before, view, style));
+      }
       if (message.type !== "event" || view.state === before.state) return;
       if (message.event.type === "accepted") hostWidth = widthOfHosts(view, style);
       print(eventLines(view.state, message.event, style), new Date(message.event.at));
@@ -100,6 +107,16 @@ function widthOfHosts({ state }: BuildView, style: Style): number {
   return Math.min(
     widestHost,
     widths.reduce((most, width) => Math.max(most, width), 1),
+  );
+}
+
+function startedLines(before: BuildView, { state, progress }: BuildView, style: Style): EventLine[] {
+  const label = hostLabelOf(state, style);
+  return startedDerivations(before.progress?.running ?? [], progress?.running ?? []).map(
+    ({ host, name }) => ({
+      ...(host === undefined ? {} : { host: label(host) }),
+      text: `building ${style.clean(name)}`,
+    }),
   );
 }
 

@@ -109,3 +109,29 @@ test("logs only with -L", () => {
   loud.log({ text: "CC a.o\n10 %\r20 %\n" });
   expect(loud.err()).toBe("linux-6.18.4> CC a.o\nlinux-6.18.4> 20 %\n");
 });
+
+test("a line for each derivation that starts only with -v", () => {
+  const said = (detail?: "verbose"): string => {
+    const { renderer, play, err } = recordRenderer("plain", { detail });
+    play(scriptBuild().accepted(["web01"]));
+    const linux = { name: "linux-6.18.4", elapsedMs: 100, host: hostRef("web01") };
+    renderer.message({ type: "progress", progress: progressOf({ running: [linux] }) });
+    const later = { ...linux, elapsedMs: 200 };
+    const shared = { name: "etc\u001b[2J", elapsedMs: 5 };
+    renderer.message({ type: "progress", progress: progressOf({ running: [later, shared] }) });
+    return err().split("\n").slice(1).join("\n");
+  };
+  expect(said()).toBe("");
+  expect(said("verbose")).toBe("14:08:58Z  web01  building linux-6.18.4\n14:08:58Z  -      building etc\n");
+});
+
+test("with -q only the summary, and what the program has to say of itself", async () => {
+  const recorder = recordRenderer("plain", { detail: "quiet" });
+  recorder.log({ text: "CC a.o\n" });
+  recorder.renderer.message({ type: "progress", progress: progressOf({ note: "fetching" }) });
+  await recorder.clock.advance(60_000);
+  recorder.renderer.notice("The request is queued");
+  finishRecorded(eventfulBuild(), recorder);
+  expect(recorder.err()).toBe("14:09:58Z  -  The request is queued\n");
+  expect(recorder.out()).toBe(finishRecorded(eventfulBuild(), recordRenderer("plain")).out());
+});

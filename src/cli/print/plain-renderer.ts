@@ -9,7 +9,12 @@ export function createPlainRenderer(options: RendererOptions): BuildRenderer {
   const write = (lines: readonly string[]): void => {
     if (lines.length > 0) err.write(lines.map((line) => `${line}\n`).join(""));
   };
-  const feed = createLineFeed({ clock, style: options.errStyle, write });
+  const feed = createLineFeed({
+    clock,
+    style: options.errStyle,
+    derivations: options.detail === "verbose",
+    write,
+  });
   return {
     start: (build) => feed.start(build),
     message(message) {

@@ -31,6 +31,8 @@ export interface TextOutput {
   readonly isTTY?: boolean | undefined;
 }
 
+export type Detail = "quiet" | "verbose";
+
 export interface RendererOptions {
   /** Results: the summary; every line of `jsonl` and `github`. */
   readonly out: TextOutput;
@@ -39,12 +41,12 @@ export interface RendererOptions {
   readonly outStyle: Style;
   readonly errStyle: Style;
   readonly clock: Clock;
+  /** `-q`: nothing while it runs, but for what the program has to say of itself. `-v`: each derivation that starts. */
+  readonly detail?: Detail | undefined;
   /** `-L`: the logs of what is built. `github` always shows, folded, what it is given. */
   readonly buildLogs?: boolean | undefined;
   /** `--show-trace`: evaluation errors with their whole trace. */
   readonly showTrace?: boolean | undefined;
-  /** `jsonl`: progress messages as well. */
-  readonly progress?: boolean | undefined;
   /** The live view's last words, such as `Ctrl-C detaches`. */
   readonly keyHint?: string | undefined;
   /** `github`: the file that `GITHUB_STEP_SUMMARY` names. */

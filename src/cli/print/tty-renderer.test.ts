@@ -5,10 +5,10 @@ import { createFakeClock, type FakeClock } from "../../../test/support/fake-cloc
 import { createScreen, type Screen } from "../../../test/support/screen.ts";
 import type { BuildEvent } from "../../protocol/events.ts";
 import type { BuildProgress } from "../../protocol/progress.ts";
+import { createRenderer } from "./create-renderer.ts";
 import type { BuildRenderer, RendererOptions } from "./renderer.ts";
 import { createStyle } from "./style.ts";
 import { displayWidth } from "./text-width.ts";
-import { createTtyRenderer } from "./tty-renderer.ts";
 
 interface Stage {
   readonly screen: Screen;
@@ -36,7 +36,7 @@ function stage({
   const screen = createScreen(columns, rows);
   const clock = createFakeClock();
   const style = createStyle({ colour, ascii });
-  const renderer = createTtyRenderer({
+  const renderer = createRenderer("tty", {
     out: screen,
     err: screen,
     outStyle: style,
@@ -482,4 +482,30 @@ test("a terminal that does not know its size is taken for one of 80 by 24", asyn
   await clock.advance(2000);
   expect(written[0]).toContain("nixos-servers@9c41e7f on cache");
   expect(written[1]).not.toContain("testvm01");
+});
+
+test("with -v the derivations that start scroll by above the block", async () => {
+  const { screen, frame, play, progress } = stage({ detail: "verbose" });
+  play(scriptBuild().accepted(["web01"]).building("web01").events);
+  const linux = { name: "linux-6.18.4", elapsedMs: 100, host: hostRef("web01") };
+  progress({ running: [linux] });
+  progress({
+    running: [
+      { ...linux, elapsedMs: 200 },
+      { name: "gitea-1.26.1", elapsedMs: 20 },
+    ],
+  });
+  await frame();
+  const lines = await screen.everything();
+  expect(lines.slice(0, 2)).toEqual(["building linux-6.18.4", "building gitea-1.26.1"]);
+  expect(lines[2]).toMatch(/^┏━ Build/);
+});
+
+test("with -q there is no live view, only the summary", async () => {
+  const quiet = stage({ detail: "quiet" });
+  const script = scriptBuild().accepted(["web01"]).hostsFinished("built", ["web01"]).finished("succeeded");
+  quiet.play(script.events);
+  expect(await quiet.frame()).toEqual([]);
+  quiet.renderer.finish(script.state);
+  expect((await quiet.screen.visible())[0]).toMatch(/Host +Result/);
 });

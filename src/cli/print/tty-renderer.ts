@@ -6,6 +6,7 @@ import { blockSize, createLiveBlock } from "./live-block.ts";
 import { liveLines } from "./live-lines.ts";
 import { prefixedLog } from "./log-lines.ts";
 import type { BuildRenderer, RendererOptions } from "./renderer.ts";
+import { startedDerivations } from "./started-derivations.ts";
 import { renderSummary } from "./summary.ts";
 
 /** 15 frames a second are smooth enough; the clocks move once a second. */
@@ -42,10 +43,14 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
     },
     message(message) {
       if (view === undefined) return;
-      const warnings = view.state.warnings.length;
+      const before = view;
       view = applyMessage(view, message, now());
-      for (const warning of view.state.warnings.slice(warnings)) {
+      for (const warning of view.state.warnings.slice(before.state.warnings.length)) {
         above.push(`${style.yellow("warning:")} ${style.clean(warning)}`);
+      }
+      if (message.type === "progress" && options.detail === "verbose") {
+        const started = startedDerivations(before.progress?.running ?? [], message.progress.running);
+        above.push(...started.map(({ name }) => `building ${style.clean(name)}`));
       }
       if (message.type === "log" && options.buildLogs === true) {
         above.push(...prefixedLog(message.chunk, style));
