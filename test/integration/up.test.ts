@@ -1,21 +1,11 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { test } from "../support/homelab.ts";
 import { processesWith } from "../support/processes.ts";
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const address = listener.address();
-  listener.close();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
 
 test("up starts everything, builds what is there, and leaves nothing running", async ({ homelab }) => {
   await homelab.fleet.commit({ hosts: 2, salt: "up" });

@@ -40,7 +40,7 @@ export interface Homelab extends AsyncDisposable {
   readonly fleet: Fleet;
   readonly directory: string;
   /** Waits until it is ready; one that runs already is left as it is. After an end it is the same builder again. */
-  startBuilder(user?: "builder1" | "builder2", settings?: object): Promise<BuilderProcess>;
+  startBuilder(user?: "builder1" | "builder2", settings?: object, sections?: object): Promise<BuilderProcess>;
   run(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   stopAll(): Promise<void>;
 }
@@ -81,7 +81,7 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
     store,
     fleet,
     directory,
-    async startBuilder(user = "builder1", settings = {}) {
+    async startBuilder(user = "builder1", settings = {}, sections = {}) {
       const known = builders.get(user);
       if (known !== undefined) return known;
       const config = await writeConfig(user, {
@@ -93,6 +93,7 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
           stopSeconds: 2,
           ...settings,
         },
+        ...sections,
       });
       const logFile = join(directory, `${names[user]}.log`);
       const output = openSync(logFile, "a");

@@ -2,13 +2,13 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { freePort } from "./free-port.ts";
 import { connectNats, type Connection, type ConnectionOptions } from "../../src/bus/connection.ts";
 
 export interface NatsServer {
@@ -106,16 +106,6 @@ async function run(configFile: string): Promise<Running> {
 function linesOf(server: ChildProcess): AsyncIterable<string> {
   if (server.stderr === null) throw new Error("stderr was not piped");
   return createInterface(server.stderr);
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const address = listener.address();
-  listener.close();
-  await once(listener, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 /** A connection with everything that a test does not care about filled in. */
