@@ -18,6 +18,8 @@ export interface GitCommandOptions {
 export interface RunOptions {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** Beside git's own: `GIT_INDEX_FILE`, an author. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** Git on one bare repository. A non-zero exit code is a fact that the caller judges. */
@@ -91,7 +93,7 @@ export function createGitCommand({
   async function locked(
     file: string,
     args: readonly string[],
-    { signal, timeoutMs }: RunOptions,
+    { signal, timeoutMs, variables }: RunOptions,
   ): Promise<ExecResult> {
     const lock = [
       "--no-fork",
@@ -102,7 +104,7 @@ export function createGitCommand({
     ];
     const result = await exec("flock", [...lock, "--", join(home, "lock"), file, ...args], {
       signal,
-      env,
+      env: { ...env, ...variables },
       cwd: home,
       timeoutMs: timeoutMs + lockWaitSeconds * 1000,
     });

@@ -24,3 +24,60 @@ export interface Mirror {
    */
   ensureCommit(commit: Commit, signal: AbortSignal): Promise<void>;
 }
+
+/** A commit that we make: the parent with some files replaced. The same content gives the same hash. */
+export interface NewCommit {
+  readonly parent: Commit;
+  /** By their path in the repository. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly message: string;
+  readonly author: { readonly name: string; readonly email: string };
+  /** Of author and committer. */
+  readonly date: Date;
+}
+
+export interface CommitFacts {
+  readonly parents: readonly Commit[];
+  readonly authorEmail: string;
+  readonly committedAt: Date;
+  readonly message: string;
+  /** Against its first parent. */
+  readonly changedFiles: readonly string[];
+}
+
+/** A ref of the remote that is to move from exactly one value to another; absent is a value too. */
+export interface RefChange {
+  /** `refs/heads/master` */
+  readonly ref: string;
+  readonly from: Commit | undefined;
+  readonly to: Commit | undefined;
+}
+
+/**
+ * - `pushed`: the remote has it, perhaps since an earlier try
+ * - `moved`: the ref has another value than `from`
+ * - `refused`: the server does not allow it, with its words; trying again does not help
+ */
+export type PushResult =
+  | { readonly type: "pushed" }
+  | { readonly type: "moved"; readonly actual: Commit | undefined }
+  | { readonly type: "refused"; readonly reason: string };
+
+/** A repo that is also written to. Nothing is ever forced: a ref moves only from the value that we know. */
+export interface Repository {
+  readonly mirror: Mirror;
+  /** The text of a file at a commit; undefined where there is none. */
+  readFile(commit: Commit, path: string, signal: AbortSignal): Promise<string | undefined>;
+  /** The whole tree at a commit in a directory of its own, with git's knowledge of it; removed when disposed. */
+  checkOut(commit: Commit, signal: AbortSignal): Promise<AsyncDisposable & { readonly directory: string }>;
+  commit(commit: NewCommit, signal: AbortSignal): Promise<Commit>;
+  facts(commit: Commit, signal: AbortSignal): Promise<CommitFacts>;
+  isAncestor(ancestor: Commit, descendant: Commit, signal: AbortSignal): Promise<boolean>;
+  /** Refs of the remote below a prefix such as `refs/heads/flake-update/`, or the one of that name. */
+  remoteRefs(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, Commit>>;
+  /**
+   * Moves refs of the remote, all or none. After a lost answer it asks the remote what became of it.
+   * @throws HomelabError `unavailable` `GIT_REMOTE` when that cannot be found out.
+   */
+  push(changes: readonly RefChange[], signal: AbortSignal): Promise<PushResult>;
+}

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { HomelabError } from "../base/errors.ts";
 import { silentLog, type Log } from "../base/log.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
@@ -10,7 +9,7 @@ import { coalesce } from "./coalesce.ts";
 import type { Mirror } from "./git.ts";
 import { createGitCommand } from "./git-command.ts";
 import { remoteError } from "./remote-error.ts";
-import type { GitCredentials } from "./sign-in-programs.ts";
+import { secretsOf, type GitCredentials } from "./sign-in-programs.ts";
 
 export interface MirrorOptions {
   readonly exec: Exec;
@@ -162,13 +161,4 @@ function parseHeads(listing: string): ReadonlyMap<string, Commit> {
     if (commit !== undefined && branch !== undefined) heads.set(branch, parseCommit(commit));
   }
   return heads;
-}
-
-/** What must not be in a message, in each form in which git or a server could repeat it. */
-async function secretsOf({ tokenFile, username = "git" }: GitCredentials): Promise<readonly string[]> {
-  if (tokenFile === undefined) return [];
-  const content = await readFile(tokenFile, "utf8").catch(() => "");
-  const token = content.split(/[\r\n]/, 1)[0] ?? "";
-  if (token === "") return [];
-  return [token, encodeURIComponent(token), Buffer.from(`${username}:${token}`).toString("base64")];
 }

@@ -1,7 +1,7 @@
 // Two tiny programs that git starts to sign in. They are constant text: what differs comes in environment
 // variables that hold paths, so that nothing is ever quoted for a shell, and a secret is only ever in its file.
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 
@@ -80,4 +80,13 @@ export async function writeSignInPrograms(directory: string): Promise<void> {
     await chmod(fresh, 0o700);
     await rename(fresh, join(directory, name));
   }
+}
+
+/** What must not be in a message, in each form in which git or a server could repeat it. */
+export async function secretsOf({ tokenFile, username = "git" }: GitCredentials): Promise<readonly string[]> {
+  if (tokenFile === undefined) return [];
+  const content = await readFile(tokenFile, "utf8").catch(() => "");
+  const token = content.split(/[\r\n]/, 1)[0] ?? "";
+  if (token === "") return [];
+  return [token, encodeURIComponent(token), Buffer.from(`${username}:${token}`).toString("base64")];
 }
