@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { errorJson } from "../src/cli/print/error.ts";
 import { HomelabError, type ErrorKind } from "../src/base/errors.ts";
-import { exitCodes } from "../src/protocol/verdicts.ts";
+import { exitCodes } from "../src/protocol/exit-codes.ts";
 import { codeOf, readPage, readSources, sectionOf, tableRows } from "./support/documents.ts";
 
 const page = readPage("docs/errors.md");

@@ -1,6 +1,6 @@
 // The whole command line on one page. What a command does is in its own file, loaded only when it runs.
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { exitCodes } from "../protocol/verdicts.ts";
+import { exitCodes } from "../protocol/exit-codes.ts";
 import { createContext, InterruptedError, type Context } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
 import { colourChoices, outputChoices } from "./print/output-mode.ts";

@@ -4,7 +4,7 @@ import type { BuildReader } from "../bus/bus.ts";
 import { applyEvent, isOver, unknownBuild, type BuildState } from "../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildId } from "../protocol/names.ts";
-import { exitCodeOf, exitCodes } from "../protocol/verdicts.ts";
+import { exitCodeOf, exitCodes } from "../protocol/exit-codes.ts";
 import type { Context } from "./context.ts";
 import { createRenderer } from "./print/create-renderer.ts";
 import { formatDuration } from "./print/duration.ts";

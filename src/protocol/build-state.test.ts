@@ -2,15 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { applyEvent, foldEvents, isOver, openHosts, unknownBuild } from "./build-state.ts";
 import type { BuildEvent, EventBody } from "./events.ts";
+import { exitCodeOf } from "./exit-codes.ts";
 import { parseBuildId, parseBuilderName, parseCommit, parseHostName, parseRepoName } from "./names.ts";
-import {
-  decideBuildVerdict,
-  exitCodeOf,
-  hostVerdicts,
-  isOwnFault,
-  isSuccess,
-  type HostVerdict,
-} from "./verdicts.ts";
+import { decideBuildVerdict, hostVerdicts, isOwnFault, isSuccess, type HostVerdict } from "./verdicts.ts";
 
 const id = parseBuildId("01JD0000000000000000000000");
 const repo = parseRepoName("nixos");

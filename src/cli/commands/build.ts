@@ -14,7 +14,7 @@ import {
 import type { BuildRequest, Priority } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader, loadCommandConfig } from "../connect.ts";
 import type { Context } from "../context.ts";
 import { watchBuild, type WatchOptions } from "../watch-build.ts";

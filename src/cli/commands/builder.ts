@@ -1,6 +1,6 @@
 // `homelab-deploy builder`: the daemon.
 import { HomelabError } from "../../base/errors.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { natsTargetOf } from "../connect.ts";
 import { InterruptedError, untilInterrupted, type Context } from "../context.ts";
 import { createDaemonLog } from "../daemon-log.ts";

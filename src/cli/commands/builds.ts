@@ -1,7 +1,7 @@
 // `homelab-deploy builds list|show|cancel`
 import { HomelabError } from "../../base/errors.ts";
 import { isOver } from "../../protocol/build-state.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { buildJson } from "../build-json.ts";
 import { connectReader } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";

@@ -1,5 +1,5 @@
 // `homelab-deploy completion`: small scripts that ask the program itself, so they never go out of date.
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { completeWords, type CommandTree } from "../complete-words.ts";
 import type { Context } from "../context.ts";
 import { readKnownNames } from "../known-names.ts";

@@ -1,5 +1,5 @@
 // `homelab-deploy config check|schema`
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { Context } from "../context.ts";
 
 export async function runConfigCheck(

@@ -1,5 +1,5 @@
 // `homelab-deploy doctor`
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectCommand, loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { checkBuilders, checkStreamSettings, describeServer } from "../doctor/check-nats.ts";

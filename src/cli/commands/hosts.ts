@@ -1,6 +1,6 @@
 // `homelab-deploy hosts`: what the event logs of the newest builds say of each host.
 import { parseRepoName } from "../../protocol/names.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { readBuild } from "../find-build.ts";

@@ -5,7 +5,7 @@ import type { BuildState } from "../../protocol/build-state.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import type { LogChunk } from "../../protocol/log-chunk.ts";
 import type { BuildId } from "../../protocol/names.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { findBuild, readBuild } from "../find-build.ts";

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import { parseBuilderName, parseHostName } from "../../protocol/names.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { NatsUser } from "../../bus/permissions.ts";
 import { connectCommand } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";

@@ -5,7 +5,7 @@ import { connectNats } from "../../bus/connection.ts";
 import type { Config, RepoSettings } from "../../config/schema.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { RepoName } from "../../protocol/names.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import { loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { userStateDirectory } from "../local-builder.ts";

@@ -1,6 +1,6 @@
 // What a person, or a program, sees of something that was thrown.
 import { causesOf, HomelabError, messageOf, type ErrorKind } from "../../base/errors.ts";
-import { exitCodes } from "../../protocol/verdicts.ts";
+import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { Style } from "./style.ts";
 
 /** Anything but a `HomelabError` is a bug. */
