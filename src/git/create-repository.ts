@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 import { parseCommit, type Commit } from "../protocol/names.ts";
 import { createGitCommand, type GitCommand, type RunOptions } from "./git-command.ts";
-import type { NewCommit, PushResult, RefChange, Repository } from "./git.ts";
+import type { CommitFacts, NewCommit, PushResult, RefChange, Repository } from "./git.ts";
 import { createMirror, type MirrorOptions } from "./mirror.ts";
 import type { ExecResult } from "../process/exec.ts";
 import { parsePushOutput } from "./push-result.ts";
@@ -13,6 +13,7 @@ import { secretsOf } from "./sign-in-programs.ts";
 const localTimeoutMs = 120_000;
 const listTimeoutMs = 30_000;
 const pushTimeoutMs = 120_000;
+const fetchTimeoutMs = 120_000;
 
 /** A mirror that is also written to. It may share its directory with mirrors of other processes. */
 export function createRepository(options: MirrorOptions): Repository {
@@ -80,10 +81,52 @@ export function createRepository(options: MirrorOptions): Repository {
     throw await failure(result, pushTimeoutMs);
   }
 
+  async function facts(commit: Commit, signal: AbortSignal): Promise<CommitFacts> {
+    const format = "--format=%P%x00%ae%x00%ct%x00%B";
+    const text = await run(["show", "--no-patch", format, "--end-of-options", commit], signal);
+    const [hashes = "", authorEmail = "", seconds = "0", ...message] = text.split("\0");
+    const parents = hashes.split(" ").filter((parent) => parent !== "");
+    const [first] = parents;
+    const range = first === undefined ? [] : [first, commit];
+    const changed =
+      first === undefined
+        ? ""
+        : await run(["diff-tree", "-r", "-z", "--name-only", "--end-of-options", ...range], signal);
+    return {
+      parents: parents.map(parseCommit),
+      authorEmail,
+      committedAt: new Date(Number(seconds) * 1000),
+      message: message.join("\0").trimEnd(),
+      changedFiles: changed.split("\0").filter((path) => path !== ""),
+    };
+  }
+
   return {
     mirror,
     remoteRefs,
     push,
+    facts,
+    async readRemote(ref, signal) {
+      const commit = (await remoteRefs(ref, signal)).get(ref);
+      if (commit === undefined) return undefined;
+      const args = [
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--",
+        url,
+      ];
+      const result = await git.write([...args, `+${ref}:refs/homelab-deploy/${commit}`], {
+        signal,
+        timeoutMs: fetchTimeoutMs,
+      });
+      if (result.exitCode === 0) return { commit, facts: await facts(commit, signal) };
+      // Gone, or moved on, since we asked.
+      if ((await remoteRefs(ref, signal)).get(ref) !== commit) return this.readRemote(ref, signal);
+      throw await failure(result, fetchTimeoutMs);
+    },
     async readFile(commit, path, signal) {
       const listed = await run(["ls-tree", "-z", "--full-tree", commit, "--", path], signal);
       if (listed === "") return undefined;
@@ -108,28 +151,6 @@ export function createRepository(options: MirrorOptions): Repository {
       return { directory: tree, [Symbol.asyncDispose]: remove };
     },
     commit: (commit, signal) => makeCommit({ git, home, run }, commit, signal),
-    async facts(commit, signal) {
-      const text = await run(
-        ["show", "--no-patch", "--format=%P%x00%ae%x00%ct%x00%B", "--end-of-options", commit],
-        signal,
-      );
-      const [parents = "", authorEmail = "", seconds = "0", ...message] = text.split("\0");
-      const [first] = parents.split(" ").filter((parent) => parent !== "");
-      const changed =
-        first === undefined
-          ? ""
-          : await run(["diff-tree", "-r", "-z", "--name-only", "--end-of-options", first, commit], signal);
-      return {
-        parents: parents
-          .split(" ")
-          .filter((parent) => parent !== "")
-          .map(parseCommit),
-        authorEmail,
-        committedAt: new Date(Number(seconds) * 1000),
-        message: message.join("\0").trimEnd(),
-        changedFiles: changed.split("\0").filter((path) => path !== ""),
-      };
-    },
     async isAncestor(ancestor, descendant, signal) {
       const args = ["merge-base", "--is-ancestor", "--end-of-options", ancestor, descendant];
       const { exitCode } = await git.read(args, { signal, timeoutMs: localTimeoutMs });

@@ -75,6 +75,11 @@ export interface Repository {
   isAncestor(ancestor: Commit, descendant: Commit, signal: AbortSignal): Promise<boolean>;
   /** Refs of the remote below a prefix such as `refs/heads/flake-update/`, or the one of that name. */
   remoteRefs(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, Commit>>;
+  /** The commit that a ref of the remote points to, with its facts; also of refs that are no branches. */
+  readRemote(
+    ref: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly commit: Commit; readonly facts: CommitFacts } | undefined>;
   /**
    * Moves refs of the remote, all or none. After a lost answer it asks the remote what became of it.
    * @throws HomelabError `unavailable` `GIT_REMOTE` when that cannot be found out.

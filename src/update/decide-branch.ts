@@ -1,0 +1,40 @@
+// Which branch an update uses. Work of people is never overwritten: a branch whose tip is not ours is left alone.
+import { parseBranchName, type BranchName, type Commit } from "../protocol/names.ts";
+
+export const branchPrefix = "flake-update/";
+
+/** `flake-update/2026-11-23`, in UTC. */
+export const branchOfDay = (now: Date): BranchName =>
+  parseBranchName(`${branchPrefix}${now.toISOString().slice(0, 10)}`);
+
+/** A branch of the remote below our prefix. */
+export interface UpdateBranch {
+  readonly name: BranchName;
+  readonly tip: Commit;
+  /** All commits that it adds to the base branch were made by updates. */
+  readonly isOurs: boolean;
+}
+
+export type BranchChoice =
+  /** It is there with exactly our commit. */
+  | { readonly type: "adopt"; readonly name: BranchName }
+  /** From this value to our commit; from nothing when it is new. */
+  | { readonly type: "push"; readonly name: BranchName; readonly from: Commit | undefined };
+
+const mostSuffixes = 50;
+
+/** The branch of the day, or with `-2`, `-3`, … where people have worked on it. */
+export function chooseBranch(
+  day: BranchName,
+  candidate: Commit,
+  branches: readonly UpdateBranch[],
+): BranchChoice {
+  for (let number = 1; number <= mostSuffixes; number++) {
+    const name = number === 1 ? day : parseBranchName(`${day}-${number}`);
+    const there = branches.find((branch) => branch.name === name);
+    if (there === undefined) return { type: "push", name, from: undefined };
+    if (there.tip === candidate) return { type: "adopt", name };
+    if (there.isOurs) return { type: "push", name, from: there.tip };
+  }
+  throw new RangeError(`${mostSuffixes} branches of ${day} hold work of others`);
+}

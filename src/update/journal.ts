@@ -1,0 +1,89 @@
+// What an update has decided and done, line by line on disk before anything depends on it. A run that was killed
+// is gone on with; everything that it did elsewhere is found there again, so the journal only has to hold what
+// cannot be found: the frozen lock and the verdicts.
+import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import * as v from "valibot";
+import { BranchName, BuildId, Commit } from "../protocol/names.ts";
+
+const Entry = v.variant("step", [
+  v.object({
+    step: v.literal("started"),
+    run: v.string(),
+    at: v.pipe(v.string(), v.isoTimestamp()),
+    base: Commit,
+    branch: BranchName,
+  }),
+  /** The one moment of upstream that this run is about: Nix's own complete update of the lock. */
+  v.object({ step: v.literal("resolved"), fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)) }),
+  v.object({ step: v.literal("candidate"), commit: Commit, base: Commit, inputs: v.array(v.string()) }),
+  v.object({ step: v.literal("branch-pushed"), branch: BranchName, commit: Commit }),
+  v.object({ step: v.literal("build-asked"), commit: Commit, build: BuildId }),
+  v.object({ step: v.literal("validated"), commit: Commit, build: BuildId }),
+  v.object({ step: v.literal("landing"), commit: Commit, base: Commit }),
+  v.object({ step: v.literal("landed"), commit: Commit, base: Commit }),
+  v.object({ step: v.literal("proposing"), commit: Commit }),
+  v.object({ step: v.literal("proposed"), commit: Commit, number: v.number(), url: v.string() }),
+  v.object({ step: v.literal("announced"), outcome: v.string() }),
+  v.object({ step: v.literal("ended"), outcome: v.string() }),
+]);
+export type JournalEntry = v.InferOutput<typeof Entry>;
+type EntryOf<Step extends JournalEntry["step"]> = Extract<JournalEntry, { step: Step }>;
+
+export interface Journal {
+  readonly entries: readonly JournalEntry[];
+  /** The newest entry of a step in this run. */
+  last<Step extends JournalEntry["step"]>(step: Step): EntryOf<Step> | undefined;
+  /** On disk when it resolves. */
+  append(entry: JournalEntry): Promise<void>;
+  /** Begins a new run: what was is kept beside it. */
+  restart(): Promise<void>;
+}
+
+/** A last line that a crash cut off is dropped: what it would have said was not done yet, or is found again. */
+export async function openJournal(file: string): Promise<Journal> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const text = await readFile(file, "utf8").catch(() => "");
+  const entries = parseJournal(text);
+  const sound = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+  if (text !== "" && text !== sound) await replaceFile(file, sound);
+  return {
+    entries,
+    last<Step extends JournalEntry["step"]>(step: Step) {
+      const isStep = (entry: JournalEntry): entry is EntryOf<Step> => entry.step === step;
+      return entries.findLast(isStep);
+    },
+    async append(entry) {
+      const handle = await open(file, "a", 0o600);
+      try {
+        await handle.write(`${JSON.stringify(entry)}\n`);
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      entries.push(entry);
+    },
+    async restart() {
+      await rename(file, `${file}.before`).catch(() => undefined);
+      await replaceFile(file, "");
+      entries.length = 0;
+    },
+  };
+}
+
+async function replaceFile(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode: 0o600, flush: true });
+  await rename(`${file}.new`, file);
+}
+
+export function parseJournal(text: string): JournalEntry[] {
+  const entries: JournalEntry[] = [];
+  for (const line of text.split("\n").filter((each) => each !== "")) {
+    try {
+      entries.push(v.parse(Entry, JSON.parse(line)));
+    } catch {
+      return entries; // nothing behind a damaged line counts
+    }
+  }
+  return entries;
+}
