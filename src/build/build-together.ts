@@ -8,6 +8,8 @@ import { createEarlyVerdicts } from "./early-verdicts.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
 import type { HostWork, ReadyWork } from "./host-work.ts";
 import { createLaneActivity } from "./lane-activity.ts";
+import { learnDurations } from "./learn-durations.ts";
+import type { UsualDurations } from "./usual-durations.ts";
 import type { WorkBoard } from "./work-board.ts";
 
 export interface BuildTogetherOptions {
@@ -16,6 +18,7 @@ export interface BuildTogetherOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: RealiseOptions;
+  readonly durations: UsualDurations;
 }
 
 /**
@@ -49,7 +52,7 @@ export async function buildTogether(
   };
 
   const early = createEarlyVerdicts({ works, clock, log, settleBuilt });
-  const activity = createLaneActivity(works, nix, building);
+  const activity = createLaneActivity(options, works, building);
   try {
     settle(await reportKnownFailures(nix, works));
     if (open.size === 0) return;
@@ -67,6 +70,7 @@ export async function buildTogether(
     await early.end();
     await settleBuilt([...open], building);
     settle(await decideFailed({ nix, log }, [...open], result, limits, building));
+    await learn(options, result, building);
   } catch (error) {
     signal.throwIfAborted();
     if (stop.signal.aborted) board.move([...open], "ready");
@@ -75,6 +79,19 @@ export async function buildTogether(
     await early.end();
     stopListening();
     activity.end();
+  }
+}
+
+/** Only for estimates: the hosts have their verdicts, with or without it. */
+async function learn(
+  { nix, log, durations }: BuildTogetherOptions,
+  { started }: RealiseResult,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await learnDurations(nix, durations, started, signal);
+  } catch (error) {
+    if (!signal.aborted) log.warn({ error: messageOf(error) }, "how long builds took is not remembered");
   }
 }
 

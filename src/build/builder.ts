@@ -16,6 +16,7 @@ import type { Repo } from "./repo.ts";
 import { runRequestIntake } from "./request-intake.ts";
 import { createRequestResolver } from "./resolve-request.ts";
 import { runSweeper } from "./sweeper.ts";
+import type { UsualDurations } from "./usual-durations.ts";
 
 export interface BuilderOptions {
   readonly name: BuilderName;
@@ -26,6 +27,7 @@ export interface BuilderOptions {
   readonly memory: EvaluationMemory;
   readonly repos: ReadonlyMap<RepoName, Repo>;
   readonly polled: PolledCommits;
+  readonly durations: UsualDurations;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: EngineSettings;

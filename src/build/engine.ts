@@ -19,6 +19,7 @@ import { runEvaluationPool } from "./evaluation-pool.ts";
 import { runOutputCheck } from "./output-check.ts";
 import { createProgressBoard } from "./progress-board.ts";
 import type { BuildSource, RunningBuild } from "./running-build.ts";
+import type { UsualDurations } from "./usual-durations.ts";
 import { createWorkBoard, verdictOf } from "./work-board.ts";
 
 export interface EngineSettings {
@@ -35,6 +36,7 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: EngineSettings;
+  readonly durations: UsualDurations;
   readonly appendLog: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly publishProgress: (progress: BuildProgress) => void;
   /** Lines of log that could not be stored, of a build that ends. */
@@ -64,7 +66,7 @@ export interface Engine {
 const logsPerEpoch = 1_000_000;
 
 export function createEngine(options: EngineOptions, signal: AbortSignal): Engine {
-  const { nix, gcRoots, clock, log, settings, appendLog, publishProgress, onStored } = options;
+  const { nix, gcRoots, clock, log, settings, durations, appendLog, publishProgress, onStored } = options;
   const finishing = new Map<BuildId, () => void>();
   const board = createWorkBoard({
     clock,
@@ -154,9 +156,10 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
         if (!signal.aborted) throw error;
       };
       const lane = (priority: "interactive" | "batch"): Promise<void> =>
-        runBuildLane({ board, nix, clock, log, priority, limits: settings.buildLimits }, signal).catch(
-          stopped,
-        );
+        runBuildLane(
+          { board, nix, clock, log, priority, limits: settings.buildLimits, durations },
+          signal,
+        ).catch(stopped);
       await Promise.all([
         runEvaluationPool(
           {

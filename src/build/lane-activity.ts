@@ -1,8 +1,10 @@
 // What happens inside a Nix process, given to the builds that it happens for.
 import type { Nix, NixActivity } from "../nix/nix.ts";
 import { fullName, type StorePath } from "../protocol/names.ts";
+import { derivationName } from "./derivation-name.ts";
 import type { ReadyWork } from "./host-work.ts";
 import type { RunningBuild } from "./running-build.ts";
+import type { UsualDurations } from "./usual-durations.ts";
 
 export interface LaneActivity {
   /** A promise when the logs cannot take more for now. */
@@ -10,18 +12,20 @@ export interface LaneActivity {
   end(): void;
 }
 
-/** The name of a derivation without its hash and suffix: `linux-6.18.4`. */
-export const derivationName = (drvPath: string): string =>
-  drvPath
-    .slice(drvPath.lastIndexOf("/") + 1)
-    .slice(33)
-    .replace(/\.drv$/, "");
+export interface LaneActivityOptions {
+  readonly nix: Nix;
+  readonly durations: UsualDurations;
+}
 
 /**
  * Which derivation is for which host is read from the derivations' graph beside the running process; until it is
  * known, what happens is told to all builds.
  */
-export function createLaneActivity(works: readonly ReadyWork[], nix: Nix, signal: AbortSignal): LaneActivity {
+export function createLaneActivity(
+  { nix, durations }: LaneActivityOptions,
+  works: readonly ReadyWork[],
+  signal: AbortSignal,
+): LaneActivity {
   const toBuild = new Map<ReadyWork, ReadonlySet<StorePath>>();
   const built = new Map<ReadyWork, number>();
   const running = new Set<StorePath>();
@@ -69,10 +73,15 @@ export function createLaneActivity(works: readonly ReadyWork[], nix: Nix, signal
       switch (activity.type) {
         case "derivation-started": {
           running.add(activity.drvPath);
+          const name = derivationName(activity.drvPath);
+          const usualMs = durations.of(name);
           for (const build of buildsOf(activity.drvPath)) {
             const host = hostsOf(activity.drvPath).find((work) => build.open.has(fullName(work)));
-            const ref = host === undefined ? undefined : { repo: host.repo, host: host.host };
-            build.progress.started(activity.drvPath, derivationName(activity.drvPath), ref);
+            build.progress.started(activity.drvPath, {
+              name,
+              ...(usualMs === undefined ? {} : { usualMs }),
+              ...(host === undefined ? {} : { host: { repo: host.repo, host: host.host } }),
+            });
           }
           return undefined;
         }

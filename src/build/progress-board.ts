@@ -16,7 +16,7 @@ export interface ProgressBoard {
   builds(counts: NonNullable<BuildProgress["builds"]>): void;
   fetches(counts: NonNullable<BuildProgress["fetches"]>): void;
   host(progress: HostProgress): void;
-  started(drvPath: StorePath, name: string, host: HostRef | undefined): void;
+  started(drvPath: StorePath, derivation: Omit<RunningDerivation, "elapsedMs" | "phase">): void;
   phase(drvPath: StorePath, phase: string): void;
   stopped(drvPath: StorePath): void;
   /** Publishes until the signal aborts. */
@@ -29,7 +29,7 @@ export function createProgressBoard(
   clock: Clock,
 ): ProgressBoard {
   const doorbell = createDoorbell();
-  const running = new Map<StorePath, { name: string; host?: HostRef; phase?: string; since: number }>();
+  const running = new Map<StorePath, Omit<RunningDerivation, "elapsedMs"> & { since: number }>();
   const changedHosts = new Map<FullHostName, HostProgress>();
   let note: string | undefined;
   let evaluations: BuildProgress["evaluations"];
@@ -77,8 +77,8 @@ export function createProgressBoard(
       changedHosts.set(fullName(progress), progress);
       doorbell.ring();
     },
-    started(drvPath, name, host) {
-      running.set(drvPath, { name, ...(host === undefined ? {} : { host }), since: clock.monotonic() });
+    started(drvPath, derivation) {
+      running.set(drvPath, { ...derivation, since: clock.monotonic() });
       doorbell.ring();
     },
     phase(drvPath, phase) {

@@ -19,6 +19,7 @@ import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/n
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { createPolledCommits } from "./polled-commits.ts";
 import type { Environment } from "./print/output-mode.ts";
+import { createUsualDurations } from "./usual-durations-file.ts";
 import { programVersion } from "./version.ts";
 
 export type ComposedBuilder = Omit<BuilderOptions, "bus">;
@@ -64,6 +65,7 @@ export async function composeBuilder(
       }),
     ),
     polled: await createPolledCommits(join(stateDirectory, "polled.json")),
+    durations: await createUsualDurations(join(stateDirectory, "durations.json")),
     clock,
     log,
     settings,

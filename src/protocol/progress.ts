@@ -12,6 +12,8 @@ const RunningDerivation = v.object({
   phase: v.optional(text),
   /** Milliseconds since it started, when this message was made. */
   elapsedMs: v.pipe(v.number(), v.minValue(0)),
+  /** Milliseconds that derivations of this name took before, in the middle; absent when none was built before. */
+  usualMs: v.optional(v.pipe(v.number(), v.minValue(0))),
   /** One host that waits for it; more of them when it is shared. */
   host: v.optional(HostRef),
 });

@@ -110,6 +110,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
       gcRoots: nix.gcRoots,
       memory,
       repos,
+      durations: { of: () => undefined, learn: async () => undefined },
       polled: { get: () => undefined, set: async () => undefined },
       clock: systemClock,
       log: silentLog,

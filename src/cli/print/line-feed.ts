@@ -113,9 +113,9 @@ function widthOfHosts({ state }: BuildView, style: Style): number {
 function startedLines(before: BuildView, { state, progress }: BuildView, style: Style): EventLine[] {
   const label = hostLabelOf(state, style);
   return startedDerivations(before.progress?.running ?? [], progress?.running ?? []).map(
-    ({ host, name }) => ({
+    ({ host, name, usualMs }) => ({
       ...(host === undefined ? {} : { host: label(host) }),
-      text: `building ${style.clean(name)}`,
+      text: `building ${style.clean(name)}${usualMs === undefined ? "" : ` (usually ${formatDuration(usualMs)})`}`,
     }),
   );
 }

@@ -6,6 +6,7 @@ import type { RunningDerivation } from "../../protocol/progress.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
 import { isBuilding, type BuildView } from "./build-view.ts";
 import { formatDuration } from "./duration.ts";
+import { estimateForms, estimateText, type EstimateForm } from "./estimate.ts";
 import { hostLabelOf } from "./host-label.ts";
 import { verdictSign, verdictWords } from "./host-result.ts";
 import type { Style } from "./style.ts";
@@ -25,6 +26,8 @@ const widestRow = 110;
 const barLength = 10;
 const countLength = 7;
 const timeLength = 7;
+/** Estimates are left out rather than that a derivation's name is cut to less than its beginning. */
+const leastText = barLength + 1 + countLength + 1 + 14;
 
 /**
  * Every host where all of them fit. Where they do not, only those that failed or are built, as far as they fit, and
@@ -98,18 +101,19 @@ function rowWriter(
     0,
   );
   const nameWidth = Math.min(longest, Math.max(12, Math.floor(rowWidth / 4)));
-  const textWidth = Math.max(0, rowWidth - 2 - nameWidth - 2 - timeLength);
-  const evaluating = new Set(view.progress?.evaluations?.running.map(fullName));
   const sinceProgress = now - view.progressAt;
+  const estimate = estimateColumn(running, sinceProgress, rowWidth - 2 - nameWidth - 2 - timeLength, style);
+  const textWidth = Math.max(0, rowWidth - 2 - nameWidth - 2 - timeLength - estimate.width);
+  const evaluating = new Set(view.progress?.evaluations?.running.map(fullName));
 
   return (shown) => {
     const called = padEnd(cut(label(shown.host), nameWidth, style.glyphs.ellipsis), nameWidth);
-    const { sign, text, time } = describe(shown);
+    const { sign, text, time, left = "" } = describe(shown);
     const said = padEnd(cut(text, textWidth, style.glyphs.ellipsis), textWidth);
-    return `${sign} ${called}  ${said}${padStart(time, timeLength)}`.trimEnd();
+    return `${sign} ${called}  ${said}${padStart(time, timeLength)} ${style.dim(left)}`.trimEnd();
   };
 
-  function describe({ name, host }: LiveHost): { sign: string; text: string; time: string } {
+  function describe({ name, host }: LiveHost): { sign: string; text: string; time: string; left?: string } {
     const { finished } = host;
     if (finished !== undefined) {
       const because = finished.reason === undefined ? "" : `: ${style.clean(finished.reason)}`;
@@ -126,13 +130,30 @@ function rowWriter(
       return { sign: style.dim(style.glyphs.waiting), text: style.dim(said ?? "waiting"), time: "" };
     }
     const derivation = running.get(name);
-    const time = derivation === undefined ? "" : formatDuration(derivation.elapsedMs + sinceProgress);
+    const elapsedMs = (derivation?.elapsedMs ?? 0) + sinceProgress;
     return {
       sign: style.cyan(style.glyphs.running),
       text: buildingText(view, host, derivation, style),
-      time,
+      time: derivation === undefined ? "" : formatDuration(elapsedMs),
+      left: derivation === undefined ? "" : estimateText(derivation, elapsedMs, estimate.form, style),
     };
   }
+}
+
+/** The longest form of the estimates that leaves room for the text, and the width of its column. */
+function estimateColumn(
+  running: RunningByHost,
+  sinceProgress: number,
+  room: number,
+  style: Style,
+): { readonly form: EstimateForm; readonly width: number } {
+  const widthOf = (form: EstimateForm): number =>
+    [...running.values()].reduce((most, derivation) => {
+      const text = estimateText(derivation, derivation.elapsedMs + sinceProgress, form, style);
+      return Math.max(most, text === "" ? 0 : displayWidth(text) + 1);
+    }, 0);
+  const form = estimateForms.find((candidate) => room - widthOf(candidate) >= leastText) ?? "none";
+  return { form, width: widthOf(form) };
 }
 
 const waitingWords: Readonly<Partial<Record<HostState["phase"], string>>> = {

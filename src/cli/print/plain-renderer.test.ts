@@ -117,12 +117,14 @@ test("a line for each derivation that starts only with -v", () => {
     const linux = { name: "linux-6.18.4", elapsedMs: 100, host: hostRef("web01") };
     renderer.message({ type: "progress", progress: progressOf({ running: [linux] }) });
     const later = { ...linux, elapsedMs: 200 };
-    const shared = { name: "etc\u001b[2J", elapsedMs: 5 };
+    const shared = { name: "etc\u001b[2J", elapsedMs: 5, usualMs: 61_000 };
     renderer.message({ type: "progress", progress: progressOf({ running: [later, shared] }) });
     return err().split("\n").slice(1).join("\n");
   };
   expect(said()).toBe("");
-  expect(said("verbose")).toBe("14:08:58Z  web01  building linux-6.18.4\n14:08:58Z  -      building etc\n");
+  expect(said("verbose")).toBe(
+    "14:08:58Z  web01  building linux-6.18.4\n14:08:58Z  -      building etc (usually 1m01s)\n",
+  );
 });
 
 test("with -q only the summary, and what the program has to say of itself", async () => {

@@ -4,7 +4,8 @@
 const sgr = /\u001b\[[0-9;:]*m/g;
 const sgrOrText = /\u001b\[[0-9;:]*m|[^\u001b]+|\u001b/g;
 /** ASCII, Latin letters, punctuation, bars and our own signs: one column each, without asking the segmenter. */
-const narrow = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2500-\u259f\u25b6\u2713\u2717]*$/;
+const narrow =
+  /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2205\u2500-\u259f\u25b6\u2713\u2717]*$/;
 
 /** Made when it is first needed: it takes 10 ms, and most text is ASCII. */
 let segmenter: Intl.Segmenter | undefined;

@@ -165,6 +165,43 @@ test("with 120 columns there is room for who asked", async () => {
   `);
 });
 
+const withHistory = (): Partial<BuildProgress> => ({
+  ...building(),
+  running: [
+    {
+      name: "linux-6.18.4",
+      phase: "buildPhase",
+      elapsedMs: 72_000,
+      usualMs: 420_000,
+      host: hostRef("web01"),
+    },
+    { name: "gitea-1.26.1", elapsedMs: 4000, usualMs: 3000, host: hostRef("gitea") },
+    { name: "systemd-259", elapsedMs: 2000, host: hostRef("nas") },
+  ],
+});
+
+test("how long it usually takes, and what is left", async () => {
+  const { frame, play, progress } = stage({ columns: 120 });
+  play(halfWay().building("nas").events);
+  progress(withHistory());
+  expect((await frame()).slice(2, 5)).toMatchInlineSnapshot(`
+    [
+      "┃ ▶ web01     █████░░░░░ 2/4     linux-6.18.4 buildPhase                            1m12s ∅ 7m00s ~5m48s left",
+      "┃ ▶ gitea     ██░░░░░░░░ 1/5     gitea-1.26.1                                          4s ∅ 3s longer than usual",
+      "┃ ▶ nas       systemd-259                                                              2s",
+    ]
+  `);
+});
+
+test("with 80 columns as much of it as leaves room for names", async () => {
+  const { frame, play, progress, clock } = stage({ ascii: true });
+  play(halfWay().building("nas").events);
+  progress({ ...withHistory(), running: withHistory().running?.slice(0, 1) ?? [] });
+  expect((await frame())[2]).toMatchInlineSnapshot(`"| > web01     #####----- 2/4     linux-6.18.4 bu~  1m12s avg 7m00s ~5m48s left"`);
+  await clock.advance(360_000);
+  expect((await frame())[2]).toMatchInlineSnapshot(`"| > web01     #####----- 2/4     linux-6.18.4 buildP~  7m12s longer than usual"`);
+});
+
 test("colours change nothing but the colours", async () => {
   const plain = stage();
   const coloured = stage({ colour: true });
