@@ -16,6 +16,6 @@ export function estimateText(
 ): string {
   if (usualMs === undefined || form === "none") return "";
   const leftMs = usualMs - elapsedMs;
-  const left = leftMs < 1000 ? "longer than usual" : `~${formatDuration(leftMs)} left`;
+  const left = leftMs <= 0 ? "longer than usual" : `~${formatDuration(Math.ceil(leftMs / 1000) * 1000)} left`;
   return form === "left" ? left : `${glyphs.average} ${formatDuration(usualMs)} ${left}`;
 }
