@@ -1,0 +1,85 @@
+// From a base commit and one moment of upstream to the commit that is validated and, perhaps, lands.
+import type { Repository } from "../git/git.ts";
+import { diffLocks, type InputChange } from "../nix/flake-lock-diff.ts";
+import { graftLock } from "../nix/flake-lock-graft.ts";
+import { parseFlakeLock, printFlakeLock, type FlakeLock } from "../nix/flake-lock.ts";
+import type { Commit } from "../protocol/names.ts";
+import { updateMessage } from "./commit-message.ts";
+
+export interface Candidate {
+  readonly commit: Commit;
+  readonly base: Commit;
+  /** Inputs of the flake itself that differ from the base. */
+  readonly changes: readonly InputChange[];
+}
+
+export interface CandidateOptions {
+  readonly repository: Repository;
+  /** Where flake.lock is in the repository. */
+  readonly lockPath: string;
+  readonly run: string;
+  readonly author: { readonly name: string; readonly email: string };
+  /** The host names of forges that are Gitea, for links to what changed. */
+  readonly giteaHosts: readonly string[];
+}
+
+/**
+ * The base with some inputs taken from the complete update. The same base, lock and run give the same commit.
+ *
+ * @param inputs of the flake itself; all that the update changed without it
+ * @returns undefined when nothing would change.
+ */
+export async function makeCandidate(
+  { repository, lockPath, run, author, giteaHosts }: CandidateOptions,
+  base: Commit,
+  fullLock: string,
+  inputs: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<Candidate | undefined> {
+  const baseText = await repository.readFile(base, lockPath, signal);
+  const full = parseFlakeLock(fullLock);
+  const before = baseText === undefined ? undefined : parseFlakeLock(baseText);
+  const lock = before === undefined || inputs === undefined ? full : graftLock(before, full, new Set(inputs));
+  const text = inputs === undefined || before === undefined ? fullLock : printFlakeLock(lock);
+  const changes = diffLocks(before ?? emptyLock(full), lock, giteaHosts).inputs;
+  if (changes.length === 0) return undefined;
+  const names = changes.map(({ path }) => path[0] ?? "");
+  const message = updateMessage({ run, base, inputs: names, details: changes.map(describeChange) });
+  const commit = await repository.commit(
+    { parent: base, files: new Map([[lockPath, text]]), message, author, date: newestOf(changes) },
+    signal,
+  );
+  return { commit, base, changes };
+}
+
+/** Inputs of the flake itself that the complete update changed against a base. */
+export function changedInputs(baseLock: string | undefined, fullLock: string): readonly string[] {
+  const full = parseFlakeLock(fullLock);
+  const before = baseLock === undefined ? emptyLock(full) : parseFlakeLock(baseLock);
+  return diffLocks(before, full).inputs.map(({ path }) => path[0] ?? "");
+}
+
+const emptyLock = (full: FlakeLock): FlakeLock => ({
+  version: full.version,
+  root: full.root,
+  nodes: { [full.root]: {} },
+});
+
+/** The date of the commit: that of its newest input, so that it does not depend on when it is made. */
+function newestOf(changes: readonly InputChange[]): Date {
+  const seconds = changes.flatMap(({ after }) =>
+    after?.lastModified === undefined ? [] : [after.lastModified],
+  );
+  return new Date(Math.max(0, ...seconds) * 1000);
+}
+
+/** `nixpkgs: 1a2b3c4 → 5d6e7f8 (2026-11-20)` */
+export function describeChange({ path, before, after }: InputChange): string {
+  const short = (state: InputChange["before"]): string =>
+    state?.rev?.slice(0, 7) ?? state?.narHash?.slice(0, 15) ?? "none";
+  const date =
+    after?.lastModified === undefined
+      ? ""
+      : ` (${new Date(after.lastModified * 1000).toISOString().slice(0, 10)})`;
+  return `${path.join("/")}: ${short(before)} → ${short(after)}${date}`;
+}

@@ -1,0 +1,272 @@
+// One safe update of a repo's inputs, from the lease to the landing or the proposal. Each step first looks whether
+// an earlier run, or the remote, has it already: so it can be killed anywhere, and run again.
+import type { Clock } from "../base/clock.ts";
+import { HomelabError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { BuildReader } from "../bus/bus.ts";
+import type { Repository } from "../git/git.ts";
+import type { InputChange } from "../nix/flake-lock-diff.ts";
+import type { BuildState } from "../protocol/build-state.ts";
+import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
+import { newBuildId } from "../protocol/ulid.ts";
+import { parseBuildId } from "../protocol/names.ts";
+import { changedInputs, makeCandidate, type Candidate } from "./candidate.ts";
+import {
+  classifyHosts,
+  decideOutcome,
+  hostsToCompare,
+  type Classes,
+  type Outcome,
+  type Policy,
+} from "./decide-classes.ts";
+import type { Journal } from "./journal.ts";
+import { branchOfDay } from "./decide-branch.ts";
+import { claimBranch } from "./update-branch.ts";
+import { buildCommit } from "./validate.ts";
+
+export interface UpdateOptions {
+  readonly repo: RepoName;
+  readonly branch: BranchName;
+  /** Where flake.nix is; absent for the root. */
+  readonly directory?: string;
+  readonly repository: Repository;
+  readonly builds: BuildReader;
+  readonly upstream: Upstream;
+  readonly journal: Journal;
+  readonly author: { readonly name: string; readonly email: string };
+  readonly policy: Policy;
+  readonly giteaHosts: readonly string[];
+  /** Only these; all without it. */
+  readonly inputs?: readonly string[];
+  /** Nothing leaves this machine. */
+  readonly dryRun: boolean;
+  readonly trigger: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What Nix does for an update. */
+export interface Upstream {
+  /** The lock with all inputs, or these, brought up to date now. @throws HomelabError `unavailable`. */
+  updateLock(base: Commit, inputs: readonly string[] | undefined, signal: AbortSignal): Promise<string>;
+  /** Attributes of `nixosConfigurations` at a commit. */
+  listHosts(commit: Commit, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+export interface Validated {
+  readonly candidate: Candidate;
+  readonly state: BuildState;
+  /** Of the base, for the hosts that fail; absent where none does. */
+  readonly baseState?: BuildState;
+  readonly classes: Classes;
+  readonly outcome: Outcome;
+}
+
+export type UpdateResult =
+  | { readonly type: "no-change"; readonly base: Commit }
+  | ({ readonly type: "landed"; readonly branch: BranchName } & Validated)
+  /** Validated and good, but not landed. */
+  | ({ readonly type: "not-landed"; readonly branch: BranchName; readonly reason: string } & Validated)
+  | ({ readonly type: "broken"; readonly branch: BranchName } & Validated)
+  | ({ readonly type: "infra"; readonly branch: BranchName } & Validated)
+  /** A dry run: what would have become of it. */
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean } & Validated);
+
+/** An unfinished run is gone on with for so long; then upstream is asked anew. */
+const maxCandidateAgeMs = 24 * 3_600_000;
+/** How often a base that moves is followed. */
+const rounds = 3;
+
+/**
+ * Updates, validates, and lands what builds everywhere. What does not is left on its branch for a proposal.
+ *
+ * @throws HomelabError `unavailable` for infrastructure faults; the next run goes on.
+ */
+export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Promise<UpdateResult> {
+  const { repository, branch, journal, clock, log } = options;
+  let base = await repository.mirror.resolveBranch(branch, signal);
+  const landed = await wasLanded(options, base, signal);
+  if (landed) await journal.append({ step: "ended", outcome: "landed" });
+  const run = await beginRun(options, base);
+  const fullLock = await resolveFullLock(options, base, signal);
+
+  for (let round = 1; ; round++) {
+    const candidate = await nextCandidate(options, { run, base, fullLock }, signal);
+    if (candidate === undefined) {
+      await journal.append({ step: "ended", outcome: "no-change" });
+      return { type: "no-change", base };
+    }
+    const claimed = options.dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
+    const validated = await validate(options, candidate, signal);
+    if (options.dryRun)
+      return { type: "dry-run", wouldLand: validated.outcome.type === "land", ...validated };
+    if (validated.outcome.type === "infra") return { type: "infra", branch: claimed, ...validated };
+    if (validated.outcome.type === "propose") return { type: "broken", branch: claimed, ...validated };
+
+    await journal.append({ step: "landing", commit: candidate.commit, base });
+    const ref = `refs/heads/${branch}`;
+    const pushed = await repository.push([{ ref, from: base, to: candidate.commit }], signal);
+    if (pushed.type === "pushed") {
+      await journal.append({ step: "landed", commit: candidate.commit, base });
+      return { type: "landed", branch: claimed, ...validated };
+    }
+    if (pushed.type === "refused")
+      return { type: "not-landed", branch: claimed, reason: pushed.reason, ...validated };
+    if (round === rounds) {
+      return {
+        type: "not-landed",
+        branch: claimed,
+        reason: `${branch} moved ${rounds} times while this was validated`,
+        ...validated,
+      };
+    }
+    log.info({ base, actual: pushed.actual }, "the branch has moved: the update is carried onto its new tip");
+    base = await repository.mirror.resolveBranch(branch, signal);
+  }
+}
+
+/** The last run pushed it and did not come to write so. */
+async function wasLanded(
+  { journal, repository }: UpdateOptions,
+  base: Commit,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const landing = journal.last("landing");
+  if (landing === undefined || journal.last("ended") !== undefined || journal.last("landed") !== undefined)
+    return false;
+  await repository.mirror.ensureCommit(landing.commit, signal).catch(() => undefined);
+  return repository.isAncestor(landing.commit, base, signal);
+}
+
+async function beginRun({ journal, clock }: UpdateOptions, base: Commit): Promise<string> {
+  const started = journal.last("started");
+  const isOpen = started !== undefined && journal.last("ended") === undefined;
+  if (isOpen && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs) return started.run;
+  await journal.restart();
+  const now = clock.now();
+  const run = newBuildId(now);
+  await journal.append({ step: "started", run, at: now.toISOString(), base, branch: branchOfDay(now) });
+  return run;
+}
+
+/** Upstream is asked once in a run: every candidate of it is about the same moment. */
+async function resolveFullLock(
+  { journal, upstream, inputs }: UpdateOptions,
+  base: Commit,
+  signal: AbortSignal,
+): Promise<string> {
+  const known = journal.last("resolved");
+  if (known !== undefined) return known.fullLock;
+  const fullLock = await upstream.updateLock(base, inputs, signal);
+  await journal.append({ step: "resolved", fullLock });
+  return fullLock;
+}
+
+interface Round {
+  readonly run: string;
+  readonly base: Commit;
+  readonly fullLock: string;
+}
+
+async function nextCandidate(
+  options: UpdateOptions,
+  { run, base, fullLock }: Round,
+  signal: AbortSignal,
+): Promise<Candidate | undefined> {
+  const { repository, directory, journal, author, giteaHosts, inputs } = options;
+  const lockPath = directory === undefined ? "flake.lock" : `${directory}/flake.lock`;
+  const isFirstBase = journal.last("started")?.base === base;
+  const baseLock = await repository.readFile(base, lockPath, signal);
+  const changed = changedInputs(baseLock, fullLock);
+  const wanted = inputs === undefined ? changed : changed.filter((name) => inputs.includes(name));
+  if (wanted.length === 0) return undefined;
+  // On the base that Nix updated, Nix's own lock as it is; on another one, our inputs carried onto its lock.
+  const whole = isFirstBase && inputs === undefined;
+  const candidate = await makeCandidate(
+    { repository, lockPath, run, author, giteaHosts },
+    base,
+    fullLock,
+    whole ? undefined : wanted,
+    signal,
+  );
+  if (candidate !== undefined && journal.last("candidate")?.commit !== candidate.commit) {
+    const names = candidate.changes.map(({ path }: InputChange) => path[0] ?? "");
+    await journal.append({ step: "candidate", commit: candidate.commit, base, inputs: names });
+  }
+  return candidate;
+}
+
+async function validate(
+  options: UpdateOptions,
+  candidate: Candidate,
+  signal: AbortSignal,
+): Promise<Validated> {
+  const { builds, journal, repo, policy, upstream, log, trigger } = options;
+  const id = await buildIdFor(options, candidate.commit, signal);
+  const requestedBy = `update ${journal.last("started")?.run ?? ""} (${trigger})`;
+  const state = await buildCommit(builds, { id, repo, commit: candidate.commit, requestedBy }, signal);
+  const inventory = await upstream.listHosts(candidate.base, signal);
+  const failing = hostsToCompare(state);
+  const baseState =
+    failing.length === 0
+      ? undefined
+      : await buildBase(
+          options,
+          candidate.base,
+          failing.filter((host) => inventory.includes(host)),
+          signal,
+        );
+  const classes = classifyHosts(state, {
+    inventory,
+    hosts: new Map([...(baseState?.hosts.values() ?? [])].map((host) => [host.host, host])),
+  });
+  const outcome = decideOutcome(classes, policy);
+  log.info({ commit: candidate.commit, build: id, outcome: outcome.type }, "validated the candidate");
+  if (outcome.type !== "infra")
+    await journal.append({ step: "validated", commit: candidate.commit, build: id });
+  return { candidate, state, classes, outcome, ...(baseState === undefined ? {} : { baseState }) };
+}
+
+/** The build that an earlier run asked for, unless it ended without a verdict on the hosts. */
+async function buildIdFor({ builds, journal, clock }: UpdateOptions, commit: Commit, signal: AbortSignal) {
+  const asked = journal.last("build-asked");
+  if (asked !== undefined && asked.commit === commit) {
+    const last = await builds.lastEvent(asked.build, signal);
+    const isUseless =
+      last?.type === "rejected" ||
+      (last?.type === "finished" && last.verdict !== "succeeded" && last.verdict !== "failed");
+    if (!isUseless) return asked.build;
+  }
+  const build = parseBuildId(newBuildId(clock.now()));
+  await journal.append({ step: "build-asked", commit, build });
+  return build;
+}
+
+/** Whether these hosts were broken before: their base is built too, but only they. */
+async function buildBase(
+  { builds, repo, clock, log }: UpdateOptions,
+  base: Commit,
+  hosts: ReturnType<typeof hostsToCompare>,
+  signal: AbortSignal,
+): Promise<BuildState | undefined> {
+  if (hosts.length === 0) return undefined;
+  try {
+    return await buildCommit(
+      builds,
+      {
+        id: newBuildId(clock.now()),
+        repo,
+        commit: base,
+        hosts,
+        requestedBy: "update: was it broken before?",
+      },
+      signal,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof HomelabError)) throw error;
+    // Nobody can say that it was broken before, so it counts as broken by the update.
+    log.warn({ error: error.message }, "the base could not be built for comparison");
+    return undefined;
+  }
+}
