@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
-import type { BuildId, StorePath } from "../protocol/names.ts";
+import type { BuildId, FullHostName, StorePath } from "../protocol/names.ts";
 import { createBuildLogs, defaultLogLimits, type BuildLogs, type LogLimits } from "./build-logs.ts";
 
 const build = "01JD0000000000000000000000" as BuildId;
@@ -123,4 +123,20 @@ test("a derivation that never stops talking is stored up to its limit and counte
   expect(textOf(stored, 0).length).toBeLessThan(1300);
   expect(stored.reduce((sum, chunk) => sum + chunk.dropped, 0)).toBe(logs.droppedLines());
   expect(logs.tail(drv("a"))).toHaveLength(defaultLogLimits.tailLines);
+});
+
+test("a chunk has the hosts that are known when it is made, unless they are too many", async () => {
+  const { logs, stored, stop } = rig();
+  let hosts: FullHostName[] = [];
+  const said = async (line: string): Promise<void> => {
+    await logs.line(drv("a"), line, () => hosts);
+    await logs.flushed(never);
+  };
+  await said("unknown");
+  hosts = ["homelab/web01"];
+  await said("one");
+  hosts = Array.from({ length: 9 }, (_, i): FullHostName => `homelab/web${i}`);
+  await said("many");
+  await stop();
+  expect(stored.map((chunk) => chunk.hosts)).toEqual([undefined, ["homelab/web01"], undefined]);
 });

@@ -3,8 +3,8 @@
 // waits, and when they cannot leave at all lines are dropped, counted, and said.
 import type { Clock } from "../base/clock.ts";
 import { createDoorbell } from "../base/doorbell.ts";
-import type { LogChunk } from "../protocol/log-chunk.ts";
-import type { BuildId, StorePath } from "../protocol/names.ts";
+import { mostHostsOfChunk, type LogChunk } from "../protocol/log-chunk.ts";
+import type { BuildId, FullHostName, StorePath } from "../protocol/names.ts";
 import { limits } from "../protocol/wire.ts";
 
 export interface LogLimits {
@@ -28,9 +28,12 @@ export const defaultLogLimits: LogLimits = {
   tailLines: 50,
 };
 
+/** The hosts of this build that a derivation is built for, as far as it is known by now. */
+export type HostsNow = () => readonly FullHostName[];
+
 export interface BuildLogs {
-  /** A promise when the producer has to wait. */
-  line(drvPath: StorePath, line: string): void | Promise<void>;
+  /** A promise when the producer has to wait. `hosts` is asked when a chunk is made. */
+  line(drvPath: StorePath, line: string, hosts?: HostsNow): void | Promise<void>;
   /** A whole log, in order; gives its number. */
   openFull(drvPath: StorePath): { readonly log: number; write(text: string): Promise<void> };
   /** The last lines of the live log. */
@@ -48,6 +51,7 @@ interface OpenLog {
   readonly drvPath: StorePath;
   readonly kind: LogChunk["kind"];
   readonly tail: string[];
+  hosts: HostsNow | undefined;
   nextIndex: number;
   text: string;
   since: number;
@@ -86,6 +90,7 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
     drvPath,
     kind,
     tail: [],
+    hosts: undefined,
     nextIndex: 0,
     text: "",
     since: 0,
@@ -104,7 +109,8 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   function cut(log: OpenLog): void {
     if (log.text === "" && log.dropped === 0) return;
     const { drvPath, kind, text, dropped } = log;
-    chunks.push({ build, log: log.log, index: log.nextIndex++, drvPath, kind, dropped, text });
+    const hosts = hostsOf(log);
+    chunks.push({ build, log: log.log, index: log.nextIndex++, drvPath, kind, ...hosts, dropped, text });
     waitingBytes += text.length;
     log.text = "";
     log.dropped = 0;
@@ -148,8 +154,9 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   }
 
   return {
-    line(drvPath, line) {
+    line(drvPath, line, hosts) {
       const log = liveLog(drvPath);
+      log.hosts = hosts;
       log.tail.push(line.length > tailLineLength ? `${line.slice(0, tailLineLength)}…` : line);
       if (log.tail.length > bounds.tailLines) log.tail.shift();
       if (log.storedBytes > bounds.derivationBytes || (isFull() && !patient)) {
@@ -199,4 +206,9 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
       }
     },
   };
+}
+
+function hostsOf(log: OpenLog): Pick<LogChunk, "hosts"> {
+  const hosts = log.hosts?.() ?? [];
+  return hosts.length === 0 || hosts.length > mostHostsOfChunk ? {} : { hosts: [...hosts] };
 }

@@ -276,6 +276,17 @@ test("near misses are answered with what was probably meant, and left out hosts 
   ]);
 });
 
+test("a log says which host of the build it is for", async () => {
+  const { bus, ask, verdict } = await rig({ repos: { homelab: hosts(3) } });
+  const hostsOfLogs = async (what: string): Promise<string[]> => {
+    const { id } = await verdict(await ask(what));
+    const chunks = await Array.fromAsync(bus.readLogs(id, AbortSignal.timeout(5000)));
+    return chunks.flatMap((chunk) => chunk.hosts ?? []).toSorted();
+  };
+  expect(await hostsOfLogs("homelab/host2")).toEqual(["homelab/host2"]);
+  expect(await hostsOfLogs("homelab/all")).toEqual(["homelab/host1", "homelab/host3"]);
+});
+
 test("a thousand remembered hosts are three dozen events at most", async () => {
   const { ask, verdict, events } = await rig({ repos: { homelab: hosts(1000, { build: "present" }) } });
   await verdict(await ask("homelab/all"));

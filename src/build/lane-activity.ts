@@ -1,6 +1,6 @@
 // What happens inside a Nix process, given to the builds that it happens for.
 import type { Nix, NixActivity } from "../nix/nix.ts";
-import { fullName, type StorePath } from "../protocol/names.ts";
+import { fullName, type FullHostName, type StorePath } from "../protocol/names.ts";
 import { derivationName } from "./derivation-name.ts";
 import type { ReadyWork } from "./host-work.ts";
 import type { RunningBuild } from "./running-build.ts";
@@ -56,6 +56,20 @@ export function createLaneActivity(
     return builds.size > 0 ? builds : allBuilds();
   };
 
+  /** The one host there is, or those that the graphs name; every host knows its own toplevel. */
+  const neededBy = (drvPath: StorePath): readonly ReadyWork[] =>
+    works.length === 1
+      ? works
+      : works.filter(
+          (work) => work.evaluation.drvPath === drvPath || toBuild.get(work)?.has(drvPath) === true,
+        );
+
+  const hostsIn = (build: RunningBuild, drvPath: StorePath): FullHostName[] =>
+    neededBy(drvPath)
+      .filter((work) => build.sources.get(work.repo)?.commit === work.commit)
+      .map(fullName)
+      .filter((name) => build.open.has(name) || build.verdicts.has(name));
+
   function stopped(drvPath: StorePath): void {
     if (!running.delete(drvPath)) return;
     for (const work of hostsOf(drvPath)) {
@@ -95,7 +109,9 @@ export function createLaneActivity(
         case "log-line": {
           const waits: Promise<void>[] = [];
           for (const build of buildsOf(activity.drvPath)) {
-            const wait = build.logs.line(activity.drvPath, activity.line);
+            const wait = build.logs.line(activity.drvPath, activity.line, () =>
+              hostsIn(build, activity.drvPath),
+            );
             if (wait !== undefined) waits.push(wait);
           }
           return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);

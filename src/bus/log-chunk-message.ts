@@ -9,6 +9,7 @@ export function encodeLogChunk(chunk: LogChunk): { data: Uint8Array; headers: Ms
   set.set(logHeaders.index, String(chunk.index));
   set.set(logHeaders.drvPath, chunk.drvPath);
   set.set(logHeaders.kind, chunk.kind);
+  if (chunk.hosts !== undefined) set.set(logHeaders.hosts, chunk.hosts.join(","));
   set.set(logHeaders.dropped, String(chunk.dropped));
   return { data: new TextEncoder().encode(chunk.text), headers: set };
 }
@@ -24,6 +25,8 @@ export function decodeLogChunk(message: {
 }): LogChunk | undefined {
   if (message.data.byteLength > maxBytes) return undefined;
   const [, build, log] = message.subject.split(".");
+  // What cannot be understood of them is no reason to lose the text.
+  const hosts = v.safeParse(LogChunk.entries.hosts, message.headers.get(logHeaders.hosts).split(","));
   const number = (text: string | undefined): number => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : -1);
   const result = v.safeParse(LogChunk, {
     build,
@@ -31,6 +34,7 @@ export function decodeLogChunk(message: {
     index: number(message.headers.get(logHeaders.index)),
     drvPath: message.headers.get(logHeaders.drvPath),
     kind: message.headers.get(logHeaders.kind),
+    ...(hosts.success ? { hosts: hosts.output } : {}),
     dropped: number(message.headers.get(logHeaders.dropped)),
     text: new TextDecoder().decode(message.data),
   });

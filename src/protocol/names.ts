@@ -108,5 +108,10 @@ export const isRepoName = (text: string): text is RepoName => v.is(RepoName, tex
 
 /** `repo/host`, the full name of a host. */
 export type FullHostName = `${string}/${string}`;
+export const FullHostName = v.custom<FullHostName>((value) => {
+  if (typeof value !== "string") return false;
+  const slash = value.indexOf("/");
+  return slash > 0 && isRepoName(value.slice(0, slash)) && isHostName(value.slice(slash + 1));
+});
 export const fullName = ({ repo, host }: { readonly repo: string; readonly host: string }): FullHostName =>
   `${repo}/${host}`;

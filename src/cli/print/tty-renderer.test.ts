@@ -197,9 +197,13 @@ test("with 80 columns as much of it as leaves room for names", async () => {
   const { frame, play, progress, clock } = stage({ ascii: true });
   play(halfWay().building("nas").events);
   progress({ ...withHistory(), running: withHistory().running?.slice(0, 1) ?? [] });
-  expect((await frame())[2]).toMatchInlineSnapshot(`"| > web01     #####----- 2/4     linux-6.18.4 bu~  1m12s avg 7m00s ~5m48s left"`);
+  expect((await frame())[2]).toMatchInlineSnapshot(
+    `"| > web01     #####----- 2/4     linux-6.18.4 bu~  1m12s avg 7m00s ~5m48s left"`,
+  );
   await clock.advance(360_000);
-  expect((await frame())[2]).toMatchInlineSnapshot(`"| > web01     #####----- 2/4     linux-6.18.4 buildP~  7m12s longer than usual"`);
+  expect((await frame())[2]).toMatchInlineSnapshot(
+    `"| > web01     #####----- 2/4     linux-6.18.4 buildP~  7m12s longer than usual"`,
+  );
 });
 
 test("colours change nothing but the colours", async () => {
