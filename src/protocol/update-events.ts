@@ -1,0 +1,36 @@
+// What became of updates, on `update-events.<repo>`: for builders that warm the cache, and for notifiers.
+import * as v from "valibot";
+import { Commit, RepoName } from "./names.ts";
+import { decode, encode } from "./wire.ts";
+
+export const updateOutcomes = ["landed", "proposed", "no-change", "failed"] as const;
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const text = v.pipe(v.string(), v.maxLength(1024));
+
+export const UpdateEvent = v.object({
+  repo: RepoName,
+  /** The run's id; with the outcome it makes an event unique. */
+  run: text,
+  outcome: v.picklist(updateOutcomes),
+  at: v.pipe(v.string(), v.isoTimestamp()),
+  base: v.optional(Commit),
+  /** What landed or is proposed. */
+  commit: v.optional(Commit),
+  inputs: v.pipe(v.array(text), v.maxLength(500)),
+  /** How many hosts are of each class. */
+  hosts: v.record(v.pipe(v.string(), v.maxLength(32)), count),
+  /** Of the pull request. */
+  url: v.optional(text),
+  /** Why, where it did not land. */
+  reason: v.optional(text),
+});
+export type UpdateEvent = v.InferOutput<typeof UpdateEvent>;
+
+export const encodeUpdateEvent = (event: UpdateEvent): Uint8Array => encode(event);
+export const decodeUpdateEvent = (bytes: Uint8Array): UpdateEvent =>
+  decode(UpdateEvent, bytes, { what: "update event", maxBytes: 256 * 1024 });
+
+/** The same id for the same outcome of the same run: told twice, it is stored once. */
+export const updateEventId = ({ run, outcome }: Pick<UpdateEvent, "run" | "outcome">): string =>
+  `update.${run}.${outcome}`;

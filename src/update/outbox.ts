@@ -1,0 +1,58 @@
+// News that have to be told, also when nobody can be reached just now: each is a file until it is told.
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import {
+  decodeUpdateEvent,
+  encodeUpdateEvent,
+  updateEventId,
+  type UpdateEvent,
+} from "../protocol/update-events.ts";
+
+export interface Outbox {
+  /** Keeps the news, and tells it if possible. Never fails: what is told changes nothing in what happened. */
+  put(event: UpdateEvent, signal: AbortSignal): Promise<void>;
+  /** Tells what is left from earlier runs. */
+  flush(signal: AbortSignal): Promise<void>;
+}
+
+/** Somebody who is told; may throw, and is told again by a later run then. */
+export type Teller = (event: UpdateEvent, signal: AbortSignal) => Promise<void>;
+
+const mostKept = 200;
+
+export function createOutbox(directory: string, tell: Teller, log: Log): Outbox {
+  async function flush(signal: AbortSignal): Promise<void> {
+    const names = (await readdir(directory).catch(() => []))
+      .filter((name) => name.endsWith(".json"))
+      .toSorted();
+    for (const name of names.slice(0, -mostKept)) await rm(join(directory, name), { force: true });
+    for (const name of names.slice(-mostKept)) {
+      try {
+        await tell(decodeUpdateEvent(await readFile(join(directory, name))), signal);
+        await rm(join(directory, name), { force: true });
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn(
+          { news: name, error: messageOf(error) },
+          "news of an update could not be told; the next run tries again",
+        );
+      }
+    }
+  }
+  return {
+    flush,
+    async put(event, signal) {
+      try {
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        const file = join(directory, `${updateEventId(event)}.json`);
+        await writeFile(`${file}.new`, encodeUpdateEvent(event), { flush: true });
+        await rename(`${file}.new`, file);
+      } catch (error) {
+        log.warn({ error: messageOf(error) }, "news of an update could not be kept");
+      }
+      await flush(signal);
+    },
+  };
+}

@@ -1,0 +1,184 @@
+// A pull request for what could not land. Every part of it is found before it is made, so a run that was killed
+// in the middle is completed by the next one.
+import { HomelabError, messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { FileToAttach, Forge, LabelWish, PullRequest } from "../forge/forge.ts";
+import type { Repository } from "../git/git.ts";
+import type { BranchName, Commit } from "../protocol/names.ts";
+import {
+  hasHumanWork,
+  isDeclined,
+  isOurs,
+  supersededNote,
+  decideStale,
+  type StaleSettings,
+} from "./decide-pull-requests.ts";
+import type { Journal } from "./journal.ts";
+import { markerStart } from "./pull-request-marker.ts";
+import { deleteUpdateBranch } from "./update-branch.ts";
+
+/** What the pull request says, ready to be sent. */
+export interface Proposal {
+  readonly title: string;
+  /** With our marker. */
+  readonly body: string;
+  readonly labels: readonly LabelWish[];
+  /** Of the candidate's lock, as in the marker. */
+  readonly lock: string;
+  readonly comments: readonly ProposalComment[];
+}
+
+/** One for each failure: its log as a file, and its end in the text. */
+export interface ProposalComment {
+  readonly marker: string;
+  readonly body: string;
+  readonly file?: FileToAttach;
+  /** Instead of `body` where the forge does not take the file. */
+  readonly bodyWithoutFile?: string;
+}
+
+export interface ProposeOptions {
+  readonly forge: Forge;
+  readonly repository: Repository;
+  readonly journal: Journal;
+  readonly base: BranchName;
+  readonly author: { readonly email: string };
+  readonly stale: StaleSettings;
+  readonly now: () => Date;
+  readonly log: Log;
+}
+
+export type ProposeResult =
+  | { readonly type: "proposed"; readonly pullRequest: PullRequest }
+  /** A person closed one with the same lock. */
+  | { readonly type: "declined"; readonly pullRequest: PullRequest };
+
+export async function propose(
+  options: ProposeOptions,
+  head: BranchName,
+  commit: Commit,
+  proposal: Proposal,
+  signal: AbortSignal,
+): Promise<ProposeResult> {
+  const { forge, journal, base, log } = options;
+  const closed = await forge.pullRequests({ state: "closed", base }, signal);
+  const declined = isDeclined(closed.filter(isOurs), proposal.lock);
+  if (declined !== undefined) return { type: "declined", pullRequest: declined };
+
+  await journal.append({ step: "proposing", commit });
+  const wish = { head, base, title: proposal.title, body: proposal.body, marker: markerStart };
+  const ensured = await forge.ensurePullRequest(wish, signal);
+  if (ensured.type === "foreign") {
+    throw new HomelabError(
+      "refused",
+      `somebody else's pull request is about ${head}: ${ensured.pullRequest.url}`,
+      {
+        code: "FOREIGN_PULL_REQUEST",
+        hint: "close it, or rename its branch",
+      },
+    );
+  }
+  const { pullRequest } = ensured;
+  try {
+    await forge.ensureLabels(proposal.labels, signal);
+    await forge.addLabels(
+      pullRequest.number,
+      proposal.labels.map(({ name }) => name),
+      signal,
+    );
+  } catch (error) {
+    // Labels are for overview; without them the proposal is still one.
+    signal.throwIfAborted();
+    if (!(error instanceof HomelabError) || error.kind === "unavailable") throw error;
+    log.warn({ error: messageOf(error) }, "the pull request has no labels");
+  }
+  for (const comment of proposal.comments) await ensureComment(forge, pullRequest.number, comment, signal);
+  await journal.append({ step: "proposed", commit, number: pullRequest.number, url: pullRequest.url });
+  await supersede(options, { by: pullRequest.url, except: pullRequest.number }, signal);
+  return { type: "proposed", pullRequest };
+}
+
+async function ensureComment(
+  forge: Forge,
+  number: number,
+  wish: ProposalComment,
+  signal: AbortSignal,
+): Promise<void> {
+  const { comment } = await forge.ensureComment(number, { marker: wish.marker, body: wish.body }, signal);
+  if (wish.file === undefined) return;
+  const attached = await forge.attach(comment.id, wish.file, signal);
+  if (attached.type !== "refused" || wish.bodyWithoutFile === undefined) return;
+  await forge.ensureComment(number, { marker: wish.marker, body: wish.bodyWithoutFile }, signal);
+}
+
+/** Closes our own earlier proposals, with a link to what replaces them. */
+export async function supersede(
+  {
+    forge,
+    repository,
+    base,
+    author,
+    log,
+  }: Pick<ProposeOptions, "forge" | "repository" | "base" | "author" | "log">,
+  { by, except }: { readonly by: string; readonly except?: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const open = (await forge.pullRequests({ state: "open", base }, signal)).filter(isOurs);
+  for (const old of open) {
+    if (old.number === except) continue;
+    const activity = await forge.activity(old.number, signal);
+    if (hasHumanWork(old, activity, author.email)) {
+      log.info({ url: old.url }, "an earlier proposal has work of people and stays open");
+      continue;
+    }
+    await closeOurs(forge, repository, old, `superseded by ${by}`, signal);
+  }
+}
+
+/** Reminds of proposals that nobody acts on, and closes those that nobody will. */
+export async function tendStale(options: ProposeOptions, signal: AbortSignal): Promise<void> {
+  const { forge, repository, base, author, stale, now } = options;
+  for (const pullRequest of (await forge.pullRequests({ state: "open", base }, signal)).filter(isOurs)) {
+    const activity = await forge.activity(pullRequest.number, signal);
+    switch (decideStale(pullRequest, activity, stale, author.email, now())) {
+      case "leave":
+        break;
+      case "remind": {
+        const body = `Nobody has acted on this for ${stale.remindAfterDays} days. It is closed after ${stale.closeAfterDays} days; the label \`keep\` keeps it open.`;
+        await forge.ensureComment(
+          pullRequest.number,
+          { marker: "<!-- homelab-deploy:reminder -->", body: `<!-- homelab-deploy:reminder -->\n${body}` },
+          signal,
+        );
+        break;
+      }
+      case "close":
+        await closeOurs(
+          forge,
+          repository,
+          pullRequest,
+          `nobody acted on it for ${stale.closeAfterDays} days`,
+          signal,
+        );
+        break;
+    }
+  }
+}
+
+async function closeOurs(
+  forge: Forge,
+  repository: Repository,
+  old: PullRequest,
+  why: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const marker = "<!-- homelab-deploy:closed -->";
+  await forge.ensureComment(old.number, { marker, body: `${marker}\nClosed: ${why}.` }, signal);
+  // So that nobody takes our closing for a person's no.
+  if (!old.body.includes(supersededNote)) {
+    await forge.editPullRequest(old.number, { body: `${old.body}\n${supersededNote}` }, signal);
+  }
+  await forge.closePullRequest(old.number, signal);
+  const branch = old.head as BranchName; // it has our prefix, and is a branch of this repository
+  if (old.headCommit !== undefined) await deleteUpdateBranch(repository, branch, old.headCommit, signal);
+}

@@ -1,0 +1,41 @@
+// A webhook for people who have a chat or ntfy: one POST with what Slack-compatible receivers show, and the event.
+import { HomelabError } from "../base/errors.ts";
+import type { UpdateEvent } from "../protocol/update-events.ts";
+import type { Teller } from "./outbox.ts";
+
+const timeoutMs = 10_000;
+
+export function createWebhookTeller(url: string, fetch: typeof globalThis.fetch): Teller {
+  const host = new URL(url).host;
+  return async (event, signal) => {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ text: sentenceOf(event), event }),
+      redirect: "error",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    });
+    await response.body?.cancel();
+    // The URL itself may hold a secret, so only its host is said.
+    if (!response.ok)
+      throw new HomelabError("unavailable", `the webhook at ${host} answered ${response.status}`, {
+        code: "WEBHOOK",
+      });
+  };
+}
+
+/** One line for people. */
+export function sentenceOf({ repo, outcome, commit, inputs, url, reason }: UpdateEvent): string {
+  const what =
+    inputs.length === 0 ? "" : ` (${inputs.slice(0, 5).join(", ")}${inputs.length > 5 ? ", …" : ""})`;
+  switch (outcome) {
+    case "landed":
+      return `${repo}: the update${what} has landed as ${commit?.slice(0, 7) ?? "a commit"}: it builds on every host.`;
+    case "proposed":
+      return `${repo}: the update${what} needs you${reason === undefined ? "" : `: ${reason}`}. ${url ?? ""}`.trim();
+    case "no-change":
+      return `${repo}: there is nothing to update.`;
+    case "failed":
+      return `${repo}: the update could not be judged${reason === undefined ? "" : `: ${reason}`}; the next run goes on.`;
+  }
+}
