@@ -11,10 +11,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ["base", "protocol"],
   nix: ["base", "protocol", "process"],
   git: ["base", "protocol", "process"],
+  forge: ["base", "protocol"],
   bus: ["base", "protocol"],
   build: ["base", "protocol", "nix", "git", "bus"],
   metrics: ["base", "protocol"],
-  cli: ["base", "protocol", "process", "config", "nix", "git", "bus", "build", "metrics"],
+  cli: ["base", "protocol", "process", "config", "nix", "git", "forge", "bus", "build", "metrics"],
 };
 
 /** Services know an adapter only by the file that says what it can do. Wiring happens in cli. */
@@ -24,7 +25,7 @@ const portsFor: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library is known to few folders, those that wrap it. */
 const owners: Readonly<Record<string, readonly string[]>> = {
-  valibot: ["protocol", "config", "nix", "bus", "cli"],
+  valibot: ["protocol", "config", "nix", "forge", "bus", "cli"],
   "@valibot/to-json-schema": ["config"],
   execa: ["process"],
   "@nats-io/transport-node": ["bus"],

@@ -1,0 +1,81 @@
+import type { Clock } from "../base/clock.ts";
+import { HomelabError } from "../base/errors.ts";
+import type { Forge, ForgeKind } from "./forge.ts";
+import { createGitea } from "./gitea.ts";
+import { createGithub } from "./github.ts";
+import { createHttp, type HttpOptions } from "./http.ts";
+
+export interface ForgeSettings {
+  /** Whether it is Gitea or Forgejo is found out by asking the server. */
+  readonly kind: ForgeKind;
+  /** What people open in their browser: `https://git.example/sub`, `https://github.com`. */
+  readonly url: string;
+  readonly owner: string;
+  readonly repo: string;
+  readonly tokenFile: string;
+}
+
+export interface ForgeParts {
+  readonly fetch: typeof fetch;
+  readonly clock: Clock;
+  /** Reads a secret now, from the path that the settings name. */
+  readonly readSecret: (file: string) => Promise<string>;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Signs in to a forge.
+ *
+ * @throws HomelabError `config` with code `BAD_FORGE` for settings that cannot be meant; else as Forge says.
+ */
+export async function createForge(
+  settings: ForgeSettings,
+  { fetch, clock, readSecret, ...rest }: ForgeParts,
+  signal: AbortSignal,
+): Promise<Forge> {
+  const { kind, owner, repo } = settings;
+  for (const name of [owner, repo]) checkName(name);
+  const root = rootUrl(settings.url);
+  const readToken = (): Promise<string> => readSecret(settings.tokenFile);
+  const api = (apiUrl: string, more: Pick<HttpOptions, "scheme" | "headers">): HttpOptions => {
+    return { apiUrl, fetch, clock, readToken, ...rest, ...more };
+  };
+  const page = `${root}/${owner}/${repo}`;
+  if (kind === "github") {
+    const headers = { accept: "application/vnd.github+json", "x-github-api-version": "2022-11-28" };
+    const apiUrl = root === "https://github.com" ? "https://api.github.com" : `${root}/api/v3`;
+    const http = createHttp(api(apiUrl, { scheme: "Bearer", headers }));
+    return createGithub({ http, owner, repo, page }, signal);
+  }
+  const http = createHttp(api(`${root}/api/v1`, { scheme: "token" }));
+  return createGitea({ http, owner, repo, page }, signal);
+}
+
+/** Gitea's and GitHub's names for users and repositories; `.` and `..` would climb in a URL. */
+function checkName(name: string): void {
+  if (/^[A-Za-z0-9_.-]{1,100}$/.test(name) && name !== "." && name !== "..") return;
+  throw new HomelabError(
+    "config",
+    `${JSON.stringify(name.slice(0, 100))} is no owner or repository of a forge`,
+    {
+      code: "BAD_FORGE",
+      hint: "owner and repository stand in the URL of its page: https://git.example/owner/repository",
+    },
+  );
+}
+
+function rootUrl(text: string): string {
+  const url = URL.parse(text);
+  const isPlain =
+    url !== null &&
+    (url.protocol === "https:" || url.protocol === "http:") &&
+    [url.username, url.password, url.search, url.hash].every((part) => part === "");
+  // Without quoting the URL: there may be a password in it.
+  if (!isPlain) {
+    throw new HomelabError("config", "the forge's URL is no plain http:// or https:// URL", {
+      code: "BAD_FORGE",
+      hint: "write the address of its start page, without user, password, ? and #",
+    });
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}

@@ -1,0 +1,206 @@
+// What an update needs of a forge. `createForge` (create-forge.ts) gives the real ones.
+import type { BranchName, Commit } from "../protocol/names.ts";
+
+export type ForgeKind = "gitea" | "forgejo" | "github";
+
+export interface ForgeCapabilities {
+  /** Files can be attached to comments, unless the forge's administrator says otherwise. */
+  readonly attachments: boolean;
+  /** A label can be put on by its name alone, and is created by that. */
+  readonly labelsByName: boolean;
+  /** Of a pull request or a comment, in UTF-8. */
+  readonly maxBodyBytes: number;
+  /** `moveBranch` works. */
+  readonly casBranch: boolean;
+  /** `fastForward` works. */
+  readonly fastForwardMerge: boolean;
+  /** Reviews without comments on lines are seen too. */
+  readonly allReviews: boolean;
+}
+
+export interface RepositoryFacts {
+  readonly defaultBranch: string;
+  readonly permissions: { readonly pull: boolean; readonly push: boolean; readonly admin: boolean };
+  readonly isPrivate: boolean;
+  readonly isArchived: boolean;
+  readonly isMirror: boolean;
+  readonly isEmpty: boolean;
+  /** Switched on in the repository's settings. */
+  readonly hasPullRequests: boolean;
+}
+
+export interface BranchFacts {
+  readonly commit: Commit;
+  readonly isProtected: boolean;
+  /** Whether the token's user may push to it; undefined where the forge does not say. */
+  readonly canPush: boolean | undefined;
+}
+
+export interface PullRequest {
+  readonly number: number;
+  readonly url: string;
+  readonly state: "open" | "merged" | "closed";
+  readonly title: string;
+  readonly body: string;
+  /** Names of branches of this repository. */
+  readonly head: string;
+  readonly base: string;
+  /** What the branches are at; of a closed one undefined when the forge no longer knows it. */
+  readonly headCommit: Commit | undefined;
+  readonly baseCommit: Commit | undefined;
+  readonly author: string;
+  readonly labels: readonly string[];
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface PullRequestWish {
+  readonly head: BranchName;
+  readonly base: BranchName;
+  readonly title: string;
+  readonly body: string;
+  /** An HTML comment that stands in the body and in no other tool's: `<!-- homelab-deploy:update v1`. */
+  readonly marker: string;
+}
+
+/** `foreign`: somebody else's pull request has this head and base. It was left as it is. */
+export interface EnsuredPullRequest {
+  readonly type: "created" | "edited" | "unchanged" | "foreign";
+  readonly pullRequest: PullRequest;
+}
+
+export interface Comment {
+  readonly id: number;
+  readonly url: string;
+  readonly body: string;
+  readonly author: string;
+  readonly attachments: readonly Attachment[];
+}
+
+export interface Attachment {
+  readonly name: string;
+  readonly bytes: number;
+  readonly url: string;
+}
+
+export interface CommentWish {
+  readonly marker: string;
+  readonly body: string;
+}
+
+export interface EnsuredComment {
+  readonly type: "created" | "edited" | "unchanged";
+  readonly comment: Comment;
+}
+
+/** A file's name decides whether a forge takes it: `.log`, `.txt`, `.gz` and `.json` pass everywhere. */
+export interface FileToAttach {
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** `refused`: the forge does not take this file, and will not take it later. Say it in the body instead. */
+export type AttachResult =
+  | { readonly type: "attached" | "already-there"; readonly attachment: Attachment }
+  | {
+      readonly type: "refused";
+      readonly reason: "disabled" | "too-large" | "file-type";
+      /** For people. */
+      readonly message: string;
+    };
+
+export interface LabelWish {
+  readonly name: string;
+  /** `#d73a4a` */
+  readonly colour: string;
+  readonly description: string;
+}
+
+/** A commit that a pull request has and its base has not. */
+export interface PullRequestCommit {
+  readonly commit: Commit;
+  readonly message: string;
+  readonly authorEmail: string;
+}
+
+/** What anybody did on a pull request; the reader knows which commits are its own. */
+export interface PullRequestActivity {
+  readonly commits: readonly PullRequestCommit[];
+  /** Of others than the token's user. */
+  readonly comments: readonly Comment[];
+  /** Reviews, or where the forge does not show them comments on lines, of others than the token's user. */
+  readonly reviews: number;
+}
+
+/**
+ * `landed`: the branch is there, whether by us or by somebody who wanted the same. `moved`: the branch is no longer
+ * what it was. `refused`: by policy or because this forge cannot do it; trying again does not help.
+ */
+export type LandResult =
+  | { readonly type: "landed" | "moved" }
+  | { readonly type: "refused"; readonly message: string };
+
+/** Pages for people. */
+export interface WebUrls {
+  readonly repository: string;
+  branch(branch: BranchName): string;
+  commit(commit: Commit): string;
+  compare(from: Commit, to: Commit): string;
+}
+
+/**
+ * One repository on a forge, seen as one user. Every call can be repeated: what is there already is found, not made
+ * again. All throw HomelabError: `refused` FORGE_AUTH, FORGE_SCOPE, FORGE_FORBIDDEN, FORGE_ARCHIVED, … when the forge
+ * does not want it, and `unavailable` FORGE_UNREACHABLE, FORGE_BAD_ANSWER when it does not answer or not sensibly.
+ */
+export interface Forge {
+  readonly kind: ForgeKind;
+  /** As the forge says it; empty where it does not. */
+  readonly version: string;
+  readonly capabilities: ForgeCapabilities;
+  /** Login of the token's user. */
+  readonly user: string;
+  readonly web: WebUrls;
+
+  repository(signal: AbortSignal): Promise<RepositoryFacts>;
+
+  branch(name: BranchName, signal: AbortSignal): Promise<BranchFacts | undefined>;
+  /** On Gitea and Forgejo this closes the open pull requests of the branch. */
+  deleteBranch(name: BranchName, signal: AbortSignal): Promise<"deleted" | "absent">;
+  /** Moves a branch forward if it is at `from`. */
+  moveBranch(
+    move: { readonly branch: BranchName; readonly from: Commit; readonly to: Commit },
+    signal: AbortSignal,
+  ): Promise<LandResult>;
+
+  /** Those whose head is in this repository, the oldest first; `closed` includes merged ones. */
+  pullRequests(
+    filter: { readonly state: "open" | "closed"; readonly head?: BranchName; readonly base?: BranchName },
+    signal: AbortSignal,
+  ): Promise<readonly PullRequest[]>;
+  pullRequest(number: number, signal: AbortSignal): Promise<PullRequest>;
+  /** Makes the open pull request of head and base be as wished: at most one, also after lost answers. */
+  ensurePullRequest(wish: PullRequestWish, signal: AbortSignal): Promise<EnsuredPullRequest>;
+  editPullRequest(
+    number: number,
+    change: { readonly title?: string; readonly body?: string },
+    signal: AbortSignal,
+  ): Promise<PullRequest>;
+  closePullRequest(number: number, signal: AbortSignal): Promise<PullRequest>;
+  /** Merges an open pull request by moving its base forward to exactly this commit of its head. */
+  fastForward(number: number, head: Commit, signal: AbortSignal): Promise<LandResult>;
+  activity(number: number, signal: AbortSignal): Promise<PullRequestActivity>;
+
+  comments(number: number, signal: AbortSignal): Promise<readonly Comment[]>;
+  /** Makes our comment with this marker be as wished. Comments of others are never taken for ours. */
+  ensureComment(number: number, wish: CommentWish, signal: AbortSignal): Promise<EnsuredComment>;
+  editComment(id: number, body: string, signal: AbortSignal): Promise<Comment>;
+  /** Attaches a file unless the comment has one of that name. */
+  attach(commentId: number, file: FileToAttach, signal: AbortSignal): Promise<AttachResult>;
+
+  /** Creates the labels that neither the repository nor its organization has. */
+  ensureLabels(labels: readonly LabelWish[], signal: AbortSignal): Promise<void>;
+  /** @throws HomelabError `refused` with code FORGE_LABEL when a label is not there, or did not take. */
+  addLabels(number: number, names: readonly string[], signal: AbortSignal): Promise<void>;
+  removeLabels(number: number, names: readonly string[], signal: AbortSignal): Promise<void>;
+}

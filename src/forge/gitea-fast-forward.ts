@@ -1,0 +1,71 @@
+import type { Commit } from "../protocol/names.ts";
+import { type RetryPolicy, retryDelay } from "../base/retry.ts";
+import type { LandResult, PullRequest } from "./forge.ts";
+import { hasStatus, isUnavailable } from "./forge-error.ts";
+import { readBranch } from "./gitea-branches.ts";
+import type { GiteaContext } from "./gitea-context.ts";
+import { CompareAnswer } from "./gitea-schemas.ts";
+import { anything } from "./http.ts";
+
+/** Two minutes altogether: right after its creation Gitea still computes whether a pull request can be merged. */
+const notYet: RetryPolicy = { attempts: 7, firstDelayMs: 2000, factor: 2, maxDelayMs: 60_000 };
+
+export async function giteaFastForward(
+  context: GiteaContext,
+  pull: PullRequest,
+  head: Commit,
+  signal: AbortSignal,
+): Promise<LandResult> {
+  const { http, repo, dialect } = context;
+  if (!dialect.capabilities.fastForwardMerge) {
+    return { type: "refused", message: `${dialect.kind} ${dialect.version} cannot merge by fast-forward` };
+  }
+  // `Do`, not `do`: all versions know it.
+  const json = { Do: "fast-forward-only", head_commit_id: head };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const path = [...repo, "pulls", pull.number, "merge"];
+      await http.call({ method: "POST", path, json, answer: anything }, signal);
+      return { type: "landed" };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (hasStatus(error, 405) && /try again later/i.test(error.message)) {
+        if (attempt >= notYet.attempts) throw error;
+        await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
+      } else if (hasStatus(error, 403, 405)) {
+        if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
+        return { type: "refused", message: error.message };
+      } else if (hasStatus(error, 404, 409) || isUnavailable(error)) {
+        // A base that went another way is answered with 500 and no word, and a lost answer may have been a yes.
+        if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
+        if (hasStatus(error, 409) || (await hasDiverged(context, pull, head, signal)))
+          return { type: "moved" };
+        if (hasStatus(error, 404) || attempt >= 3) throw error;
+        await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
+      } else throw error;
+    }
+  }
+}
+
+async function hasLanded(
+  context: GiteaContext,
+  { base }: PullRequest,
+  head: Commit,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return (await readBranch(context, base, signal))?.commit === head;
+}
+
+/** Whether the base has commits that the head has not. */
+async function hasDiverged(
+  { http, repo, ...context }: GiteaContext,
+  { base }: PullRequest,
+  head: Commit,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const branch = await readBranch({ http, repo, ...context }, base, signal);
+  if (branch === undefined) return true;
+  const path = [...repo, "compare", `${head}...${branch.commit}`];
+  const { value } = await http.call({ method: "GET", path, answer: CompareAnswer }, signal);
+  return value.total_commits > 0;
+}

@@ -1,0 +1,8 @@
+/** The `Retry-After` header in milliseconds, which is a number of seconds or a date (RFC 9110, 10.2.3). */
+export function retryAfterMs(headers: Headers, now: Date): number | undefined {
+  const value = headers.get("retry-after")?.trim();
+  if (value === undefined || value === "") return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
+}
