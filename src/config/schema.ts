@@ -77,6 +77,74 @@ export const GitUrl = v.pipe(
   ),
 );
 
+export const ForgeSettings = v.strictObject({
+  kind: described(v.optional(v.picklist(["gitea", "forgejo", "github"]), "gitea"), "What it is."),
+  url: described(
+    v.pipe(
+      v.string(),
+      v.maxLength(1024),
+      v.regex(/^https?:\/\/[^\s@?#]+$/, "must be an https:// or http:// URL without a user"),
+    ),
+    "Where the forge's pages are, such as `https://git.lan`; for GitHub `https://github.com`.",
+  ),
+  owner: described(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,100}$/)), "Owner of the repository there."),
+  repository: described(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,100}$/)), "Its name there."),
+  tokenFile: described(secretFile, "File with the token of the user that opens pull requests."),
+});
+export type ForgeSettings = v.InferOutput<typeof ForgeSettings>;
+
+const days = (fallback: number) =>
+  v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(365)), fallback);
+
+export const RepoUpdateSettings = v.strictObject({
+  inputs: described(
+    v.optional(
+      v.pipe(v.array(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,126}$/))), v.minLength(1)),
+    ),
+    "Only these inputs of the flake; all without it.",
+  ),
+  preExisting: described(
+    v.optional(v.picklist(["block", "allow"]), "block"),
+    "Whether hosts that did not build before the update either keep it from landing.",
+  ),
+  forge: described(
+    v.optional(ForgeSettings),
+    "Where pull requests are opened. Without it what cannot land stays on its branch, with a report.",
+  ),
+  identity: described(
+    v.optional(
+      v.strictObject({
+        name: described(
+          v.optional(
+            v.pipe(v.string(), v.minLength(1), v.maxLength(100), v.regex(/^[^<>\n]+$/)),
+            "homelab-deploy",
+          ),
+          "Author of the commits.",
+        ),
+        email: described(
+          v.optional(v.pipe(v.string(), v.regex(/^[^\s<>]{1,200}$/)), "homelab-deploy@localhost"),
+          "By it later runs know their commits again.",
+        ),
+      }),
+      {},
+    ),
+    "Who the commits are by.",
+  ),
+  remindAfterDays: described(
+    days(7),
+    "A pull request that nobody acts on gets a reminder after so many days.",
+  ),
+  closeAfterDays: described(
+    days(14),
+    "And is closed after so many days; never with commits or reviews of people, or the label `keep`.",
+  ),
+  publishLogs: described(
+    v.optional(v.picklist(["full", "excerpt", "never"]), "full"),
+    "How much of build logs goes into pull requests. Secrets are redacted in any case.",
+  ),
+});
+export type RepoUpdateSettings = v.InferOutput<typeof RepoUpdateSettings>;
+
 export const RepoSettings = v.strictObject({
   url: described(
     GitUrl,
@@ -125,6 +193,7 @@ export const RepoSettings = v.strictObject({
     v.optional(v.boolean(), false),
     "Whether evaluation may build things (import from derivation). Off, because it runs the repo's code before anybody looked.",
   ),
+  update: described(v.optional(RepoUpdateSettings, {}), "The safe update of the flake's inputs."),
 });
 export type RepoSettings = v.InferOutput<typeof RepoSettings>;
 
@@ -239,6 +308,18 @@ export const MetricsSettings = v.strictObject({
   ),
 });
 export type MetricsSettings = v.InferOutput<typeof MetricsSettings>;
+
+export const UpdateSettings = v.strictObject({
+  stateDirectory: described(
+    v.optional(absolutePath),
+    "For journals, reports and mirrors of updates; `$STATE_DIRECTORY` of the service without it, else a directory of the user.",
+  ),
+  webhookFile: described(
+    v.optional(secretFile),
+    "File with a URL that is told what became of each update, as JSON that Slack-compatible receivers and ntfy show.",
+  ),
+});
+export type UpdateSettings = v.InferOutput<typeof UpdateSettings>;
 
 export const Config = v.strictObject({
   $schema: described(v.optional(v.string()), "URL or path of the JSON schema, for editors."),
