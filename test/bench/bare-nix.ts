@@ -16,14 +16,21 @@ export const hostNames = (count: number): readonly string[] =>
 const installableOf = ({ bare, commit }: FlakeAt, host: string): string =>
   `git+${pathToFileURL(bare).href}?ref=main&rev=${commit}#nixosConfigurations.${host}.config.system.build.toplevel`;
 
-/** The script that homelab-deploy takes the place of: one `nix build` for each host in turn. */
+/**
+ * The script that homelab-deploy takes the place of: one `nix build` for each host in turn.
+ *
+ * @param options such as `--option eval-cache false`
+ */
 export const buildInTurn = async (
   store: ThrowAwayStore,
   flake: FlakeAt,
   hosts: readonly string[],
+  options: readonly string[] = [],
 ): Promise<Cost> =>
   costOf(async () => {
-    for (const host of hosts) await store.run("nix", "build", "--no-link", installableOf(flake, host));
+    for (const host of hosts) {
+      await store.run("nix", "build", "--no-link", ...options, installableOf(flake, host));
+    }
   });
 
 /** One `nix build` of all hosts. */

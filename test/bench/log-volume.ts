@@ -31,6 +31,7 @@ export async function runLogVolume(context: BenchContext): Promise<readonly Benc
   const beside = await measure(lab, async () => buildBesideStoppedReader(lab));
 
   const grown = Math.max(alone.peakBytes, beside.peakBytes) - before;
+  const grownAgain = beside.peakBytes - alone.peakBytes;
   const rate = (seconds: number): string => `${Math.round(lines / seconds)} lines/s`;
   const what = `${lines} log lines`;
   return [
@@ -45,6 +46,7 @@ export async function runLogVolume(context: BenchContext): Promise<readonly Benc
       ours: mebibytes(grown),
       goal: atMost(grown / 1024 ** 2, 64, " MiB"),
     },
+    { what: `${what}: of it by as many lines more`, ours: mebibytes(Math.max(0, grownAgain)) },
     {
       what: `${what}: request to verdict`,
       ours: rate(alone.seconds),
