@@ -307,6 +307,58 @@ describe("messages without raw_msg", () => {
       { authentic: false },
     ]);
   });
+
+  describe("when Nix comes to a failure only later", () => {
+    const otherFails = said(
+      totals,
+      building(2),
+      building(3, other),
+      counts(1, 0, 2, 2, 0),
+      counts(1, 0, 2, 1, 1),
+      stop(3),
+      logLine(2, "in between"),
+    );
+    const ofOther = message(
+      0,
+      `error: Cannot build '${other}'.\n       Reason: builder failed with exit code 2.`,
+    );
+    const timeout = message(0, "error: timed out after 3 seconds");
+
+    test("are authentic once for a build that failed and ended", () => {
+      expect(messagesOf(read(otherFails, said(ofOther, ofOther)))).toMatchObject([
+        { authentic: true },
+        { authentic: false },
+      ]);
+    });
+
+    test("are not authentic about a build that still runs, nor about none", () => {
+      const forged = message(0, "error: No space left on device");
+      expect(messagesOf(read(otherFails, said(failed, forged, ofOther)))).toMatchObject([
+        { authentic: false },
+        { authentic: false },
+        { authentic: true },
+      ]);
+    });
+
+    test("are authentic about a timeout that names no build", () => {
+      expect(messagesOf(read(otherFails, said(timeout)))).toMatchObject([{ authentic: true }]);
+      const nothingFailed = said(totals, building(2), counts(1, 0, 1, 1, 0), timeout);
+      expect(messagesOf(read(nothingFailed))).toMatchObject([{ authentic: false }]);
+    });
+
+    test("are not authentic about a build that ended well", () => {
+      const ended = said(
+        totals,
+        building(2),
+        building(3, other),
+        counts(1, 0, 2, 2, 0),
+        counts(1, 1, 2, 1, 0),
+      );
+      expect(messagesOf(read(ended, said(stop(3), logLine(2, "in between"), ofOther)))).toMatchObject([
+        { authentic: false },
+      ]);
+    });
+  });
 });
 
 describe("always", () => {

@@ -46,9 +46,10 @@ export interface ActivityLog {
  * Understands Nix's log as it comes. What it does not know it ignores: a newer Nix has more.
  *
  * A builder can print `@nix` lines as well, and Nix passes on its messages and phases. A message is authentic when
- * it has `raw_msg`, which Nix adds to its own errors only; when nothing is building that could have said it; or
- * when it comes right behind an increase of the count of failed builds, as Nix reports the failure of a build. (The
- * latter two matter with the Nix daemon, which passes errors on without `raw_msg`.)
+ * it has `raw_msg`, which Nix adds to its own errors only. The Nix daemon passes errors on without it: there a
+ * message is authentic when nothing is building that could have said it; when it comes right behind an increase of
+ * the count of failed builds; or when it explains a build that ended right behind such an increase. (Since 2.29 Nix
+ * reports a failure only when it comes to it, and what other builds print may stand before that.)
  */
 export function createActivityLog(onActivity: (activity: NixActivity) => void): ActivityLog {
   const builds = new Map<string, StorePath>();
@@ -63,6 +64,10 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
   let fetches: Counts = [0, 0, 0, 0];
   let startedSinceCounts = false;
   let failureReported = false;
+  /** The build that failed is the next one to end. */
+  let failureCounted = false;
+  /** Builds that failed, of which Nix has not said why yet. */
+  const unexplained = new Set<string>();
   let cut: { readonly head: string; tail: string } | undefined;
 
   function line(text: string): void {
@@ -186,6 +191,8 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
       return;
     }
     builds.delete(id);
+    if (failureCounted) unexplained.add(drvPath);
+    failureCounted = false;
     const left = (building.get(drvPath) ?? 1) - 1;
     if (left > 0) {
       building.set(drvPath, left);
@@ -212,7 +219,10 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
     const [done, expected, running, failed] = fields;
     if (buildTotals.has(id)) {
       startedSinceCounts = false;
-      if (failed > counts[3]) failureReported = true;
+      if (failed > counts[3]) {
+        failureReported = true;
+        failureCounted = true;
+      }
       if (sameCounts(counts, fields)) return;
       counts = fields;
       onActivity({ type: "build-counts", done, expected, running, failed });
@@ -240,10 +250,17 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
 
   function takeMessage(level: number, raw: string, hasRawMessage: boolean): void {
     const nobodyBuilds = builds.size === 0 || (counts[2] === 0 && !startedSinceCounts);
-    const authentic = hasRawMessage || nobodyBuilds || failureReported;
-    failureReported = false;
     const text = messageText(raw);
+    const explained = unexplained.size > 0 && level === 0 && explains(text);
+    const authentic = hasRawMessage || nobodyBuilds || failureReported || explained;
+    failureReported = false;
     if (text.trim() !== "") onActivity({ type: "message", message: { level, text, authentic } });
+  }
+
+  /** Only once for each build: a builder that runs can say it again, and otherwise. */
+  function explains(text: string): boolean {
+    const drvPath = failedDerivation.exec(text)?.groups?.["drvPath"];
+    return drvPath === undefined ? unnamedTimeout.test(text) : unexplained.delete(drvPath);
   }
 
   /** What others print to the same stderr: git's progress, ssh. Nix captures the output of builders. */
@@ -289,6 +306,11 @@ const tailLength = 128;
 const resultEnd = /"\],"id":(?<id>\d+),"type":101\}$/;
 const messageStart =
   /^@nix \{"action":"msg",(?<own>"column":[^"]*,"file":(?:null|"[^"]*"),)?"level":(?<level>\d+),(?:"line":[^"]*,)?"msg":"/;
+
+/** The derivation that an error names. */
+const failedDerivation = /^error: .*?(?<drvPath>\/[^'\s]+\.drv)(?![^'\s])/;
+/** All that Nix says of a timeout since 2.29. Whether it can be true, the clock tells. */
+const unnamedTimeout = /^error: timed out after \d+ seconds$/;
 
 const isStorePath = (value: unknown): value is StorePath => v.is(StorePath, value);
 

@@ -55,6 +55,13 @@ test.each(
   );
 });
 
+test.each(
+  versions.flatMap((version) => [`${version}/our_gone_git_input`, `${version}/our_gone_tarball_input`]),
+)("an input that cannot be fetched is an infrastructure fault: %s", (log) => {
+  const failure = failed({ stderr: readFileSync(join(fixtures, `${log}.log`), "utf8") });
+  expect(failure).toMatchObject({ cause: "infra" });
+});
+
 test("a trace is not an error", () => {
   for (const version of versions) {
     const log = logOf(readFileSync(join(fixtures, version, "trace.log"), "utf8"));
@@ -74,6 +81,10 @@ test.each([
   ["SQLite database '/nix/var/nix/db/db.sqlite' is busy"],
   ["program 'git' failed with exit code 128"],
   ["Failed to fetch git repository https://git.lan/x : failed to resolve address for git.lan"],
+  [
+    "Failed to open archive (Source threw exception: error: unable to download 'https://github.com/x.tar.gz': HTTP error 503)",
+  ],
+  ["cannot read file 'pkgs/top-level/all-packages.nix' from tarball"],
   ["Cannot find Git revision '00' in ref 'refs/homelab-deploy/00' of repository 'file:///m'!"],
   ["path '/nix/store/0ld9b0qfyhgzgiqcw3z1rhhf2jzcjs9i-source' is not valid"],
   ["opening lock file '/nix/var/nix/db/big-lock': Permission denied"],
@@ -91,6 +102,7 @@ test.each([
   ["getting status of '/nix/store/x-source/does-not-exist.nix': No such file or directory"],
   ["access to absolute path '/etc' is forbidden in pure eval mode"],
   ["out of memory"],
+  ["Failed to open archive (Unrecognized archive format)"],
 ])("a host's own error: %s", (text) => {
   expect(failed({ stderr: ownError(text) })).toMatchObject({ cause: "error", message: text });
 });

@@ -18,6 +18,9 @@ function errorsIn(file: string): FailureMessage[] {
   return errors.filter((error) => error !== undefined);
 }
 
+/** Without what only says that the daemon did it. */
+const ourScenario = (file: string): string => basename(file, ".log").replace("_daemon", "");
+
 describe("the errors of every captured version", () => {
   const host = "nixos-system-host01-24.11.synthetic.drv";
   const exit = (exitCode: number): object => ({
@@ -61,10 +64,34 @@ describe("the errors of every captured version", () => {
     realise_ok: [],
   };
 
+  const nooutput = { reason: "builder failed to produce the output 'out'" };
+  const noBuilder = { end: { type: "no-builder" }, reason: "no builder for 'aarch64-linux'" };
+  const expectedOfOurs: Readonly<Record<string, readonly object[]>> = {
+    our_fail: [exit(2), nooutput, exit(1)],
+    our_late_error: [exit(2), nooutput, exit(1)],
+    our_timeout: [exit(1), { end: { type: "timeout" } }],
+    our_hash: expected["realise_hash"] ?? [],
+    our_no_builder: [{ ...noBuilder, drvPath: expect.stringMatching(/-shared-1\.drv$/) }],
+    our_dead_substituter: [
+      { drvPath: undefined, reason: "disabling binary cache 'http://127.0.0.1:1' for 60 seconds" },
+    ],
+  };
+
   test.each(globSync(join(logs, "*/*.log")).filter((file) => basename(file, ".log") in expected))(
     "%s",
     (file) => {
       expect(errorsIn(file)).toMatchObject(expected[basename(file, ".log")] ?? []);
+    },
+  );
+
+  test.each(globSync(join(logs, "*/our_*.log")).filter((file) => ourScenario(file) in expectedOfOurs))(
+    "as we run it, also through the daemon: %s",
+    (file) => {
+      const [...errors] = errorsIn(file);
+      const wanted = expectedOfOurs[ourScenario(file)] ?? [];
+      // Since 2.29 Nix goes on with what it has a builder for.
+      const goesOn = ourScenario(file) === "our_no_builder" && errors.length > 1;
+      expect(errors).toMatchObject(goesOn ? [...wanted, noBuilder, noBuilder] : wanted);
     },
   );
 
@@ -75,7 +102,10 @@ describe("the errors of every captured version", () => {
     // Says neither of what nor which limit.
     ["2.34.8", undefined, "timeout"],
   ])("silence in %s", (version, drvPath, type) => {
-    expect(errorsIn(join(logs, version, "realise_silent.log"))).toMatchObject([{ drvPath, end: { type } }]);
+    const silence = { drvPath, end: { type } };
+    expect(errorsIn(join(logs, version, "realise_silent.log"))).toMatchObject([silence]);
+    expect(errorsIn(join(logs, version, "our_silence.log"))).toMatchObject([exit(1), silence]);
+    expect(errorsIn(join(logs, version, "our_daemon_silence.log"))).toMatchObject([exit(1), silence]);
   });
 
   test("the daemon's errors, without the log that they quote", () => {
@@ -89,12 +119,21 @@ describe("an error", () => {
   test.each([
     `a 'aarch64-linux' with features {kvm} is required to build '${drv}', but I am a 'x86_64-linux' with features {}`,
     `Cannot build '${drv}'.\n       Reason: required system or feature not available\n       Required system: 'aarch64-linux' with features {kvm}\n       Current system: 'x86_64-linux' with features {}`,
+    `Cannot build '${drv}'.\n       Reason: platform mismatch\n       Required system: 'aarch64-linux'\n       Current system: 'x86_64-linux'\n       Reason: missing system features\n       Required features: {kvm}\n       Available features: {nixos-test}`,
   ])("about a missing builder: %s", (text) => {
     expect(readFailureMessage(`error: ${text}`)).toEqual({
       drvPath: drv,
       end: { type: "no-builder" },
       reason: "no builder for 'aarch64-linux' with features {kvm}",
       diskFull: false,
+    });
+  });
+
+  test("about a missing feature only", () => {
+    const text = `Cannot build '${drv}'.\nReason: missing system features\nRequired features: {big, kvm}\nAvailable features: {}`;
+    expect(readFailureMessage(text)).toMatchObject({
+      end: { type: "no-builder" },
+      reason: "no builder with features {big, kvm}",
     });
   });
 

@@ -72,7 +72,10 @@ const ends = [
   [/failed to produce output path/, "rejected"],
   [/^hash mismatch in fixed-output derivation/, "rejected"],
   [/not allowed to refer to|may not be deterministic|has a different content|^cycle detected/, "rejected"],
-  [/with features \{.*\} is required to build|^required system or feature not available/, "no-builder"],
+  [
+    /with features \{.*\} is required to build|^required system or feature not available|^platform mismatch$|^missing system features$/,
+    "no-builder",
+  ],
   [
     /end-of-file|connection (?:reset|refused|timed out|closed)|broken pipe|cannot (?:connect|open connection)|temporarily unavailable|cannot allocate memory|unable to (?:fork|start)|while setting up the build environment/i,
     "environment",
@@ -93,11 +96,24 @@ function reasonFor(reason: string, lines: readonly string[]): string {
   if (output !== undefined) return `builder failed to produce the output '${output}'`;
   const limit = /killed after writing (?<limit>more than \d+ bytes of log output)$/.exec(reason);
   if (limit !== null) return `builder killed after writing ${limit.groups?.["limit"] ?? ""}`;
-  // 2.8: "a 'aarch64-linux' with features {} is required to build 'D', but I am a ..."; 2.29 has it in its own line.
-  const system = /^a (?<system>'[^']*' with features \{.*?\}) is required/.exec(reason)?.groups?.["system"];
-  const required = system ?? of("Required system:");
-  if (required !== undefined) return `no builder for ${required}`;
+  const required = requirement(reason, of);
+  if (required !== undefined) return `no builder ${required}`;
   return reason.replace(/^builder for '[^']+' /, "builder ");
+}
+
+/**
+ * 2.8: "a 'aarch64-linux' with features {kvm} is required to build 'D', but I am a ..."; 2.29 has it in a line of its
+ * own; 2.34 has a line for the system and one for the features, each only where that is what is missing.
+ */
+function requirement(reason: string, of: (label: string) => string | undefined): string | undefined {
+  const single = /^a (?<system>'[^']*' with features \{.*?\}) is required/.exec(reason)?.groups?.["system"];
+  const system = single ?? of("Required system:");
+  const features = of("Required features:");
+  const parts = [
+    ...(system === undefined ? [] : [`for ${system.replace(/ with features \{\}$/, "")}`]),
+    ...(features === undefined ? [] : [`with features ${features}`]),
+  ];
+  return parts.length === 0 ? undefined : parts.join(" ");
 }
 
 const maxReasonLength = 300;

@@ -9,11 +9,15 @@ const infrastructure = [
   /^(?:reading from|writing to) (?:file|socket): /,
   // What is to be downloaded: flake inputs, builtins.fetchurl.
   /^unable to (?:download|check) '/,
+  // The same of a tarball, as also `github:` inputs are, since 2.20: it is unpacked while it comes.
+  /^Failed to open archive \(Source threw exception: error: unable to download '/,
+  /^cannot read file '.*' from tarball$/,
   /^(?:Failed to fetch git repository|failed to fetch|Cannot find Git revision) /i,
   /^program '(?:[^']*\/)?(?:git|hg|ssh)' failed/,
   /^(?:fatal: |error: )?(?:unable to access|Could not resolve host|Could not read from remote repository)/i,
   /^fetching Git repository '.*' (?:failed|timed out)/,
   /^(?:resolving|getaddrinfo).*: (?:Temporary failure in name resolution|Name or service not known)/,
+  /^Git repository ".*" does not exist\.?$/,
   /^repository path '.*' is not owned by current user$/,
   // The store and its database.
   /^path '\/[^']*' is not valid$/,
