@@ -140,3 +140,20 @@ test("a chunk has the hosts that are known when it is made, unless they are too 
   await stop();
   expect(stored.map((chunk) => chunk.hosts)).toEqual([undefined, ["homelab/web01"], undefined]);
 });
+
+test("hosts that joined after the last line are said at the end, in a chunk without text", async () => {
+  const { logs, stored, stop } = rig();
+  let hosts: FullHostName[] = ["homelab/web01"];
+  await logs.line(drv("a"), "only line", () => hosts);
+  await logs.line(drv("b"), "only line", () => ["homelab/nas"]);
+  hosts = ["homelab/web01", "homelab/nas"];
+  logs.end(drv("a"));
+  logs.end(drv("b"));
+  await logs.flushed(never);
+  await stop();
+  expect(stored.map(({ index, text, hosts: said }) => [index, text, said])).toEqual([
+    [0, "only line\n", ["homelab/web01"]],
+    [0, "only line\n", ["homelab/nas"]],
+    [1, "", ["homelab/web01", "homelab/nas"]],
+  ]);
+});

@@ -52,6 +52,8 @@ interface OpenLog {
   readonly kind: LogChunk["kind"];
   readonly tail: string[];
   hosts: HostsNow | undefined;
+  /** The hosts of its last chunk. */
+  hostsSaid: readonly FullHostName[];
   nextIndex: number;
   text: string;
   since: number;
@@ -91,6 +93,7 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
     kind,
     tail: [],
     hosts: undefined,
+    hostsSaid: [],
     nextIndex: 0,
     text: "",
     since: 0,
@@ -107,9 +110,13 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   }
 
   function cut(log: OpenLog): void {
-    if (log.text === "" && log.dropped === 0) return;
+    if (log.text !== "" || log.dropped > 0) push(log);
+  }
+
+  function push(log: OpenLog): void {
     const { drvPath, kind, text, dropped } = log;
-    const hosts = hostsOf(log);
+    log.hostsSaid = hostsOf(log);
+    const hosts = log.hostsSaid.length === 0 ? {} : { hosts: [...log.hostsSaid] };
     chunks.push({ build, log: log.log, index: log.nextIndex++, drvPath, kind, ...hosts, dropped, text });
     waitingBytes += text.length;
     log.text = "";
@@ -185,6 +192,8 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
       const log = live.get(drvPath);
       if (log === undefined) return;
       cut(log);
+      // Who joined after its last line is told to those who look for the logs of a host.
+      if (hostsOf(log).join() !== log.hostsSaid.join()) push(log);
       live.delete(drvPath);
       ended.set(drvPath, log);
       if (ended.size > endedLogs) for (const oldest of ended.keys().take(1)) ended.delete(oldest);
@@ -208,7 +217,8 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   };
 }
 
-function hostsOf(log: OpenLog): Pick<LogChunk, "hosts"> {
-  const hosts = log.hosts?.() ?? [];
-  return hosts.length === 0 || hosts.length > mostHostsOfChunk ? {} : { hosts: [...hosts] };
+/** None where they are not known or too many for a chunk. */
+function hostsOf({ hosts }: OpenLog): readonly FullHostName[] {
+  const names = hosts?.() ?? [];
+  return names.length > mostHostsOfChunk ? [] : names;
 }

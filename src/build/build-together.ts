@@ -6,6 +6,7 @@ import type { Nix, RealiseOptions, RealiseResult } from "../nix/nix.ts";
 import { decideBuilt, type Decision } from "./decide-verdicts.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
+import type { NeedsOfHosts } from "./host-needs.ts";
 import type { HostWork, ReadyWork } from "./host-work.ts";
 import { createLaneActivity } from "./lane-activity.ts";
 import { learnDurations } from "./learn-durations.ts";
@@ -19,6 +20,7 @@ export interface BuildTogetherOptions {
   readonly log: Log;
   readonly limits: RealiseOptions;
   readonly durations: UsualDurations;
+  readonly needs: NeedsOfHosts;
 }
 
 /**

@@ -57,7 +57,8 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
 
   function onStored(event: BuildEvent, state: BuildState): void {
     if (state.replyTo !== undefined) bus.reply(state.replyTo, event);
-    else if (event.type === "rejected" && event.replyTo !== undefined) bus.reply(event.replyTo, event);
+    else if (isTerminal(event) && "replyTo" in event && event.replyTo !== undefined)
+      bus.reply(event.replyTo, event);
     options.onStored?.(event, state);
     if (isTerminal(event)) log.info({ build: event.build, verdict: state.status }, "a build is over");
   }

@@ -129,7 +129,7 @@ function rejectUnknownHost(host: HostName, inventories: readonly Inventory[]): A
   const near = didYouMean(host, all);
   const hint =
     near === undefined
-      ? `it has ${all.length === 1 ? "1 host" : `${all.length} hosts`}: \`homelab-deploy hosts\` lists them`
+      ? `it has ${all.length === 1 ? "1 host" : `${all.length} hosts`}${all.length === 0 ? "" : `, such as ${all.slice(0, 5).join(", ")}`}`
       : `did you mean ${near}?`;
   return reject("UNKNOWN_HOST", `there is no host ${host} in ${where}`, hint);
 }

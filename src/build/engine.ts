@@ -17,6 +17,7 @@ import { createBuildLogs } from "./build-logs.ts";
 import { createBuildRecord, isSuperseded } from "./build-record.ts";
 import { runEvaluationPool } from "./evaluation-pool.ts";
 import { runOutputCheck } from "./output-check.ts";
+import type { NeedsOfHosts } from "./host-needs.ts";
 import { createProgressBoard } from "./progress-board.ts";
 import type { BuildSource, RunningBuild } from "./running-build.ts";
 import type { UsualDurations } from "./usual-durations.ts";
@@ -67,6 +68,7 @@ const logsPerEpoch = 1_000_000;
 
 export function createEngine(options: EngineOptions, signal: AbortSignal): Engine {
   const { nix, gcRoots, clock, log, settings, durations, appendLog, publishProgress, onStored } = options;
+  const needs: NeedsOfHosts = new Map();
   const finishing = new Map<BuildId, () => void>();
   const board = createWorkBoard({
     clock,
@@ -157,7 +159,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       };
       const lane = (priority: "interactive" | "batch"): Promise<void> =>
         runBuildLane(
-          { board, nix, clock, log, priority, limits: settings.buildLimits, durations },
+          { board, nix, clock, log, priority, limits: settings.buildLimits, durations, needs },
           signal,
         ).catch(stopped);
       await Promise.all([

@@ -2,6 +2,7 @@
 import type { Nix, NixActivity } from "../nix/nix.ts";
 import { fullName, type FullHostName, type StorePath } from "../protocol/names.ts";
 import { derivationName } from "./derivation-name.ts";
+import type { HostNeeds, NeedsOfHosts } from "./host-needs.ts";
 import type { ReadyWork } from "./host-work.ts";
 import type { RunningBuild } from "./running-build.ts";
 import type { UsualDurations } from "./usual-durations.ts";
@@ -15,6 +16,7 @@ export interface LaneActivity {
 export interface LaneActivityOptions {
   readonly nix: Nix;
   readonly durations: UsualDurations;
+  readonly needs: NeedsOfHosts;
 }
 
 /**
@@ -22,58 +24,60 @@ export interface LaneActivityOptions {
  * known, what happens is told to all builds.
  */
 export function createLaneActivity(
-  { nix, durations }: LaneActivityOptions,
+  { nix, durations, needs }: LaneActivityOptions,
   works: readonly ReadyWork[],
   signal: AbortSignal,
 ): LaneActivity {
-  const toBuild = new Map<ReadyWork, ReadonlySet<StorePath>>();
-  const built = new Map<ReadyWork, number>();
+  const own = new Map(
+    works.map((work): [ReadyWork, HostNeeds] => [work, { derivations: undefined, built: 0 }]),
+  );
+  for (const [work, needed] of own) needs.set(work, needed);
   const running = new Set<StorePath>();
   void readGraphs().catch(() => undefined); // an estimate: without it there are no bars
 
   async function readGraphs(): Promise<void> {
-    for (const work of works) {
+    for (const [work, needed] of own) {
       if (signal.aborted) return;
-      toBuild.set(work, await nix.unbuilt(work.evaluation.drvPath));
+      needed.derivations = await nix.unbuilt(work.evaluation.drvPath);
       reportHost(work);
     }
   }
 
   function reportHost(work: ReadyWork): void {
-    const total = toBuild.get(work)?.size ?? 0;
+    const { derivations, built } = needs.get(work) ?? { derivations: undefined, built: 0 };
+    const total = derivations?.size ?? 0;
     const { repo, host } = work;
     for (const build of work.watchers) {
-      build.progress.host({ repo, host, built: Math.min(built.get(work) ?? 0, total), toBuild: total });
+      build.progress.host({ repo, host, built: Math.min(built, total), toBuild: total });
     }
   }
 
   const allBuilds = (): Set<RunningBuild> => new Set(works.flatMap((work) => [...work.watchers]));
   const hostsOf = (drvPath: StorePath): ReadyWork[] =>
-    works.filter((work) => toBuild.get(work)?.has(drvPath) === true);
+    works.filter((work) => own.get(work)?.derivations?.has(drvPath) === true);
 
   const buildsOf = (drvPath: StorePath): Set<RunningBuild> => {
     const builds = new Set(hostsOf(drvPath).flatMap((work) => [...work.watchers]));
     return builds.size > 0 ? builds : allBuilds();
   };
 
-  /** The one host there is, or those that the graphs name; every host knows its own toplevel. */
-  const neededBy = (drvPath: StorePath): readonly ReadyWork[] =>
-    works.length === 1
-      ? works
-      : works.filter(
-          (work) => work.evaluation.drvPath === drvPath || toBuild.get(work)?.has(drvPath) === true,
-        );
-
-  const hostsIn = (build: RunningBuild, drvPath: StorePath): FullHostName[] =>
-    neededBy(drvPath)
-      .filter((work) => build.sources.get(work.repo)?.commit === work.commit)
-      .map(fullName)
-      .filter((name) => build.open.has(name) || build.verdicts.has(name));
+  /**
+   * The hosts of a build that need a derivation; none while it is not known of all of them. A toplevel is needed by
+   * its host.
+   */
+  function hostsIn(build: RunningBuild, drvPath: StorePath): FullHostName[] {
+    const all = [...needs].filter(([work]) => isIn(build, work));
+    const top = all.filter(([work]) => work.evaluation.drvPath === drvPath);
+    if (top.length > 0 || all.length === 1) return namesOf(top.length > 0 ? top : all);
+    if (all.some(([, { derivations }]) => derivations === undefined)) return [];
+    return namesOf(all.filter(([, { derivations }]) => derivations?.has(drvPath) === true));
+  }
 
   function stopped(drvPath: StorePath): void {
     if (!running.delete(drvPath)) return;
-    for (const work of hostsOf(drvPath)) {
-      built.set(work, (built.get(work) ?? 0) + 1);
+    for (const [work, needed] of needs) {
+      if (needed.derivations?.has(drvPath) !== true) continue;
+      needed.built++;
       reportHost(work);
     }
     for (const build of allBuilds()) {
@@ -132,6 +136,17 @@ export function createLaneActivity(
     },
     end() {
       for (const drvPath of running) stopped(drvPath);
+      // Work that is ready again may be in another process by now.
+      for (const [work, needed] of own) if (needs.get(work) === needed) needs.delete(work);
     },
   };
+}
+
+const namesOf = (hosts: readonly (readonly [ReadyWork, HostNeeds])[]): FullHostName[] =>
+  hosts.map(([work]) => fullName(work));
+
+/** Also when the host has its verdict already: then it is not among the build's open ones any more. */
+function isIn({ sources, open, verdicts }: RunningBuild, work: ReadyWork): boolean {
+  const name = fullName(work);
+  return sources.get(work.repo)?.commit === work.commit && (open.has(name) || verdicts.has(name));
 }

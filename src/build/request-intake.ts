@@ -127,6 +127,7 @@ async function firstEvent(
       verdict,
       reason: boundedText(reason),
       durationMs: Math.round(clock.monotonic() - started),
+      ...answer,
     },
   });
   if (waitedMs > (request.expiresAfter === undefined ? requestExpiryMs : request.expiresAfter * 1000)) {

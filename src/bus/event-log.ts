@@ -69,8 +69,11 @@ export async function openEventLog(
       throw new RangeError(`event ${event.index} of build ${event.build} came when ${nextIndex} was next`);
     }
     while (!(await publish(event, appendSignal))) {
+      const before = lastSequence;
       const found = (await newEvents(appendSignal)).filter(({ index }) => index >= nextIndex);
       const [first] = found;
+      // Refused, and yet nothing was added: the stream is not the one that we wrote to.
+      if (first === undefined && lastSequence === before) throw eventsIncomplete(id);
       if (first === undefined) continue;
       // Ours, when an acknowledgement got lost; alone, or somebody has taken over since.
       if (found.length === 1 && isSame(first, event)) break;
@@ -94,15 +97,16 @@ function requireContinuation(
   stored: BuildEvent | undefined,
 ): void {
   const isBehind = (known?.index ?? -1) > (stored?.index ?? -1);
-  if (isBehind) {
-    throw new HomelabError("unavailable", `events of build ${id} that were there before are gone`, {
-      code: "EVENTS_INCOMPLETE",
-      hint: "the storage of the NATS server was damaged or put back to an older state: check it",
-    });
-  }
+  if (isBehind) throw eventsIncomplete(id);
   const isSameEvent = known === undefined || stored === undefined ? known === stored : isSame(known, stored);
   if (!isSameEvent) throw new NotTheHolderError(`another builder has added to the events of build ${id}`);
 }
+
+const eventsIncomplete = (id: BuildId): HomelabError =>
+  new HomelabError("unavailable", `events of build ${id} that were there before are gone`, {
+    code: "EVENTS_INCOMPLETE",
+    hint: "the storage of the NATS server was damaged or put back to an older state: check it",
+  });
 
 const isSame = (a: BuildEvent, b: BuildEvent): boolean =>
   Buffer.compare(encodeEvent(a), encodeEvent(b)) === 0;

@@ -29,6 +29,25 @@ export async function findBuild(reader: BuildReader, text: string, signal: Abort
   );
 }
 
+/** What can be read of several builds; one whose events are gone does not hide the others. */
+export async function readBuilds(
+  reader: BuildReader,
+  ids: readonly BuildId[],
+  signal: AbortSignal,
+): Promise<BuildState[]> {
+  const states = await Promise.all(
+    ids.map(async (id) => {
+      try {
+        return await readBuild(reader, id, signal);
+      } catch (error) {
+        if (signal.aborted || !(error instanceof HomelabError)) throw error;
+        return undefined;
+      }
+    }),
+  );
+  return states.filter((state) => state !== undefined);
+}
+
 /** @throws HomelabError `usage` when the build has no event: it waits in the queue, or there is none. */
 export async function readBuild(reader: BuildReader, id: BuildId, signal: AbortSignal): Promise<BuildState> {
   const state = foldEvents(id, await reader.readEvents(id, 0, signal));

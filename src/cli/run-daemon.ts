@@ -48,12 +48,11 @@ async function requireFreeName(bus: BuilderBus, name: BuilderName, signal: Abort
 
 /** Where everybody may create streams nobody needs to run `nats setup`; elsewhere only the admin's key may. */
 async function ensureStreams(connection: Connection, log: Log): Promise<void> {
-  const findings = await checkStreams(connection);
+  let findings = await checkStreams(connection);
   if (findings.some(({ state }) => state === "missing")) {
     try {
-      await setUpStreams(connection);
+      findings = await setUpStreams(connection);
       log.info({}, "created the streams");
-      return;
     } catch (error) {
       log.warn({ error: String(error) }, "the streams are missing and cannot be created with this key");
     }

@@ -114,6 +114,7 @@ function conclude(
       return exitCodes.interrupted;
     case undefined:
       throw new HomelabError("unavailable", `the events of build ${state.id} ended before its verdict`, {
+        code: "NO_VERDICT",
         hint: `look again: ${followCommand(state.id)}`,
       });
   }

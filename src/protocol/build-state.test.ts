@@ -60,7 +60,7 @@ test("another builder that goes on has the next epoch", () => {
 
 test.each<[readonly (HostVerdict | undefined)[], string]>([
   [["built", "unchanged"], "succeeded"],
-  [["built", "skipped"], "succeeded"],
+  [["built", "skipped"], "infra-failed"],
   [["built", "build-failed"], "failed"],
   [["infra-failed", "eval-failed"], "failed"],
   [["built", "timed-out"], "failed"],
@@ -80,7 +80,7 @@ test("success means that every host is there, and nothing less", () => {
       const verdict = decideBuildVerdict(verdicts);
       const isGreen =
         verdicts.some((each) => each !== undefined && isSuccess(each)) &&
-        verdicts.every((each) => each === "skipped" || (each !== undefined && isSuccess(each)));
+        verdicts.every((each) => each !== undefined && isSuccess(each));
       expect(verdict === "succeeded").toBe(isGreen);
       expect(verdict === "failed").toBe(verdicts.some((each) => each !== undefined && isOwnFault(each)));
     }),

@@ -98,12 +98,13 @@ const bodies = {
     attempt: count,
     delayMs: milliseconds,
   }),
-  /** The last event. */
+  /** The last event; the first one too, with where to answer, for a request that never became a build. */
   finished: v.object({
     type: v.literal("finished"),
     verdict: BuildVerdict,
     reason: v.optional(text),
     durationMs: milliseconds,
+    replyTo: v.optional(v.string()),
   }),
   /** The request itself cannot be served. First and last event. */
   rejected: v.object({

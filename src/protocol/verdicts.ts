@@ -12,7 +12,7 @@ export const hostVerdicts = [
   /** Not the host's fault: disk, memory, daemon, network. */
   "infra-failed",
   "cancelled",
-  /** Left out, with a reason: excluded by configuration, no builder for its system, a name we cannot use. */
+  /** There is no builder for its system. Leave it out by configuration, and it is not expected any more. */
   "skipped",
 ] as const;
 export const HostVerdict = v.picklist(hostVerdicts);
@@ -37,15 +37,14 @@ export const isOwnFault = (verdict: HostVerdict): boolean =>
 
 /**
  * The verdict of a build whose hosts all have theirs. A missing verdict must be given as `undefined`: it counts
- * as an infrastructure fault, never as success. A build of no hosts did not succeed either.
+ * as an infrastructure fault, never as success, and so does one that was skipped. A build of no hosts did not
+ * succeed either.
  */
 export function decideBuildVerdict(
   verdicts: readonly (HostVerdict | undefined)[],
 ): Exclude<BuildVerdict, "rejected" | "expired"> {
   if (verdicts.some((verdict) => verdict !== undefined && isOwnFault(verdict))) return "failed";
   if (verdicts.includes("cancelled")) return "cancelled";
-  if (verdicts.some((verdict) => verdict === undefined || verdict === "infra-failed")) return "infra-failed";
-  return verdicts.some((verdict) => verdict !== undefined && isSuccess(verdict))
-    ? "succeeded"
-    : "infra-failed";
+  if (verdicts.some((verdict) => verdict === undefined || !isSuccess(verdict))) return "infra-failed";
+  return verdicts.length > 0 ? "succeeded" : "infra-failed";
 }

@@ -1,7 +1,7 @@
 // What the candidate did to each host, compared with the commit that it stands on. Pure.
 import type { BuildState, HostState } from "../protocol/build-state.ts";
 import type { HostName } from "../protocol/names.ts";
-import { isOwnFault } from "../protocol/verdicts.ts";
+import { isOwnFault, isSuccess } from "../protocol/verdicts.ts";
 
 /**
  * - `ok`: builds; `unchanged`: builds, and is the same derivation as before; `fixed`: builds, and did not before
@@ -49,7 +49,7 @@ export function classifyHosts(candidate: BuildState, base: BaseKnowledge): Class
 
 function classOf({ finished, evaluated }: HostState, base: HostState | undefined): HostClass {
   const verdict = finished?.verdict;
-  if (verdict === undefined || verdict === "infra-failed" || verdict === "cancelled") return "infra";
+  if (verdict === undefined || !(isOwnFault(verdict) || isSuccess(verdict))) return "infra";
   const before = base?.finished?.verdict;
   if (isOwnFault(verdict)) {
     if (before !== undefined && isOwnFault(before)) return "pre-existing";

@@ -36,7 +36,10 @@ export async function runBuild(
 ): Promise<number> {
   const { target, request } = decideRequest(hosts, options, context);
   if (options.local === true && options.detach === true) {
-    throw new HomelabError("usage", "--detach needs a builder to go on without us, and --local has none");
+    throw new HomelabError("usage", "--detach needs a builder to go on without us, and --local has none", {
+      code: "BAD_ARGUMENTS",
+      hint: "leave one of them out",
+    });
   }
   const connecting = new AbortController();
   const stop = context.signals.onInterrupt(() => connecting.abort(new Error("interrupted")));

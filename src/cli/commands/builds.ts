@@ -5,7 +5,7 @@ import { exitCodes } from "../../protocol/exit-codes.ts";
 import { buildJson } from "../build-json.ts";
 import { connectReader } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
-import { findBuild, readBuild } from "../find-build.ts";
+import { findBuild, readBuild, readBuilds } from "../find-build.ts";
 import { rememberNames } from "../known-names.ts";
 import { renderBuilds } from "../print/builds-table.ts";
 import { renderSummary } from "../print/summary.ts";
@@ -24,9 +24,7 @@ export async function runBuildsList(
   const signal = untilInterrupted(context.signals);
   await using connected = await connectReader(context, signal);
   const ids = await connected.reader.listBuilds(signal);
-  const states = await Promise.all(
-    ids.slice(0, options.limit).map((id) => readBuild(connected.reader, id, signal)),
-  );
+  const states = await readBuilds(connected.reader, ids.slice(0, options.limit), signal);
   const queued = await connected.reader.queueLength(signal);
   await rememberNames(context.environment, { builds: ids });
   if (options.json === true) write(context, { builds: states.map(buildJson), queued });

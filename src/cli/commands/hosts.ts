@@ -3,7 +3,7 @@ import { parseRepoName } from "../../protocol/names.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
-import { readBuild } from "../find-build.ts";
+import { readBuilds } from "../find-build.ts";
 import { rememberNames } from "../known-names.ts";
 import { renderHosts, summarizeHosts } from "../print/hosts-table.ts";
 
@@ -21,7 +21,7 @@ export async function runHosts(context: Context, options: HostsOptions): Promise
   await using connected = await connectReader(context, signal);
   const { reader } = connected;
   const ids = (await reader.listBuilds(signal)).slice(0, lookedAt);
-  const builds = await Promise.all(ids.map((id) => readBuild(reader, id, signal)));
+  const builds = await readBuilds(reader, ids, signal);
   const all = summarizeHosts(builds);
   const hosts = all.filter((host) => repo === undefined || host.repo === repo);
   await rememberNames(context.environment, {

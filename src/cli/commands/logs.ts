@@ -1,20 +1,21 @@
 // `homelab-deploy logs`: what is stored of a build's logs, or the whole build as it happens.
 import { HomelabError } from "../../base/errors.ts";
 import type { BuildReader } from "../../bus/bus.ts";
-import type { BuildState } from "../../protocol/build-state.ts";
-import { didYouMean } from "../../protocol/did-you-mean.ts";
-import type { LogChunk } from "../../protocol/log-chunk.ts";
-import type { BuildId } from "../../protocol/names.ts";
+import type { BuildId, FullHostName } from "../../protocol/names.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { findBuild, readBuild } from "../find-build.ts";
-import { derivationName, droppedLines } from "../print/log-lines.ts";
 import type { OutputChoice } from "../print/output-mode.ts";
+import { createJsonLogPrinter, createLogPrinter, lastLines, type LogPrinter } from "../print/stored-logs.ts";
+import { explainNoLogs, selectLogs, type HostsOfLogs, type LogSelection } from "../select-logs.ts";
 import { watchBuild } from "../watch-build.ts";
 
 export interface LogsOptions {
   readonly follow?: boolean | undefined;
+  readonly failed?: boolean | undefined;
+  readonly tail?: number | undefined;
+  readonly drv?: string | undefined;
   readonly output?: OutputChoice | undefined;
   readonly json?: boolean | undefined;
 }
@@ -25,92 +26,56 @@ export async function runLogs(
   host: string | undefined,
   options: LogsOptions,
 ): Promise<number> {
+  const { follow, failed, tail, drv: derivation } = options;
+  const selection: LogSelection = { host, failed, derivation };
+  if (follow === true && [host, failed, tail, derivation].some((given) => given !== undefined)) {
+    throw new HomelabError("usage", "--follow shows the whole build", {
+      code: "BAD_ARGUMENTS",
+      hint: "leave the host, --failed, --tail and --drv out",
+    });
+  }
   const connecting = new AbortController();
   const stop = context.signals.onInterrupt(() => connecting.abort(new Error("interrupted")));
   await using connected = await connectReader(context, connecting.signal);
   const { reader } = connected;
   const id = await findBuild(reader, text, connecting.signal);
   stop();
-  if (options.follow === true) {
-    if (host !== undefined)
-      throw new HomelabError("usage", "--follow shows the whole build", {
-        code: "BAD_ARGUMENTS",
-        hint: "leave the host out",
-      });
-    return await watchBuild(context, reader, id, { ...options, printBuildLogs: true });
-  }
-  const signal = untilInterrupted(context.signals);
-  const state = await readBuild(reader, id, signal);
-  const wanted = host === undefined ? undefined : logsOfHost(state, host);
-  await printLogs(context, reader, id, state, wanted, options.json === true, signal);
+  if (follow === true) return await watchBuild(context, reader, id, { ...options, printBuildLogs: true });
+  await printLogs(context, reader, id, selection, printerOf(context, options));
   return exitCodes.success;
 }
 
-/** The full logs of the failures that break a host. @throws HomelabError `usage` when it is not in the build. */
-function logsOfHost(state: BuildState, host: string): ReadonlySet<number> {
-  const name = host.slice(host.indexOf("/") + 1);
-  if (![...state.hosts.values()].some((known) => known.host === name)) {
-    const near = didYouMean(
-      name,
-      [...state.hosts.values()].map((known) => known.host),
-    );
-    throw new HomelabError("usage", `${JSON.stringify(name.slice(0, 80))} is not in build ${state.id}`, {
-      code: "UNKNOWN_HOST",
-      hint:
-        near === undefined
-          ? `see its hosts: homelab-deploy builds show ${state.id}`
-          : `did you mean ${near}?`,
-    });
-  }
-  return new Set(
-    state.failures
-      .filter((failure) => failure.hosts.some((broken) => broken.host === name))
-      .flatMap((failure) => (failure.log === undefined ? [] : [failure.log])),
-  );
+function printerOf(context: Context, { json, tail }: LogsOptions): LogPrinter {
+  const printer = json === true ? createJsonLogPrinter(context.out) : createLogPrinter(context);
+  return tail === undefined ? printer : lastLines(tail, printer);
 }
 
-/** A failed derivation is stored twice, live and in full: without a host the full log replaces the live one. */
 async function printLogs(
   context: Context,
   reader: BuildReader,
   id: BuildId,
-  state: BuildState,
-  wanted: ReadonlySet<number> | undefined,
-  json: boolean,
-  signal: AbortSignal,
+  selection: LogSelection,
+  printer: LogPrinter,
 ): Promise<void> {
-  const inFull = new Set(
-    state.failures.filter(({ log }) => log !== undefined).map(({ drvPath }) => drvPath as string),
-  );
-  const isWanted = (chunk: LogChunk): boolean =>
-    wanted === undefined ? chunk.kind === "full" || !inFull.has(chunk.drvPath) : wanted.has(chunk.log);
+  const signal = untilInterrupted(context.signals);
+  const state = await readBuild(reader, id, signal);
+  const hosts = selection.host === undefined ? new Map() : await readHostsOfLogs(reader, id, signal);
+  const isSelected = selectLogs(state, selection, hosts);
   let printed = false;
-  let current: number | undefined;
   for await (const chunk of reader.readLogs(id, signal)) {
-    if (!isWanted(chunk)) continue;
+    if (!isSelected(chunk) || (chunk.text === "" && chunk.dropped === 0)) continue;
     printed = true;
-    if (json) {
-      context.out.write(`${JSON.stringify(chunk)}\n`);
-      continue;
-    }
-    if (chunk.log !== current)
-      context.err.write(`${context.errStyle.bold(`${derivationName(chunk.drvPath)}:`)}\n`);
-    current = chunk.log;
-    if (chunk.dropped > 0) context.err.write(`${context.errStyle.yellow(droppedLines(chunk.dropped))}\n`);
-    const text = chunk.text.endsWith("\n") ? chunk.text.slice(0, -1) : chunk.text;
-    context.out.write(
-      `${text
-        .split("\n")
-        .map((line) => context.outStyle.log(line))
-        .join("\n")}${chunk.text.endsWith("\n") ? "\n" : ""}`,
-    );
+    printer.chunk(chunk);
   }
-  if (!printed)
-    context.err.write(`${wanted === undefined ? "No log is stored of this build." : reasonOf(state)}\n`);
+  printer.end();
+  if (!printed) context.err.write(`${context.errStyle.clean(explainNoLogs(state, selection))}\n`);
 }
 
-function reasonOf(state: BuildState): string {
-  return state.failures.length === 0
-    ? "No derivation of this build failed, so no log belongs to one host alone; leave the host out for all logs."
-    : "No failed derivation breaks this host; leave the host out for all logs.";
+/** A log's first chunks may not know the hosts yet that later ones name: so all are read before any is printed. */
+async function readHostsOfLogs(reader: BuildReader, id: BuildId, signal: AbortSignal): Promise<HostsOfLogs> {
+  const hosts = new Map<number, readonly FullHostName[]>();
+  for await (const chunk of reader.readLogs(id, signal)) {
+    if (chunk.hosts !== undefined) hosts.set(chunk.log, chunk.hosts);
+  }
+  return hosts;
 }

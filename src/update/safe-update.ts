@@ -1,0 +1,203 @@
+// The safe update as an operator knows it: one at a time, landed or proposed, told, and tidied up after.
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Forge } from "../forge/forge.ts";
+import type { BranchName, Commit } from "../protocol/names.ts";
+import type { UpdateEvent } from "../protocol/update-events.ts";
+import { hostClasses } from "./decide-classes.ts";
+import type { StaleSettings } from "./decide-pull-requests.ts";
+import { acquireLease, type Holder } from "./lease.ts";
+import type { Outbox } from "./outbox.ts";
+import { propose, supersede, tendStale, type Proposal, type ProposeOptions } from "./propose.ts";
+import { deleteUpdateBranch } from "./update-branch.ts";
+import { runUpdate, type UpdateOptions, type UpdateResult, type Validated } from "./update-run.ts";
+
+export interface SafeUpdateOptions extends UpdateOptions {
+  /** Where proposals are made; without it they stay on their branch. */
+  readonly forge: Forge | undefined;
+  readonly stale: StaleSettings;
+  readonly outbox: Outbox;
+  /** Who we are, for others that want to update too. */
+  readonly self: Omit<Holder, "expiresAt" | "run">;
+  readonly isAlive: (pid: number) => boolean;
+  /** The report of what was validated, as a pull request says it; also written for those who look here. */
+  readonly describe: (
+    validated: Validated,
+    branch: BranchName,
+    why: string | undefined,
+    signal: AbortSignal,
+  ) => Promise<Proposal>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export type SafeUpdateResult =
+  | { readonly type: "no-change"; readonly base: Commit }
+  | ({ readonly type: "landed" } & Told)
+  | ({
+      readonly type: "proposed";
+      readonly branch: BranchName;
+      readonly url?: string;
+      readonly why?: string;
+    } & Told)
+  /** A person closed a proposal of the same lock. */
+  | ({ readonly type: "declined"; readonly url: string } & Told)
+  | ({ readonly type: "infra" } & Told)
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean } & Told);
+
+interface Told {
+  readonly validated: Validated;
+}
+
+/**
+ * @throws HomelabError `unavailable` `UPDATE_RUNNING` while another runs, and for infrastructure faults: nothing has
+ *   landed then and no pull request was opened, and the next run goes on.
+ */
+export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal): Promise<SafeUpdateResult> {
+  const { repository, branch, dryRun, outbox, journal, forge } = options;
+  if (dryRun) return concludeDryRun(await runUpdate(options, signal));
+  const base = await repository.mirror.resolveBranch(branch, signal);
+  const run = journal.last("started")?.run ?? "new";
+  await using lease = await acquireLease({ ...options, base, self: { ...options.self, run } }, signal);
+  const running = AbortSignal.any([signal, lease.lost]);
+  await outbox.flush(running);
+  const result = await runUpdate(options, running);
+  const concluded = await conclude(options, result, running);
+  if (forge !== undefined && concluded.type !== "infra") {
+    await orWarn(options, "earlier proposals could not be tended", () =>
+      tendStale(proposeOptions(options, forge), running),
+    );
+  }
+  return concluded;
+}
+
+function concludeDryRun(result: UpdateResult): SafeUpdateResult {
+  if (result.type === "no-change") return result;
+  const wouldLand = result.type === "dry-run" && result.wouldLand;
+  return { type: "dry-run", wouldLand, validated: result };
+}
+
+async function conclude(
+  options: SafeUpdateOptions,
+  result: UpdateResult,
+  signal: AbortSignal,
+): Promise<SafeUpdateResult> {
+  switch (result.type) {
+    case "no-change":
+      return result;
+    case "landed":
+      return concludeLanded(options, result, signal);
+    case "infra":
+      await tell(options, "failed", result, { reason: "some hosts have no verdict" }, signal);
+      return { type: "infra", validated: result };
+    case "not-landed":
+      return concludeProposal(options, result, result.branch, result.reason, signal);
+    case "broken":
+      return concludeProposal(options, result, result.branch, undefined, signal);
+    case "dry-run":
+      return concludeDryRun(result);
+  }
+}
+
+/** It is on the branch: whatever fails from here on is tidied up by a later run. */
+async function concludeLanded(
+  options: SafeUpdateOptions,
+  validated: Extract<UpdateResult, { type: "landed" }>,
+  signal: AbortSignal,
+): Promise<SafeUpdateResult> {
+  const { repository, forge, journal } = options;
+  const { commit } = validated.candidate;
+  await orWarn(options, "the update's branch could not be deleted", () =>
+    deleteUpdateBranch(repository, validated.branch, commit, signal),
+  );
+  if (forge !== undefined) {
+    const by = forge.web.commit(commit);
+    await orWarn(options, "earlier proposals could not be closed", () =>
+      supersede(proposeOptions(options, forge), { by }, signal),
+    );
+  }
+  await tell(options, "landed", validated, {}, signal);
+  await journal.append({ step: "ended", outcome: "landed" });
+  return { type: "landed", validated };
+}
+
+async function concludeProposal(
+  options: SafeUpdateOptions,
+  validated: Validated,
+  branch: BranchName,
+  why: string | undefined,
+  signal: AbortSignal,
+): Promise<SafeUpdateResult> {
+  const { forge, journal } = options;
+  const proposal = await options.describe(validated, branch, why, signal);
+  const because = why === undefined ? {} : { why };
+  if (forge === undefined) {
+    await tell(options, "proposed", validated, { reason: why ?? "it does not build on every host" }, signal);
+    await journal.append({ step: "ended", outcome: "proposed" });
+    return { type: "proposed", branch, validated, ...because };
+  }
+  const proposed = await propose(
+    proposeOptions(options, forge),
+    branch,
+    validated.candidate.commit,
+    proposal,
+    signal,
+  );
+  const { url } = proposed.pullRequest;
+  if (proposed.type === "declined") {
+    await journal.append({ step: "ended", outcome: "declined" });
+    return { type: "declined", url, validated };
+  }
+  await tell(options, "proposed", validated, { url, reason: why ?? proposal.title }, signal);
+  await journal.append({ step: "ended", outcome: "proposed" });
+  return { type: "proposed", branch, url, validated, ...because };
+}
+
+const proposeOptions = (options: SafeUpdateOptions, forge: Forge): ProposeOptions => ({
+  forge,
+  repository: options.repository,
+  journal: options.journal,
+  base: options.branch,
+  author: options.author,
+  stale: options.stale,
+  now: () => options.clock.now(),
+  log: options.log,
+});
+
+async function tell(
+  { repo, journal, outbox, clock }: SafeUpdateOptions,
+  outcome: UpdateEvent["outcome"],
+  { candidate, classes }: Validated,
+  more: Pick<UpdateEvent, "url" | "reason">,
+  signal: AbortSignal,
+): Promise<void> {
+  const hosts: Record<string, number> = {};
+  for (const hostClass of hostClasses) {
+    const count = [...classes.values()].filter((each) => each === hostClass).length;
+    if (count > 0) hosts[hostClass] = count;
+  }
+  const event: UpdateEvent = {
+    repo,
+    run: journal.last("started")?.run ?? "",
+    outcome,
+    at: clock.now().toISOString(),
+    base: candidate.base,
+    commit: candidate.commit,
+    inputs: candidate.changes.map(({ path }) => path.join("/").slice(0, 200)),
+    hosts,
+    ...(more.url === undefined ? {} : { url: more.url }),
+    ...(more.reason === undefined ? {} : { reason: more.reason.slice(0, 1000) }),
+  };
+  await outbox.put(event, signal);
+  await journal.append({ step: "announced", outcome });
+}
+
+/** For what a later run makes up for. */
+async function orWarn(options: SafeUpdateOptions, what: string, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    options.log.warn({ error: messageOf(error) }, what);
+  }
+}
