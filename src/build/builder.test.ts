@@ -6,6 +6,8 @@ import {
   type BuilderRig,
   type RigOptions,
 } from "../../test/support/builder-rig.ts";
+import { systemClock } from "../base/clock.ts";
+import { createMemoryBus } from "../bus/memory-bus.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import { isOver } from "../protocol/build-state.ts";
 import { parseCommit, type BuildId } from "../protocol/names.ts";
@@ -285,6 +287,18 @@ test("a log says which host of the build it is for", async () => {
   };
   expect(await hostsOfLogs("homelab/host2")).toEqual(["homelab/host2"]);
   expect(await hostsOfLogs("homelab/all")).toEqual(["homelab/host1", "homelab/host3"]);
+});
+
+test("a request that nobody took in time ends as expired, and its sender hears it", async () => {
+  const replies: [string, BuildEvent][] = [];
+  const bus = {
+    ...createMemoryBus(systemClock),
+    reply: (to: string, event: BuildEvent) => void replies.push([to, event]),
+  };
+  const { ask, verdict } = await rig({ bus, overrides: { requestExpiryMs: -1 } });
+  const id = await ask("homelab/testvm01", { replyTo: "build-replies.ci.1" });
+  expect((await verdict(id)).status).toBe("expired");
+  expect(replies.map(([to, event]) => [to, event.type])).toEqual([["build-replies.ci.1", "finished"]]);
 });
 
 test("a thousand remembered hosts are three dozen events at most", async () => {

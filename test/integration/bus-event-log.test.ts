@@ -140,3 +140,18 @@ test("an event that is too large is refused before it is sent, and the connectio
   await log.append(anEvent(id, 0, accepted), signal);
   expect(builder.isConnected()).toBe(true);
 });
+
+test("a builder whose events vanished is told so, and does not ask for ever", async ({ as }) => {
+  const bus = createBuilderBus(await as("builder1"));
+  const id = aBuildId();
+  const log = await bus.openEventLog(id, [], signal);
+  await log.append(anEvent(id, 0, accepted), signal);
+  await log.append(anEvent(id, 1, warning("before")), signal);
+  const manager = await jetstreamManager((await as("admin")).nats, { checkAPI: false });
+  const { config } = await manager.streams.info("BUILD_EVENTS");
+  await manager.streams.delete("BUILD_EVENTS");
+  await manager.streams.add(config);
+  await expect(log.append(anEvent(id, 2, finished), AbortSignal.timeout(10_000))).rejects.toMatchObject({
+    code: "EVENTS_INCOMPLETE",
+  });
+});
