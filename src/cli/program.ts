@@ -167,8 +167,11 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
     .command("logs")
     .description("The logs of a build, or with --follow all of it as it happens.")
     .argument("<id>", "the build's id, or its first characters; `last` for the newest")
-    .argument("[host]", "only of failures that break this host")
+    .argument("[host]", "only of what was built for this host")
     .option("-f, --follow", "attach to the build until it is over")
+    .option("--failed", "only of what failed, in full")
+    .option("--tail <lines>", "only the last lines of each log", parseLines)
+    .option("--drv <name>", "only of this derivation: its name, with or without version, or its store path")
     .addOption(output())
     .option("--json", "one JSON object for each piece")
     .action((id, host, options) =>
@@ -320,6 +323,12 @@ const collect = (value: string, before: readonly string[] | undefined): readonly
 const parseCount = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
+};
+
+const parseLines = (text: string): number => {
+  const count = parseCount(text);
+  if (count === 0) throw new InvalidArgumentError("It must be at least 1.");
+  return count;
 };
 
 const parsePort = (text: string): number => {

@@ -71,11 +71,15 @@ async function printLogs(
   if (!printed) context.err.write(`${context.errStyle.clean(explainNoLogs(state, selection))}\n`);
 }
 
-/** A log's first chunks may not know the hosts yet that later ones name: so all are read before any is printed. */
+/**
+ * A log's first chunks may not know the hosts yet that later ones name: so all are read before any is printed. When a
+ * later one names none again, they have become too many.
+ */
 async function readHostsOfLogs(reader: BuildReader, id: BuildId, signal: AbortSignal): Promise<HostsOfLogs> {
   const hosts = new Map<number, readonly FullHostName[]>();
   for await (const chunk of reader.readLogs(id, signal)) {
-    if (chunk.hosts !== undefined) hosts.set(chunk.log, chunk.hosts);
+    if (chunk.hosts === undefined) hosts.delete(chunk.log);
+    else hosts.set(chunk.log, [...new Set([...(hosts.get(chunk.log) ?? []), ...chunk.hosts])]);
   }
   return hosts;
 }
