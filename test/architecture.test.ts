@@ -14,18 +14,31 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   forge: ["base", "protocol"],
   bus: ["base", "protocol"],
   build: ["base", "protocol", "nix", "git", "bus"],
+  update: ["base", "protocol", "nix", "git", "bus", "forge"],
   metrics: ["base", "protocol"],
-  cli: ["base", "protocol", "process", "config", "nix", "git", "forge", "bus", "build", "metrics"],
+  cli: ["base", "protocol", "process", "config", "nix", "git", "forge", "bus", "build", "update", "metrics"],
 };
 
 /** Services know an adapter only by the file that says what it can do. Wiring happens in cli. */
 const portsFor: Readonly<Record<string, readonly string[]>> = {
   build: ["nix/nix.ts", "git/git.ts", "bus/bus.ts"],
+  // Beside the ports, what is pure knowledge of Nix's files.
+  update: [
+    "nix/nix.ts",
+    "git/git.ts",
+    "bus/bus.ts",
+    "forge/forge.ts",
+    "nix/flake-lock.ts",
+    "nix/flake-lock-diff.ts",
+    "nix/flake-lock-graft.ts",
+    "nix/flake-lock-check.ts",
+    "nix/closure-diff.ts",
+  ],
 };
 
 /** Each library is known to few folders, those that wrap it. */
 const owners: Readonly<Record<string, readonly string[]>> = {
-  valibot: ["protocol", "config", "nix", "forge", "bus", "cli"],
+  valibot: ["protocol", "config", "nix", "forge", "bus", "update", "cli"],
   "@valibot/to-json-schema": ["config"],
   execa: ["process"],
   "@nats-io/transport-node": ["bus"],
