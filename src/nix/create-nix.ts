@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Exec } from "../process/exec.ts";
+import { createClosureReader } from "./closure.ts";
 import { createDerivationReader } from "./derivation.ts";
 import { createEvaluator } from "./evaluate.ts";
 import { createFindFailures } from "./failures.ts";
@@ -15,6 +16,7 @@ import { isFull } from "./store-room.ts";
 import { createStore } from "./store.ts";
 import { createSubstituterProber } from "./substituters.ts";
 import { createUnbuilt } from "./unbuilt.ts";
+import { createLockUpdater } from "./update-lock.ts";
 
 export interface NixOptions {
   readonly exec: Exec;
@@ -74,6 +76,8 @@ export async function createNix(
       isStoreFull: async () => isFull(settings.storeDirectory),
     }),
     unbuilt: createUnbuilt({ readDerivation, present: store.present }),
+    ...createLockUpdater({ exec, environment, version: settings.version }),
+    ...createClosureReader({ exec, environment }),
     probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
   };
 }

@@ -4,6 +4,7 @@ import { HomelabError } from "../base/errors.ts";
 import type { Exec } from "../process/exec.ts";
 import { featureFlags } from "./nix-command.ts";
 import type { Environment } from "./nix-environment.ts";
+import { isAtLeast } from "./nix-version.ts";
 
 /** What this installation of Nix says of itself. */
 export interface NixSettings {
@@ -87,11 +88,6 @@ export async function readNixSettings(
 /** `2.8.0` of `nix (Nix) 2.8.0`, `nix (Lix, like Nix) 2.91.1` or `nix (Determinate Nix 3.6.2) 2.29.0`. */
 export const parseVersion = (output: string): string | undefined =>
   /^nix .*?(?<version>\d+\.\d+\S*)\s*$/m.exec(output)?.groups?.["version"];
-
-function isAtLeast(version: string, major: number, minor: number): boolean {
-  const [ours = 0, ourMinor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
-  return ours > major || (ours === major && ourMinor >= minor);
-}
 
 function parseConfig(stdout: string): ConfigOutput | undefined {
   try {

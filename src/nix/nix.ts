@@ -108,6 +108,51 @@ export interface Derivation {
   readonly system: string;
 }
 
+export interface LockUpdateOptions {
+  /** Inputs of the flake itself; all when absent. */
+  readonly inputs?: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export type LockUpdate =
+  /** The text of flake.lock as it is now; whether it changed is for its content to say. */
+  | { readonly type: "updated"; readonly lock: string }
+  | { readonly type: "failed"; readonly failure: LockUpdateFailure };
+
+export interface LockUpdateFailure {
+  /** `unavailable`: an input or the network is out of reach, so that the same update may work later. */
+  readonly kind: "failed" | "unavailable";
+  /** One line. */
+  readonly message: string;
+  readonly hint?: string;
+  /** The input of the flake itself by which it failed, where Nix tells. */
+  readonly input?: string;
+  /** What Nix said, bounded to 8 KiB, without colours. */
+  readonly details: string;
+}
+
+/** A path of a closure. */
+export interface ClosurePath {
+  readonly path: StorePath;
+  /** Bytes in the store. */
+  readonly size: number;
+}
+
+/** Parts of a NixOS system that only change with a reboot; absent where the system has no such part. */
+export interface BootParts {
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly "kernel-modules"?: string;
+  readonly "kernel-params"?: string;
+  readonly systemd?: string;
+}
+
+/** A toplevel with everything that it needs. */
+export interface Closure {
+  readonly paths: readonly ClosurePath[];
+  readonly boot: BootParts;
+}
+
 export interface Nix {
   /** `2.8.0` */
   readonly version: string;
@@ -182,6 +227,21 @@ export interface Nix {
 
   /** The derivations of this graph whose outputs are not there: what a build of it has to build or fetch. An estimate. */
   unbuilt(top: StorePath): Promise<ReadonlySet<StorePath>>;
+
+  /**
+   * Updates flake.lock in a checkout: all inputs of the flake, or some, to what their URLs point to now. The checkout
+   * must be the caller's own; after a failure its flake.lock may be either.
+   *
+   * @param directory absolute path of the directory that flake.nix is in
+   * @throws HomelabError `usage` with code `UNKNOWN_FLAKE_INPUT`; `failed` with code `FLAKE_LOCK_INVALID`.
+   */
+  updateLock(directory: string, options: LockUpdateOptions, signal: AbortSignal): Promise<LockUpdate>;
+
+  /**
+   * What a valid toplevel consists of.
+   * @throws HomelabError `unavailable` with code `STORE_UNAVAILABLE`.
+   */
+  readClosure(toplevel: StorePath, signal: AbortSignal): Promise<Closure>;
 }
 
 export interface SubstituterProbe {

@@ -180,6 +180,11 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       }
       return { causes, brokenBy: new Map(tops.map((top) => [top, [culpritOf(top)]])) };
     },
+    updateLock: async () => ({
+      type: "failed",
+      failure: { kind: "unavailable", message: "no network", details: "" },
+    }),
+    readClosure: async (path) => ({ paths: [{ path, size: 1 }], boot: {} }),
     unbuilt: async (top) => new Set([top, culpritOf(top)]),
   };
   return fake;

@@ -1,0 +1,119 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { HomelabError, messageOf } from "../base/errors.ts";
+import { LineSplitter } from "../base/lines.ts";
+import { plainText } from "../base/terminal-text.ts";
+import type { Exec } from "../process/exec.ts";
+import { createEvaluationLogReader } from "./evaluation-log.ts";
+import { updatableInputs } from "./flake-lock-diff.ts";
+import { maxLockBytes, parseFlakeLock } from "./flake-lock.ts";
+import { lockUpdateFailure, staleRepository } from "./lock-update-failure.ts";
+import { featureFlags, logFlags } from "./nix-command.ts";
+import type { Environment } from "./nix-environment.ts";
+import { isAtLeast } from "./nix-version.ts";
+import type { Nix } from "./nix.ts";
+
+/** What Nix takes for an element of an input path (`flakeIdRegex`). */
+const inputPattern = /^[A-Za-z][A-Za-z0-9_-]*$/;
+const maxLineLength = 64 * 1024;
+
+export interface LockUpdaterOptions {
+  readonly exec: Exec;
+  readonly environment: Environment;
+  /** Of Nix. */
+  readonly version: string;
+}
+
+/** Runs Nix's own update of a lock file. */
+export function createLockUpdater({
+  exec,
+  environment,
+  version,
+}: LockUpdaterOptions): Pick<Nix, "updateLock"> {
+  return {
+    async updateLock(directory, { inputs, timeoutMs }, signal) {
+      const path = join(directory, "flake.lock");
+      const before = await readLock(path);
+      if (inputs !== undefined) checkInputs(inputs, before);
+      const reader = createEvaluationLogReader();
+      let stale: string | undefined;
+      const lines = new LineSplitter(maxLineLength, (line) => (stale ??= staleRepository(plainText(line))));
+      const result = await exec("nix", updateArguments(version, inputs), {
+        env: environment,
+        cwd: directory,
+        signal,
+        timeoutMs,
+        onStderr: (chunk) => {
+          reader.write(chunk);
+          lines.write(chunk);
+        },
+      });
+      lines.end();
+      const failure = lockUpdateFailure({ result, log: reader.end(), stale, timeoutMs });
+      if (failure !== undefined) return { type: "failed", failure };
+      // Exit code 0 says nothing of what is in the file, nor that there is one.
+      const after = await readLock(path);
+      if (after === undefined) throw unreadable("Nix did not write it");
+      parseFlakeLock(after);
+      return { type: "updated", lock: after };
+    },
+  };
+}
+
+/**
+ * - The flake is that of the working directory, so that its path is no argument.
+ * - A flake's own `nixConfig` is never accepted. Nothing is built, so nothing is imported from a derivation.
+ * - Nix never commits: when git refuses the commit, the next run finds the lock changed and reports success without one.
+ * - The registry stays as nix.conf has it: inputs without a URL are looked up there.
+ */
+export function updateArguments(version: string, inputs: readonly string[] | undefined): readonly string[] {
+  const flags = [
+    ...featureFlags,
+    ...logFlags,
+    "--show-trace",
+    "--no-accept-flake-config",
+    "--option",
+    "allow-import-from-derivation",
+    "false",
+  ];
+  if (inputs === undefined) return ["flake", "update", ...flags];
+  if (isAtLeast(version, 2, 19)) return ["flake", "update", ...flags, "--", ...inputs];
+  return ["flake", "lock", ...flags, ...inputs.flatMap((input) => ["--update-input", input])];
+}
+
+/** Newer versions of Nix only warn of a name that they do not know, and 2.8 takes it for a flake. */
+function checkInputs(inputs: readonly string[], lock: string | undefined): void {
+  const known = lock === undefined ? [] : updatableInputs(parseFlakeLock(lock));
+  const unknown = inputs.find((name) => !inputPattern.test(name) || !known.includes(name));
+  if (unknown === undefined && inputs.length > 0) return;
+  const message =
+    unknown === undefined
+      ? "no input is named to be updated"
+      : `${JSON.stringify(unknown.slice(0, 80))} is no input of the flake that can be updated`;
+  throw new HomelabError("usage", message, {
+    code: "UNKNOWN_FLAKE_INPUT",
+    hint: known.length === 0 ? "its flake.lock has no inputs" : `those are: ${known.join(", ")}`,
+  });
+}
+
+/** Undefined when there is none. */
+async function readLock(path: string): Promise<string | undefined> {
+  try {
+    // A link could point anywhere.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const status = await file.stat();
+    if (!status.isFile() || status.size > maxLockBytes) throw new Error("it is no file of a sensible size");
+    return await file.readFile("utf8");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    throw unreadable(messageOf(cause), cause);
+  }
+}
+
+const unreadable = (reason: string, cause?: unknown): HomelabError =>
+  new HomelabError("failed", `flake.lock cannot be read: ${reason}`, {
+    code: "FLAKE_LOCK_INVALID",
+    hint: "flake.lock must be a plain file beside flake.nix",
+    cause,
+  });

@@ -1,0 +1,172 @@
+import { readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { diffLocks, updatableInputs } from "../../src/nix/flake-lock-diff.ts";
+import { checkLockChange } from "../../src/nix/flake-lock-check.ts";
+import { graftLock } from "../../src/nix/flake-lock-graft.ts";
+import { parseFlakeLock, printFlakeLock } from "../../src/nix/flake-lock.ts";
+import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
+import { readNixSettings } from "../../src/nix/nix-settings.ts";
+import type { LockUpdate, Nix } from "../../src/nix/nix.ts";
+import { createLockUpdater } from "../../src/nix/update-lock.ts";
+import { createExec } from "../../src/process/create-exec.ts";
+import { createFlakeGraph, type FlakeGraph, type GraphShape } from "../support/flake-graph.ts";
+import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
+
+const signal = new AbortController().signal;
+const exec = createExec();
+const timeoutMs = 60_000;
+
+let store: ThrowAwayStore;
+let updater: Pick<Nix, "updateLock">;
+beforeAll(async () => {
+  store = await createThrowAwayStore();
+  const environment = nixEnvironment(store.environment, join(store.directory, "ours"));
+  await prepareNixDirectory(join(store.directory, "ours"));
+  const { version } = await readNixSettings(exec, environment, signal);
+  updater = createLockUpdater({ exec, environment, version });
+});
+afterAll(async () => store.remove());
+
+let graphs = 0;
+async function createGraph(shape: GraphShape): Promise<FlakeGraph> {
+  return createFlakeGraph(store, join(store.directory, `graph${graphs++}`), shape);
+}
+/** A flake with two inputs, of which the first takes in the second and has no lock. */
+const pair: GraphShape = {
+  flakes: [
+    { inputs: [0, 1], hasLock: true },
+    { inputs: [0], hasLock: false },
+    { inputs: [], hasLock: false },
+  ],
+  follows: [1],
+};
+
+const update = async (directory: string, inputs?: readonly string[]): Promise<LockUpdate> =>
+  updater.updateLock(directory, { timeoutMs, ...(inputs !== undefined && { inputs }) }, signal);
+const lockText = async (directory: string): Promise<string> =>
+  readFile(join(directory, "flake.lock"), "utf8");
+const setLock = async (directory: string, text: string): Promise<void> =>
+  writeFile(join(directory, "flake.lock"), text);
+const movedBy = (before: string, after: string): readonly string[] =>
+  diffLocks(parseFlakeLock(before), parseFlakeLock(after)).inputs.map(({ path }) => path.join("/"));
+const evaluate = async (directory: string): Promise<string> =>
+  store.run("nix", "eval", "--raw", "--no-update-lock-file", "--no-write-lock-file", `${directory}#v`);
+
+test("updates all inputs or those that are named, and gives the lock that is there then", async () => {
+  const { directory, advance } = await createGraph(pair);
+  const base = await lockText(directory);
+  expect(printFlakeLock(parseFlakeLock(base))).toBe(base);
+  expect(await update(directory)).toEqual({ type: "updated", lock: base });
+
+  await advance();
+  const some = await update(directory, ["f2"]);
+  expect(some).toEqual({ type: "updated", lock: await lockText(directory) });
+  expect(movedBy(base, await lockText(directory))).toEqual(["f2"]);
+  expect(await evaluate(directory)).toBe("f0.0(f1.1(f2.1()) f2.2())");
+
+  expect(await update(directory)).toMatchObject({ type: "updated" });
+  expect(movedBy(base, await lockText(directory))).toEqual(["f1", "f2"]);
+  expect(checkLockChange(parseFlakeLock(base), parseFlakeLock(await lockText(directory)))).toEqual([]);
+});
+
+test.each([["f3"], ["nixpkgs"], ["--help"], ["f1/f2"], ["."], [""]])(
+  "an input %j that the flake does not have is an error",
+  async (name) => {
+    const { directory } = await createGraph(pair);
+    const before = await lockText(directory);
+    await expect(update(directory, ["f1", name])).rejects.toMatchObject({
+      kind: "usage",
+      code: "UNKNOWN_FLAKE_INPUT",
+    });
+    expect(await lockText(directory)).toBe(before);
+  },
+);
+
+test("an input that cannot be reached is named, and is no fault of the flake", async () => {
+  const { directory, advance } = await createGraph(pair);
+  await advance();
+  await rename(join(directory, "../f2"), join(directory, "../elsewhere"));
+  const before = await lockText(directory);
+  expect(await update(directory, ["f2"])).toMatchObject({
+    type: "failed",
+    failure: {
+      kind: "unavailable",
+      input: "f2",
+      message: expect.stringMatching(
+        /^the flake's input f2 cannot be updated: .*does not appear to be a git repository/,
+      ) as string,
+    },
+  });
+  // Here it is what another input takes in.
+  expect(await update(directory)).toMatchObject({ type: "failed", failure: { input: "f1" } });
+  expect(await lockText(directory)).toBe(before);
+});
+
+test("a flake that is broken is its own fault", async () => {
+  const { directory } = await createGraph(pair);
+  await writeFile(join(directory, "flake.nix"), "{ inputs = ");
+  expect(await update(directory)).toMatchObject({
+    type: "failed",
+    failure: { kind: "failed", message: expect.stringContaining("syntax error") as string },
+  });
+});
+
+test("writes the first lock of a flake, and never through a link", async () => {
+  const { directory } = await createGraph({
+    ...pair,
+    flakes: pair.flakes.map((flake) => ({ ...flake, hasLock: false })),
+  });
+  expect(await update(directory)).toEqual({ type: "updated", lock: await lockText(directory) });
+  await rename(join(directory, "flake.lock"), join(directory, "../other.lock"));
+  await symlink("../other.lock", join(directory, "flake.lock"));
+  await expect(update(directory)).rejects.toMatchObject({ code: "FLAKE_LOCK_INVALID" });
+});
+
+test("an update that takes too long or is aborted ends", async () => {
+  const { directory } = await createGraph(pair);
+  const impatient = await updater.updateLock(directory, { timeoutMs: 1 }, signal);
+  expect(impatient).toMatchObject({ type: "failed", failure: { kind: "unavailable" } });
+  const aborted = AbortSignal.abort(new Error("enough"));
+  await expect(updater.updateLock(directory, { timeoutMs }, aborted)).rejects.toThrow("enough");
+});
+
+const shapes = fc.record({
+  flakes: fc
+    .array(fc.record({ inputs: fc.array(fc.nat({ max: 3 }), { maxLength: 3 }), hasLock: fc.boolean() }), {
+      minLength: 3,
+      maxLength: 6,
+    })
+    .map(([, ...others]) => [{ inputs: [0, 1, 2, 3, 4], hasLock: true }, ...others]),
+  follows: fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 4 }),
+});
+
+test("a graft is what Nix itself makes of an update of these inputs", { timeout: 300_000 }, async () => {
+  const seed = Number(process.env["GRAFT_SEED"] ?? Date.now() % 2 ** 31);
+  console.log(`graft: GRAFT_SEED=${seed}`);
+  const property = fc.asyncProperty(
+    shapes,
+    fc.array(fc.nat({ max: 10 }), { minLength: 1, maxLength: 3 }),
+    async (shape, picks) => {
+      const { directory, advance } = await createGraph(shape);
+      const base = await lockText(directory);
+      await advance();
+      expect(await update(directory)).toMatchObject({ type: "updated" });
+      const full = await lockText(directory);
+      const names = updatableInputs(parseFlakeLock(base));
+      const taken = new Set(picks.map((pick) => names[pick % names.length] ?? ""));
+
+      await setLock(directory, base);
+      expect(await update(directory, [...taken])).toMatchObject({ type: "updated" });
+      const own = { lock: await lockText(directory), value: await evaluate(directory) };
+
+      const graft = printFlakeLock(graftLock(parseFlakeLock(base), parseFlakeLock(full), taken));
+      await setLock(directory, graft);
+      expect(await evaluate(directory)).toBe(own.value);
+      expect(graft).toBe(own.lock);
+      expect(checkLockChange(parseFlakeLock(base), parseFlakeLock(graft))).toEqual([]);
+    },
+  );
+  await fc.assert(property, { numRuns: Number(process.env["GRAFT_RUNS"] ?? 6), seed, endOnFailure: true });
+});
