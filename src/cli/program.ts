@@ -132,6 +132,7 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
     .command("list", { isDefault: true })
     .description("The newest builds.")
     .option("--limit <count>", "how many", parseCount, 20)
+    .option("--absolute", "local times with their zone, instead of how long ago")
     .option("--json", "as one JSON document")
     .action((options) =>
       choose(
@@ -185,6 +186,7 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
     .command("hosts")
     .description("Every host that was built, with its last result.")
     .option("--repo <name>", "only of this repo")
+    .option("--absolute", "local times with their zone, instead of how long ago")
     .option("--json", "as one JSON document")
     .action((options) =>
       choose(

@@ -19,7 +19,7 @@ const write = (context: Context, document: object): void =>
 
 export async function runBuildsList(
   context: Context,
-  options: Json & { readonly limit: number },
+  options: Json & { readonly limit: number; readonly absolute?: boolean | undefined },
 ): Promise<number> {
   const signal = untilInterrupted(context.signals);
   await using connected = await connectReader(context, signal);
@@ -30,7 +30,13 @@ export async function runBuildsList(
   if (options.json === true) write(context, { builds: states.map(buildJson), queued });
   else {
     context.out.write(
-      renderBuilds(states, { style: context.outStyle, width: context.out.columns, now: context.clock.now() }),
+      renderBuilds(states, {
+        style: context.outStyle,
+        width: context.out.columns,
+        now: context.clock.now(),
+        absolute: options.absolute,
+        ids,
+      }),
     );
     if (queued > 0)
       context.err.write(`${queued === 1 ? "1 request waits" : `${queued} requests wait`} for a builder.\n`);

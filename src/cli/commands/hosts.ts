@@ -12,6 +12,7 @@ const lookedAt = 100;
 
 export interface HostsOptions {
   readonly repo?: string | undefined;
+  readonly absolute?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -20,8 +21,8 @@ export async function runHosts(context: Context, options: HostsOptions): Promise
   const repo = options.repo === undefined ? undefined : parseRepoName(options.repo);
   await using connected = await connectReader(context, signal);
   const { reader } = connected;
-  const ids = (await reader.listBuilds(signal)).slice(0, lookedAt);
-  const builds = await readBuilds(reader, ids, signal);
+  const ids = await reader.listBuilds(signal);
+  const builds = await readBuilds(reader, ids.slice(0, lookedAt), signal);
   const all = summarizeHosts(builds);
   const hosts = all.filter((host) => repo === undefined || host.repo === repo);
   await rememberNames(context.environment, {
@@ -32,7 +33,9 @@ export async function runHosts(context: Context, options: HostsOptions): Promise
   if (options.json === true) context.out.write(`${JSON.stringify({ hosts }, undefined, 2)}\n`);
   else {
     const { out, outStyle: style, clock } = context;
-    out.write(renderHosts(hosts, { style, width: out.columns, now: clock.now() }));
+    out.write(
+      renderHosts(hosts, { style, width: out.columns, now: clock.now(), absolute: options.absolute, ids }),
+    );
   }
   return exitCodes.success;
 }

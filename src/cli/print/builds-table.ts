@@ -1,10 +1,12 @@
 // `homelab-deploy builds`: one line for each build.
 import type { BuildState } from "../../protocol/build-state.ts";
+import type { BuildId } from "../../protocol/names.ts";
 import { timeOf } from "../../protocol/ulid.ts";
 import type { BuildVerdict } from "../../protocol/verdicts.ts";
 import { durationOf } from "./closing-sentence.ts";
-import { formatAgo, formatDuration } from "./duration.ts";
+import { formatAbsolute, formatAgo, formatDuration } from "./duration.ts";
 import { countHosts } from "./host-result.ts";
+import { shortId } from "./short-ids.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 
@@ -13,10 +15,22 @@ export interface ListPrint {
   /** Of the terminal; undefined where nothing limits it. */
   readonly width?: number | undefined;
   readonly now: Date;
+  /** Local times with their zone, instead of how long ago they were. */
+  readonly absolute?: boolean | undefined;
+  /** Every id that there is. On a terminal, ids are cut to what tells them apart. */
+  readonly ids?: readonly BuildId[] | undefined;
 }
 
+export const whenText = (time: Date, { absolute, now }: ListPrint): string =>
+  absolute === true ? formatAbsolute(time) : formatAgo(time, now);
+
+/** Whole where nothing limits the width: programs read that. */
+export const idText = (id: BuildId, { width, ids = [] }: ListPrint): string =>
+  width === undefined ? id : shortId(id, ids);
+
 /** Lines in the order of the builds given, newest first as a rule; text that ends in a newline. */
-export function renderBuilds(builds: readonly BuildState[], { style, width, now }: ListPrint): string {
+export function renderBuilds(builds: readonly BuildState[], print: ListPrint): string {
+  const { style, width, now } = print;
   if (builds.length === 0) return "no builds yet\n";
   const table = renderTable(
     {
@@ -30,9 +44,9 @@ export function renderBuilds(builds: readonly BuildState[], { style, width, now 
         { title: "By", flexible: true },
       ],
       rows: builds.map((build) => [
-        build.id,
+        idText(build.id, print),
         statusText(build.status, style),
-        formatAgo(startOf(build), now),
+        whenText(startOf(build), print),
         durationOf(build) ?? runningFor(build, now),
         hostsText(build),
         build.sources.map(({ repo, commit }) => `${repo}@${commit.slice(0, 7)}`).join(", "),

@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
-import { formatAgo, formatBytes, formatDuration, formatUtcTime } from "./duration.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { formatAbsolute, formatAgo, formatBytes, formatDuration, formatUtcTime } from "./duration.ts";
+
+afterEach(() => vi.unstubAllEnvs());
 
 const seconds = (count: number): number => count * 1000;
 
@@ -43,4 +45,14 @@ test.each([
 
 test("lines for logs have the time of day in UTC", () => {
   expect(formatUtcTime(new Date("2026-11-23T14:08:58.123Z"))).toBe("14:08:58Z");
+});
+
+test.each([
+  ["UTC", "2026-11-23 14:08:58 +0000"],
+  ["Europe/Berlin", "2026-11-23 15:08:58 +0100"],
+  ["America/St_Johns", "2026-11-23 10:38:58 -0330"],
+])("in %s it is %s", (zone, text) => {
+  vi.stubEnv("TZ", zone);
+  expect(formatAbsolute(new Date("2026-11-23T14:08:58Z"))).toBe(text);
+  expect(formatAbsolute(new Date(Number.NaN))).toBe("at an unknown time");
 });

@@ -29,6 +29,18 @@ export function formatAgo(then: Date, now: Date): string {
 /** `14:08:58Z`: for lines that are read next to other logs. */
 export const formatUtcTime = (time: Date): string => `${time.toISOString().slice(11, 19)}Z`;
 
+/** `2026-11-23 15:08:58 +0100`: the local time, with its distance from UTC. */
+export function formatAbsolute(time: Date): string {
+  if (Number.isNaN(time.getTime())) return "at an unknown time";
+  const date = [time.getMonth() + 1, time.getDate()].map(twoDigits).join("-");
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits).join(":");
+  const offset = -time.getTimezoneOffset();
+  const distance = [Math.abs(offset) / 60, Math.abs(offset) % 60]
+    .map((part) => twoDigits(Math.floor(part)))
+    .join("");
+  return `${time.getFullYear()}-${date} ${clock} ${offset < 0 ? "-" : "+"}${distance}`;
+}
+
 const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
 /** `512 B`, `1.5 GiB`, `120 GiB`. */

@@ -2,8 +2,7 @@
 import type { BuildState } from "../../protocol/build-state.ts";
 import { fullName, type BuildId, type Commit, type FullHostName } from "../../protocol/names.ts";
 import { isSuccess, type HostVerdict } from "../../protocol/verdicts.ts";
-import type { ListPrint } from "./builds-table.ts";
-import { formatAgo } from "./duration.ts";
+import { idText, whenText, type ListPrint } from "./builds-table.ts";
 import { verdictText } from "./host-result.ts";
 import { renderTable } from "./table.ts";
 
@@ -43,7 +42,8 @@ export function summarizeHosts(builds: readonly BuildState[]): HostSummary[] {
   );
 }
 
-export function renderHosts(hosts: readonly HostSummary[], { style, width, now }: ListPrint): string {
+export function renderHosts(hosts: readonly HostSummary[], print: ListPrint): string {
+  const { style, width } = print;
   if (hosts.length === 0) return "no host was built yet\n";
   const severalRepos = new Set(hosts.map(({ repo }) => repo)).size > 1;
   const table = renderTable(
@@ -61,9 +61,9 @@ export function renderHosts(hosts: readonly HostSummary[], { style, width, now }
         severalRepos ? style.clean(repo) : "",
         style.clean(host),
         verdictText(verdict, style),
-        at === undefined ? "" : formatAgo(new Date(at), now),
+        at === undefined ? "" : whenText(new Date(at), print),
         commit?.slice(0, 7) ?? "",
-        build,
+        idText(build, print),
         reason === undefined || isSuccess(verdict) ? "" : style.clean(reason),
       ]),
     },

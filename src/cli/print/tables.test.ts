@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { scriptBuild } from "../../../test/support/build-events.ts";
 import type { BuilderStatus } from "../../protocol/builder-status.ts";
 import { parseBuilderName, parseBuildId, parseRepoName } from "../../protocol/names.ts";
@@ -8,6 +8,8 @@ import { renderHosts, summarizeHosts } from "./hosts-table.ts";
 import { createStyle, plainStyle } from "./style.ts";
 import { renderTable } from "./table.ts";
 import { displayWidth } from "./text-width.ts";
+
+afterEach(() => vi.unstubAllEnvs());
 
 const print = { style: plainStyle, now: new Date("2026-11-23T14:20:00Z") };
 
@@ -117,4 +119,34 @@ test("builders: who is there and who was", () => {
     "
   `);
   expect(renderBuilders([], print)).toBe("no builder was ever seen\n");
+});
+
+test("on a terminal ids are cut to what tells them apart, which leaves room in 80 columns", () => {
+  const later = scriptBuild(parseBuildId("01JDB3M9Q4N5P6Q7R8S9T0V1W2"))
+    .accepted(["web01", "router"], { requestedBy: "kai@laptop" })
+    .hostsFinished("built", ["web01", "router"])
+    .finished("succeeded");
+  const some = [later.state, ...builds.slice(1)];
+  const ids = some.map(({ id }) => id);
+  expect(renderBuilds(some, { ...print, width: 80, ids })).toMatchInlineSnapshot(`
+    "Build       Result       When         Time  Hosts  Source                 By
+    01JDB3M9Q4  ✓ succeeded  11 min ago     0s  2/2    nixos-servers@9c41e7f  kai@l…
+    01JDB3K2M4  ✗ failed     11 min ago  1m13s  2/3    nixos-servers@9c41e7f  manual
+    "
+  `);
+  expect(renderHosts(summarizeHosts(some), { ...print, width: 80, ids })).toMatchInlineSnapshot(`
+    "Host    Last result     When        Commit   Build       Because
+    gitea   ✗ build failed  11 min ago  9c41e7f  01JDB3K2M4  gitea-1.26.1: builder …
+    nas     ✓ built         11 min ago  9c41e7f  01JDB3K2M4
+    router  ✓ built         11 min ago  9c41e7f  01JDB3M9Q4
+    web01   ✓ built         11 min ago  9c41e7f  01JDB3M9Q4
+    "
+  `);
+});
+
+test("absolute times are those of the local zone", () => {
+  vi.stubEnv("TZ", "Europe/Berlin");
+  const absolute = { ...print, absolute: true };
+  expect(renderBuilds(builds, absolute)).toContain("  2026-11-23 15:08:58 +0100  ");
+  expect(renderHosts(summarizeHosts(builds), absolute)).toContain("  2026-11-23 15:08:58 +0100  ");
 });
