@@ -1,0 +1,42 @@
+// What an update needs of Nix, with a checkout of the repo to run it in.
+import { join } from "node:path";
+import { HomelabError } from "../base/errors.ts";
+import type { Repository } from "../git/git.ts";
+import type { Nix } from "../nix/nix.ts";
+import type { Upstream } from "../update/update-run.ts";
+
+export interface NixUpstreamOptions {
+  readonly nix: Nix;
+  readonly repository: Repository;
+  readonly directory: string | undefined;
+}
+
+const updateTimeoutMs = 30 * 60_000;
+const listing = { timeoutMs: 5 * 60_000, maxMemoryBytes: 4 * 1024 ** 3, allowImportFromDerivation: false };
+
+export function createNixUpstream({ nix, repository, directory }: NixUpstreamOptions): Upstream {
+  return {
+    async updateLock(base, inputs, signal) {
+      await using checkout = await repository.checkOut(base, signal);
+      const at = directory === undefined ? checkout.directory : join(checkout.directory, directory);
+      const wanted = inputs === undefined ? {} : { inputs };
+      const result = await nix.updateLock(at, { ...wanted, timeoutMs: updateTimeoutMs }, signal);
+      if (result.type === "updated") return result.lock;
+      const { kind, message, hint, input, details } = result.failure;
+      const which = input === undefined ? "the inputs" : `the input ${input}`;
+      throw new HomelabError(kind, `${which} could not be updated: ${message}`, {
+        code: "INPUT_UPDATE_FAILED",
+        hint,
+        cause: details === "" ? undefined : new Error(details),
+      });
+    },
+    async listHosts(commit, signal) {
+      const source = {
+        mirror: repository.mirror.path,
+        commit,
+        ...(directory === undefined ? {} : { directory }),
+      };
+      return nix.listHosts(source, listing, signal);
+    },
+  };
+}

@@ -1,0 +1,177 @@
+import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test as base } from "vitest";
+import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { createUpdateLab } from "../support/update-lab.ts";
+import { startUpdateRig, type UpdateRig } from "../support/update-rig.ts";
+
+const day = branchOfDay(new Date());
+
+const test = base
+  .extend("lab", async ({}, { onCleanup }) => {
+    const lab = await createUpdateLab();
+    onCleanup(() => lab[Symbol.asyncDispose]());
+    return lab;
+  })
+  .extend("rig", async ({ lab }, { onCleanup }) => {
+    const rig = await startUpdateRig(lab);
+    onCleanup(() => rig[Symbol.asyncDispose]());
+    return rig;
+  });
+
+test("green: the update lands as it was validated, and its branch is gone", async ({ lab, rig }) => {
+  const before = (await lab.branches())["master"];
+  const alpha = await lab.bump("alpha", { value: "2" });
+  const result = await rig.update();
+  expect(result.type).toBe("landed");
+  const branches = await lab.branches();
+  expect(Object.keys(branches)).toEqual(["master"]);
+  expect(await lab.git("-C", lab.remote, "rev-parse", "master^")).toBe(before);
+  expect(await lab.show("master", "flake.lock")).toContain(alpha);
+  expect(await lab.git("-C", lab.remote, "log", "-1", "--format=%s by %an", "master")).toBe(
+    "flake.lock: update alpha by bot",
+  );
+  expect(rig.told.map(({ outcome, inputs, hosts }) => [outcome, inputs, hosts])).toEqual([
+    ["landed", ["alpha"], { ok: 3 }],
+  ]);
+  // And now there is nothing left to do.
+  expect((await rig.update()).type).toBe("no-change");
+  expect(await lab.branches()).toEqual(branches);
+});
+
+test("nothing new: no branch, no commit", async ({ lab, rig }) => {
+  const before = await lab.branches();
+  expect((await rig.update()).type).toBe("no-change");
+  expect(await lab.branches()).toEqual(before);
+});
+
+test("red: nothing lands, and the update stays on its branch", async ({ lab, rig }) => {
+  const before = (await lab.branches())["master"];
+  await lab.bump("beta", { value: "2", breaks: ["host02"], throws: ["host03"] });
+  const result = await rig.update();
+  expect(result.type).toBe("proposed");
+  if (result.type !== "proposed") return;
+  expect(Object.fromEntries(result.validated.classes)).toEqual({
+    host01: "ok",
+    host02: "regression",
+    host03: "eval-error",
+  });
+  const branches = await lab.branches();
+  expect(branches["master"]).toBe(before);
+  expect(branches[day]).toBe(result.validated.candidate.commit);
+});
+
+test("a host that the update takes away is a failure", async ({ lab, rig }) => {
+  await lab.bump("beta", { removes: ["host02"] });
+  const result = await rig.update();
+  expect(result.type === "proposed" && result.validated.classes.get("host02")).toBe("missing-host");
+});
+
+test("what was broken before blocks, or is allowed by policy", async ({ lab, rig }) => {
+  await lab.commit("master", {
+    "hosts.json": JSON.stringify({ hosts: ["host01", "host02", "host03"], broken: ["host01"] }),
+  });
+  await lab.bump("alpha", { value: "2" });
+  const blocked = await rig.update();
+  expect(blocked.type === "proposed" && blocked.validated.outcome).toMatchObject({
+    type: "propose",
+    label: "needs-review",
+  });
+  const allowed = await rig.update({ policy: { preExisting: "allow" } });
+  expect(allowed.type).toBe("landed");
+});
+
+test("master moves once: the update is carried onto the new tip and validated there", async ({
+  lab,
+  rig,
+}) => {
+  await lab.bump("alpha", { value: "2" });
+  let moved = "";
+  const result = await rig.update({
+    upstream: movingUpstream(rig, async () => (moved = await lab.commit("master", { README: "meanwhile" }))),
+  });
+  expect(result.type).toBe("landed");
+  expect(await lab.git("-C", lab.remote, "rev-parse", "master^")).toBe(moved);
+  expect(await lab.show("master", "README")).toBe("meanwhile");
+});
+
+test("master moves again and again: after three rounds a person is asked", async ({ lab, rig }) => {
+  await lab.bump("alpha", { value: "2" });
+  let times = 0;
+  const result = await rig.update({
+    upstream: movingUpstream(rig, () => lab.commit("master", { README: `meanwhile ${times++}` }), 10),
+  });
+  expect(result.type).toBe("proposed");
+  expect(result.type === "proposed" && result.why).toContain("moved 3 times");
+  expect(await lab.show("master", "README")).toContain("meanwhile");
+});
+
+test("a push that a hook refuses becomes a proposal with the hook's words", async ({ lab, rig }) => {
+  const before = (await lab.branches())["master"];
+  await lab.bump("alpha", { value: "2" });
+  await mkdir(join(lab.remote, "hooks"), { recursive: true });
+  const hook = join(lab.remote, "hooks/update");
+  await writeFile(
+    hook,
+    '#!/bin/sh\n[ "$1" != refs/heads/master ] || { echo "error: Not allowed to push to protected branch master" >&2; exit 1; }\n',
+  );
+  await chmod(hook, 0o755);
+  const result = await rig.update();
+  expect(result.type === "proposed" && result.why).toContain(
+    "Not allowed to push to protected branch master",
+  );
+  expect((await lab.branches())["master"]).toBe(before);
+});
+
+test("an infrastructure fault lands nothing and says nothing, and the next run goes on", async ({
+  lab,
+  rig,
+}) => {
+  const before = await lab.branches();
+  await lab.bump("alpha", { value: "2" });
+  await rename(lab.remote, `${lab.remote}.away`);
+  await expect(rig.update()).rejects.toMatchObject({ kind: "unavailable" });
+  await rename(`${lab.remote}.away`, lab.remote);
+  expect(await lab.branches()).toEqual(before);
+  expect((await rig.update()).type).toBe("landed");
+});
+
+test("work of a person on our branch is left alone", async ({ lab, rig }) => {
+  await lab.bump("beta", { breaks: ["host02"] });
+  await rig.update();
+  const human = await lab.commit(day, { "hosts.json": JSON.stringify({ hosts: ["host01"] }) });
+  await lab.bump("alpha", { value: "3" });
+  const result = await rig.update();
+  expect(result.type === "proposed" && result.branch).toBe(`${day}-2`);
+  expect((await lab.branches())[day]).toBe(human);
+});
+
+test("a dry run leaves nothing behind", async ({ lab, rig }) => {
+  const before = await lab.branches();
+  await lab.bump("alpha", { value: "2" });
+  expect(await rig.update({ dryRun: true })).toMatchObject({ type: "dry-run", wouldLand: true });
+  await lab.bump("alpha", { value: "3", breaks: ["host01"] });
+  expect(await lab.branches()).toEqual(before);
+});
+
+test("only the inputs that are asked for", async ({ lab, rig }) => {
+  await lab.bump("alpha", { value: "2" });
+  await lab.bump("beta", { value: "2", breaks: ["host01"] });
+  const result = await rig.update({ inputs: ["alpha"] });
+  expect(result.type).toBe("landed");
+  expect(await lab.git("-C", lab.remote, "log", "-1", "--format=%s", "master")).toBe(
+    "flake.lock: update alpha",
+  );
+});
+
+/** Upstream as it is; but whenever the base is listed, which is right before landing, something happens first. */
+function movingUpstream({ upstream }: UpdateRig, happen: () => Promise<unknown>, times = 1) {
+  let left = times;
+  return {
+    updateLock: upstream.updateLock,
+    async listHosts(...args: Parameters<typeof upstream.listHosts>) {
+      if (left-- > 0) await happen();
+      return upstream.listHosts(...args);
+    },
+  };
+}

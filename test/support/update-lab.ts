@@ -1,0 +1,169 @@
+// A fleet whose flake has inputs, for updates: three input repos, a remote, and a Nix store, all of it real.
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { parseCommit, type Commit } from "../../src/protocol/names.ts";
+import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
+
+const run = promisify(execFile);
+
+export const inputNames = ["alpha", "beta", "gamma"] as const;
+export type InputName = (typeof inputNames)[number];
+
+/** What an input does to the hosts. */
+export interface InputState {
+  /** Another value is another derivation for every host. */
+  readonly value?: string;
+  /** Hosts that do not build with it. */
+  readonly breaks?: readonly string[];
+  /** Hosts that do not evaluate with it. */
+  readonly throws?: readonly string[];
+  /** Hosts that it takes away. */
+  readonly removes?: readonly string[];
+  /** Hosts that build only once another input has this value: `{ beta: "2" }` breaks all until beta is at 2. */
+  readonly needs?: Readonly<Record<string, string>>;
+}
+
+export interface UpdateLab extends AsyncDisposable {
+  readonly store: ThrowAwayStore;
+  readonly directory: string;
+  /** Bare; its branch is `master`. */
+  readonly remote: string;
+  readonly url: string;
+  bump(input: InputName, state: InputState): Promise<Commit>;
+  /** A commit of a person on a branch of the remote: a file changed, or what the hosts are. */
+  commit(branch: string, files: Readonly<Record<string, string>>): Promise<Commit>;
+  /** Where the remote's branches are. */
+  branches(): Promise<Readonly<Record<string, Commit>>>;
+  show(commit: string, path: string): Promise<string>;
+  git(...args: string[]): Promise<string>;
+}
+
+const flakeOf = (urls: Readonly<Record<InputName, string>>): string => `{
+  inputs = {
+${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join("\n")}
+  };
+  outputs = { self, ${inputNames.join(", ")} }:
+    let
+      inherit (builtins) elem listToAttrs filter all attrNames concatStringsSep fromJSON readFile;
+      inputs = { inherit ${inputNames.join(" ")}; };
+      states = map (name: inputs.\${name}.state) (attrNames inputs);
+      own = fromJSON (readFile ./hosts.json);
+      has = key: host: builtins.any (state: elem host (state.\${key} or [ ])) states;
+      unmet = builtins.any (state: builtins.any (name: inputs.\${name}.state.value != state.needs.\${name}) (attrNames (state.needs or { }))) states;
+      toplevel = host: derivation {
+        name = "nixos-system-\${host}";
+        system = "x86_64-linux";
+        builder = "/bin/sh";
+        PATH = "/usr/bin:/bin";
+        values = map (state: state.value) states;
+        motd = own.motd or "";
+        args = [ "-c" (
+          if has "breaks" host || unmet || elem host (own.broken or [ ])
+          then "echo building \${host}; echo 'E: it does not compile' >&2; exit 1"
+          else "mkdir -p $out; echo \${host} > $out/name"
+        ) ];
+      };
+    in {
+      nixosConfigurations = listToAttrs (map (host: {
+        name = host;
+        value.config.system.build.toplevel =
+          if has "throws" host then throw "the option that \${host} needs is gone" else toplevel host;
+      }) (filter (host: !(has "removes" host)) own.hosts));
+    };
+}
+`;
+
+const inputFlake = `{ outputs = { self }: { state = builtins.fromJSON (builtins.readFile ./state.json); }; }\n`;
+
+export async function createUpdateLab(
+  hosts: readonly string[] = ["host01", "host02", "host03"],
+): Promise<UpdateLab> {
+  const directory = await mkdtemp(join(tmpdir(), "homelab-update-"));
+  const store = await createThrowAwayStore();
+  const at = (name: string): string => join(directory, name);
+  const git = async (...args: string[]): Promise<string> => {
+    const env = {
+      PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_AUTHOR_NAME: "kai",
+      GIT_AUTHOR_EMAIL: "kai@homelab.invalid",
+      GIT_COMMITTER_NAME: "kai",
+      GIT_COMMITTER_EMAIL: "kai@homelab.invalid",
+    };
+    return (await run("git", args, { env, cwd: directory })).stdout.trim();
+  };
+  const remote = at("fleet.git");
+  const work = at("fleet");
+
+  async function commitIn(repository: string, files: Readonly<Record<string, string>>): Promise<Commit> {
+    for (const [path, text] of Object.entries(files)) await writeFile(join(repository, path), text);
+    await git("-C", repository, "add", "--all");
+    await git("-C", repository, "commit", "--quiet", "--allow-empty", "--message", "Change");
+    return parseCommit(await git("-C", repository, "rev-parse", "HEAD"));
+  }
+  async function bump(input: InputName, state: InputState): Promise<Commit> {
+    const before = JSON.parse(
+      await readFile(join(at(input), "state.json"), "utf8").catch(() => '{"value":"1"}'),
+    ) as InputState;
+    return commitIn(at(input), { "state.json": JSON.stringify({ value: before.value, ...state }) });
+  }
+
+  for (const input of inputNames) {
+    await mkdir(at(input));
+    await git("-C", at(input), "init", "--quiet", "--initial-branch=main");
+    await writeFile(join(at(input), "flake.nix"), inputFlake);
+    await bump(input, { value: "1" });
+  }
+  await git("init", "--quiet", "--bare", "--initial-branch=master", remote);
+  await git("clone", "--quiet", remote, work).catch(() => undefined);
+  await git("-C", work, "checkout", "--quiet", "-B", "master");
+  const urls = Object.fromEntries(inputNames.map((name) => [name, at(name)])) as Record<InputName, string>;
+  await writeFile(join(work, "flake.nix"), flakeOf(urls));
+  await commitIn(work, { "hosts.json": JSON.stringify({ hosts }) });
+  await store.run("nix", "flake", "lock", `git+file://${work}`);
+  await commitIn(work, {});
+  await git("-C", work, "push", "--quiet", "origin", "master");
+
+  return {
+    store,
+    directory,
+    remote,
+    url: `file://${remote}`,
+    bump,
+    git,
+    async commit(branch, files) {
+      await git("-C", work, "fetch", "--quiet", "origin");
+      await git("-C", work, "checkout", "--quiet", "-B", branch, `origin/${branch}`);
+      const commit = await commitIn(work, files);
+      await git("-C", work, "push", "--quiet", "origin", branch);
+      return commit;
+    },
+    async branches() {
+      const listed = await git(
+        "-C",
+        remote,
+        "for-each-ref",
+        "--format=%(refname:lstrip=2) %(objectname)",
+        "refs/heads/",
+      );
+      return Object.fromEntries(
+        listed
+          .split("\n")
+          .filter((line) => line !== "")
+          .map((line): [string, Commit] => {
+            const [name = "", commit = ""] = line.split(" ");
+            return [name, parseCommit(commit)];
+          }),
+      );
+    },
+    show: async (commit, path) => git("-C", remote, "show", `${commit}:${path}`),
+    async [Symbol.asyncDispose]() {
+      await store.remove();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

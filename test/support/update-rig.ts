@@ -1,0 +1,112 @@
+// An updater with a builder in the same process, over real Nix and real git.
+import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLog, type Log } from "../../src/base/log.ts";
+import { runBuilder } from "../../src/build/builder.ts";
+import { createMemoryBus } from "../../src/bus/memory-bus.ts";
+import { composeBuilder } from "../../src/cli/compose-builder.ts";
+import { createNixUpstream } from "../../src/cli/nix-upstream.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import type { Forge } from "../../src/forge/forge.ts";
+import { createRepository } from "../../src/git/create-repository.ts";
+import { createExec } from "../../src/process/create-exec.ts";
+import { parseBranchName, parseRepoName, type BranchName } from "../../src/protocol/names.ts";
+import type { UpdateEvent } from "../../src/protocol/update-events.ts";
+import { openJournal } from "../../src/update/journal.ts";
+import { createOutbox } from "../../src/update/outbox.ts";
+import type { Proposal } from "../../src/update/propose.ts";
+import { lockDigest, printMarker } from "../../src/update/pull-request-marker.ts";
+import { safeUpdate, type SafeUpdateOptions, type SafeUpdateResult } from "../../src/update/safe-update.ts";
+import type { Upstream, Validated } from "../../src/update/update-run.ts";
+import type { UpdateLab } from "./update-lab.ts";
+
+export interface UpdateRig extends AsyncDisposable {
+  readonly told: UpdateEvent[];
+  readonly upstream: Upstream;
+  update(overrides?: Partial<SafeUpdateOptions>, forge?: Forge): Promise<SafeUpdateResult>;
+}
+
+const repo = parseRepoName("fleet");
+
+export async function startUpdateRig(
+  lab: UpdateLab,
+  name = "updater",
+  log: Log = silentLog,
+): Promise<UpdateRig> {
+  const stopped = new AbortController();
+  const environment = { ...lab.store.environment, HOME: join(lab.store.directory, "home") };
+  const state = join(lab.directory, name);
+  const { config } = parseConfig(
+    JSON.stringify({
+      repos: { fleet: { url: lab.url, pollSeconds: 0 } },
+      builder: { name, stateDirectory: join(state, "builder"), retry: { attempts: 2, firstDelaySeconds: 0 } },
+    }),
+    "test",
+  );
+  const composed = await composeBuilder({ config, environment, clock: systemClock, log }, stopped.signal);
+  const bus = createMemoryBus(systemClock);
+  const building = runBuilder({ ...composed, bus, stopMs: 0 }, stopped.signal);
+  const repository = createRepository({
+    exec: createExec(),
+    repo,
+    url: lab.url,
+    directory: join(state, "builder/mirrors/fleet.git"),
+    environment,
+  });
+  const told: UpdateEvent[] = [];
+  const describe = async (
+    validated: Validated,
+    branch: BranchName,
+    why: string | undefined,
+  ): Promise<Proposal> => {
+    const { candidate, outcome } = validated;
+    const lock = lockDigest(
+      (await repository.readFile(candidate.commit, "flake.lock", stopped.signal)) ?? "",
+    );
+    const marker = printMarker({ run: "run", base: candidate.base, lock });
+    const label = outcome.type === "propose" ? outcome.label : "needs-review";
+    return {
+      title: `Update ${branch}`,
+      body: `${marker}\n${why ?? "it does not build"}`,
+      labels: [{ name: label, colour: "#d73a4a", description: "" }],
+      lock,
+      comments: [{ marker: "<!-- log -->", body: "<!-- log -->\nlog" }],
+    };
+  };
+  const upstream = createNixUpstream({ nix: composed.nix, repository, directory: undefined });
+  return {
+    told,
+    upstream,
+    async update(overrides = {}, forge) {
+      return safeUpdate(
+        {
+          repo,
+          branch: parseBranchName("master"),
+          repository,
+          builds: bus,
+          upstream,
+          journal: await openJournal(join(state, "journal.jsonl")),
+          author: { name: "bot", email: "bot@homelab.invalid" },
+          policy: { preExisting: "block" },
+          giteaHosts: [],
+          dryRun: false,
+          trigger: "test",
+          forge,
+          stale: { remindAfterDays: 7, closeAfterDays: 14 },
+          outbox: createOutbox(join(state, "outbox"), async (event) => void told.push(event), log),
+          self: { machine: "test", pid: process.pid, trigger: "test" },
+          isAlive: () => false,
+          describe,
+          clock: systemClock,
+          log,
+          ...overrides,
+        },
+        AbortSignal.timeout(120_000),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error("the test ends"));
+      await building;
+    },
+  };
+}
