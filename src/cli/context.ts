@@ -36,6 +36,8 @@ export interface Context {
 export interface Signals {
   onInterrupt(listener: () => void): () => void;
   onTerminate(listener: () => void): () => void;
+  /** Ctrl-Z: `leave` is called before the process stops, `enter` when it goes on, also after a stop unannounced. */
+  onSuspend(leave: () => void, enter: () => void): () => void;
 }
 
 const on =
@@ -45,7 +47,22 @@ const on =
     return () => process.off(name, listener);
   };
 
-const processSignals: Signals = { onInterrupt: on("SIGINT"), onTerminate: on("SIGTERM") };
+function onSuspend(leave: () => void, enter: () => void): () => void {
+  const stop = (): void => {
+    leave();
+    // Only the system's own reaction stops the process in the way that shells expect.
+    process.off("SIGTSTP", stop);
+    process.kill(process.pid, "SIGTSTP");
+  };
+  const goOn = (): void => {
+    process.off("SIGTSTP", stop).on("SIGTSTP", stop);
+    enter();
+  };
+  process.on("SIGTSTP", stop).on("SIGCONT", goOn);
+  return () => process.off("SIGTSTP", stop).off("SIGCONT", goOn);
+}
+
+const processSignals: Signals = { onInterrupt: on("SIGINT"), onTerminate: on("SIGTERM"), onSuspend };
 
 export function createContext(options: GlobalOptions): Context {
   const environment = process.env;

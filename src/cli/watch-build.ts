@@ -58,6 +58,9 @@ export async function watchBuild(
   const timer = options.timeout === undefined ? undefined : setTimeout(() => end("timeout"), options.timeout);
   const onResize = (): void => renderer.resize();
   process.stderr.on("resize", onResize);
+  const { terminal } = renderer;
+  const forgetSuspend =
+    terminal === undefined ? undefined : context.signals.onSuspend(terminal.leave, terminal.enter);
 
   renderer.start(id);
   const asking = begin?.(watching.signal).catch((error: unknown) => {
@@ -80,6 +83,7 @@ export async function watchBuild(
   } finally {
     clearTimeout(timer);
     process.stderr.off("resize", onResize);
+    forgetSuspend?.();
     forget();
     watching.abort();
     await Promise.all([asking, explaining]);

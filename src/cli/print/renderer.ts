@@ -15,6 +15,8 @@ export interface BuildRenderer {
   resize(): void;
   /** The end of the build, or of our watching it: prints the summary. Nothing may be called after it. */
   finish(state: BuildState): void;
+  /** Only of a renderer that draws on the terminal: gives it back for a while, and takes it again. */
+  readonly terminal?: { leave(): void; enter(): void };
   /**
    * Leaves the terminal as it was found and draws nothing more; notices and the summary may still follow. May be
    * called at any time, and twice.

@@ -550,3 +550,33 @@ test("with -q there is no live view, only the summary", async () => {
   quiet.renderer.finish(script.state);
   expect((await quiet.screen.visible())[0]).toMatch(/Host +Result/);
 });
+
+test("Ctrl-Z gives the terminal back, and fg draws the block anew", async () => {
+  const { screen, frame, play, clock, renderer } = stage();
+  play(halfWay().events);
+  const before = await frame();
+  renderer.terminal?.leave();
+  expect(await screen.visible()).toEqual([]);
+  expect((await screen.cursor()).hidden).toBe(false);
+  screen.write("[1]+  Stopped\n$ fg\n");
+  // Timers that ran out meanwhile come before the signal.
+  await clock.advance(1000);
+  renderer.terminal?.enter();
+  const later = before.map((line) => line.replace("0s so far", "1s so far"));
+  expect(await frame()).toEqual(["[1]+  Stopped", "$ fg", ...later]);
+  expect((await screen.cursor()).hidden).toBe(true);
+  renderer.interrupted();
+  const after = screen.writes.length;
+  renderer.terminal?.enter();
+  await clock.advance(5000);
+  expect(screen.writes.length).toBe(after);
+});
+
+test("a block that others have written over is drawn below what they wrote", async () => {
+  const { screen, frame, play, renderer } = stage();
+  play(halfWay().events);
+  const before = await frame();
+  screen.write("$ kill -CONT\n");
+  renderer.terminal?.enter();
+  expect(await frame()).toEqual([...before, "$ kill -CONT", ...before]);
+});

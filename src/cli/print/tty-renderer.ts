@@ -20,6 +20,8 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
   let above: string[] = [];
   /** The terminal is not ours any more. */
   let released = false;
+  /** The block was taken away for somebody else; a frame may have brought it back before we are told to. */
+  let left = false;
 
   const now = (): Now => ({ monotonic: clock.monotonic(), wall: clock.now() });
 
@@ -64,6 +66,18 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
     },
     resize() {
       schedule.request();
+    },
+    terminal: {
+      leave() {
+        block.clear();
+        left = true;
+      },
+      enter() {
+        // Stopped without a word: whatever is on the screen now, the block is not where it was.
+        if (!left) block.release();
+        left = false;
+        schedule.request();
+      },
     },
     finish(state) {
       schedule.stop();
