@@ -9,7 +9,7 @@ import type { Context } from "./context.ts";
 import { createRenderer } from "./print/create-renderer.ts";
 import { formatDuration } from "./print/duration.ts";
 import { cancelCommand, followCommand } from "./print/next-commands.ts";
-import { decideOutputMode, type OutputChoice } from "./print/output-mode.ts";
+import { decideOutputMode, isWorkflowRunner, type OutputChoice } from "./print/output-mode.ts";
 import type { BuildRenderer } from "./print/renderer.ts";
 
 export interface WatchOptions {
@@ -160,6 +160,7 @@ function createWatchRenderer(context: Context, options: WatchOptions): BuildRend
     showTrace: options.showTrace,
     keyHint:
       options.onInterrupt === "cancel" || options.local === true ? "Ctrl-C cancels" : "Ctrl-C detaches",
+    inRunner: isWorkflowRunner(environment),
     stepSummaryPath: environment["GITHUB_STEP_SUMMARY"],
   });
 }

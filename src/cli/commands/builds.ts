@@ -8,7 +8,9 @@ import { untilInterrupted, type Context } from "../context.ts";
 import { findBuild, readBuild, readBuilds } from "../find-build.ts";
 import { rememberNames } from "../known-names.ts";
 import { renderBuilds } from "../print/builds-table.ts";
+import { isWorkflowRunner } from "../print/output-mode.ts";
 import { renderSummary } from "../print/summary.ts";
+import { randomToken, textWithoutCommands } from "../print/workflow-commands.ts";
 
 interface Json {
   readonly json?: boolean | undefined;
@@ -54,14 +56,14 @@ export async function runBuildsShow(
   const state = await readBuild(connected.reader, await findBuild(connected.reader, text, signal), signal);
   if (options.json === true) write(context, buildJson(state));
   else {
-    context.out.write(
-      renderSummary(state, {
-        style: context.outStyle,
-        width: context.out.columns,
-        showTrace: options.showTrace,
-        warnings: true,
-      }),
-    );
+    const summary = renderSummary(state, {
+      style: context.outStyle,
+      width: context.out.columns,
+      showTrace: options.showTrace,
+      warnings: true,
+    });
+    const inRunner = isWorkflowRunner(context.environment);
+    context.out.write(inRunner ? textWithoutCommands(summary, randomToken()) : summary);
   }
   return exitCodes.success;
 }

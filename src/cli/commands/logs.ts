@@ -6,8 +6,9 @@ import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { findBuild, readBuild } from "../find-build.ts";
-import type { OutputChoice } from "../print/output-mode.ts";
+import { isWorkflowRunner, type OutputChoice } from "../print/output-mode.ts";
 import { createJsonLogPrinter, createLogPrinter, lastLines, type LogPrinter } from "../print/stored-logs.ts";
+import { randomToken } from "../print/workflow-commands.ts";
 import { explainNoLogs, selectLogs, type HostsOfLogs, type LogSelection } from "../select-logs.ts";
 import { watchBuild } from "../watch-build.ts";
 
@@ -46,7 +47,9 @@ export async function runLogs(
 }
 
 function printerOf(context: Context, { json, tail }: LogsOptions): LogPrinter {
-  const printer = json === true ? createJsonLogPrinter(context.out) : createLogPrinter(context);
+  const runnerToken = isWorkflowRunner(context.environment) ? randomToken() : undefined;
+  const printer =
+    json === true ? createJsonLogPrinter(context.out) : createLogPrinter({ ...context, runnerToken });
   return tail === undefined ? printer : lastLines(tail, printer);
 }
 
@@ -62,12 +65,15 @@ async function printLogs(
   const hosts = selection.host === undefined ? new Map() : await readHostsOfLogs(reader, id, signal);
   const isSelected = selectLogs(state, selection, hosts);
   let printed = false;
-  for await (const chunk of reader.readLogs(id, signal)) {
-    if (!isSelected(chunk) || (chunk.text === "" && chunk.dropped === 0)) continue;
-    printed = true;
-    printer.chunk(chunk);
+  try {
+    for await (const chunk of reader.readLogs(id, signal)) {
+      if (!isSelected(chunk) || (chunk.text === "" && chunk.dropped === 0)) continue;
+      printed = true;
+      printer.chunk(chunk);
+    }
+  } finally {
+    printer.end();
   }
-  printer.end();
   if (!printed) context.err.write(`${context.errStyle.clean(explainNoLogs(state, selection))}\n`);
 }
 

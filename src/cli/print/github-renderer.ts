@@ -1,7 +1,6 @@
 // For the log of a CI step on GitHub, Gitea or Forgejo: lines as in `plain`, logs folded, annotations, and a summary
 // page. Everything goes to standard output: the runner reads two streams, but not in the order of writing, and
 // commands must stand exactly around what they are about.
-import { randomBytes } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import { messageOf } from "../../base/errors.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
@@ -21,13 +20,14 @@ import {
   groupEnd,
   groupStart,
   mostAnnotations,
+  randomToken,
   withoutCommand,
   withoutCommands,
 } from "./workflow-commands.ts";
 
 export function createGithubRenderer(options: RendererOptions): BuildRenderer {
   const { out, clock, outStyle: style } = options;
-  const newToken = options.randomToken ?? (() => randomBytes(16).toString("hex"));
+  const newToken = options.randomToken ?? randomToken;
   const logs = collectLogs();
   const write = (lines: readonly string[]): void => {
     if (lines.length > 0) out.write(lines.map((line) => `${line}\n`).join(""));

@@ -40,3 +40,10 @@ test("with -q only the last event", () => {
   const { out } = finishRecorded(eventfulBuild(), recordRenderer("jsonl", { detail: "quiet" }));
   expect(JSON.parse(out())).toMatchObject({ type: "finished", verdict: "failed" });
 });
+
+test("no line is a workflow command of a runner", () => {
+  const { log, out } = recordRenderer("jsonl", { buildLogs: true });
+  log({ text: "##[error]a ###[\n" });
+  expect(JSON.parse(out())).toMatchObject({ text: "##[error]a ###[\n" });
+  expect(out()).not.toContain("##[");
+});

@@ -27,13 +27,17 @@ export interface OutputFacts {
 export function decideOutputMode({ output, environment, stderrIsTerminal }: OutputFacts): OutputMode {
   const choice = output ?? choiceFromEnvironment(environment);
   if (choice !== "auto") return choice;
-  if (runnerVariables.some((name) => environment[name] === "true")) return "github";
+  if (isWorkflowRunner(environment)) return "github";
   const watched = stderrIsTerminal && environment["TERM"] !== "dumb" && !isSet(environment["CI"]);
   return watched ? "tty" : "plain";
 }
 
 /** Runners that understand GitHub's workflow commands. */
 const runnerVariables = ["GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS"] as const;
+
+/** Whether what we print is read by a runner that obeys the workflow commands it finds there. */
+export const isWorkflowRunner = (environment: Environment): boolean =>
+  runnerVariables.some((name) => environment[name] === "true");
 
 function choiceFromEnvironment(environment: Environment): OutputChoice {
   const value = environment["HOMELAB_DEPLOY_OUTPUT"];

@@ -137,3 +137,20 @@ test("with -q only the summary, and what the program has to say of itself", asyn
   expect(recorder.err()).toBe("14:09:58Z  -  The request is queued\n");
   expect(recorder.out()).toBe(finishRecorded(eventfulBuild(), recordRenderer("plain")).out());
 });
+
+test("in a runner nothing foreign is a workflow command", () => {
+  const inRunner = recordRenderer("plain", { inRunner: true, buildLogs: true });
+  inRunner.log({ text: "::error::a\n##[error]b\n" });
+  const script = scriptBuild()
+    .accepted(["web01"])
+    .hostsFinished("eval-failed", ["web01"], { reason: "error:\n::set-env name=PATH::/tmp" })
+    .finished("failed");
+  const { out, err } = finishRecorded(script, inRunner);
+  expect(err()).not.toMatch(/^\s*::|##\[/m);
+  expect(err()).toContain("linux-6.18.4> ::error::a\nlinux-6.18.4> ## [error]b\n");
+  const lines = out().trimEnd().split("\n");
+  expect([lines[0], lines.at(-1)]).toEqual(["::stop-commands::b6f1c0de", "::b6f1c0de::"]);
+  expect(lines).toContain("  ::set-env name=PATH::/tmp");
+  const outside = finishRecorded(script, recordRenderer("plain"));
+  expect(outside.out()).toBe(`${lines.slice(1, -1).join("\n")}\n`);
+});

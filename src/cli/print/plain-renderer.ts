@@ -3,11 +3,13 @@ import { createLineFeed } from "./line-feed.ts";
 import { prefixedLog } from "./log-lines.ts";
 import type { BuildRenderer, RendererOptions } from "./renderer.ts";
 import { renderSummary } from "./summary.ts";
+import { randomToken, textWithoutCommands, withoutCommand } from "./workflow-commands.ts";
 
 export function createPlainRenderer(options: RendererOptions): BuildRenderer {
   const { out, err, clock } = options;
   const write = (lines: readonly string[]): void => {
-    if (lines.length > 0) err.write(lines.map((line) => `${line}\n`).join(""));
+    const safe = options.inRunner === true ? lines.map(withoutCommand) : lines;
+    if (lines.length > 0) err.write(safe.map((line) => `${line}\n`).join(""));
   };
   const feed = createLineFeed({
     clock,
@@ -27,9 +29,9 @@ export function createPlainRenderer(options: RendererOptions): BuildRenderer {
     resize() {},
     finish(state) {
       feed.stop();
-      out.write(
-        renderSummary(state, { style: options.outStyle, width: out.columns, showTrace: options.showTrace }),
-      );
+      const { outStyle: style, showTrace, inRunner, randomToken: newToken = randomToken } = options;
+      const summary = renderSummary(state, { style, width: out.columns, showTrace });
+      out.write(inRunner === true ? textWithoutCommands(summary, newToken()) : summary);
     },
     interrupted: () => feed.stop(),
   };

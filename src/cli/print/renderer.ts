@@ -51,8 +51,10 @@ export interface RendererOptions {
   readonly showTrace?: boolean | undefined;
   /** The live view's last words, such as `Ctrl-C detaches`. */
   readonly keyHint?: string | undefined;
+  /** `plain`: a runner reads the lines, and obeys the workflow commands among them. */
+  readonly inRunner?: boolean | undefined;
   /** `github`: the file that `GITHUB_STEP_SUMMARY` names. */
   readonly stepSummaryPath?: string | undefined;
-  /** `github`: a token that no log can guess. */
+  /** `github`, `plain`: a token that no log can guess. */
   readonly randomToken?: (() => string) | undefined;
 }

@@ -87,3 +87,16 @@ test("as JSON each chunk is an object of its own", () => {
   expect(JSON.parse(out)).toEqual(chunk("linux", "a\u009b\n"));
   expect(out).not.toContain("\u009b");
 });
+
+test("a runner obeys no commands from the first line to the last", () => {
+  let out = "";
+  const stream = { write: (text: string) => (out += text) };
+  const print = { out: stream, err: { write: () => true }, outStyle: plainStyle, errStyle: plainStyle };
+  createLogPrinter({ ...print, runnerToken: "b6f1" }).end();
+  expect(out).toBe("");
+  const printer = createLogPrinter({ ...print, runnerToken: "b6f1" });
+  printer.chunk(chunk("linux", "::error::x"));
+  printer.chunk(chunk("gitea-", "y\n"));
+  printer.end();
+  expect(out).toBe("::stop-commands::b6f1\n::error::x\ny\n::b6f1::\n");
+});

@@ -5,12 +5,15 @@ import { jsonLine } from "./json-line.ts";
 import { derivationName, droppedLines } from "./log-lines.ts";
 import type { TextOutput } from "./renderer.ts";
 import type { Style } from "./style.ts";
+import { resumeCommands, stopCommands } from "./workflow-commands.ts";
 
 export interface StoredLogsPrint {
   readonly out: TextOutput;
   readonly err: TextOutput;
   readonly outStyle: Style;
   readonly errStyle: Style;
+  /** Where a runner reads standard output: it obeys no workflow commands in the logs. */
+  readonly runnerToken?: string | undefined;
 }
 
 /** Takes chunks of several logs as they are stored: those of one log in order. */
@@ -19,11 +22,13 @@ export interface LogPrinter {
   end(): void;
 }
 
-export function createLogPrinter({ out, err, outStyle, errStyle }: StoredLogsPrint): LogPrinter {
+export function createLogPrinter(print: StoredLogsPrint): LogPrinter {
+  const { out, err, outStyle, errStyle, runnerToken } = print;
   let current: number | undefined;
   let isLineOpen = false;
   return {
     chunk({ log, drvPath, text, dropped }) {
+      if (current === undefined && runnerToken !== undefined) out.write(`${stopCommands(runnerToken)}\n`);
       if (log !== current) {
         if (isLineOpen) out.write("\n");
         err.write(`${errStyle.bold(`${errStyle.clean(derivationName(drvPath))}:`)}\n`);
@@ -35,6 +40,7 @@ export function createLogPrinter({ out, err, outStyle, errStyle }: StoredLogsPri
     },
     end() {
       if (isLineOpen) out.write("\n");
+      if (current !== undefined && runnerToken !== undefined) out.write(`${resumeCommands(runnerToken)}\n`);
     },
   };
 }

@@ -1,5 +1,6 @@
 // What GitHub's runner, and Gitea's and Forgejo's, read in the output of a step.
 // https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+import { randomBytes } from "node:crypto";
 
 /** The runner keeps 10 annotations of a kind for each step and drops the others. */
 export const mostAnnotations = 10;
@@ -21,10 +22,19 @@ export const groupEnd = "::endgroup::";
 
 /** Lines among which the runner looks for no commands, up to the token that no log can guess. */
 export const withoutCommands = (lines: readonly string[], token: string): string[] => [
-  `::stop-commands::${token}`,
+  stopCommands(token),
   ...lines,
-  `::${token}::`,
+  resumeCommands(token),
 ];
+export const stopCommands = (token: string): string => `::stop-commands::${token}`;
+export const resumeCommands = (token: string): string => `::${token}::`;
+
+/** A token that no log can guess. */
+export const randomToken = (): string => randomBytes(16).toString("hex");
+
+/** The same for a text that ends in a newline. */
+export const textWithoutCommands = (text: string, token: string): string =>
+  `${withoutCommands([text.trimEnd()], token).join("\n")}\n`;
 
 /**
  * A line of ours that holds foreign text. `::` is a command only at the start of a line, which is ours; the older
