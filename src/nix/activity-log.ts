@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { lineContinuation } from "../base/lines.ts";
 import { plainText } from "../base/terminal-text.ts";
 import { StorePath } from "../protocol/names.ts";
+import { parseJson, stringPrefix } from "./json-string.ts";
 import { messageText } from "./message-text.ts";
 import type { NixActivity } from "./nix.ts";
 
@@ -321,22 +322,6 @@ function stringField(text: string, start: number, end: number): string | undefin
   if (!literal.includes("\\")) return literal.includes('"') ? undefined : literal;
   const parsed = parseJson(text.slice(start, end));
   return typeof parsed === "string" ? parsed : undefined;
-}
-
-const wellFormed = /^(?:[^"\\]|\\(?:u[0-9a-fA-F]{4}|[^u]))*/;
-
-/** What is there of a JSON string that may have no end: an escape sequence cut in the middle is left out. */
-function stringPrefix(literal: string): string {
-  const parsed = parseJson(`"${wellFormed.exec(literal)?.[0] ?? ""}"`);
-  return typeof parsed === "string" ? parsed : "";
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const bounded = (line: string): string =>

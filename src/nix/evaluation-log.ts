@@ -1,9 +1,11 @@
 // What an evaluator says on stderr, and what of it says why it failed.
 import * as v from "valibot";
-import { LineSplitter } from "../base/lines.ts";
+import { LineSplitter, lineContinuation } from "../base/lines.ts";
 import { plainText } from "../base/terminal-text.ts";
+import { parseJson } from "./json-string.ts";
+import { createLongErrorReader, type LongErrorReader } from "./long-error.ts";
 
-const maxLineLength = 1024 * 1024;
+const maxLineLength = 256 * 1024;
 const keptPlainLines = 20;
 
 /** A line of internal-json; `raw_msg` is the error alone, `msg` has its trace around it. */
@@ -40,13 +42,28 @@ export function createEvaluationLogReader(): EvaluationLogReader {
   let error: EvaluationError | undefined;
   let plainLines: string[] = [];
   let outOfMemory = false;
+  let long: LongErrorReader | undefined;
+
+  function takePiece(piece: string): void {
+    const isLast = piece.length <= maxLineLength;
+    long ??= createLongErrorReader();
+    long.take(isLast ? piece : piece.slice(0, -lineContinuation.length));
+    if (!isLast) return;
+    const said = long.end();
+    long = undefined;
+    if (said !== undefined) setError(said.raw, said.msg);
+  }
+
+  function setError(raw: string, msg: string): void {
+    error = { text: plainText(raw).trim(), whole: withoutPrefix(plainText(msg)) };
+  }
 
   function takeMessage(json: string): void {
     const parsed = v.safeParse(Message, parseJson(json));
     if (!parsed.success) return;
     const { msg, raw_msg: raw } = parsed.output;
     if (raw !== undefined) {
-      error = { text: plainText(raw).trim(), whole: withoutPrefix(plainText(msg)) };
+      setError(raw, msg);
       // Nix catches std::bad_alloc and says so without `raw_msg`; a host's `throw "out of memory"` has it.
     } else if (/^error: (?:out of memory|std::bad_alloc)$/.test(plainText(msg).trim())) {
       outOfMemory = true;
@@ -54,6 +71,10 @@ export function createEvaluationLogReader(): EvaluationLogReader {
   }
 
   function takeLine(line: string): void {
+    if (long !== undefined || line.length > maxLineLength) {
+      takePiece(line);
+      return;
+    }
     if (line.startsWith("@nix ")) {
       if (line.startsWith('@nix {"action":"msg"')) takeMessage(line.slice("@nix ".length));
       return;
@@ -79,11 +100,3 @@ export function createEvaluationLogReader(): EvaluationLogReader {
 }
 
 const withoutPrefix = (text: string): string => text.trim().replace(/^error:\s*\n?/, "");
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -1,0 +1,101 @@
+// Repos whose flakes are wrong in every way, or mean harm, through builder and command line.
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { foldEvents } from "../../src/protocol/build-state.ts";
+import { decodeEvent } from "../../src/protocol/events.ts";
+import { parseBuildId } from "../../src/protocol/names.ts";
+import { type Homelab, test } from "../support/homelab.ts";
+
+/** The verdict of each host after `build --all`, and the exit code. */
+async function buildAll(homelab: Homelab) {
+  await homelab.startBuilder();
+  const { exitCode, stdout } = await homelab.run(["build", "--all", "--json"]);
+  const events = stdout
+    .trim()
+    .split("\n")
+    .map((line) => decodeEvent(new TextEncoder().encode(line)));
+  const state = foldEvents(events[0]?.build ?? parseBuildId(""), events);
+  const verdicts = Object.fromEntries(
+    [...state.hosts.values()].map(({ host, finished }) => [host, finished?.verdict]),
+  );
+  return { exitCode, state, verdicts, stdout };
+}
+
+test("a flake's settings run no program, and ask no cache", async ({ homelab }) => {
+  let asked = 0;
+  const cache = createServer((_, response) => {
+    asked++;
+    response.writeHead(404).end();
+  }).listen(0, "127.0.0.1");
+  await once(cache, "listening");
+  const address = cache.address();
+  const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  const proof = join(homelab.directory, "hook-ran");
+  const hook = join(homelab.directory, "hook.sh");
+  await writeFile(hook, `#!/bin/sh\ntouch ${proof}\n`);
+  await chmod(hook, 0o755);
+  const fleet = await readFile(join(import.meta.dirname, "../fixtures/fleet/flake.nix"), "utf8");
+  const settings = `nixConfig = {
+    post-build-hook = "${hook}"; pre-build-hook = "${hook}"; build-hook = "${hook}";
+    substituters = [ "${url}" ]; extra-substituters = [ "${url}" ]; require-sigs = false;
+    allow-import-from-derivation = true; max-jobs = 0; plugin-files = "${hook}";
+  };`;
+  const withSettings = fleet.replace("outputs =", `${settings}\n  outputs =`);
+  await homelab.fleet.commit({ hosts: 2, salt: "settings" }, { files: { "flake.nix": withSettings } });
+  const { exitCode, verdicts } = await buildAll(homelab);
+  cache.close();
+  expect(verdicts).toEqual({ host01: "built", host02: "built" });
+  expect(exitCode).toBe(0);
+  expect(existsSync(proof)).toBe(false);
+  expect(asked).toBe(0);
+});
+
+test("hosts that do not evaluate leave the others alone", async ({ homelab }) => {
+  await homelab.fleet.commit({
+    hosts: 9,
+    salt: "evaluation",
+    evalFail: {
+      host01: "throw",
+      host02: "abort",
+      host03: "infinite",
+      host04: "missing",
+      host05: "type",
+      host06: "deep",
+    },
+    ifd: ["host07"],
+    ifdFail: ["host08"],
+  });
+  const { exitCode, verdicts } = await buildAll(homelab);
+  const broken = Array.from({ length: 8 }, (_, index) => [`host0${index + 1}`, "eval-failed"]);
+  expect(verdicts).toEqual({ ...Object.fromEntries(broken), host09: "built" });
+  expect(exitCode).toBe(1);
+});
+
+test("a host whose build forges Nix's messages changes nobody's verdict", async ({ homelab }) => {
+  await homelab.fleet.commit({ hosts: 3, salt: "forged", buildFail: { host01: "fakejson" } });
+  const { exitCode, verdicts, state } = await buildAll(homelab);
+  expect(verdicts).toEqual({ host01: "build-failed", host02: "built", host03: "built" });
+  expect(state.failures).toMatchObject([{ exitCode: 1, kind: "failed" }]);
+  expect(exitCode).toBe(1);
+});
+
+test("names that cannot be used are said, and never reach Nix or NATS", async ({ homelab }) => {
+  const odd = ['a"q', "${x}", "-dash", "with space", "ünï", "a/b", "*", ">", "new\nline", ""];
+  await homelab.fleet.commit({ hosts: 1, salt: "names", extraHosts: ["web.example.com", ...odd] });
+  const { verdicts, state, exitCode } = await buildAll(homelab);
+  expect(verdicts).toEqual({ host01: "built", "web.example.com": "built" });
+  expect(state.skipped.map(({ host }) => host).toSorted()).toEqual(odd.toSorted());
+  expect(exitCode).toBe(0);
+});
+
+test("three hundred hosts", async ({ homelab }) => {
+  await homelab.fleet.commit({ hosts: 300, salt: "many", perHostDrvs: 0 });
+  const { exitCode, verdicts } = await buildAll(homelab);
+  expect(Object.keys(verdicts)).toHaveLength(300);
+  expect(new Set(Object.values(verdicts))).toEqual(new Set(["built"]));
+  expect(exitCode).toBe(0);
+}, 180_000);
