@@ -2,11 +2,11 @@
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { causesOf, HomelabError, messageOf } from "../base/errors.ts";
+import { plainText } from "../base/terminal-text.ts";
 import { type RetryPolicy, retryDelay } from "../base/retry.ts";
-import { describeIssues } from "../protocol/wire.ts";
 import { OversizedBodyError, readBoundedBody } from "./bounded-body.ts";
 import { badAnswerError, failedAnswerError, ForgeError, noAnswerError } from "./forge-error.ts";
-import { wordsOf } from "./redact.ts";
+import { withoutSecret, wordsOf } from "./redact.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 export interface HttpOptions {
@@ -102,16 +102,20 @@ async function attemptCall<Schema extends v.GenericSchema>(
     throw failedAnswerError({
       asked,
       status: response.status,
-      words: wordsOf(failureText(response, text), token),
+      words: wordsOf(failureText(response, text, token), token),
       retryAfterMs: retryAfterMs(response.headers, options.clock.now()),
       rateLimited: response.status === 403 && response.headers.get("x-ratelimit-remaining") === "0",
     });
   }
   const total = response.headers.get("x-total-count");
+  const page = titleOf(text, token);
+  const result = v.safeParse(call.answer, parseJson(text));
+  if (page !== undefined || !result.success) {
+    const because = page === undefined ? unexpected(result.issues ?? []) : `it is a web page, ${page}`;
+    throw badAnswerError(asked, response.status, because);
+  }
   return {
-    value: parseAnswer(call.answer, text, (because) =>
-      badAnswerError(asked, response.status, wordsOf(because, token)),
-    ),
+    value: result.output,
     totalCount: total !== null && /^\d{1,9}$/.test(total) ? Number(total) : undefined,
   };
 }
@@ -205,10 +209,10 @@ function bodyOf({ json, file }: Call): { readonly body?: string | FormData } {
 }
 
 /** The forge's words about a failure: `message` of its JSON, or the title of a proxy's page. */
-function failureText(response: Response, text: string): string {
+function failureText(response: Response, text: string, token: string): string {
   const location = response.headers.get("location");
-  if (location !== null) return `it moved to ${location.split("?")[0] ?? ""}`;
-  const page = titleOf(text);
+  if (location !== null) return `it moved to ${withoutSecret(location, token).split("?")[0] ?? ""}`;
+  const page = titleOf(text, token);
   if (page !== undefined) return `a web page, ${page}`;
   const failure = v.safeParse(Failure, parseJson(text));
   return failure.success ? failure.output.message : "";
@@ -216,23 +220,20 @@ function failureText(response: Response, text: string): string {
 
 const Failure = v.object({ message: v.string() });
 
-function parseAnswer<Schema extends v.GenericSchema>(
-  schema: Schema,
-  text: string,
-  badAnswer: (because: string) => ForgeError,
-): v.InferOutput<Schema> {
-  const page = titleOf(text);
-  if (page !== undefined) throw badAnswer(`it is a web page, ${page}`);
-  const result = v.safeParse(schema, parseJson(text));
-  if (!result.success) throw badAnswer(describeIssues(result.issues));
-  return result.output;
-}
+/** Without what was received instead: it may be anything. */
+const unexpected = (issues: readonly v.BaseIssue<unknown>[]): string =>
+  issues
+    .slice(0, 5)
+    .map((issue) => `${v.getDotPath(issue) ?? "it"} is not ${issue.expected ?? issue.type}`)
+    .join("; ");
 
 /** Proxies, sign-in portals and wrong URLs answer with HTML. */
-function titleOf(text: string): string | undefined {
+function titleOf(text: string, token: string): string | undefined {
   if (!/^\s*<(?:!doctype html|html|head|center)\b/i.test(text)) return undefined;
-  const title = /<title[^>]*>(?<title>[^<]{0,200})/i.exec(text.slice(0, 65_536))?.groups?.["title"];
-  return title === undefined ? "without a title" : JSON.stringify(title.trim());
+  // What is cut must not be a part of the token.
+  const start = withoutSecret(text.slice(0, 65_536), token);
+  const title = /<title[^>]*>(?<title>[^<]{0,200})/i.exec(start)?.groups?.["title"];
+  return title === undefined ? "without a title" : JSON.stringify(plainText(title).trim());
 }
 
 function parseJson(text: string): unknown {

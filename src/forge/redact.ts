@@ -6,14 +6,15 @@ const maxLength = 400;
 /** Takes a secret out of a text, in the forms in which a server can repeat it. */
 export function withoutSecret(text: string, secret: string): string {
   if (secret === "") return text;
-  const unpadded = (encoded: string): string => encoded.replace(/=+$/, "");
   const forms = [
     secret,
     encodeURIComponent(secret),
     JSON.stringify(secret).slice(1, -1),
-    ...base64Forms(secret).map(unpadded),
+    ...base64Forms(secret),
   ];
-  return forms.reduce((redacted, form) => redacted.replaceAll(form, "…"), text);
+  return forms
+    .flatMap((form) => [form, encodeURIComponent(form)])
+    .reduce((redacted, form) => redacted.replaceAll(form, "…"), text);
 }
 
 /**
