@@ -75,12 +75,15 @@ export function permissionsOf(user: NatsUser, everybody: readonly NatsUser[]): P
       return {
         // INFO has the server's limits, for doctor. `build.>` and not `build.*.*`: a host's name with dots in it
         // is then answered with how to write it, and not with a violation of permissions.
-        publish: [...asking.publish, `${api}.INFO`, "build.>", "build-control.*"],
+        publish: [...asking.publish, `${api}.INFO`, "build.>", "build-control.*", "update-events.*"],
         subscribe: asking.subscribe,
       };
     case "ci":
       // NATS cannot know whose build an id is: a pipeline that may cancel its own build may cancel any.
-      return { publish: [...asking.publish, "build.>", "build-control.*"], subscribe: asking.subscribe };
+      return {
+        publish: [...asking.publish, "build.>", "build-control.*", "update-events.*"],
+        subscribe: asking.subscribe,
+      };
     case "dashboard":
       return asking;
     case "builder":

@@ -11,7 +11,13 @@ import { acquireLease, type Holder } from "./lease.ts";
 import type { Outbox } from "./outbox.ts";
 import { propose, supersede, tendStale, type Proposal, type ProposeOptions } from "./propose.ts";
 import { deleteUpdateBranch } from "./update-branch.ts";
-import { runUpdate, type UpdateOptions, type UpdateResult, type Validated } from "./update-run.ts";
+import {
+  runUpdate,
+  type Found,
+  type UpdateOptions,
+  type UpdateResult,
+  type Validated,
+} from "./update-run.ts";
 
 export interface SafeUpdateOptions extends UpdateOptions {
   /** Where proposals are made; without it they stay on their branch. */
@@ -24,8 +30,7 @@ export interface SafeUpdateOptions extends UpdateOptions {
   /** The report of what was validated, as a pull request says it; also written for those who look here. */
   readonly describe: (
     validated: Validated,
-    branch: BranchName,
-    why: string | undefined,
+    context: ProposalContext,
     signal: AbortSignal,
   ) => Promise<Proposal>;
   readonly clock: Clock;
@@ -40,11 +45,20 @@ export type SafeUpdateResult =
       readonly branch: BranchName;
       readonly url?: string;
       readonly why?: string;
+      readonly found?: Found;
     } & Told)
   /** A person closed a proposal of the same lock. */
   | ({ readonly type: "declined"; readonly url: string } & Told)
   | ({ readonly type: "infra" } & Told)
   | ({ readonly type: "dry-run"; readonly wouldLand: boolean } & Told);
+
+/** What a proposal says beside the verdicts. */
+export interface ProposalContext {
+  readonly branch: BranchName;
+  /** Why it did not land although it builds. */
+  readonly why?: string;
+  readonly found?: Found;
+}
 
 interface Told {
   readonly validated: Validated;
@@ -62,6 +76,7 @@ export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal
   await using lease = await acquireLease({ ...options, base, self: { ...options.self, run } }, signal);
   const running = AbortSignal.any([signal, lease.lost]);
   await outbox.flush(running);
+  await tidyLanded(options, running);
   const result = await runUpdate(options, running);
   const concluded = await conclude(options, result, running);
   if (forge !== undefined && concluded.type !== "infra") {
@@ -92,9 +107,9 @@ async function conclude(
       await tell(options, "failed", result, { reason: "some hosts have no verdict" }, signal);
       return { type: "infra", validated: result };
     case "not-landed":
-      return concludeProposal(options, result, result.branch, result.reason, signal);
+      return concludeProposal(options, result, { branch: result.branch, why: result.reason }, signal);
     case "broken":
-      return concludeProposal(options, result, result.branch, undefined, signal);
+      return concludeProposal(options, result, result, signal);
     case "dry-run":
       return concludeDryRun(result);
   }
@@ -125,13 +140,21 @@ async function concludeLanded(
 async function concludeProposal(
   options: SafeUpdateOptions,
   validated: Validated,
-  branch: BranchName,
-  why: string | undefined,
+  context: ProposalContext,
   signal: AbortSignal,
 ): Promise<SafeUpdateResult> {
   const { forge, journal } = options;
-  const proposal = await options.describe(validated, branch, why, signal);
-  const because = why === undefined ? {} : { why };
+  const { branch, why, found } = context;
+  if (found?.landed !== undefined) {
+    const { commit, inputs } = found.landed;
+    await announce(
+      options,
+      { outcome: "landed", base: validated.candidate.base, commit, inputs: [...inputs], hosts: {} },
+      signal,
+    );
+  }
+  const proposal = await options.describe(validated, context, signal);
+  const because = { ...(why === undefined ? {} : { why }), ...(found === undefined ? {} : { found }) };
   if (forge === undefined) {
     await tell(options, "proposed", validated, { reason: why ?? "it does not build on every host" }, signal);
     await journal.append({ step: "ended", outcome: "proposed" });
@@ -166,7 +189,7 @@ const proposeOptions = (options: SafeUpdateOptions, forge: Forge): ProposeOption
 });
 
 async function tell(
-  { repo, journal, outbox, clock }: SafeUpdateOptions,
+  options: SafeUpdateOptions,
   outcome: UpdateEvent["outcome"],
   { candidate, classes }: Validated,
   more: Pick<UpdateEvent, "url" | "reason">,
@@ -177,20 +200,48 @@ async function tell(
     const count = [...classes.values()].filter((each) => each === hostClass).length;
     if (count > 0) hosts[hostClass] = count;
   }
-  const event: UpdateEvent = {
-    repo,
-    run: journal.last("started")?.run ?? "",
-    outcome,
-    at: clock.now().toISOString(),
-    base: candidate.base,
-    commit: candidate.commit,
-    inputs: candidate.changes.map(({ path }) => path.join("/").slice(0, 200)),
-    hosts,
-    ...(more.url === undefined ? {} : { url: more.url }),
-    ...(more.reason === undefined ? {} : { reason: more.reason.slice(0, 1000) }),
-  };
-  await outbox.put(event, signal);
-  await journal.append({ step: "announced", outcome });
+  const inputs = candidate.changes.map(({ path }) => path.join("/").slice(0, 200));
+  await announce(
+    options,
+    { outcome, base: candidate.base, commit: candidate.commit, inputs, hosts, ...more },
+    signal,
+  );
+}
+
+async function announce(
+  { repo, journal, outbox, clock }: SafeUpdateOptions,
+  news: Pick<UpdateEvent, "outcome" | "base" | "commit" | "inputs" | "hosts" | "url" | "reason">,
+  signal: AbortSignal,
+): Promise<void> {
+  const run = journal.last("started")?.run ?? "";
+  const reason = news.reason === undefined ? {} : { reason: news.reason.slice(0, 1000) };
+  await outbox.put({ repo, run, at: clock.now().toISOString(), ...news, ...reason }, signal);
+  await journal.append({ step: "announced", outcome: news.outcome });
+}
+
+/** An earlier run landed its commit and was ended before it had told so and tidied up. */
+async function tidyLanded(options: SafeUpdateOptions, signal: AbortSignal): Promise<void> {
+  const { repository, branch, journal } = options;
+  const landing = journal.last("landing");
+  if (landing === undefined || journal.last("ended") !== undefined) return;
+  const tip = await repository.mirror.resolveBranch(branch, signal);
+  await repository.mirror.ensureCommit(landing.commit, signal).catch(() => undefined);
+  if (!(await repository.isAncestor(landing.commit, tip, signal))) return;
+  const pushed = journal.last("branch-pushed");
+  if (pushed !== undefined) {
+    await orWarn(options, "the update's branch could not be deleted", () =>
+      deleteUpdateBranch(repository, pushed.branch, landing.commit, signal),
+    );
+  }
+  if (!journal.entries.some((entry) => entry.step === "announced" && entry.outcome === "landed")) {
+    const inputs = journal.last("candidate")?.inputs ?? [];
+    await announce(
+      options,
+      { outcome: "landed", base: landing.base, commit: landing.commit, inputs, hosts: {} },
+      signal,
+    );
+  }
+  await journal.append({ step: "ended", outcome: "landed" });
 }
 
 /** For what a later run makes up for. */

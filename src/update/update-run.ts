@@ -4,8 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import type { Repository } from "../git/git.ts";
-import type { InputChange } from "../nix/flake-lock-diff.ts";
+import type { PushResult, Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
@@ -19,6 +18,7 @@ import {
   type Outcome,
   type Policy,
 } from "./decide-classes.ts";
+import { isolateInputs, type SearchBudget } from "./isolate.ts";
 import type { Journal } from "./journal.ts";
 import { branchOfDay } from "./decide-branch.ts";
 import { claimBranch } from "./update-branch.ts";
@@ -38,6 +38,10 @@ export interface UpdateOptions {
   readonly giteaHosts: readonly string[];
   /** Only these; all without it. */
   readonly inputs?: readonly string[];
+  /** For finding the inputs that break an update. */
+  readonly search: SearchBudget;
+  /** Whether those that do not break it land without the others. */
+  readonly partialLanding: boolean;
   /** Nothing leaves this machine. */
   readonly dryRun: boolean;
   readonly trigger: string;
@@ -67,10 +71,17 @@ export type UpdateResult =
   | ({ readonly type: "landed"; readonly branch: BranchName } & Validated)
   /** Validated and good, but not landed. */
   | ({ readonly type: "not-landed"; readonly branch: BranchName; readonly reason: string } & Validated)
-  | ({ readonly type: "broken"; readonly branch: BranchName } & Validated)
+  | ({ readonly type: "broken"; readonly branch: BranchName; readonly found?: Found } & Validated)
   | ({ readonly type: "infra"; readonly branch: BranchName } & Validated)
   /** A dry run: what would have become of it. */
   | ({ readonly type: "dry-run"; readonly wouldLand: boolean } & Validated);
+
+/** What is known of why it is broken, and what of it has landed nevertheless. */
+export interface Found {
+  readonly guilty: readonly string[];
+  readonly incomplete: boolean;
+  readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };
+}
 
 /** An unfinished run is gone on with for so long; then upstream is asked anew. */
 const maxCandidateAgeMs = 24 * 3_600_000;
@@ -83,59 +94,93 @@ const rounds = 3;
  * @throws HomelabError `unavailable` for infrastructure faults; the next run goes on.
  */
 export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Promise<UpdateResult> {
-  const { repository, branch, journal, clock, log } = options;
+  const { repository, branch, journal, clock, log, dryRun } = options;
   let base = await repository.mirror.resolveBranch(branch, signal);
-  const landed = await wasLanded(options, base, signal);
-  if (landed) await journal.append({ step: "ended", outcome: "landed" });
   const run = await beginRun(options, base);
   const fullLock = await resolveFullLock(options, base, signal);
+  let found: Found | undefined;
 
   for (let round = 1; ; round++) {
-    const candidate = await nextCandidate(options, { run, base, fullLock }, signal);
+    const candidate = await nextCandidate(options, { run, base, fullLock, only: found?.guilty }, signal);
     if (candidate === undefined) {
       await journal.append({ step: "ended", outcome: "no-change" });
       return { type: "no-change", base };
     }
-    const claimed = options.dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
+    const claimed = dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
     const validated = await validate(options, candidate, signal);
-    if (options.dryRun)
-      return { type: "dry-run", wouldLand: validated.outcome.type === "land", ...validated };
-    if (validated.outcome.type === "infra") return { type: "infra", branch: claimed, ...validated };
-    if (validated.outcome.type === "propose") return { type: "broken", branch: claimed, ...validated };
-
-    await journal.append({ step: "landing", commit: candidate.commit, base });
-    const ref = `refs/heads/${branch}`;
-    const pushed = await repository.push([{ ref, from: base, to: candidate.commit }], signal);
-    if (pushed.type === "pushed") {
-      await journal.append({ step: "landed", commit: candidate.commit, base });
-      return { type: "landed", branch: claimed, ...validated };
+    const { outcome } = validated;
+    if (dryRun) return { type: "dry-run", wouldLand: outcome.type === "land", ...validated };
+    if (outcome.type === "infra") return { type: "infra", branch: claimed, ...validated };
+    if (outcome.type === "propose") {
+      const isNew = found === undefined && outcome.label === "build-failure";
+      if (isNew) found = await findGuilty(options, { run, base, fullLock }, validated, signal);
+      if (isNew && found?.landed !== undefined) {
+        // What is left is proposed on top of what has landed.
+        base = found.landed.commit;
+        continue;
+      }
+      return { type: "broken", branch: claimed, ...validated, ...(found === undefined ? {} : { found }) };
     }
-    if (pushed.type === "refused")
-      return { type: "not-landed", branch: claimed, reason: pushed.reason, ...validated };
-    if (round === rounds) {
-      return {
-        type: "not-landed",
-        branch: claimed,
-        reason: `${branch} moved ${rounds} times while this was validated`,
-        ...validated,
-      };
-    }
-    log.info({ base, actual: pushed.actual }, "the branch has moved: the update is carried onto its new tip");
+    const pushed = await land(options, candidate, signal);
+    if (pushed.type === "pushed") return { type: "landed", branch: claimed, ...validated };
+    const reason =
+      pushed.type === "refused"
+        ? pushed.reason
+        : round < rounds
+          ? undefined
+          : `${branch} moved ${rounds} times while this was validated`;
+    if (reason !== undefined) return { type: "not-landed", branch: claimed, reason, ...validated };
+    log.info({ base }, "the branch has moved: the update is carried onto its new tip");
     base = await repository.mirror.resolveBranch(branch, signal);
   }
 }
 
-/** The last run pushed it and did not come to write so. */
-async function wasLanded(
-  { journal, repository }: UpdateOptions,
-  base: Commit,
+/** Exactly the commit that was validated, and only onto the base that it was validated on. */
+async function land(
+  { repository, branch, journal }: UpdateOptions,
+  { commit, base }: Candidate,
   signal: AbortSignal,
-): Promise<boolean> {
-  const landing = journal.last("landing");
-  if (landing === undefined || journal.last("ended") !== undefined || journal.last("landed") !== undefined)
-    return false;
-  await repository.mirror.ensureCommit(landing.commit, signal).catch(() => undefined);
-  return repository.isAncestor(landing.commit, base, signal);
+): Promise<PushResult> {
+  await journal.append({ step: "landing", commit, base });
+  const pushed = await repository.push([{ ref: `refs/heads/${branch}`, from: base, to: commit }], signal);
+  if (pushed.type === "pushed") await journal.append({ step: "landed", commit, base });
+  return pushed;
+}
+
+/** Which inputs break it; and where that is wished, what lands without them, validated on every host like all else. */
+async function findGuilty(
+  options: UpdateOptions,
+  round: Round,
+  { candidate, state }: Validated,
+  signal: AbortSignal,
+): Promise<Found | undefined> {
+  const { search, partialLanding } = options;
+  if (search.parts === 0) return undefined;
+  const inputs = candidate.changes.map(({ path }) => path[0] ?? "");
+  const part = async (names: readonly string[]): Promise<Candidate | undefined> =>
+    candidateOf(options, round, names, signal);
+  const offer = async (names: readonly string[]): Promise<Commit | undefined> => {
+    const made = await part(names);
+    if (made !== undefined) await claimBranch(options, made, signal);
+    return made?.commit;
+  };
+  const { landable, guilty, incomplete } = await isolateInputs(
+    { ...options, offer, budget: search },
+    inputs,
+    state,
+    signal,
+  );
+  const found = { guilty, incomplete };
+  const rest = partialLanding && landable.length > 0 ? await part(landable) : undefined;
+  if (rest !== undefined) {
+    await claimBranch(options, rest, signal);
+    const validated = await validate(options, rest, signal);
+    if (validated.outcome.type === "land" && (await land(options, rest, signal)).type === "pushed") {
+      return { ...found, landed: { commit: rest.commit, inputs: landable } };
+    }
+  }
+  await claimBranch(options, candidate, signal);
+  return found;
 }
 
 async function beginRun({ journal, clock }: UpdateOptions, base: Commit): Promise<string> {
@@ -166,34 +211,42 @@ interface Round {
   readonly run: string;
   readonly base: Commit;
   readonly fullLock: string;
+  /** What is left after a part has landed. */
+  readonly only?: readonly string[] | undefined;
 }
+
+const lockPathOf = ({ directory }: UpdateOptions): string =>
+  directory === undefined ? "flake.lock" : `${directory}/flake.lock`;
 
 async function nextCandidate(
   options: UpdateOptions,
-  { run, base, fullLock }: Round,
+  round: Round,
   signal: AbortSignal,
 ): Promise<Candidate | undefined> {
-  const { repository, directory, journal, author, giteaHosts, inputs } = options;
-  const lockPath = directory === undefined ? "flake.lock" : `${directory}/flake.lock`;
-  const isFirstBase = journal.last("started")?.base === base;
-  const baseLock = await repository.readFile(base, lockPath, signal);
-  const changed = changedInputs(baseLock, fullLock);
-  const wanted = inputs === undefined ? changed : changed.filter((name) => inputs.includes(name));
+  const { repository, journal, inputs } = options;
+  const baseLock = await repository.readFile(round.base, lockPathOf(options), signal);
+  const isWanted = (name: string): boolean =>
+    inputs?.includes(name) !== false && round.only?.includes(name) !== false;
+  const wanted = changedInputs(baseLock, round.fullLock).filter(isWanted);
   if (wanted.length === 0) return undefined;
   // On the base that Nix updated, Nix's own lock as it is; on another one, our inputs carried onto its lock.
-  const whole = isFirstBase && inputs === undefined;
-  const candidate = await makeCandidate(
-    { repository, lockPath, run, author, giteaHosts },
-    base,
-    fullLock,
-    whole ? undefined : wanted,
-    signal,
-  );
+  const isWhole =
+    journal.last("started")?.base === round.base && inputs === undefined && round.only === undefined;
+  const candidate = await candidateOf(options, round, isWhole ? undefined : wanted, signal);
   if (candidate !== undefined && journal.last("candidate")?.commit !== candidate.commit) {
-    const names = candidate.changes.map(({ path }: InputChange) => path[0] ?? "");
-    await journal.append({ step: "candidate", commit: candidate.commit, base, inputs: names });
+    const names = candidate.changes.map(({ path }) => path[0] ?? "");
+    await journal.append({ step: "candidate", commit: candidate.commit, base: round.base, inputs: names });
   }
   return candidate;
+}
+
+async function candidateOf(
+  options: UpdateOptions,
+  { run, base, fullLock }: Round,
+  inputs: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<Candidate | undefined> {
+  return makeCandidate({ ...options, lockPath: lockPathOf(options), run }, base, fullLock, inputs, signal);
 }
 
 async function validate(

@@ -41,7 +41,7 @@ const publishing: readonly Probe[] = [
   { subject: "build-replies.operator.mine", allowed: builders },
   { subject: `live.build-events.${id}`, allowed: [] },
   { subject: `live.build-logs.${id}.0`, allowed: [] },
-  { subject: "update-events.servers", allowed: [] },
+  { subject: "update-events.servers", allowed: ["operator", "ci"], payload: "{}" },
   { subject: "$KV.builders.b1", allowed: ["builder1"] },
   { subject: "$KV.builders.b2", allowed: ["builder2"] },
   { subject: "builder.b1.status", allowed: ["operator", "ci", "dashboard", "builder1"] },

@@ -164,6 +164,36 @@ test("only the inputs that are asked for", async ({ lab, rig }) => {
   );
 });
 
+test("the guilty input is named, and without partial landing nothing lands", async ({ lab, rig }) => {
+  const before = (await lab.branches())["master"];
+  await lab.bump("alpha", { value: "2" });
+  await lab.bump("beta", { value: "2", breaks: ["host02"] });
+  await lab.bump("gamma", { value: "2" });
+  const result = await rig.update();
+  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: ["beta"], incomplete: false });
+  expect((await lab.branches())["master"]).toBe(before);
+  // The branch has the whole update again, not the last part that was tried.
+  expect((await lab.branches())[day]).toBe(
+    result.type === "proposed" ? result.validated.candidate.commit : "",
+  );
+});
+
+test("partial landing: of three inputs the two good ones land, and the bad one is proposed on top", async ({
+  lab,
+  rig,
+}) => {
+  const alpha = await lab.bump("alpha", { value: "2" });
+  const beta = await lab.bump("beta", { value: "2", breaks: ["host02"] });
+  const gamma = await lab.bump("gamma", { value: "2" });
+  const result = await rig.update({ partialLanding: true });
+  expect(result.type === "proposed" && result.found?.landed?.inputs).toEqual(["alpha", "gamma"]);
+  const lock = await lab.show("master", "flake.lock");
+  expect([alpha, beta, gamma].map((rev) => lock.includes(rev))).toEqual([true, false, true]);
+  expect(await lab.git("-C", lab.remote, "rev-parse", `${day}^`)).toBe((await lab.branches())["master"]);
+  expect(await lab.show(day, "flake.lock")).toContain(beta);
+  expect(rig.told.map(({ outcome }) => outcome)).toEqual(["landed", "proposed"]);
+});
+
 /** Upstream as it is; but whenever the base is listed, which is right before landing, something happens first. */
 function movingUpstream({ upstream }: UpdateRig, happen: () => Promise<unknown>, times = 1) {
   let left = times;

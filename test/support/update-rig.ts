@@ -10,13 +10,18 @@ import { parseConfig } from "../../src/config/load.ts";
 import type { Forge } from "../../src/forge/forge.ts";
 import { createRepository } from "../../src/git/create-repository.ts";
 import { createExec } from "../../src/process/create-exec.ts";
-import { parseBranchName, parseRepoName, type BranchName } from "../../src/protocol/names.ts";
+import { parseBranchName, parseRepoName } from "../../src/protocol/names.ts";
 import type { UpdateEvent } from "../../src/protocol/update-events.ts";
-import { openJournal } from "../../src/update/journal.ts";
+import { openJournal, type Journal } from "../../src/update/journal.ts";
 import { createOutbox } from "../../src/update/outbox.ts";
 import type { Proposal } from "../../src/update/propose.ts";
 import { lockDigest, printMarker } from "../../src/update/pull-request-marker.ts";
-import { safeUpdate, type SafeUpdateOptions, type SafeUpdateResult } from "../../src/update/safe-update.ts";
+import {
+  safeUpdate,
+  type ProposalContext,
+  type SafeUpdateOptions,
+  type SafeUpdateResult,
+} from "../../src/update/safe-update.ts";
 import type { Upstream, Validated } from "../../src/update/update-run.ts";
 import type { UpdateLab } from "./update-lab.ts";
 
@@ -24,6 +29,7 @@ export interface UpdateRig extends AsyncDisposable {
   readonly told: UpdateEvent[];
   readonly upstream: Upstream;
   update(overrides?: Partial<SafeUpdateOptions>, forge?: Forge): Promise<SafeUpdateResult>;
+  journal(): Promise<Journal>;
 }
 
 const repo = parseRepoName("fleet");
@@ -54,11 +60,7 @@ export async function startUpdateRig(
     environment,
   });
   const told: UpdateEvent[] = [];
-  const describe = async (
-    validated: Validated,
-    branch: BranchName,
-    why: string | undefined,
-  ): Promise<Proposal> => {
+  const describe = async (validated: Validated, { branch, why }: ProposalContext): Promise<Proposal> => {
     const { candidate, outcome } = validated;
     const lock = lockDigest(
       (await repository.readFile(candidate.commit, "flake.lock", stopped.signal)) ?? "",
@@ -74,9 +76,11 @@ export async function startUpdateRig(
     };
   };
   const upstream = createNixUpstream({ nix: composed.nix, repository, directory: undefined });
+  const journal = async (): Promise<Journal> => openJournal(join(state, "journal.jsonl"));
   return {
     told,
     upstream,
+    journal,
     async update(overrides = {}, forge) {
       return safeUpdate(
         {
@@ -85,10 +89,12 @@ export async function startUpdateRig(
           repository,
           builds: bus,
           upstream,
-          journal: await openJournal(join(state, "journal.jsonl")),
+          journal: await journal(),
           author: { name: "bot", email: "bot@homelab.invalid" },
           policy: { preExisting: "block" },
           giteaHosts: [],
+          search: { parts: 20, milliseconds: 60_000 },
+          partialLanding: false,
           dryRun: false,
           trigger: "test",
           forge,

@@ -1,0 +1,17 @@
+import { encodeUpdateEvent, updateEventId, type UpdateEvent } from "../protocol/update-events.ts";
+import type { Connection } from "./connection.ts";
+import { publishStored } from "./publish-stored.ts";
+
+/** Stores what became of an update; told twice it is stored once. @throws HomelabError as `call` says. */
+export async function publishUpdateEvent(
+  connection: Connection,
+  event: UpdateEvent,
+  signal: AbortSignal,
+): Promise<void> {
+  const publication = {
+    subject: `update-events.${event.repo}`,
+    data: encodeUpdateEvent(event),
+    messageId: updateEventId(event),
+  };
+  await publishStored(connection, "store the news of an update", publication, signal);
+}

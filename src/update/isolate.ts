@@ -1,0 +1,71 @@
+// Finds the inputs that break an update, by building the hosts that fail with parts of it.
+import { HomelabError } from "../base/errors.ts";
+import type { BuildReader } from "../bus/bus.ts";
+import type { Commit, RepoName } from "../protocol/names.ts";
+import { isSuccess } from "../protocol/verdicts.ts";
+import { newBuildId } from "../protocol/ulid.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { hostsToCompare } from "./decide-classes.ts";
+import type { BuildState } from "../protocol/build-state.ts";
+import { searchInputs, type SearchResult } from "./search-inputs.ts";
+import { buildCommit } from "./validate.ts";
+
+export interface IsolateOptions {
+  readonly builds: BuildReader;
+  readonly repo: RepoName;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A commit of the base with these inputs, where builders find it. */
+  readonly offer: (inputs: readonly string[], signal: AbortSignal) => Promise<Commit | undefined>;
+  readonly budget: SearchBudget;
+}
+
+export interface SearchBudget {
+  /** Parts that are built at most; 0 looks for nothing. */
+  readonly parts: number;
+  readonly milliseconds: number;
+}
+
+/** @param broken the build of all inputs together */
+export async function isolateInputs(
+  { builds, repo, clock, log, offer, budget }: IsolateOptions,
+  inputs: readonly string[],
+  broken: BuildState,
+  signal: AbortSignal,
+): Promise<SearchResult> {
+  const deadline = clock.monotonic() + budget.milliseconds;
+  const hosts = hostsToCompare(broken);
+
+  async function test(part: readonly string[]): Promise<boolean | undefined> {
+    if (clock.monotonic() > deadline) return undefined;
+    try {
+      const commit = await offer(part, signal);
+      if (commit === undefined) return undefined;
+      const requestedBy = `update: does it build with ${part.join(", ")}?`;
+      const state = await buildCommit(
+        builds,
+        { id: newBuildId(clock.now()), repo, commit, hosts, requestedBy },
+        signal,
+      );
+      if (hostsToCompare(state).length > 0) return false;
+      const verdicts = [...state.hosts.values()].map((host) => host.finished?.verdict);
+      const all =
+        verdicts.length === hosts.length &&
+        verdicts.every((verdict) => verdict !== undefined && isSuccess(verdict));
+      return all ? true : undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof HomelabError)) throw error;
+      log.warn({ inputs: part, error: error.message }, "a part of the update could not be judged");
+      return undefined;
+    }
+  }
+
+  const found = await searchInputs({ inputs, test, budget: budget.parts });
+  log.info(
+    { landable: found.landable, guilty: found.guilty, tests: found.tests },
+    "looked for the inputs that break the update",
+  );
+  return found;
+}
