@@ -1,19 +1,13 @@
 // The whole command line on one page. What a command does is in its own file, loaded only when it runs.
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { exitCodes } from "../protocol/exit-codes.ts";
+import { commonHelp, examples } from "./help-text.ts";
+import { collect, parseCount, parseDuration, parsePort, parsePositive, parseScale } from "./parse-options.ts";
 import { createContext, InterruptedError, type Context } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
 import { colourChoices, outputChoices } from "./print/output-mode.ts";
 import { guardStream } from "./print/stdout-guard.ts";
 import { programVersion } from "./version.ts";
-
-const exitHelp = `
-Exit codes: 0 success · 1 it ran and something failed · 2 usage, configuration or an unknown name ·
-3 no verdict (NATS or builder out of reach, infrastructure fault): try later · 4 refused ·
-70 a bug · 124 --timeout reached · 130 Ctrl-C · 143 SIGTERM
-
-Environment: HOMELAB_DEPLOY_CONFIG, HOMELAB_DEPLOY_OUTPUT, HOMELAB_DEPLOY_INBOX_PREFIX, NATS_URL, NATS_NKEY,
-NATS_CREDS, NATS_CA, NATS_CERT, NATS_KEY, NATS_CONTEXT, NO_COLOR, FORCE_COLOR`;
 
 type Run = (context: Context) => Promise<number>;
 
@@ -76,19 +70,15 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
     .addOption(new Option("--color <when>", "colours").choices(colourChoices).default("auto" as const))
     .option("--ascii", "no characters beyond ASCII")
     .option("--debug", "show where errors come from")
-    .addHelpText("after", exitHelp)
+    .addHelpText("after", commonHelp)
     .showHelpAfterError(
       "(homelab-deploy --help lists the commands, homelab-deploy COMMAND --help their options)",
     )
     .exitOverride();
-  const output = (): Option<
-    "--output <mode>",
-    undefined,
-    undefined,
-    undefined,
-    false,
-    (typeof outputChoices)[number]
-  > => new Option("--output <mode>", "how to print").choices(outputChoices);
+  const output = (
+    description: string,
+  ): Option<"--output <mode>", undefined, undefined, undefined, false, (typeof outputChoices)[number]> =>
+    new Option("--output <mode>", description).choices(outputChoices);
 
   program
     .command("build")
@@ -118,8 +108,18 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
     .option("-v, --verbose", "also say which derivations start")
     .option("-L, --print-build-logs", "show the logs of what is built")
     .option("--show-trace", "show evaluation errors with their whole trace")
-    .addOption(output())
-    .option("--json", "one JSON object for each event; the same as --output jsonl")
+    .addOption(output("how to print"))
+    .addOption(
+      new Option("--json", "one JSON object for each event; the same as --output jsonl").conflicts("output"),
+    )
+    .addHelpText(
+      "after",
+      examples(
+        "build web01 gitea",
+        "build --all --repo nixos-servers --branch update --detach",
+        "build --all --on-interrupt cancel --timeout 2h   # in CI",
+      ),
+    )
     .action((hosts, options) =>
       choose(
         async (context) => (await import("./commands/build.ts")).runBuild(context, hosts, options),
@@ -131,7 +131,7 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
   builds
     .command("list", { isDefault: true })
     .description("The newest builds.")
-    .option("--limit <count>", "how many", parseCount, 20)
+    .option("--limit <count>", "how many", parsePositive, 20)
     .option("--absolute", "local times with their zone, instead of how long ago")
     .option("--json", "as one JSON document")
     .action((options) =>
@@ -167,14 +167,23 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
   program
     .command("logs")
     .description("The logs of a build, or with --follow all of it as it happens.")
+    .addHelpText(
+      "after",
+      examples("logs last web01", "logs last --failed --tail 50", "logs 01JDB3K2M4 --follow"),
+    )
     .argument("<id>", "the build's id, or its first characters; `last` for the newest")
     .argument("[host]", "only of what was built for this host")
     .option("-f, --follow", "attach to the build until it is over")
     .option("--failed", "only of what failed, in full")
-    .option("--tail <lines>", "only the last lines of each log", parseLines)
+    .option("--tail <lines>", "only the last lines of each log", parsePositive)
     .option("--drv <name>", "only of this derivation: its name, with or without version, or its store path")
-    .addOption(output())
-    .option("--json", "one JSON object for each piece")
+    .addOption(output("with --follow, how to print"))
+    .addOption(
+      new Option(
+        "--json",
+        "one JSON object for each piece of a log; with --follow, for each event too",
+      ).conflicts("output"),
+    )
     .action((id, host, options) =>
       choose(
         async (context) => (await import("./commands/logs.ts")).runLogs(context, id, host, options),
@@ -209,6 +218,10 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
   program
     .command("up")
     .description("Everything on this machine: a private nats-server and a builder, until Ctrl-C.")
+    .addHelpText(
+      "after",
+      examples("up --repo ~/nixos-servers", "up --repo nixos=https://git.lan/me/nixos.git"),
+    )
     .option("--repo <url>", "a repo to build: URL, path of a checkout, or name=URL; may be repeated", collect)
     .option("--branch <branch>", "the branch of these repos (default: the one that is checked out)")
     .option("--state <directory>", "where everything is kept (default: ~/.local/state/homelab-deploy)")
@@ -272,6 +285,10 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
   nats
     .command("config")
     .description("Print a complete nats-server configuration with a user of least privilege for each role.")
+    .addHelpText(
+      "after",
+      examples("nats keygen admin.seed", "nats config --admin UA… --builder cache01=UB… > nats.conf"),
+    )
     .option("--admin <key>", "public key of the admin, who sets up streams")
     .option("--operator <key>", "public key of an operator, may be repeated", collect)
     .option("--ci <key>", "public key of CI, may be repeated", collect)
@@ -297,6 +314,7 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
   program
     .command("completion")
     .description("Print a completion script for a shell.")
+    .addHelpText("after", examples("completion zsh > ~/.zfunc/_homelab-deploy", "completion fish | source"))
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"] as const))
     .action((shell) =>
       choose(
@@ -316,41 +334,3 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
 
   return program;
 }
-
-const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
-  ...(before ?? []),
-  value,
-];
-
-const parseCount = (text: string): number => {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
-};
-
-const parseLines = (text: string): number => {
-  const count = parseCount(text);
-  if (count === 0) throw new InvalidArgumentError("It must be at least 1.");
-  return count;
-};
-
-const parsePort = (text: string): number => {
-  const port = parseCount(text);
-  if (port < 1 || port > 65_535) throw new InvalidArgumentError("It must be between 1 and 65535.");
-  return port;
-};
-
-const parseScale = (text: string): number => {
-  const scale = Number(text);
-  if (!(scale > 0 && scale <= 100))
-    throw new InvalidArgumentError("It must be a number above 0, at most 100.");
-  return scale;
-};
-
-/** Milliseconds of `90`, `90s`, `30m`, `2h`. */
-export const parseDuration = (text: string): number => {
-  const match = /^(?<amount>\d{1,7})(?<unit>[smh]?)$/.exec(text);
-  const amount = Number(match?.groups?.["amount"]);
-  if (match === null || amount === 0) throw new InvalidArgumentError("It must be like 90s, 30m or 2h.");
-  const unit = match.groups?.["unit"];
-  return amount * (unit === "h" ? 3_600_000 : unit === "m" ? 60_000 : 1000);
-};

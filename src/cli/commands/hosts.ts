@@ -1,4 +1,5 @@
 // `homelab-deploy hosts`: what the event logs of the newest builds say of each host.
+import { HomelabError } from "../../base/errors.ts";
 import { parseRepoName } from "../../protocol/names.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader } from "../connect.ts";
@@ -30,6 +31,12 @@ export async function runHosts(context: Context, options: HostsOptions): Promise
     hosts: [...new Set(all.map((host) => host.host))],
     repos: [...new Set(all.map((host) => host.repo))],
   });
+  if (repo !== undefined && hosts.length === 0 && all.length > 0) {
+    throw new HomelabError("usage", `no host of ${repo} was built yet`, {
+      code: "UNKNOWN_REPO",
+      hint: `there are hosts of ${[...new Set(all.map((host) => host.repo))].join(", ")}`,
+    });
+  }
   if (options.json === true) context.out.write(`${JSON.stringify({ hosts }, undefined, 2)}\n`);
   else {
     const { out, outStyle: style, clock } = context;

@@ -1,0 +1,45 @@
+// Values of options: what commander calls with each, and what it prints when they throw.
+import { InvalidArgumentError } from "@commander-js/extra-typings";
+
+export const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  value,
+];
+
+export const parseCount = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+};
+
+export const parsePositive = (text: string): number => {
+  const count = parseCount(text);
+  if (count === 0) throw new InvalidArgumentError("It must be at least 1.");
+  return count;
+};
+
+export const parsePort = (text: string): number => {
+  const port = parseCount(text);
+  if (port < 1 || port > 65_535) throw new InvalidArgumentError("It must be between 1 and 65535.");
+  return port;
+};
+
+export const parseScale = (text: string): number => {
+  const scale = Number(text);
+  if (!(scale > 0 && scale <= 100))
+    throw new InvalidArgumentError("It must be a number above 0, at most 100.");
+  return scale;
+};
+
+/** A longer timer would run out at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const longestTimer = 2 ** 31 - 1;
+
+/** Milliseconds of `90`, `90s`, `30m`, `2h`. */
+export const parseDuration = (text: string): number => {
+  const match = /^(?<amount>\d{1,7})(?<unit>[smh]?)$/.exec(text);
+  const amount = Number(match?.groups?.["amount"]);
+  if (match === null || amount === 0) throw new InvalidArgumentError("It must be like 90s, 30m or 2h.");
+  const unit = match.groups?.["unit"];
+  const milliseconds = amount * (unit === "h" ? 3_600_000 : unit === "m" ? 60_000 : 1000);
+  if (milliseconds > longestTimer) throw new InvalidArgumentError("It must be at most 596h.");
+  return milliseconds;
+};
