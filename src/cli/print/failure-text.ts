@@ -3,7 +3,7 @@ import type { DerivationFailure } from "../../protocol/events.ts";
 import { isInfra, type FailureGroup } from "./failure-groups.ts";
 import { hostLabelOf, hostList, listed, mostListed } from "./host-label.ts";
 import { hosts, verdictWords } from "./host-result.ts";
-import { logsCommand, showCommand } from "./next-commands.ts";
+import { failedLogsCommand, showCommand } from "./next-commands.ts";
 import type { Style } from "./style.ts";
 
 /** How many of the last lines of a log are shown. */
@@ -36,7 +36,7 @@ export function failureLines(
       ...tailLines(failure, tail, style),
       ...(host === undefined || failure.log === undefined
         ? []
-        : [`  Full log:  ${style.cyan(logsCommand(state.id, host))}`]),
+        : [`  Full log:  ${style.cyan(failedLogsCommand(state.id, host))}`]),
     ];
   }
   const what = verdictWords[group.verdict];

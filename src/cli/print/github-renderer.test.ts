@@ -21,7 +21,7 @@ test("lines, annotations and a summary without commands", () => {
       | four
       | models/actions/run.go:88:14: undefined: optional.Some
       | make: *** Error 2
-      Full log:  homelab-deploy logs 01JDB3K2M4N5P6Q7R8S9T0V1W2 gitea
+      Full log:  homelab-deploy logs 01JDB3K2M4N5P6Q7R8S9T0V1W2 gitea --failed
 
     ✗ media: evaluation failed
       The option \`services.foo' does not exist.

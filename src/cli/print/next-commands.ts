@@ -5,7 +5,8 @@ import type { BuildId } from "../../protocol/names.ts";
 
 const program = "homelab-deploy";
 
-export const logsCommand = (build: BuildId, { host }: HostRef): string => `${program} logs ${build} ${host}`;
+export const failedLogsCommand = (build: BuildId, { host }: HostRef): string =>
+  `${program} logs ${build} ${host} --failed`;
 export const followCommand = (build: BuildId): string => `${program} logs ${build} --follow`;
 export const showCommand = (build: BuildId): string => `${program} builds show ${build}`;
 export const cancelCommand = (build: BuildId): string => `${program} builds cancel ${build}`;

@@ -71,7 +71,7 @@ test("a failure: why, the end of its log, how to read on and how to try again", 
       Last 2 lines of its log:
       | models/actions/run.go:88:14: undefined: optional.Some
       | make: *** [Makefile:776: gitea] Error 2
-      Full log:  homelab-deploy logs 01JDB3K2M4N5P6Q7R8S9T0V1W2 gitea
+      Full log:  homelab-deploy logs 01JDB3K2M4N5P6Q7R8S9T0V1W2 gitea --failed
 
       Host      Result           Time  Because
       testvm01  ✓ built         1m13s
