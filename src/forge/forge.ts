@@ -133,8 +133,8 @@ export interface PullRequestActivity {
 }
 
 /**
- * `landed`: the branch is there, whether by us or by somebody who wanted the same. `moved`: the branch is no longer
- * what it was. `refused`: by policy or because this forge cannot do it; trying again does not help.
+ * `landed`: the branch is there, whether by us or by somebody who wanted the same. `moved`: a branch is no longer
+ * what it was when this was validated. `refused`: by policy or because this forge cannot do it; trying again does not help.
  */
 export type LandResult =
   | { readonly type: "landed" | "moved" }

@@ -4,7 +4,7 @@ import type { LandResult, PullRequest } from "./forge.ts";
 import { hasStatus, isUnavailable } from "./forge-error.ts";
 import { readBranch } from "./gitea-branches.ts";
 import type { GiteaContext } from "./gitea-context.ts";
-import { CompareAnswer } from "./gitea-schemas.ts";
+import { CompareAnswer, PullRequestAnswer } from "./gitea-schemas.ts";
 import { anything } from "./http.ts";
 
 /** Two minutes altogether: right after its creation Gitea still computes whether a pull request can be merged. */
@@ -47,13 +47,18 @@ export async function giteaFastForward(
   }
 }
 
+/** The base may have gone on from there already: then the pull request says it. */
 async function hasLanded(
   context: GiteaContext,
-  { base }: PullRequest,
+  { base, number }: PullRequest,
   head: Commit,
   signal: AbortSignal,
 ): Promise<boolean> {
-  return (await readBranch(context, base, signal))?.commit === head;
+  const { http, repo } = context;
+  if ((await readBranch(context, base, signal))?.commit === head) return true;
+  const path = [...repo, "pulls", number];
+  const { value: pull } = await http.call({ method: "GET", path, answer: PullRequestAnswer }, signal);
+  return pull?.state === "merged" && pull.headCommit === head;
 }
 
 /** Whether the base has commits that the head has not. */
