@@ -119,7 +119,7 @@ const piece = fc.oneof(
 const texts = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(""));
 const cuts = fc.array(fc.oneof(fc.nat({ max: 9 }), fc.nat({ max: 30_000 })), { maxLength: 30 });
 
-test("gives the same however the text is cut", () => {
+test("gives the same however the text is cut", { timeout: 30_000 }, () => {
   fc.assert(
     fc.property(texts, cuts, (text, lengths) => {
       const secrets = ["hunter2-hunter2"];
@@ -129,7 +129,7 @@ test("gives the same however the text is cut", () => {
   );
 });
 
-test("no secret and no form of it is left, whatever stands around it", () => {
+test("no secret and no form of it is left, whatever stands around it", { timeout: 30_000 }, () => {
   const secret = fc
     .string({ minLength: 6, maxLength: 40, unit: "grapheme" })
     .filter((text) => text.trim().length >= 6);

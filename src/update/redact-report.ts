@@ -1,0 +1,27 @@
+import { visibleText } from "./markdown-text.ts";
+import { createRedactor } from "./redact.ts";
+import type { UpdateReport } from "./report.ts";
+
+/** The report without secrets in any of its texts, and with their number. To be done before anything is made of it. */
+export function redactReport(report: UpdateReport, secrets: readonly string[]): UpdateReport {
+  let redactions = report.redactions;
+
+  function redacted<Value>(value: Value): Value;
+  function redacted(value: unknown): unknown {
+    if (typeof value === "string") {
+      const redactor = createRedactor(secrets);
+      // As it will be seen: colours and hidden characters can stand inside a secret.
+      const text = redactor.write(visibleText(value)) + redactor.end();
+      redactions += redactor.redactions;
+      return text;
+    }
+    if (Array.isArray(value)) return value.map((each: unknown) => redacted(each));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, redacted<unknown>(each)]));
+  }
+
+  const { run, repo, branch, base, candidate, updateBranch, ...texts } = report;
+  // Names of ours, validated: these stay what they are.
+  const ours = { run, repo, branch, base, candidate, updateBranch };
+  return { ...redacted(texts), ...ours, redactions };
+}

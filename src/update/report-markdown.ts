@@ -1,0 +1,44 @@
+import { fitSections } from "./fit-sections.ts";
+import { codeSpan } from "./markdown-text.ts";
+import { brokenHosts } from "./report-headline.ts";
+import { countsOf, sectionsOf } from "./report-sections.ts";
+import type { UpdateReport } from "./report.ts";
+
+/** GitHub takes 65,536 characters; Gitea has no limit. */
+export const defaultBodyBytes = 60_000;
+/** The opening alone, with a note of what is missing, needs up to this. */
+export const smallestBodyBytes = 4_000;
+
+/**
+ * The body of a pull request.
+ *
+ * @param marker one line that stands first, invisible for people
+ * @param limitBytes of UTF-8; at least `smallestBodyBytes`
+ */
+export function printBody(report: UpdateReport, marker = "", limitBytes = defaultBodyBytes): string {
+  const opening = [...(marker === "" ? [] : [marker]), summaryOf(report)].join("\n\n");
+  return fitSections(opening, sectionsOf(report), Math.max(limitBytes, smallestBodyBytes));
+}
+
+/** A few lines, for a comment on a pull request that is already there. */
+export function printShortComment(report: UpdateReport): string {
+  const broken = brokenHosts(report);
+  const named = broken.slice(0, 10).map((host) => codeSpan(host));
+  const more = broken.length > named.length ? [`and ${broken.length - named.length} more`] : [];
+  const failing = broken.length === 0 ? [] : [`Failing: ${[...named, ...more].join(", ")}`];
+  return `${[summaryOf(report), ...failing].join("\n\n")}\n`;
+}
+
+function summaryOf({ verdict, hosts, run, repo, base, candidate, branch, redactions }: UpdateReport): string {
+  const reboots = hosts.filter(({ reboot }) => reboot.length > 0).length;
+  const counts = countsOf(hosts);
+  return [
+    `**Verdict:** ${codeSpan(verdict, 500)}`,
+    [
+      `- hosts: ${counts === "" ? "none" : counts}`,
+      ...(reboots > 0 ? [`- only whole after a reboot: ${reboots} ${reboots === 1 ? "host" : "hosts"}`] : []),
+      `- commit ${codeSpan(candidate)} on ${codeSpan(base)} of ${codeSpan(branch)} in ${codeSpan(repo)}, update ${codeSpan(run)}`,
+      ...(redactions > 0 ? [`- secrets taken out of the texts: ${redactions}`] : []),
+    ].join("\n"),
+  ].join("\n\n");
+}

@@ -1,0 +1,59 @@
+// Reports of updates, for tests of what people read of them.
+import * as v from "valibot";
+import { UpdateReport } from "../../src/update/report.ts";
+
+const commit = (digit: string): string => digit.repeat(40);
+
+/** A report with something under each heading. */
+export const reportOf = (changed: Partial<v.InferInput<typeof UpdateReport>> = {}): UpdateReport =>
+  v.parse(UpdateReport, {
+    v: 1,
+    run: "01J00000000000000000000000",
+    repo: "nixos",
+    branch: "master",
+    base: commit("a"),
+    candidate: commit("b"),
+    updateBranch: "flake-update/2026-11-23",
+    verdict: "1 of 3 hosts does not build any more",
+    inputs: [
+      {
+        path: ["nixpkgs"],
+        before: {
+          type: "github",
+          source: "github:NixOS/nixpkgs",
+          rev: commit("c"),
+          lastModified: 1_790_000_000,
+        },
+        after: {
+          type: "github",
+          source: "github:NixOS/nixpkgs",
+          rev: commit("d"),
+          lastModified: 1_795_000_000,
+        },
+        downgraded: false,
+        compareUrl: `https://github.com/NixOS/nixpkgs/compare/${commit("c")}...${commit("d")}`,
+      },
+    ],
+    hosts: [
+      { host: "db", class: "ok", durationMs: 61_000, sizeDelta: -3 * 1024 * 1024, reboot: ["kernel"] },
+      { host: "web", class: "regression", reboot: [], message: "openssl-3.0.14 failed" },
+      { host: "nas", class: "unchanged", reboot: [] },
+    ],
+    failures: [
+      {
+        name: "openssl-3.0.14",
+        drvPath: "/nix/store/00000000000000000000000000000000-openssl-3.0.14.drv",
+        hosts: ["web"],
+        phase: "checkPhase",
+        reason: "builder failed with exit code 2",
+        tail: "running tests\nE: 1 failed\n",
+        attachment: "web-openssl-3.0.14-00000000.log.gz",
+      },
+    ],
+    packages: [{ name: "openssl", removed: ["3.0.13"], added: ["3.0.14"], hosts: ["db", "web", "nas"] }],
+    warnings: [{ text: "option foo is deprecated", hosts: ["db"] }],
+    review: [],
+    previous: { run: "01HZZZZZZZZZZZZZZZZZZZZZZZ", outcome: "landed" },
+    redactions: 0,
+    ...changed,
+  });
