@@ -18,7 +18,7 @@ export async function runCommandStart({ program }: BenchContext): Promise<readon
   const node = medianCost(bare).wallSeconds * 1000;
   return [
     {
-      what: `homelab-deploy --help, median of ${rounds}`,
+      what: `start of the command (--help), median of ${rounds}`,
       ours: milliseconds(our),
       baseline: `${milliseconds(node)} node -e 0`,
       ratio: our / node,
