@@ -1,5 +1,5 @@
 import { type RetryPolicy, retryDelay } from "../base/retry.ts";
-import { ForgeError, hasStatus, isUnavailable } from "./forge-error.ts";
+import { hasStatus, isUnavailable } from "./forge-error.ts";
 import type { Http } from "./http.ts";
 
 const policy: RetryPolicy = { attempts: 4, firstDelayMs: 1000, factor: 3, maxDelayMs: 20_000 };
@@ -35,15 +35,19 @@ export async function findOrCreate<T>(
       return { value: await create(), created: true };
     } catch (error) {
       signal.throwIfAborted();
-      const mayBeThere = isUnavailable(error) || hasStatus(error, ...duplicateStatuses);
-      const wait = error instanceof ForgeError ? (error.retryAfterMs ?? 0) : 0;
-      if (!mayBeThere) throw error;
-      lost ||= isUnavailable(error);
+      if (hasStatus(error, ...duplicateStatuses)) {
+        const other = await find();
+        if (other === undefined) throw error;
+        return { value: other, created: lost };
+      }
+      if (!isUnavailable(error)) throw error;
+      lost = true;
+      const wait = error.retryAfterMs ?? 0;
       if (attempt >= policy.attempts || wait > maxRetryAfterMs) {
         // The last word is whether it is there.
         const late = await find().catch(() => undefined);
-        if (late !== undefined) return { value: late, created: lost };
-        throw error;
+        if (late === undefined) throw error;
+        return { value: late, created: lost };
       }
       await clock.sleep(Math.max(wait, retryDelay(policy, attempt + 1)), signal);
     }

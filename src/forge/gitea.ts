@@ -9,16 +9,8 @@ import { giteaFastForward } from "./gitea-fast-forward.ts";
 import { giteaLabels } from "./gitea-labels.ts";
 import { giteaActivity, giteaPullRequests } from "./gitea-pull-requests.ts";
 import { RepositoryAnswer, UserAnswer, VersionAnswer } from "./gitea-schemas.ts";
-import type { Http } from "./http.ts";
+import type { RepositoryAccess } from "./repository-access.ts";
 import { webUrls } from "./web-urls.ts";
-
-export interface RepositoryOnForge {
-  readonly http: Http;
-  readonly owner: string;
-  readonly repo: string;
-  /** Its page for people. */
-  readonly page: string;
-}
 
 /**
  * Asks for the version and for the token's user: an unknown token is no error on public pages, but is one here.
@@ -26,7 +18,7 @@ export interface RepositoryOnForge {
  * @throws HomelabError as every call does.
  */
 export async function createGitea(
-  { http, owner, repo, page }: RepositoryOnForge,
+  { http, owner, repo, page }: RepositoryAccess,
   signal: AbortSignal,
 ): Promise<Forge> {
   const { value: server } = await http.call(

@@ -1,6 +1,6 @@
 // What GitHub's REST API answers: only the fields that are used.
 import * as v from "valibot";
-import { Commit } from "../protocol/names.ts";
+import { BranchName, Commit } from "../protocol/names.ts";
 import type { BranchFacts, Comment, PullRequest, PullRequestCommit } from "./forge.ts";
 
 const Text = v.optional(v.nullable(v.string(), ""), "");
@@ -13,12 +13,12 @@ const Account = v.nullish(v.object({ login: v.string() }));
 export const UserAnswer = v.object({ login: v.string() });
 
 export const RepositoryAnswer = v.object({
-  default_branch: v.string(),
+  default_branch: BranchName,
   permissions: v.optional(v.object({ pull: Flag, push: Flag, admin: Flag })),
   private: Flag,
   archived: Flag,
   mirror_url: v.nullish(v.string()),
-  /** KiB, and 0 for some time after the first push too. */
+  /** KiB */
   size: v.optional(v.number(), 1),
 });
 

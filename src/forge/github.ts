@@ -1,15 +1,14 @@
 // GitHub and GitHub Enterprise Server, by the REST API.
-import type { Comment, Forge, ForgeCapabilities, LabelWish } from "./forge.ts";
-import { ensureComment } from "./ensure-comment.ts";
-import { findOrCreate } from "./find-or-create.ts";
+import type { BranchName } from "../protocol/names.ts";
+import type { BranchFacts, Forge, ForgeCapabilities } from "./forge.ts";
 import { hasStatus } from "./forge-error.ts";
-import type { RepositoryOnForge } from "./gitea.ts";
-import { pageSize, type GithubContext } from "./github-context.ts";
-import { githubCommitsAndReviews, githubPullRequests } from "./github-pull-requests.ts";
-import { BranchAnswer, CommentAnswer, LabelAnswer, RepositoryAnswer, UserAnswer } from "./github-schemas.ts";
+import { githubComments } from "./github-comments.ts";
+import type { GithubContext } from "./github-context.ts";
+import { githubLabels } from "./github-labels.ts";
+import { githubPullRequests } from "./github-pull-requests.ts";
+import { BranchAnswer, RepositoryAnswer, UserAnswer } from "./github-schemas.ts";
 import { anything } from "./http.ts";
-import { labelMissingError, labelStuckError } from "./label-errors.ts";
-import { allPages } from "./pages.ts";
+import type { RepositoryAccess } from "./repository-access.ts";
 import { webUrls } from "./web-urls.ts";
 
 const capabilities: ForgeCapabilities = {
@@ -24,7 +23,7 @@ const capabilities: ForgeCapabilities = {
 
 /** @throws HomelabError as every call does. */
 export async function createGithub(
-  { http, owner, repo: name, page }: RepositoryOnForge,
+  { http, owner, repo: name, page }: RepositoryAccess,
   signal: AbortSignal,
 ): Promise<Forge> {
   const { value: account } = await http.call({ method: "GET", path: ["user"], answer: UserAnswer }, signal);
@@ -37,8 +36,8 @@ export async function createGithub(
     web: webUrls("github", page),
     ...repositoryAndBranches(context),
     ...githubPullRequests(context),
-    ...commentsOf(context),
-    ...labelsOf(context),
+    ...githubComments(context),
+    ...githubLabels(context),
   };
 }
 
@@ -48,6 +47,15 @@ type RepositoryAndBranches = Pick<
 >;
 
 function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBranches {
+  const readBranch = async (name: BranchName, signal: AbortSignal): Promise<BranchFacts | undefined> => {
+    try {
+      const path = [...repo, "branches", name];
+      return (await http.call({ method: "GET", path, answer: BranchAnswer }, signal)).value;
+    } catch (error) {
+      if (hasStatus(error, 404)) return undefined;
+      throw error;
+    }
+  };
   return {
     async repository(signal) {
       const { value } = await http.call({ method: "GET", path: repo, answer: RepositoryAnswer }, signal);
@@ -57,19 +65,12 @@ function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBran
         isPrivate: value.private,
         isArchived: value.archived,
         isMirror: typeof value.mirror_url === "string",
-        isEmpty: value.size === 0,
+        // Also small repositories have the size 0.
+        isEmpty: value.size === 0 && (await readBranch(value.default_branch, signal)) === undefined,
         hasPullRequests: true,
       };
     },
-    async branch(branch, signal) {
-      try {
-        const path = [...repo, "branches", branch];
-        return (await http.call({ method: "GET", path, answer: BranchAnswer }, signal)).value;
-      } catch (error) {
-        if (hasStatus(error, 404)) return undefined;
-        throw error;
-      }
-    },
+    branch: readBranch,
     async deleteBranch(branch, signal) {
       const path = [...repo, "git", "refs", "heads", branch];
       try {
@@ -87,129 +88,3 @@ function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBran
     fastForward: async () => ({ type: "refused", message: "GitHub cannot merge by fast-forward" }),
   };
 }
-
-type Comments = Pick<Forge, "comments" | "ensureComment" | "editComment" | "attach" | "activity">;
-
-function commentsOf(context: GithubContext): Comments {
-  const { http, repo, user } = context;
-  const comments = (number: number, signal: AbortSignal): Promise<readonly Comment[]> => {
-    const path = [...repo, "issues", number, "comments"];
-    return allPages(http, { path, item: CommentAnswer, pageSize }, signal);
-  };
-  const editComment = async (id: number, body: string, signal: AbortSignal): Promise<Comment> => {
-    const path = [...repo, "issues", "comments", id];
-    const call = { method: "PATCH", path, json: { body }, answer: CommentAnswer } as const;
-    return (await http.call(call, signal)).value;
-  };
-  return {
-    comments,
-    editComment,
-    ensureComment: (number, wish, signal) =>
-      ensureComment(
-        http,
-        {
-          user,
-          list: () => comments(number, signal),
-          async create(body) {
-            const path = [...repo, "issues", number, "comments"];
-            const call = { method: "POST", path, json: { body }, answer: CommentAnswer } as const;
-            return (await http.call(call, signal)).value;
-          },
-          edit: (id, body) => editComment(id, body, signal),
-        },
-        wish,
-        signal,
-      ),
-    attach: async () => ({
-      type: "refused",
-      reason: "disabled",
-      message: "GitHub has no attachments in its API",
-    }),
-    async activity(number, signal) {
-      const all = await comments(number, signal);
-      return {
-        comments: all.filter(({ author }) => author !== user),
-        ...(await githubCommitsAndReviews(context, number, signal)),
-      };
-    },
-  };
-}
-
-type Labels = Pick<Forge, "ensureLabels" | "addLabels" | "removeLabels">;
-
-function labelsOf({ http, repo }: GithubContext): Labels {
-  const known = async (signal: AbortSignal): Promise<ReadonlySet<string>> => {
-    const labels = await allPages(http, { path: [...repo, "labels"], item: LabelAnswer, pageSize }, signal);
-    return new Set(labels.map(({ name }) => keyOf(name)));
-  };
-  const labelsOn = async (number: number, signal: AbortSignal): Promise<ReadonlySet<string>> => {
-    const path = [...repo, "issues", number, "labels"];
-    return new Set(
-      (await allPages(http, { path, item: LabelAnswer, pageSize }, signal)).map(({ name }) => keyOf(name)),
-    );
-  };
-  const ensureLabel = async (
-    { name, colour, description }: LabelWish,
-    signal: AbortSignal,
-  ): Promise<void> => {
-    const json = { name, color: colour.replace("#", ""), description };
-    await findOrCreate(
-      http,
-      {
-        find: async () => ((await known(signal)).has(keyOf(name)) ? true : undefined),
-        async create() {
-          await http.call({ method: "POST", path: [...repo, "labels"], json, answer: LabelAnswer }, signal);
-          return true;
-        },
-        duplicateStatuses: [422],
-      },
-      signal,
-    );
-  };
-  return {
-    async ensureLabels(wishes, signal) {
-      for (const wish of wishes) await ensureLabel(wish, signal);
-    },
-    async addLabels(number, names, signal) {
-      const all = await known(signal);
-      const unknown = names.find((name) => !all.has(keyOf(name)));
-      if (unknown !== undefined) throw labelMissingError(unknown);
-      const path = [...repo, "issues", number, "labels"];
-      await findOrCreate(
-        http,
-        {
-          async find() {
-            const on = await labelsOn(number, signal);
-            return names.every((name) => on.has(keyOf(name))) ? true : undefined;
-          },
-          async create() {
-            await http.call({ method: "POST", path, json: { labels: names }, answer: anything }, signal);
-            return true;
-          },
-          duplicateStatuses: [],
-        },
-        signal,
-      );
-      const on = await labelsOn(number, signal);
-      const stuck = names.find((name) => !on.has(keyOf(name)));
-      if (stuck !== undefined) throw labelStuckError(stuck, "on", number);
-    },
-    async removeLabels(number, names, signal) {
-      const on = await labelsOn(number, signal);
-      for (const name of names.filter((each) => on.has(keyOf(each)))) {
-        const path = [...repo, "issues", number, "labels", name];
-        try {
-          await http.call({ method: "DELETE", path, answer: anything }, signal);
-        } catch (error) {
-          if (!hasStatus(error, 404)) throw error;
-        }
-      }
-      const left = await labelsOn(number, signal);
-      const stuck = names.find((name) => left.has(keyOf(name)));
-      if (stuck !== undefined) throw labelStuckError(stuck, "off", number);
-    },
-  };
-}
-
-/** Names of labels differ by more than case. */
-const keyOf = (name: string): string => name.toLowerCase();
