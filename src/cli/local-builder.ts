@@ -19,7 +19,11 @@ export interface LocalBuilder extends AsyncDisposable {
  *
  * @throws HomelabError `config` without repos; `unavailable` without Nix.
  */
-export async function startLocalBuilder(context: Context, config: Config): Promise<LocalBuilder> {
+export async function startLocalBuilder(
+  context: Context,
+  config: Config,
+  stateDirectory = join(userStateDirectory(context.environment), "local"),
+): Promise<LocalBuilder> {
   if (Object.keys(config.repos).length === 0) {
     throw new HomelabError("config", "there are no repos to build", {
       code: "NO_REPOS",
@@ -29,7 +33,6 @@ export async function startLocalBuilder(context: Context, config: Config): Promi
   const { clock, environment, options } = context;
   const stopped = new AbortController();
   const bus = createMemoryBus(clock);
-  const stateDirectory = join(userStateDirectory(environment), "local");
   const log = options.debug === true ? await debugLog(context) : silentLog;
   const composed = await composeBuilder(
     { config: { ...config, builder: { ...config.builder, stateDirectory } }, environment, clock, log },

@@ -205,6 +205,26 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
     );
 
   program
+    .command("update")
+    .description("Update flake inputs safely: land what builds on every host, propose the rest.")
+    .option("--repo <name>", "only this repo")
+    .option("--input <name>", "only this input of the flake, may be repeated", collect)
+    .option("--dry-run", "build and say what would happen; nothing leaves this machine")
+    .addOption(
+      new Option("--builds <where>", "who builds (default: nats; local with --dry-run)").choices([
+        "local",
+        "nats",
+      ] as const),
+    )
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/update.ts")).runUpdateCommand(context, options),
+        options.json === true,
+      ),
+    );
+
+  program
     .command("doctor")
     .description("Check what homelab-deploy needs here, and say what to do about what is wrong.")
     .option("--json", "as one JSON document")

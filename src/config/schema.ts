@@ -138,6 +138,18 @@ export const RepoUpdateSettings = v.strictObject({
     days(14),
     "And is closed after so many days; never with commits or reviews of people, or the label `keep`.",
   ),
+  partialLanding: described(
+    v.optional(v.boolean(), false),
+    "Whether inputs that build on every host land without those that do not.",
+  ),
+  searchParts: described(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100)), 20),
+    "How many parts of a broken update are built at most to find the inputs that break it; 0: none.",
+  ),
+  searchMinutes: described(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1440)), 60),
+    "And for how long.",
+  ),
   publishLogs: described(
     v.optional(v.picklist(["full", "excerpt", "never"]), "full"),
     "How much of build logs goes into pull requests. Secrets are redacted in any case.",
@@ -326,6 +338,10 @@ export const Config = v.strictObject({
   nats: described(v.optional(NatsSettings, {}), "How to reach NATS."),
   repos: described(v.optional(v.record(repoName, RepoSettings), {}), "The repos to build, by name."),
   builder: described(v.optional(BuilderSettings, {}), "The builder daemon, and builds with `--local`."),
+  update: described(
+    v.optional(UpdateSettings, {}),
+    "The `update` command; what is about one repo stands there.",
+  ),
   metrics: described(v.optional(MetricsSettings, {}), "Where Prometheus finds the builder's metrics."),
 });
 export type Config = v.InferOutput<typeof Config>;

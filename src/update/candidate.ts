@@ -1,6 +1,8 @@
 // From a base commit and one moment of upstream to the commit that is validated and, perhaps, lands.
 import type { Repository } from "../git/git.ts";
-import { diffLocks, type InputChange } from "../nix/flake-lock-diff.ts";
+import { HomelabError } from "../base/errors.ts";
+import { didYouMean } from "../protocol/did-you-mean.ts";
+import { diffLocks, updatableInputs, type InputChange } from "../nix/flake-lock-diff.ts";
 import { graftLock } from "../nix/flake-lock-graft.ts";
 import { parseFlakeLock, printFlakeLock, type FlakeLock } from "../nix/flake-lock.ts";
 import type { Commit } from "../protocol/names.ts";
@@ -82,4 +84,20 @@ export function describeChange({ path, before, after }: InputChange): string {
       ? ""
       : ` (${new Date(after.lastModified * 1000).toISOString().slice(0, 10)})`;
   return `${path.join("/")}: ${short(before)} → ${short(after)}${date}`;
+}
+
+/** @throws HomelabError `usage` `UNKNOWN_FLAKE_INPUT` for names that the flake does not have, or that follow others. */
+export function requireInputs(wanted: readonly string[], lock: string): void {
+  const known = updatableInputs(parseFlakeLock(lock));
+  const unknown = wanted.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const near = didYouMean(unknown, known);
+  throw new HomelabError(
+    "usage",
+    `the flake has no input ${JSON.stringify(unknown.slice(0, 80))} of its own`,
+    {
+      code: "UNKNOWN_FLAKE_INPUT",
+      hint: near === undefined ? `it has ${known.join(", ")}` : `did you mean ${near}?`,
+    },
+  );
 }

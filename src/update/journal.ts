@@ -49,10 +49,7 @@ export async function openJournal(file: string): Promise<Journal> {
   if (text !== "" && text !== sound) await replaceFile(file, sound);
   return {
     entries,
-    last<Step extends JournalEntry["step"]>(step: Step) {
-      const isStep = (entry: JournalEntry): entry is EntryOf<Step> => entry.step === step;
-      return entries.findLast(isStep);
-    },
+    last: (step) => lastOf(entries, step),
     async append(entry) {
       const handle = await open(file, "a", 0o600);
       try {
@@ -69,6 +66,25 @@ export async function openJournal(file: string): Promise<Journal> {
       entries.length = 0;
     },
   };
+}
+
+/** For a dry run: it must not be taken for the beginning of a real one. */
+export function createMemoryJournal(): Journal {
+  const entries: JournalEntry[] = [];
+  return {
+    entries,
+    last: (step) => lastOf(entries, step),
+    append: async (entry) => void entries.push(entry),
+    restart: async () => void entries.splice(0),
+  };
+}
+
+function lastOf<Step extends JournalEntry["step"]>(
+  entries: readonly JournalEntry[],
+  step: Step,
+): EntryOf<Step> | undefined {
+  const isStep = (entry: JournalEntry): entry is EntryOf<Step> => entry.step === step;
+  return entries.findLast(isStep);
 }
 
 async function replaceFile(file: string, text: string): Promise<void> {

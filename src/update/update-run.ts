@@ -9,7 +9,7 @@ import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 import { parseBuildId } from "../protocol/names.ts";
-import { changedInputs, makeCandidate, type Candidate } from "./candidate.ts";
+import { changedInputs, makeCandidate, requireInputs, type Candidate } from "./candidate.ts";
 import {
   classifyHosts,
   decideOutcome,
@@ -225,6 +225,7 @@ async function nextCandidate(
 ): Promise<Candidate | undefined> {
   const { repository, journal, inputs } = options;
   const baseLock = await repository.readFile(round.base, lockPathOf(options), signal);
+  if (inputs !== undefined && baseLock !== undefined) requireInputs(inputs, baseLock);
   const isWanted = (name: string): boolean =>
     inputs?.includes(name) !== false && round.only?.includes(name) !== false;
   const wanted = changedInputs(baseLock, round.fullLock).filter(isWanted);

@@ -78,8 +78,10 @@ ${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join
 
 const inputFlake = `{ outputs = { self }: { state = builtins.fromJSON (builtins.readFile ./state.json); }; }\n`;
 
+/** @param existing a bare repository without a `master`, such as a forge's; a new one without it */
 export async function createUpdateLab(
   hosts: readonly string[] = ["host01", "host02", "host03"],
+  existing?: string,
 ): Promise<UpdateLab> {
   const directory = await mkdtemp(join(tmpdir(), "homelab-update-"));
   const store = await createThrowAwayStore();
@@ -96,7 +98,7 @@ export async function createUpdateLab(
     };
     return (await run("git", args, { env, cwd: directory })).stdout.trim();
   };
-  const remote = at("fleet.git");
+  const remote = existing ?? at("fleet.git");
   const work = at("fleet");
 
   async function commitIn(repository: string, files: Readonly<Record<string, string>>): Promise<Commit> {
@@ -118,7 +120,7 @@ export async function createUpdateLab(
     await writeFile(join(at(input), "flake.nix"), inputFlake);
     await bump(input, { value: "1" });
   }
-  await git("init", "--quiet", "--bare", "--initial-branch=master", remote);
+  if (existing === undefined) await git("init", "--quiet", "--bare", "--initial-branch=master", remote);
   await git("clone", "--quiet", remote, work).catch(() => undefined);
   await git("-C", work, "checkout", "--quiet", "-B", "master");
   const urls = Object.fromEntries(inputNames.map((name) => [name, at(name)])) as Record<InputName, string>;

@@ -1,0 +1,197 @@
+// `homelab-deploy update`: the safe update of the repos' flake inputs.
+import { join } from "node:path";
+import { HomelabError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { BuildReader } from "../../bus/bus.ts";
+import type { Config } from "../../config/schema.ts";
+import { resolveSecretPath } from "../../config/secrets.ts";
+import { createNix } from "../../nix/create-nix.ts";
+import { createExec } from "../../process/create-exec.ts";
+import { didYouMean } from "../../protocol/did-you-mean.ts";
+import { parseRepoName, type RepoName } from "../../protocol/names.ts";
+import type { Teller } from "../../update/outbox.ts";
+import { safeUpdate } from "../../update/safe-update.ts";
+import { createWebhookTeller } from "../../update/webhook.ts";
+import { composeUpdate, type ComposedUpdate } from "../compose-update.ts";
+import { connectCommand, loadCommandConfig } from "../connect.ts";
+import { untilInterrupted, type Context } from "../context.ts";
+import { startLocalBuilder, userStateDirectory } from "../local-builder.ts";
+import { createPeopleLog } from "../people-log.ts";
+import { errorJson, exitCodeOfError, renderError } from "../print/error.ts";
+import { describeUpdate, updateExitCode, updateJson } from "../print/update-result.ts";
+
+export interface UpdateCommandOptions {
+  readonly repo?: string | undefined;
+  readonly input?: readonly string[] | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly builds?: "local" | "nats" | undefined;
+  readonly json?: boolean | undefined;
+}
+
+export async function runUpdateCommand(context: Context, options: UpdateCommandOptions): Promise<number> {
+  const signal = untilInterrupted(context.signals);
+  const config = await loadCommandConfig(context);
+  const repos = chooseRepos(config, options.repo);
+  const dryRun = options.dryRun === true;
+  if (dryRun && options.builds === "nats") {
+    throw new HomelabError(
+      "usage",
+      "a dry run pushes nothing, so a builder elsewhere cannot see what to build",
+      {
+        code: "BAD_ARGUMENTS",
+        hint: "use --builds local with --dry-run",
+      },
+    );
+  }
+  const stateDirectory = stateDirectoryOf(context, config);
+  const exec = createExec();
+  const log = createPeopleLog(context);
+  const { clock, environment } = context;
+  await using builders = await connectBuilds(
+    context,
+    config,
+    { isLocal: dryRun || options.builds === "local", stateDirectory, log },
+    signal,
+  );
+  const nix = await createNix(
+    { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
+    signal,
+  );
+  const tell = await tellerOf(context, config, builders.tell, log);
+
+  let worst = 0;
+  const documents: object[] = [];
+  for (const [repo, settings] of repos) {
+    let composed: ComposedUpdate | undefined;
+    try {
+      const parts = {
+        context,
+        config,
+        repo,
+        settings,
+        stateDirectory,
+        nix,
+        exec,
+        builds: builders.reader,
+        tell,
+        dryRun,
+        inputs: options.input,
+        log,
+      };
+      composed = await composeUpdate(parts, signal);
+      const result = await safeUpdate(composed.options, signal);
+      worst = Math.max(worst, updateExitCode(result));
+      documents.push({ repo, ...updateJson(result) });
+      if (options.json !== true)
+        context.out.write(describeUpdate(repo, result, composed.reportFiles.markdown, context.outStyle));
+    } catch (error) {
+      signal.throwIfAborted();
+      // One repo's fault does not keep the others from their update.
+      worst = Math.max(worst, exitCodeOfError(error));
+      documents.push({ repo, outcome: "error", ...errorJson(error, context.options.debug) });
+      const print = { style: context.errStyle, debug: context.options.debug };
+      if (options.json !== true)
+        context.err.write(`${context.errStyle.bold(`${repo}:`)}\n${renderError(error, print)}`);
+    }
+  }
+  if (options.json === true) context.out.write(`${JSON.stringify({ updates: documents }, undefined, 2)}\n`);
+  return worst;
+}
+
+function chooseRepos(
+  config: Config,
+  named: string | undefined,
+): readonly (readonly [RepoName, Config["repos"][RepoName]])[] {
+  const all = Object.entries(config.repos).map(
+    ([name, settings]) => [parseRepoName(name), settings] as const,
+  );
+  if (all.length === 0) {
+    throw new HomelabError("config", "there are no repos to update", {
+      code: "NO_REPOS",
+      hint: "name a configuration file with `repos`: --config FILE, or HOMELAB_DEPLOY_CONFIG",
+    });
+  }
+  if (named === undefined) return all;
+  const wanted = parseRepoName(named);
+  const found = all.filter(([name]) => name === wanted);
+  if (found.length > 0) return found;
+  const near = didYouMean(
+    named,
+    all.map(([name]) => name),
+  );
+  throw new HomelabError("usage", `there is no repo ${wanted}`, {
+    code: "UNKNOWN_REPO",
+    hint: near === undefined ? `there is ${all.map(([name]) => name).join(", ")}` : `did you mean ${near}?`,
+  });
+}
+
+/** As configured; for a service what systemd gives it; otherwise the user's own. */
+function stateDirectoryOf({ environment }: Context, config: Config): string {
+  const service = environment["STATE_DIRECTORY"]?.split(":")[0];
+  return (
+    config.update.stateDirectory ??
+    (service === undefined || service === "" ? join(userStateDirectory(environment), "update") : service)
+  );
+}
+
+interface ConnectedBuilds extends AsyncDisposable {
+  readonly reader: BuildReader;
+  readonly tell: Teller | undefined;
+}
+
+interface BuildsChoice {
+  readonly isLocal: boolean;
+  readonly stateDirectory: string;
+  readonly log: Log;
+}
+
+async function connectBuilds(
+  context: Context,
+  config: Config,
+  { isLocal, stateDirectory, log }: BuildsChoice,
+  signal: AbortSignal,
+): Promise<ConnectedBuilds> {
+  if (isLocal) {
+    const builder = await startLocalBuilder(context, config, stateDirectory);
+    return {
+      reader: builder.reader,
+      tell: undefined,
+      [Symbol.asyncDispose]: async () => builder[Symbol.asyncDispose](),
+    };
+  }
+  const connection = await connectCommand(context, signal, log);
+  const [{ createReader }, { publishUpdateEvent }] = await Promise.all([
+    import("../../bus/create-reader.ts"),
+    import("../../bus/publish-update.ts"),
+  ]);
+  return {
+    reader: createReader(connection),
+    tell: async (event, until) => publishUpdateEvent(connection, event, until),
+    [Symbol.asyncDispose]: async () => connection.close(),
+  };
+}
+
+async function tellerOf(
+  { environment }: Context,
+  config: Config,
+  onBus: Teller | undefined,
+  log: Log,
+): Promise<Teller> {
+  const { webhookFile } = config.update;
+  const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
+  const { readSecret } = await import("../../config/secrets.ts");
+  const webhook =
+    webhookFile === undefined
+      ? undefined
+      : createWebhookTeller(
+          await readSecret(resolveSecretPath(webhookFile, credentialsDirectory), {
+            credentialsDirectory,
+            log,
+          }),
+          fetch,
+        );
+  return async (event, signal) => {
+    await onBus?.(event, signal);
+    await webhook?.(event, signal);
+  };
+}

@@ -1,0 +1,199 @@
+// Puts an updater for one repo together.
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { BuildReader } from "../bus/bus.ts";
+import type { Config, RepoSettings } from "../config/schema.ts";
+import { readSecret, resolveSecretPath } from "../config/secrets.ts";
+import { createForge } from "../forge/create-forge.ts";
+import type { Forge } from "../forge/forge.ts";
+import { createRepository } from "../git/create-repository.ts";
+import type { ClosureDiff } from "../nix/closure-diff.ts";
+import type { Nix } from "../nix/nix.ts";
+import type { Exec } from "../process/exec.ts";
+import type { RepoName } from "../protocol/names.ts";
+import { newBuildId } from "../protocol/ulid.ts";
+import { composeProposal } from "../update/compose-proposal.ts";
+import { composeReport } from "../update/compose-report.ts";
+import { createMemoryJournal, openJournal } from "../update/journal.ts";
+import { createOutbox, type Teller } from "../update/outbox.ts";
+import type { Proposal } from "../update/propose.ts";
+import { lockDigest } from "../update/pull-request-marker.ts";
+import { redactReport } from "../update/redact-report.ts";
+import { printBody } from "../update/report-markdown.ts";
+import { printReport } from "../update/report.ts";
+import type { ProposalContext, SafeUpdateOptions } from "../update/safe-update.ts";
+import type { Validated } from "../update/update-run.ts";
+import { buildCommit } from "../update/validate.ts";
+import { compareClosures } from "./compare-closures.ts";
+import type { Context } from "./context.ts";
+import { createNixUpstream } from "./nix-upstream.ts";
+
+export interface ComposeUpdateOptions {
+  readonly context: Context;
+  readonly config: Config;
+  readonly repo: RepoName;
+  readonly settings: RepoSettings;
+  /** `<state>/mirrors`, `<state>/updates`: a local builder shares the mirrors. */
+  readonly stateDirectory: string;
+  readonly nix: Nix;
+  readonly exec: Exec;
+  readonly builds: BuildReader;
+  readonly tell: Teller;
+  readonly dryRun: boolean;
+  readonly inputs: readonly string[] | undefined;
+  readonly log: Log;
+}
+
+export interface ComposedUpdate {
+  readonly options: SafeUpdateOptions;
+  /** The files with the report, once there is one. */
+  readonly reportFiles: { readonly markdown: string; readonly json: string };
+}
+
+/** The comparison of closures waits so long for a build of the base that nobody has made yet. */
+const baseBuildMs = 10 * 60_000;
+
+export async function composeUpdate(
+  parts: ComposeUpdateOptions,
+  signal: AbortSignal,
+): Promise<ComposedUpdate> {
+  const { context, config, repo, settings, stateDirectory, nix, exec, builds, log } = parts;
+  const { environment, clock } = context;
+  const { update } = settings;
+  const directory = join(stateDirectory, "updates", repo);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
+  const credentials = settings.credentials;
+  const file = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolveSecretPath(path, credentialsDirectory);
+  const repository = createRepository({
+    exec,
+    repo,
+    url: settings.url,
+    directory: join(stateDirectory, "mirrors", `${repo}.git`),
+    environment,
+    log,
+    ...(credentials === undefined
+      ? {}
+      : {
+          credentials: {
+            ...credentials,
+            tokenFile: file(credentials.tokenFile),
+            sshKeyFile: file(credentials.sshKeyFile),
+          },
+        }),
+  });
+  const secretFiles = [credentials?.tokenFile, update.forge?.tokenFile].filter((path) => path !== undefined);
+  const secret = async (path: string): Promise<string> => readSecret(path, { credentialsDirectory, log });
+  const secrets = await Promise.all(secretFiles.map(secret));
+  const forge = parts.dryRun ? undefined : await forgeOf(parts, secret, signal);
+  const reportFiles = { markdown: join(directory, "report.md"), json: join(directory, "report.json") };
+  const journal = parts.dryRun ? createMemoryJournal() : await openJournal(join(directory, "journal.jsonl"));
+  const lockPath = settings.directory === undefined ? "flake.lock" : `${settings.directory}/flake.lock`;
+
+  async function describe(
+    validated: Validated,
+    found: ProposalContext,
+    until: AbortSignal,
+  ): Promise<Proposal> {
+    const diffs = await diffsOf(parts, validated, until);
+    const run = journal.last("started")?.run ?? "";
+    const whole = composeReport(validated, found, { run, repo, branch: settings.branch, diffs });
+    const report = redactReport(whole, secrets);
+    await writeFile(reportFiles.markdown, printBody(report, "", 1024 * 1024));
+    await writeFile(reportFiles.json, printReport(report));
+    const lock = lockDigest((await repository.readFile(validated.candidate.commit, lockPath, until)) ?? "");
+    const { publishLogs } = update;
+    const maxBodyBytes = forge?.capabilities.maxBodyBytes ?? 60_000;
+    return composeProposal(
+      { report: whole, lock, state: validated.state, builds, secrets, publishLogs, maxBodyBytes },
+      until,
+    );
+  }
+
+  return {
+    reportFiles,
+    options: {
+      repo,
+      branch: settings.branch,
+      ...(settings.directory === undefined ? {} : { directory: settings.directory }),
+      repository,
+      builds,
+      upstream: createNixUpstream({ nix, repository, directory: settings.directory }),
+      journal,
+      author: update.identity,
+      policy: { preExisting: update.preExisting },
+      search: { parts: update.searchParts, milliseconds: update.searchMinutes * 60_000 },
+      partialLanding: update.partialLanding,
+      giteaHosts: giteaHosts(config),
+      ...(parts.inputs === undefined && update.inputs === undefined
+        ? {}
+        : { inputs: parts.inputs ?? update.inputs ?? [] }),
+      dryRun: parts.dryRun,
+      trigger: triggerOf(context),
+      forge,
+      stale: { remindAfterDays: update.remindAfterDays, closeAfterDays: update.closeAfterDays },
+      outbox: createOutbox(join(directory, "outbox"), parts.tell, log),
+      self: { machine: hostname(), pid: process.pid, trigger: triggerOf(context) },
+      isAlive,
+      describe,
+      clock,
+      log,
+    },
+  };
+}
+
+async function forgeOf(
+  { settings, context }: ComposeUpdateOptions,
+  secret: (path: string) => Promise<string>,
+  signal: AbortSignal,
+): Promise<Forge | undefined> {
+  const forge = settings.update.forge;
+  if (forge === undefined) return undefined;
+  const { repository: repo, ...rest } = forge;
+  return createForge({ ...rest, repo }, { fetch, clock: context.clock, readSecret: secret }, signal);
+}
+
+/** What changes in the systems is worth knowing, but no reason to fail or to wait for long. */
+async function diffsOf(
+  { builds, repo, nix, log, context }: ComposeUpdateOptions,
+  { candidate, state }: Validated,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ClosureDiff>> {
+  try {
+    const id = newBuildId(context.clock.now());
+    const wish = { id, repo, commit: candidate.base, requestedBy: "update: what does it change?" };
+    const base = await buildCommit(builds, wish, AbortSignal.any([signal, AbortSignal.timeout(baseBuildMs)]));
+    return await compareClosures(nix, base, state, log, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ error: messageOf(error) }, "the base could not be built to compare the systems");
+    return new Map();
+  }
+}
+
+const giteaHosts = (config: Config): readonly string[] =>
+  Object.values(config.repos).flatMap(({ update }) =>
+    update.forge === undefined || update.forge.kind === "github" ? [] : [new URL(update.forge.url).host],
+  );
+
+const triggerOf = ({ environment }: Context): string =>
+  (environment["CI"] ?? "") !== "" ? "ci" : environment["INVOCATION_ID"] === undefined ? "manual" : "timer";
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is alive too.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** The report of the last run, for `--json`. */
+export async function readReport(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(file, "utf8")) as unknown;
+}

@@ -1,0 +1,96 @@
+// What an update came to, for people and for programs.
+import { exitCodes } from "../../protocol/exit-codes.ts";
+import type { SafeUpdateResult } from "../../update/safe-update.ts";
+import type { Validated } from "../../update/update-run.ts";
+import type { Style } from "./style.ts";
+
+/** 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on. */
+export function updateExitCode(result: SafeUpdateResult): number {
+  switch (result.type) {
+    case "no-change":
+    case "landed":
+      return exitCodes.success;
+    case "proposed":
+    case "declined":
+      return exitCodes.failed;
+    case "infra":
+      return exitCodes.unavailable;
+    case "dry-run":
+      return result.wouldLand ? exitCodes.success : exitCodes.failed;
+  }
+}
+
+/** Some lines, safe to print, with a newline at the end. */
+export function describeUpdate(
+  repo: string,
+  result: SafeUpdateResult,
+  reportFile: string,
+  style: Style,
+): string {
+  const name = style.bold(`${repo}:`);
+  const { success, failure, fault } = style.glyphs;
+  switch (result.type) {
+    case "no-change":
+      return `${style.green(success)} ${name} nothing to update.\n`;
+    case "landed":
+      return `${style.green(success)} ${name} ${inputsOf(result.validated)} landed as ${result.validated.candidate.commit.slice(0, 7)}; it builds on ${hostsOf(result.validated)}.\n`;
+    case "proposed":
+      return [
+        `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why ?? brokenOf(result.validated))}.`,
+        ...(result.found !== undefined && result.found.guilty.length > 0
+          ? [`  Without ${style.clean(result.found.guilty.join(", "))} the rest builds.`]
+          : []),
+        ...(result.found?.landed === undefined
+          ? []
+          : [
+              `  ${style.clean(result.found.landed.inputs.join(", "))} landed as ${result.found.landed.commit.slice(0, 7)}.`,
+            ]),
+        `  ${result.url === undefined ? `Branch:  ${result.branch}` : `See:     ${style.clean(result.url)}`}`,
+        `  Report:  ${reportFile}`,
+        "",
+      ].join("\n");
+    case "declined":
+      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n`;
+    case "infra":
+      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; nothing was landed or proposed, and the next run goes on.\n`;
+    case "dry-run":
+      return result.wouldLand
+        ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
+        : `${style.red(failure)} ${name} ${inputsOf(result.validated)} would not land: ${style.clean(brokenOf(result.validated))}.\n`;
+  }
+}
+
+/** Additive only. */
+export function updateJson(result: SafeUpdateResult): object {
+  if (result.type === "no-change") return { outcome: result.type, base: result.base };
+  const { validated } = result;
+  return {
+    outcome: result.type,
+    base: validated.candidate.base,
+    commit: validated.candidate.commit,
+    build: validated.state.id,
+    inputs: validated.candidate.changes,
+    hosts: Object.fromEntries(validated.classes),
+    ...(result.type === "proposed"
+      ? { branch: result.branch, url: result.url, why: result.why, found: result.found }
+      : {}),
+    ...(result.type === "declined" ? { url: result.url } : {}),
+    ...(result.type === "dry-run" ? { wouldLand: result.wouldLand } : {}),
+  };
+}
+
+const inputsOf = ({ candidate }: Validated): string => {
+  const names = candidate.changes.map(({ path }) => path.join("/").replaceAll(/[^A-Za-z0-9_./-]/g, "_"));
+  return names.length > 6 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
+};
+
+const hostsOf = ({ classes }: Validated): string =>
+  classes.size === 1 ? "the one host" : `all ${classes.size} hosts`;
+
+function brokenOf({ outcome, classes }: Validated): string {
+  if (outcome.type !== "propose") return "it has no verdict on every host";
+  const hosts = outcome.hosts.slice(0, 5).join(", ") + (outcome.hosts.length > 5 ? ", …" : "");
+  return outcome.label === "build-failure"
+    ? `it breaks ${outcome.hosts.length} of ${classes.size} hosts (${hosts})`
+    : `${outcome.hosts.length} of ${classes.size} hosts did not build before either (${hosts})`;
+}

@@ -1,0 +1,162 @@
+// The report of what was validated: from builds, locks and closures to one value.
+import type { ClosureDiff } from "../nix/closure-diff.ts";
+import { mergeDiffs } from "../nix/closure-diff.ts";
+import type { BuildState, HostState } from "../protocol/build-state.ts";
+import type { BranchName, RepoName } from "../protocol/names.ts";
+import { attachmentName } from "./log-attachment.ts";
+import type { ReportedHost, RootFailure, UpdateReport } from "./report.ts";
+import type { ProposalContext } from "./safe-update.ts";
+import type { Validated } from "./update-run.ts";
+
+export interface ReportFacts {
+  readonly run: string;
+  readonly repo: RepoName;
+  readonly branch: BranchName;
+  /** By host; only for those whose closures could be compared here. */
+  readonly diffs: ReadonlyMap<string, ClosureDiff>;
+}
+
+const lineLength = 2_000;
+const tailLength = 64 * 1024;
+
+export function composeReport(
+  validated: Validated,
+  context: ProposalContext,
+  facts: ReportFacts,
+): UpdateReport {
+  const { candidate, state, classes } = validated;
+  const guilty = context.found?.guilty.length === 1 ? context.found.guilty[0] : undefined;
+  return {
+    v: 1,
+    run: facts.run,
+    repo: facts.repo,
+    branch: facts.branch,
+    base: candidate.base,
+    candidate: candidate.commit,
+    updateBranch: context.branch,
+    verdict: verdictOf(validated, context),
+    inputs: candidate.changes.map((change) => ({ ...change, path: [...change.path] })),
+    hosts: [...classes].map(([host, hostClass]) =>
+      hostReport(host, hostClass, hostOf(state, host), facts.diffs.get(host)),
+    ),
+    failures: [...derivationFailures(state), ...evaluationFailures(state)].map((failure) =>
+      guilty === undefined ? failure : { ...failure, input: guilty },
+    ),
+    packages: mergeDiffs(facts.diffs).map((change) => ({
+      ...change,
+      removed: [...change.removed],
+      added: [...change.added],
+      hosts: [...change.hosts],
+    })),
+    warnings: newWarnings(validated),
+    review: reviewOf(validated, context),
+    redactions: 0,
+  };
+}
+
+const hostOf = (state: BuildState, name: string): HostState | undefined =>
+  [...state.hosts.values()].find(({ host }) => host === name);
+
+function hostReport(
+  host: string,
+  hostClass: ReportedHost["class"],
+  state: HostState | undefined,
+  diff: ClosureDiff | undefined,
+): ReportedHost {
+  const finished = state?.finished;
+  return {
+    host,
+    class: hostClass,
+    reboot: [...(diff?.reboot ?? [])],
+    ...(finished === undefined ? {} : { durationMs: finished.durationMs }),
+    ...(diff === undefined ? {} : { sizeDelta: diff.sizeDelta }),
+    ...(finished?.reason === undefined ? {} : { message: finished.reason.slice(0, lineLength) }),
+    ...(hostClass === "missing-host" ? { message: "it is not in nixosConfigurations any more" } : {}),
+  };
+}
+
+/** One sentence. */
+function verdictOf({ outcome, classes, candidate }: Validated, { why, found }: ProposalContext): string {
+  const inputs = candidate.changes.length === 1 ? "1 input" : `${candidate.changes.length} inputs`;
+  const landed =
+    found?.landed === undefined
+      ? ""
+      : ` ${found.landed.inputs.join(", ")} landed without the others as ${found.landed.commit.slice(0, 7)}.`;
+  if (outcome.type !== "propose")
+    return `The update of ${inputs} builds on all ${classes.size} hosts, but did not land: ${why ?? "nobody said why"}.`;
+  const hosts = `${outcome.hosts.length} of ${classes.size} hosts`;
+  const culprit = found?.guilty.length === 1 ? `; without ${found.guilty[0] ?? ""} the rest builds` : "";
+  return outcome.label === "build-failure"
+    ? `The update of ${inputs} breaks ${hosts}${culprit}.${landed}`
+    : `The update of ${inputs} breaks nothing, but ${hosts} did not build before either, and policy lets that block it.`;
+}
+
+function derivationFailures(state: BuildState): RootFailure[] {
+  return state.failures
+    .filter(({ kind }) => kind !== "infra")
+    .map(({ name, drvPath, hosts, phase, reason, tail, log }) => ({
+      name: name.slice(0, lineLength),
+      drvPath,
+      hosts: hosts.map(({ host }) => host),
+      reason: reason.slice(0, lineLength),
+      tail: tail.join("\n").slice(-tailLength),
+      ...(phase === undefined ? {} : { phase }),
+      ...(log === undefined ? {} : { attachment: attachmentName(hosts[0]?.host ?? "host", drvPath) }),
+    }));
+}
+
+/** Hosts that do not evaluate for the same reason are one failure. */
+function evaluationFailures(state: BuildState): RootFailure[] {
+  const failures = new Map<string, RootFailure>();
+  for (const { host, finished } of state.hosts.values()) {
+    if (finished?.verdict !== "eval-failed") continue;
+    const reason = (finished.reason ?? "it does not evaluate").slice(0, lineLength);
+    const known = failures.get(reason);
+    if (known !== undefined) known.hosts.push(host);
+    else
+      failures.set(reason, {
+        name: host,
+        hosts: [host],
+        phase: "evaluation",
+        reason,
+        tail: (finished.details ?? "").slice(0, tailLength),
+      });
+  }
+  return [...failures.values()];
+}
+
+function newWarnings({ state, baseState }: Validated): UpdateReport["warnings"] {
+  const before = new Set(
+    [...(baseState?.hosts.values() ?? [])].flatMap(({ evaluated }) => evaluated?.warnings ?? []),
+  );
+  const warnings = new Map<string, string[]>();
+  for (const { host, evaluated } of state.hosts.values()) {
+    for (const text of evaluated?.warnings ?? []) {
+      const line = text.slice(0, lineLength);
+      if (!before.has(text)) warnings.set(line, [...(warnings.get(line) ?? []), host]);
+    }
+  }
+  return [...warnings].map(([text, hosts]) => ({ text, hosts }));
+}
+
+function reviewOf({ outcome, candidate }: Validated, { why }: ProposalContext): UpdateReport["review"] {
+  const downgraded = candidate.changes
+    .filter((change) => change.downgraded)
+    .map(({ path }) => path.join("/"));
+  return [
+    ...(outcome.type === "propose" && outcome.label === "needs-review"
+      ? [{ reason: "policy" as const, message: "hosts that did not build before block it" }]
+      : []),
+    ...(why === undefined
+      ? []
+      : [
+          {
+            reason: /moved \d+ times/.test(why) ? ("race" as const) : ("refused" as const),
+            message: why.slice(0, lineLength),
+          },
+        ]),
+    ...(downgraded.length === 0
+      ? []
+      : [{ reason: "downgrade" as const, message: `older than before: ${downgraded.join(", ")}` }]),
+  ];
+}
