@@ -18,6 +18,7 @@ test.each([
   ["python3.12-requests-2.32.3", "python3.12-requests", "2.32.3"],
   ["gcc-13.3.0-lib32", "gcc", "13.3.0"],
   ["etc", "etc", ""],
+  ["x-_1", "x", "_1"],
   ["unit-script", "unit", ""],
   ["linux-6.18.4-modules", "linux", "6.18.4"],
   ["x-unstable-2026-01-01", "x-unstable", "2026-01-01"],

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createRedactor, redact } from "./redact.ts";
 import { encodingsOf } from "./secret-encodings.ts";
+import { longestShape } from "./secret-shapes.ts";
 
 const inPieces = (text: string, cuts: readonly number[], secrets: readonly string[]): string => {
   const redactor = createRedactor(secrets);
@@ -127,6 +128,14 @@ test("gives the same however the text is cut", { timeout: 30_000 }, () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test("remembers what stood before a secret that the next piece brings", () => {
+  const before = `${" ".repeat(longestShape - 15)}Authorization: `;
+  const text = `${before}abcdef${" ".repeat(2 * longestShape)}`;
+  // With the first piece everything up to the secret is decided, and the secret itself not.
+  expect(inPieces(text, [2 * longestShape], [])).toBe(redact(text, []));
+  expect(redact(text, [])).toContain("Authorization: [redacted]");
 });
 
 test("no secret and no form of it is left, whatever stands around it", { timeout: 30_000 }, () => {
