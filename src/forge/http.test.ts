@@ -163,10 +163,21 @@ test("a Retry-After of hours is an error at once", async () => {
   expect(requests).toHaveLength(1);
 });
 
-test("a rate limit that GitHub tells by 403 is waited out", async () => {
-  const { http, requests } = rig([status(403, {}, { "x-ratelimit-remaining": "0", "retry-after": "1" }), ok]);
-  await http.call(get, never);
-  expect(requests).toHaveLength(2);
+test.for([{ "x-ratelimit-remaining": "0" }, { "retry-after": "1" }])(
+  "a rate limit that GitHub tells by 403 is waited out: %j",
+  async (headers) => {
+    const { http, requests } = rig([status(403, {}, { ...headers }), ok]);
+    await http.call(get, never);
+    expect(requests).toHaveLength(2);
+  },
+);
+
+test("the details of a refusal are told", async () => {
+  const errors = ["text", { message: "head is invalid" }, { code: "custom" }];
+  const { http } = rig([status(422, { message: "Validation Failed", errors })]);
+  expect(await failure(http.call(get, never))).toMatchObject({
+    message: expect.stringContaining("422: Validation Failed; text; head is invalid"),
+  });
 });
 
 test("redirects are not followed", async () => {

@@ -104,7 +104,7 @@ async function attemptCall<Schema extends v.GenericSchema>(
       status: response.status,
       words: wordsOf(failureText(response, text, token), token),
       retryAfterMs: retryAfterMs(response.headers, options.clock.now()),
-      rateLimited: response.status === 403 && response.headers.get("x-ratelimit-remaining") === "0",
+      rateLimited: response.status === 403 && isRateLimit(response.headers),
     });
   }
   const total = response.headers.get("x-total-count");
@@ -119,6 +119,10 @@ async function attemptCall<Schema extends v.GenericSchema>(
     totalCount: total !== null && /^\d{1,9}$/.test(total) ? Number(total) : undefined,
   };
 }
+
+/** GitHub's limit for an hour, and its limit for a moment. */
+const isRateLimit = (headers: Headers): boolean =>
+  headers.get("x-ratelimit-remaining") === "0" || headers.has("retry-after");
 
 function urlOf(apiUrl: string, { path, query = {} }: Call): URL {
   const segments = path.flatMap((part) => String(part).split("/"));
@@ -215,10 +219,17 @@ function failureText(response: Response, text: string, token: string): string {
   const page = titleOf(text, token);
   if (page !== undefined) return `a web page, ${page}`;
   const failure = v.safeParse(Failure, parseJson(text));
-  return failure.success ? failure.output.message : "";
+  if (!failure.success) return "";
+  const { message, errors } = failure.output;
+  const details = errors.map((error) => (typeof error === "string" ? error : error.message));
+  return [message, ...details].filter((words) => words !== "").join("; ");
 }
 
-const Failure = v.object({ message: v.string() });
+/** Gitea's details are texts, GitHub's are objects, not all of them with a message. */
+const Failure = v.object({
+  message: v.string(),
+  errors: v.fallback(v.array(v.union([v.string(), v.object({ message: v.optional(v.string(), "") })])), []),
+});
 
 /** Without what was received instead: it may be anything. */
 const unexpected = (issues: readonly v.BaseIssue<unknown>[]): string =>
