@@ -35,9 +35,10 @@ test.each([
     { type: "git", url: "ssh://git@gitea.example:2222/me/repo" },
     `https://gitea.example/me/repo/compare/${a}...${b}`,
   ],
+  [{ type: "git", url: "https://gitea/me/repo" }, `https://gitea/me/repo/compare/${a}...${b}`],
   [{ type: "git", url: "https://github.com/o/r" }, `https://github.com/o/r/compare/${a}...${b}`],
 ])("%j has a page", (place, url) => {
-  expect(between(place, ["gitea.example"])).toBe(url);
+  expect(between(place, ["gitea.example", "gitea"])).toBe(url);
 });
 
 test.each([
@@ -75,7 +76,7 @@ test("whatever the parts are, a page is a plain https URL", () => {
   fc.assert(
     fc.property(reference, (place) => {
       const url = compareUrl({ ...place, rev: a }, { ...place, rev: b }, ["gitea.example"]);
-      expect(url ?? "https://none/").toMatch(/^https:\/\/[A-Za-z0-9.-]+(?::\d+)?\/[A-Za-z0-9_.~/-]+$/);
+      expect(url ?? "https://none/none").toMatch(/^https:\/\/[A-Za-z0-9.-]+(?::\d+)?\/[A-Za-z0-9_.~/-]+$/);
     }),
   );
 });

@@ -5,7 +5,7 @@ import type { FlakeReference } from "./flake-lock.ts";
 const ownerPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
 const repoPattern = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}$/;
 const hostPattern =
-  /^[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?)+$/;
+  /^[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?)*$/;
 const revPattern = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 interface Place {
