@@ -6,10 +6,9 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import type { Config, RepoSettings } from "../config/schema.ts";
-import { readSecret, resolveSecretPath } from "../config/secrets.ts";
+import { readSecret } from "../config/secrets.ts";
 import { createForge } from "../forge/create-forge.ts";
 import type { Forge } from "../forge/forge.ts";
-import { createRepository } from "../git/create-repository.ts";
 import type { ClosureDiff } from "../nix/closure-diff.ts";
 import type { Nix } from "../nix/nix.ts";
 import type { Exec } from "../process/exec.ts";
@@ -30,6 +29,7 @@ import { buildCommit } from "../update/validate.ts";
 import { compareClosures } from "./compare-closures.ts";
 import type { Context } from "./context.ts";
 import { createNixUpstream } from "./nix-upstream.ts";
+import { lockPathOf, openRepository } from "./open-repository.ts";
 
 export interface ComposeUpdateOptions {
   readonly context: Context;
@@ -66,33 +66,16 @@ export async function composeUpdate(
   const directory = join(stateDirectory, "updates", repo);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
-  const credentials = settings.credentials;
-  const file = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : resolveSecretPath(path, credentialsDirectory);
-  const repository = createRepository({
-    exec,
-    repo,
-    url: settings.url,
-    directory: join(stateDirectory, "mirrors", `${repo}.git`),
-    environment,
-    log,
-    ...(credentials === undefined
-      ? {}
-      : {
-          credentials: {
-            ...credentials,
-            tokenFile: file(credentials.tokenFile),
-            sshKeyFile: file(credentials.sshKeyFile),
-          },
-        }),
-  });
-  const secretFiles = [credentials?.tokenFile, update.forge?.tokenFile].filter((path) => path !== undefined);
+  const repository = openRepository({ repo, settings, stateDirectory, exec, environment, log });
+  const secretFiles = [settings.credentials?.tokenFile, update.forge?.tokenFile].filter(
+    (path) => path !== undefined,
+  );
   const secret = async (path: string): Promise<string> => readSecret(path, { credentialsDirectory, log });
   const secrets = await Promise.all(secretFiles.map(secret));
   const forge = parts.dryRun ? undefined : await forgeOf(parts, secret, signal);
   const reportFiles = { markdown: join(directory, "report.md"), json: join(directory, "report.json") };
   const journal = parts.dryRun ? createMemoryJournal() : await openJournal(join(directory, "journal.jsonl"));
-  const lockPath = settings.directory === undefined ? "flake.lock" : `${settings.directory}/flake.lock`;
+  const lockPath = lockPathOf(settings);
 
   async function describe(
     validated: Validated,

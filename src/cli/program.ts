@@ -225,6 +225,20 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
     );
 
   program
+    .command("inputs")
+    .description("What the inputs of the flakes are pinned to, and how old that is.")
+    .option("--repo <name>", "only of this repo")
+    .option("--check", "ask upstream how far behind it is")
+    .option("--absolute", "local times with their zone, instead of how long ago")
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/inputs.ts")).runInputs(context, options),
+        options.json === true,
+      ),
+    );
+
+  program
     .command("doctor")
     .description("Check what homelab-deploy needs here, and say what to do about what is wrong.")
     .option("--json", "as one JSON document")

@@ -57,7 +57,8 @@ export function diffLocks(before: FlakeLock, after: FlakeLock, giteaHosts: reado
   return { inputs, nested };
 }
 
-function inputState(reference: FlakeReference): InputState {
+/** What people want to know of a locked reference. */
+export function inputState(reference: FlakeReference): InputState {
   const { type, ref, rev, narHash, lastModified } = reference;
   return {
     type,

@@ -7,11 +7,10 @@ import type { Config } from "../../config/schema.ts";
 import { resolveSecretPath } from "../../config/secrets.ts";
 import { createNix } from "../../nix/create-nix.ts";
 import { createExec } from "../../process/create-exec.ts";
-import { didYouMean } from "../../protocol/did-you-mean.ts";
-import { parseRepoName, type RepoName } from "../../protocol/names.ts";
 import type { Teller } from "../../update/outbox.ts";
 import { safeUpdate } from "../../update/safe-update.ts";
 import { createWebhookTeller } from "../../update/webhook.ts";
+import { chooseRepos } from "../choose-repos.ts";
 import { composeUpdate, type ComposedUpdate } from "../compose-update.ts";
 import { connectCommand, loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
@@ -96,33 +95,6 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
   }
   if (options.json === true) context.out.write(`${JSON.stringify({ updates: documents }, undefined, 2)}\n`);
   return worst;
-}
-
-function chooseRepos(
-  config: Config,
-  named: string | undefined,
-): readonly (readonly [RepoName, Config["repos"][RepoName]])[] {
-  const all = Object.entries(config.repos).map(
-    ([name, settings]) => [parseRepoName(name), settings] as const,
-  );
-  if (all.length === 0) {
-    throw new HomelabError("config", "there are no repos to update", {
-      code: "NO_REPOS",
-      hint: "name a configuration file with `repos`: --config FILE, or HOMELAB_DEPLOY_CONFIG",
-    });
-  }
-  if (named === undefined) return all;
-  const wanted = parseRepoName(named);
-  const found = all.filter(([name]) => name === wanted);
-  if (found.length > 0) return found;
-  const near = didYouMean(
-    named,
-    all.map(([name]) => name),
-  );
-  throw new HomelabError("usage", `there is no repo ${wanted}`, {
-    code: "UNKNOWN_REPO",
-    hint: near === undefined ? `there is ${all.map(([name]) => name).join(", ")}` : `did you mean ${near}?`,
-  });
 }
 
 /** As configured; for a service what systemd gives it; otherwise the user's own. */
