@@ -2,6 +2,7 @@
 import type { Repository } from "../git/git.ts";
 import { HomelabError } from "../base/errors.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
+import { checkLockChange, type LockFinding } from "../nix/flake-lock-check.ts";
 import { diffLocks, updatableInputs, type InputChange } from "../nix/flake-lock-diff.ts";
 import { graftLock } from "../nix/flake-lock-graft.ts";
 import { parseFlakeLock, printFlakeLock, type FlakeLock } from "../nix/flake-lock.ts";
@@ -13,6 +14,8 @@ export interface Candidate {
   readonly base: Commit;
   /** Inputs of the flake itself that differ from the base. */
   readonly changes: readonly InputChange[];
+  /** In what its lock is more than other states of the same inputs. */
+  readonly findings: readonly LockFinding[];
 }
 
 export interface CandidateOptions {
@@ -51,7 +54,8 @@ export async function makeCandidate(
     { parent: base, files: new Map([[lockPath, text]]), message, author, date: newestOf(changes) },
     signal,
   );
-  return { commit, base, changes };
+  const findings = before === undefined ? [] : checkLockChange(before, lock);
+  return { commit, base, changes, findings };
 }
 
 /** Inputs of the flake itself that the complete update changed against a base. */

@@ -16,9 +16,7 @@ export interface ReportFacts {
   readonly diffs: ReadonlyMap<string, ClosureDiff>;
 }
 
-const lineLength = 2_000;
-const tailLength = 64 * 1024;
-
+/** Its texts are as long as they are, and may have secrets: `redactReport` sees to both. */
 export function composeReport(
   validated: Validated,
   context: ProposalContext,
@@ -70,7 +68,7 @@ function hostReport(
     reboot: [...(diff?.reboot ?? [])],
     ...(finished === undefined ? {} : { durationMs: finished.durationMs }),
     ...(diff === undefined ? {} : { sizeDelta: diff.sizeDelta }),
-    ...(finished?.reason === undefined ? {} : { message: finished.reason.slice(0, lineLength) }),
+    ...(finished?.reason === undefined ? {} : { message: finished.reason }),
     ...(hostClass === "missing-host" ? { message: "it is not in nixosConfigurations any more" } : {}),
   };
 }
@@ -83,7 +81,7 @@ function verdictOf({ outcome, classes, candidate }: Validated, { why, found }: P
       ? ""
       : ` ${found.landed.inputs.join(", ")} landed without the others as ${found.landed.commit.slice(0, 7)}.`;
   if (outcome.type !== "propose")
-    return `The update of ${inputs} builds on all ${classes.size} hosts, but did not land: ${why ?? "nobody said why"}.`;
+    return `The update of ${inputs} builds on all ${classes.size} hosts, but did not land: ${why?.message ?? "nobody said why"}.`;
   const hosts = `${outcome.hosts.length} of ${classes.size} hosts`;
   const culprit = found?.guilty.length === 1 ? `; without ${found.guilty[0] ?? ""} the rest builds` : "";
   return outcome.label === "build-failure"
@@ -95,11 +93,11 @@ function derivationFailures(state: BuildState): RootFailure[] {
   return state.failures
     .filter(({ kind }) => kind !== "infra")
     .map(({ name, drvPath, hosts, phase, reason, tail, log }) => ({
-      name: name.slice(0, lineLength),
+      name,
       drvPath,
       hosts: hosts.map(({ host }) => host),
-      reason: reason.slice(0, lineLength),
-      tail: tail.join("\n").slice(-tailLength),
+      reason,
+      tail: tail.join("\n"),
       ...(phase === undefined ? {} : { phase }),
       ...(log === undefined ? {} : { attachment: attachmentName(hosts[0]?.host ?? "host", drvPath) }),
     }));
@@ -110,7 +108,7 @@ function evaluationFailures(state: BuildState): RootFailure[] {
   const failures = new Map<string, RootFailure>();
   for (const { host, finished } of state.hosts.values()) {
     if (finished?.verdict !== "eval-failed") continue;
-    const reason = (finished.reason ?? "it does not evaluate").slice(0, lineLength);
+    const reason = finished.reason ?? "it does not evaluate";
     const known = failures.get(reason);
     if (known !== undefined) known.hosts.push(host);
     else
@@ -119,7 +117,7 @@ function evaluationFailures(state: BuildState): RootFailure[] {
         hosts: [host],
         phase: "evaluation",
         reason,
-        tail: (finished.details ?? "").slice(0, tailLength),
+        tail: finished.details ?? "",
       });
   }
   return [...failures.values()];
@@ -132,8 +130,7 @@ function newWarnings({ state, baseState }: Validated): UpdateReport["warnings"] 
   const warnings = new Map<string, string[]>();
   for (const { host, evaluated } of state.hosts.values()) {
     for (const text of evaluated?.warnings ?? []) {
-      const line = text.slice(0, lineLength);
-      if (!before.has(text)) warnings.set(line, [...(warnings.get(line) ?? []), host]);
+      if (!before.has(text)) warnings.set(text, [...(warnings.get(text) ?? []), host]);
     }
   }
   return [...warnings].map(([text, hosts]) => ({ text, hosts }));
@@ -147,15 +144,8 @@ function reviewOf({ outcome, candidate }: Validated, { why }: ProposalContext): 
     ...(outcome.type === "propose" && outcome.label === "needs-review"
       ? [{ reason: "policy" as const, message: "hosts that did not build before block it" }]
       : []),
-    ...(why === undefined
-      ? []
-      : [
-          {
-            reason: /moved \d+ times/.test(why) ? ("race" as const) : ("refused" as const),
-            message: why.slice(0, lineLength),
-          },
-        ]),
-    ...(downgraded.length === 0
+    ...(why === undefined ? [] : [why]),
+    ...(downgraded.length === 0 || why?.reason === "downgrade"
       ? []
       : [{ reason: "downgrade" as const, message: `older than before: ${downgraded.join(", ")}` }]),
   ];

@@ -6,6 +6,7 @@ import type { Forge } from "../forge/forge.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
 import type { UpdateEvent } from "../protocol/update-events.ts";
 import { hostClasses } from "./decide-classes.ts";
+import type { Hindrance } from "./decide-hindrance.ts";
 import type { StaleSettings } from "./decide-pull-requests.ts";
 import { acquireLease, type Holder } from "./lease.ts";
 import type { Outbox } from "./outbox.ts";
@@ -44,19 +45,19 @@ export type SafeUpdateResult =
       readonly type: "proposed";
       readonly branch: BranchName;
       readonly url?: string;
-      readonly why?: string;
+      readonly why?: Hindrance;
       readonly found?: Found;
     } & Told)
   /** A person closed a proposal of the same lock. */
   | ({ readonly type: "declined"; readonly url: string } & Told)
   | ({ readonly type: "infra" } & Told)
-  | ({ readonly type: "dry-run"; readonly wouldLand: boolean } & Told);
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Told);
 
 /** What a proposal says beside the verdicts. */
 export interface ProposalContext {
   readonly branch: BranchName;
   /** Why it did not land although it builds. */
-  readonly why?: string;
+  readonly why?: Hindrance;
   readonly found?: Found;
 }
 
@@ -89,8 +90,8 @@ export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal
 
 function concludeDryRun(result: UpdateResult): SafeUpdateResult {
   if (result.type === "no-change") return result;
-  const wouldLand = result.type === "dry-run" && result.wouldLand;
-  return { type: "dry-run", wouldLand, validated: result };
+  const { wouldLand, why } = result.type === "dry-run" ? result : { wouldLand: false };
+  return { type: "dry-run", wouldLand, ...(why === undefined ? {} : { why }), validated: result };
 }
 
 async function conclude(
@@ -107,7 +108,7 @@ async function conclude(
       await tell(options, "failed", result, { reason: "some hosts have no verdict" }, signal);
       return { type: "infra", validated: result };
     case "not-landed":
-      return concludeProposal(options, result, { branch: result.branch, why: result.reason }, signal);
+      return concludeProposal(options, result, { branch: result.branch, why: result.why }, signal);
     case "broken":
       return concludeProposal(options, result, result, signal);
     case "dry-run":
@@ -156,7 +157,13 @@ async function concludeProposal(
   const proposal = await options.describe(validated, context, signal);
   const because = { ...(why === undefined ? {} : { why }), ...(found === undefined ? {} : { found }) };
   if (forge === undefined) {
-    await tell(options, "proposed", validated, { reason: why ?? "it does not build on every host" }, signal);
+    await tell(
+      options,
+      "proposed",
+      validated,
+      { reason: why?.message ?? "it does not build on every host" },
+      signal,
+    );
     await journal.append({ step: "ended", outcome: "proposed" });
     return { type: "proposed", branch, validated, ...because };
   }
@@ -172,7 +179,7 @@ async function concludeProposal(
     await journal.append({ step: "ended", outcome: "declined" });
     return { type: "declined", url, validated };
   }
-  await tell(options, "proposed", validated, { url, reason: why ?? proposal.title }, signal);
+  await tell(options, "proposed", validated, { url, reason: why?.message ?? proposal.title }, signal);
   await journal.append({ step: "ended", outcome: "proposed" });
   return { type: "proposed", branch, url, validated, ...because };
 }

@@ -21,6 +21,7 @@ import {
 import { isolateInputs, type SearchBudget } from "./isolate.ts";
 import type { Journal } from "./journal.ts";
 import { branchOfDay } from "./decide-branch.ts";
+import { hindranceOf, type Hindrance } from "./decide-hindrance.ts";
 import { claimBranch } from "./update-branch.ts";
 import { buildCommit } from "./validate.ts";
 
@@ -70,11 +71,11 @@ export type UpdateResult =
   | { readonly type: "no-change"; readonly base: Commit }
   | ({ readonly type: "landed"; readonly branch: BranchName } & Validated)
   /** Validated and good, but not landed. */
-  | ({ readonly type: "not-landed"; readonly branch: BranchName; readonly reason: string } & Validated)
+  | ({ readonly type: "not-landed"; readonly branch: BranchName; readonly why: Hindrance } & Validated)
   | ({ readonly type: "broken"; readonly branch: BranchName; readonly found?: Found } & Validated)
   | ({ readonly type: "infra"; readonly branch: BranchName } & Validated)
   /** A dry run: what would have become of it. */
-  | ({ readonly type: "dry-run"; readonly wouldLand: boolean } & Validated);
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Validated);
 
 /** What is known of why it is broken, and what of it has landed nevertheless. */
 export interface Found {
@@ -109,7 +110,11 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
     const claimed = dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
     const validated = await validate(options, candidate, signal);
     const { outcome } = validated;
-    if (dryRun) return { type: "dry-run", wouldLand: outcome.type === "land", ...validated };
+    const strange = hindranceOf(candidate.findings);
+    if (dryRun) {
+      const wouldLand = outcome.type === "land" && strange === undefined;
+      return { type: "dry-run", wouldLand, ...(strange === undefined ? {} : { why: strange }), ...validated };
+    }
     if (outcome.type === "infra") return { type: "infra", branch: claimed, ...validated };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
@@ -121,15 +126,17 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
       }
       return { type: "broken", branch: claimed, ...validated, ...(found === undefined ? {} : { found }) };
     }
+    if (strange !== undefined) return { type: "not-landed", branch: claimed, why: strange, ...validated };
     const pushed = await land(options, candidate, signal);
     if (pushed.type === "pushed") return { type: "landed", branch: claimed, ...validated };
-    const reason =
-      pushed.type === "refused"
-        ? pushed.reason
-        : round < rounds
-          ? undefined
-          : `${branch} moved ${rounds} times while this was validated`;
-    if (reason !== undefined) return { type: "not-landed", branch: claimed, reason, ...validated };
+    if (pushed.type === "refused") {
+      const why = { reason: "refused", message: pushed.reason } as const;
+      return { type: "not-landed", branch: claimed, why, ...validated };
+    }
+    if (round === rounds) {
+      const message = `${branch} moved ${rounds} times while this was validated`;
+      return { type: "not-landed", branch: claimed, why: { reason: "race", message }, ...validated };
+    }
     log.info({ base }, "the branch has moved: the update is carried onto its new tip");
     base = await repository.mirror.resolveBranch(branch, signal);
   }
@@ -175,7 +182,8 @@ async function findGuilty(
   if (rest !== undefined) {
     await claimBranch(options, rest, signal);
     const validated = await validate(options, rest, signal);
-    if (validated.outcome.type === "land" && (await land(options, rest, signal)).type === "pushed") {
+    const mayLand = validated.outcome.type === "land" && hindranceOf(rest.findings) === undefined;
+    if (mayLand && (await land(options, rest, signal)).type === "pushed") {
       return { ...found, landed: { commit: rest.commit, inputs: landable } };
     }
   }

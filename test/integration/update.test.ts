@@ -102,8 +102,21 @@ test("master moves again and again: after three rounds a person is asked", async
     upstream: movingUpstream(rig, () => lab.commit("master", { README: `meanwhile ${times++}` }), 10),
   });
   expect(result.type).toBe("proposed");
-  expect(result.type === "proposed" && result.why).toContain("moved 3 times");
+  expect(result.type === "proposed" && result.why?.message).toContain("moved 3 times");
   expect(await lab.show("master", "README")).toContain("meanwhile");
+});
+
+test("an input that went back in time builds, but a person decides", async ({ lab, rig }) => {
+  const before = (await lab.branches())["master"];
+  await lab.bump("alpha", { value: "0" }, new Date("2020-01-01T00:00:00Z"));
+  const dry = await rig.update({ dryRun: true });
+  expect(dry).toMatchObject({ type: "dry-run", wouldLand: false, why: { reason: "downgrade" } });
+  const result = await rig.update();
+  expect(result).toMatchObject({
+    type: "proposed",
+    why: { reason: "downgrade", message: "alpha is older than before" },
+  });
+  expect((await lab.branches())["master"]).toBe(before);
 });
 
 test("a push that a hook refuses becomes a proposal with the hook's words", async ({ lab, rig }) => {
@@ -117,7 +130,7 @@ test("a push that a hook refuses becomes a proposal with the hook's words", asyn
   );
   await chmod(hook, 0o755);
   const result = await rig.update();
-  expect(result.type === "proposed" && result.why).toContain(
+  expect(result.type === "proposed" && result.why?.message).toContain(
     "Not allowed to push to protected branch master",
   );
   expect((await lab.branches())["master"]).toBe(before);

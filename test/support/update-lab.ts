@@ -32,7 +32,8 @@ export interface UpdateLab extends AsyncDisposable {
   /** Bare; its branch is `master`. */
   readonly remote: string;
   readonly url: string;
-  bump(input: InputName, state: InputState): Promise<Commit>;
+  /** @param date of the commit; otherwise now */
+  bump(input: InputName, state: InputState, date?: Date): Promise<Commit>;
   /** A commit of a person on a branch of the remote: a file changed, or what the hosts are. */
   commit(branch: string, files: Readonly<Record<string, string>>): Promise<Commit>;
   /** Where the remote's branches are. */
@@ -86,8 +87,10 @@ export async function createUpdateLab(
   const directory = await mkdtemp(join(tmpdir(), "homelab-update-"));
   const store = await createThrowAwayStore();
   const at = (name: string): string => join(directory, name);
-  const git = async (...args: string[]): Promise<string> => {
+  const git = (...args: string[]): Promise<string> => gitAt(new Date(), ...args);
+  const gitAt = async (date: Date, ...args: string[]): Promise<string> => {
     const env = {
+      GIT_COMMITTER_DATE: date.toISOString(),
       PATH: process.env["PATH"] ?? "/usr/bin:/bin",
       GIT_CONFIG_GLOBAL: "/dev/null",
       GIT_CONFIG_NOSYSTEM: "1",
@@ -101,17 +104,21 @@ export async function createUpdateLab(
   const remote = existing ?? at("fleet.git");
   const work = at("fleet");
 
-  async function commitIn(repository: string, files: Readonly<Record<string, string>>): Promise<Commit> {
+  async function commitIn(
+    repository: string,
+    files: Readonly<Record<string, string>>,
+    date = new Date(),
+  ): Promise<Commit> {
     for (const [path, text] of Object.entries(files)) await writeFile(join(repository, path), text);
     await git("-C", repository, "add", "--all");
-    await git("-C", repository, "commit", "--quiet", "--allow-empty", "--message", "Change");
+    await gitAt(date, "-C", repository, "commit", "--quiet", "--allow-empty", "--message", "Change");
     return parseCommit(await git("-C", repository, "rev-parse", "HEAD"));
   }
-  async function bump(input: InputName, state: InputState): Promise<Commit> {
+  async function bump(input: InputName, state: InputState, date?: Date): Promise<Commit> {
     const before = JSON.parse(
       await readFile(join(at(input), "state.json"), "utf8").catch(() => '{"value":"1"}'),
     ) as InputState;
-    return commitIn(at(input), { "state.json": JSON.stringify({ value: before.value, ...state }) });
+    return commitIn(at(input), { "state.json": JSON.stringify({ value: before.value, ...state }) }, date);
   }
 
   for (const input of inputNames) {

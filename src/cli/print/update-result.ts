@@ -36,7 +36,7 @@ export function describeUpdate(
       return `${style.green(success)} ${name} ${inputsOf(result.validated)} landed as ${result.validated.candidate.commit.slice(0, 7)}; it builds on ${hostsOf(result.validated)}.\n`;
     case "proposed":
       return [
-        `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why ?? brokenOf(result.validated))}.`,
+        `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.`,
         ...(result.found !== undefined && result.found.guilty.length > 0
           ? [`  Without ${style.clean(result.found.guilty.join(", "))} the rest builds.`]
           : []),
@@ -56,7 +56,7 @@ export function describeUpdate(
     case "dry-run":
       return result.wouldLand
         ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
-        : `${style.red(failure)} ${name} ${inputsOf(result.validated)} would not land: ${style.clean(brokenOf(result.validated))}.\n`;
+        : `${style.red(failure)} ${name} ${inputsOf(result.validated)} would not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.\n`;
   }
 }
 
@@ -72,7 +72,7 @@ export function updateJson(result: SafeUpdateResult): object {
     inputs: validated.candidate.changes,
     hosts: Object.fromEntries(validated.classes),
     ...(result.type === "proposed"
-      ? { branch: result.branch, url: result.url, why: result.why, found: result.found }
+      ? { branch: result.branch, url: result.url, why: result.why?.message, found: result.found }
       : {}),
     ...(result.type === "declined" ? { url: result.url } : {}),
     ...(result.type === "dry-run" ? { wouldLand: result.wouldLand } : {}),
