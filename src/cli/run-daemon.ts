@@ -28,7 +28,7 @@ export async function runDaemon(
   const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
   await requireFreeName(bus, composed.name, signal);
-  await using metrics = await startMetrics({ config, composed, bus, log, clock });
+  await using metrics = await startMetrics({ config, composed, environment, bus, log, clock });
   await runBuilder({ ...composed, ...metrics, bus, ...(onReady === undefined ? {} : { onReady }) }, signal);
 }
 

@@ -7,10 +7,14 @@ import type { Config } from "../config/schema.ts";
 import { createMetrics } from "../metrics/metrics.ts";
 import { startMetricsServer } from "../metrics/metrics-server.ts";
 import { pushMetrics } from "../metrics/pushgateway.ts";
+import { createExec } from "../process/create-exec.ts";
 import { foldEvents, type BuildState } from "../protocol/build-state.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { BuildId } from "../protocol/names.ts";
 import type { ComposedBuilder } from "./compose-builder.ts";
+import { followInputs, type FollowInputsOptions } from "./follow-inputs.ts";
+import { lockPathOf, openRepository } from "./open-repository.ts";
+import type { Environment } from "./print/output-mode.ts";
 
 export interface RunningMetrics extends AsyncDisposable {
   readonly onStored: (event: BuildEvent, state: BuildState) => void;
@@ -20,6 +24,7 @@ export interface RunningMetrics extends AsyncDisposable {
 export interface StartMetricsOptions {
   readonly config: Config;
   readonly composed: ComposedBuilder;
+  readonly environment: Environment;
   readonly bus: BuilderBus;
   readonly log: Log;
   readonly clock: Clock;
@@ -31,6 +36,7 @@ const restoredBuilds = 50;
 export async function startMetrics({
   config,
   composed,
+  environment,
   bus,
   log,
   clock,
@@ -41,10 +47,11 @@ export async function startMetrics({
   }
   const stopped = new AbortController();
   const running = new Set<BuildId>();
+  const branches = new Map([...composed.repos.values()].map(({ name, branch }) => [name, branch]));
   const metrics = createMetrics({
     component: "builder",
     version: composed.version,
-    branches: new Map([...composed.repos.values()].map(({ name, branch }) => [name, branch])),
+    branches,
     sample: async (signal) => ({
       queued: await bus.queueLength(signal).catch(() => undefined),
       running: running.size,
@@ -54,12 +61,29 @@ export async function startMetrics({
     clock,
     log,
   });
-  const restoring = restore(bus, (state) => metrics.restore(state), stopped.signal).catch(
-    (error: unknown) => {
-      if (!stopped.signal.aborted)
-        log.warn({ error: messageOf(error) }, "earlier builds are missing in the metrics");
-    },
-  );
+  const inputs = followInputs({
+    branches,
+    readLock: lockReader({ config, environment, log }, stopped.signal),
+    setInputs: (repo, times) => metrics.setInputs(repo, times),
+    log,
+  });
+  async function restoreAll(): Promise<void> {
+    const states: BuildState[] = [];
+    await restore(
+      bus,
+      (state) => {
+        metrics.restore(state);
+        states.push(state);
+      },
+      stopped.signal,
+    );
+    // The newest first: nothing has to be read of older commits then.
+    for (const state of states.toReversed()) inputs.follow(state);
+  }
+  const restoring = restoreAll().catch((error: unknown) => {
+    if (!stopped.signal.aborted)
+      log.warn({ error: messageOf(error) }, "earlier builds are missing in the metrics");
+  });
   const server =
     listen === undefined
       ? undefined
@@ -69,7 +93,10 @@ export async function startMetrics({
     onDroppedLogLines: (lines) => metrics.countDroppedLogLines(lines),
     onStored(event, state) {
       metrics.observe(event, state);
-      if (event.type === "accepted" || event.type === "resumed") running.add(event.build);
+      if (event.type === "accepted" || event.type === "resumed") {
+        running.add(event.build);
+        inputs.follow(state);
+      }
       if (!isTerminal(event)) return;
       running.delete(event.build);
       if (pushgateway === undefined) return;
@@ -82,10 +109,12 @@ export async function startMetrics({
       stopped.abort(new Error("the builder stops"));
       await server?.[Symbol.asyncDispose]();
       await pushing;
+      await inputs.settled();
     },
   };
 }
 
+/** The builds of before, oldest first. */
 async function restore(
   bus: BuilderBus,
   take: (state: BuildState) => void,
@@ -93,4 +122,19 @@ async function restore(
 ): Promise<void> {
   const ids = (await bus.listBuilds(signal)).slice(0, restoredBuilds).toReversed();
   for (const id of ids) take(foldEvents(id, await bus.readEvents(id, 0, signal)));
+}
+
+/** Through the mirrors of the builder, which have every commit that it has accepted. */
+function lockReader(
+  { config, environment, log }: Pick<StartMetricsOptions, "config" | "environment" | "log">,
+  signal: AbortSignal,
+): FollowInputsOptions["readLock"] {
+  const { stateDirectory } = config.builder;
+  const exec = createExec();
+  return async (repo, commit) => {
+    const settings = config.repos[repo];
+    if (settings === undefined) return undefined;
+    const repository = openRepository({ repo, settings, stateDirectory, exec, environment, log });
+    return repository.readFile(commit, lockPathOf(settings), signal);
+  };
 }

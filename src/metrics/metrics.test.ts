@@ -144,6 +144,34 @@ test("before anything happens every series of the builder is there", async () =>
   expect(valueOf(series, "store_filesystem_size_bytes")).toBe(100);
 });
 
+test("a repo has a series for each input that its flake has now, and no other", async () => {
+  const metrics = metricsWith();
+  metrics.setInputs(
+    repo,
+    new Map([
+      ["nixpkgs", 1_700_000_000],
+      ["gone", 1],
+    ]),
+  );
+  metrics.setInputs(repo, new Map([["nixpkgs", 1_700_000_600]]));
+  const pinned = (await scrape(metrics)).filter(({ name }) => name.startsWith("flake_input_"));
+  expect(pinned).toEqual([
+    {
+      name: "flake_input_last_modified_timestamp_seconds",
+      labels: { repo, input: "nixpkgs" },
+      value: 1_700_000_600,
+    },
+  ]);
+});
+
+test("a flake cannot fill Prometheus with its inputs", async () => {
+  const metrics = metricsWith();
+  const names = Array.from({ length: 2000 }, (_, index): [string, number] => [`input${index}`, index]);
+  metrics.setInputs(repo, new Map([["x".repeat(1000), 1], ...names]));
+  const pinned = (await scrape(metrics)).filter(({ name }) => name.startsWith("flake_input_"));
+  expect(pinned).toHaveLength(500);
+});
+
 test("from its acceptance on a host has a counter for every trigger and verdict", async () => {
   const metrics = metricsWith();
   observe(metrics, eventsOf([accepted()]));

@@ -6,6 +6,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BranchName, RepoName } from "../protocol/names.ts";
 import { createBuildSeries, type BuildSeries } from "./build-series.ts";
+import { createInputSeries, type InputSeries } from "./input-series.ts";
 
 /** What is read at the moment of a scrape. */
 export interface Sample {
@@ -30,7 +31,7 @@ export interface MetricsOptions {
   readonly log: Log;
 }
 
-export interface Metrics extends BuildSeries {
+export interface Metrics extends BuildSeries, InputSeries {
   countDroppedLogLines(lines: number): void;
   /** The text of a scrape, and its media type. */
   readonly contentType: string;
@@ -52,6 +53,7 @@ export function createMetrics({ component, version, branches, sample, clock, log
     registers,
   }).set({ component, version }, 1);
   const series = createBuildSeries(registry, branches);
+  const inputs = createInputSeries(registry);
   const queued = gauge(
     "builds_queued",
     "Build requests that wait for a builder; NaN when NATS does not say.",
@@ -88,6 +90,7 @@ export function createMetrics({ component, version, branches, sample, clock, log
 
   return {
     ...series,
+    ...inputs,
     countDroppedLogLines: (lines) => dropped.inc(lines),
     contentType: registry.contentType,
     // Those who scrape at the same time share one.
