@@ -7,6 +7,7 @@ import { decodeEvent, EventBody } from "../src/protocol/events.ts";
 import { logHeaders } from "../src/protocol/log-chunk.ts";
 import { decodeProgress } from "../src/protocol/progress.ts";
 import { BuildRequest, ControlMessage, decodeControl, decodeRequest } from "../src/protocol/request.ts";
+import { decodeUpdateEvent, UpdateEvent } from "../src/protocol/update-events.ts";
 import { buildVerdicts, hostVerdicts } from "../src/protocol/verdicts.ts";
 import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/documents.ts";
 
@@ -21,6 +22,7 @@ const decoders: Readonly<Record<string, (bytes: Uint8Array) => object>> = {
   event: decodeEvent,
   progress: decodeProgress,
   "builder-status": decodeBuilderStatus,
+  "update-event": decodeUpdateEvent,
 };
 
 test.each(examples.map(({ kind, text }, index) => [index + 1, kind, text] as const))(
@@ -61,6 +63,13 @@ test("every field of the request is described, and one request shows nearly all 
   // A branch and a commit exclude each other.
   expect(fields.filter((field) => !shown.has(field))).toEqual(["rev"]);
   expect(Object.keys(ControlMessage.entries)).toEqual(["action", "requestedBy"]);
+});
+
+test("every field of an update's event is described, and the example shows all of them", () => {
+  const fields = Object.keys(UpdateEvent.entries);
+  expect(firstCells("Update events")).toEqual(fields);
+  const example = examples.find(({ kind }) => kind === "update-event")?.text ?? "{}";
+  expect(Object.keys(JSON.parse(example) as object).toSorted()).toEqual(["v", ...fields].toSorted());
 });
 
 test("every verdict is described, and no other", () => {
