@@ -123,7 +123,7 @@ export function explainNatsError(error: unknown, doing: string): HomelabError {
       "unavailable",
       `cannot ${doing}: the NATS server has no storage left`,
       "NATS_STORAGE",
-      "free disk space at the server or raise jetstream.max_file_store; a server of 2.9 needs a restart after that",
+      "free disk space at the server or raise jetstream.max_file_store; servers of 2.9 and 2.15 need a restart after that",
     );
   }
   if (error instanceof ClosedConnectionError || error instanceof DrainingConnectionError) {

@@ -83,6 +83,15 @@ test("a host whose build forges Nix's messages changes nobody's verdict", async 
   expect(exitCode).toBe(1);
 });
 
+// Nix before 2.29 ends at the first derivation that nothing can build, with everything else unbuilt.
+test("a host that needs what no builder has leaves the others alone", async ({ homelab }) => {
+  await homelab.fleet.commit({ hosts: 4, salt: "features", features: { host02: ["quantum"] } });
+  const { verdicts, state } = await buildAll(homelab);
+  expect(verdicts).toEqual({ host01: "built", host02: "skipped", host03: "built", host04: "built" });
+  const skipped = [...state.hosts.values()].find(({ host }) => host === "host02");
+  expect(skipped?.finished?.reason).toMatch(/no builder .*with features \{quantum\}/);
+});
+
 test("names that cannot be used are said, and never reach Nix or NATS", async ({ homelab }) => {
   const odd = ['a"q', "${x}", "-dash", "with space", "ünï", "a/b", "*", ">", "new\nline", ""];
   await homelab.fleet.commit({ hosts: 1, salt: "names", extraHosts: ["web.example.com", ...odd] });

@@ -11,7 +11,8 @@ test("logs of a host, of failures, of a derivation, and their ends", async ({ ho
     logLines: 5,
     buildFail: { host02: "exit1" },
   });
-  await homelab.startBuilder();
+  // With one evaluator all hosts are ready together, so that all of them wait for what they share.
+  await homelab.startBuilder("builder1", { evaluation: { workers: 1 } });
   expect((await homelab.run(["build", "--all", "-q"])).exitCode).toBe(1);
   const logs = async (...args: readonly string[]): Promise<readonly [string, string]> => {
     const { exitCode, stdout, stderr } = await homelab.run(["logs", "last", ...args]);

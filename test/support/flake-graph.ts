@@ -1,6 +1,6 @@
 // Flakes in git repositories that take in each other, with two states each. Offline: all URLs are `git+file://`.
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gitEnvironment } from "./git-remote.ts";
@@ -46,7 +46,9 @@ export async function createFlakeGraph(
     await writeFile(join(at(index), "flake.nix"), flakeText(index));
     await git(at(index), "add", "--all");
     if (flakes[index]?.hasLock === true && inputsOf(index).length > 0) {
-      await store.run("nix", "flake", "update", at(index));
+      // The same on all versions: `flake update` takes names of inputs since 2.19.
+      await rm(join(at(index), "flake.lock"), { force: true });
+      await store.run("nix", "flake", "lock", at(index));
       await git(at(index), "add", "--all");
     }
     await git(at(index), "commit", "--quiet", "--allow-empty", "--message", `State ${state}`);

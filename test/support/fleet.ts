@@ -28,6 +28,7 @@ export interface FleetToggles {
   readonly buildFail?: Readonly<Record<string, string>>;
   readonly sharedFail?: Readonly<Record<string, string>>;
   readonly privateFail?: Readonly<Record<string, string>>;
+  readonly features?: Readonly<Record<string, readonly string[]>>;
   readonly ifd?: readonly string[];
   readonly ifdFail?: readonly string[];
 }
