@@ -86,6 +86,27 @@ test.each(pages)("%s shows only commands and options that there are", (page) => 
   expect(wrong.map(({ text }) => text)).toEqual([]);
 });
 
+const workflows = globSync("docs/examples/*.yaml", { cwd: root });
+
+test("there are examples of workflows", () => {
+  expect(workflows.length).toBeGreaterThan(1);
+});
+
+test.each(workflows)("%s is one step with a command that there is, and does not run here", (file) => {
+  const lines = readPage(file)
+    .split("\n")
+    .filter((line) => !/^ *#/.test(line));
+  const steps = lines.flatMap((line) => /^ +- run: (?<command>.+)$/.exec(line)?.groups?.["command"] ?? []);
+  expect(steps).toHaveLength(1);
+  expect(lines.filter((line) => /\buses:|\$\{\{|\t/.test(line))).toEqual([]);
+  const commands = commandLines(`\`\`\`sh\n${steps.join("\n")}\n\`\`\``);
+  expect(commands).toHaveLength(1);
+  expect(commands.flatMap(unknownOf)).toEqual([]);
+  expect([".github/workflows", ".gitea/workflows"].filter((path) => existsSync(join(root, path)))).toEqual(
+    [],
+  );
+});
+
 test("a wrong command or option would be noticed", () => {
   const page =
     "```sh\nhomelab-deploy --nkey a.nk nats setup \\\n  --check --chekc  # look\n```\n`homelab-deploy biuld`";

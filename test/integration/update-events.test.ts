@@ -1,0 +1,34 @@
+import { expect } from "vitest";
+import { publishUpdateEvent } from "../../src/bus/publish-update.ts";
+import { decodeUpdateEvent, type UpdateEvent } from "../../src/protocol/update-events.ts";
+import { parseCommit, parseRepoName } from "../../src/protocol/names.ts";
+import { test } from "../support/nats-roles.ts";
+
+const event: UpdateEvent = {
+  repo: parseRepoName("servers"),
+  run: "01M86R3C5XK0V7Q2S8T9W4Y6ZA",
+  outcome: "landed",
+  at: "2026-11-29T02:41:07.310Z",
+  commit: parseCommit("b".repeat(40)),
+  inputs: ["nixpkgs"],
+  hosts: { ok: 2 },
+};
+
+test("a pipeline tells what became of an update once, and a dashboard reads it as the protocol says", async ({
+  as,
+}) => {
+  const pipeline = await as("ci");
+  await publishUpdateEvent(pipeline, event, AbortSignal.timeout(10_000));
+  await publishUpdateEvent(pipeline, event, AbortSignal.timeout(10_000));
+
+  const dashboard = await as("dashboard");
+  const read = async (sequence: number) =>
+    dashboard.nats.request(
+      "$JS.API.DIRECT.GET.UPDATE_EVENTS",
+      JSON.stringify({ seq: sequence, next_by_subj: "update-events.*" }),
+    );
+  const first = await read(1);
+  expect(decodeUpdateEvent(first.data)).toEqual(event);
+  const sequence = Number(first.headers?.get("Nats-Sequence"));
+  expect((await read(sequence + 1)).headers?.code).toBe(404);
+});
