@@ -85,6 +85,7 @@ test.each([
     "Failed to open archive (Source threw exception: error: unable to download 'https://github.com/x.tar.gz': HTTP error 503)",
   ],
   ["cannot read file 'pkgs/top-level/all-packages.nix' from tarball"],
+  ["resolving Git reference 'main': revspec 'main' not found"],
   ["Cannot find Git revision '00' in ref 'refs/homelab-deploy/00' of repository 'file:///m'!"],
   ["path '/nix/store/0ld9b0qfyhgzgiqcw3z1rhhf2jzcjs9i-source' is not valid"],
   ["opening lock file '/nix/var/nix/db/big-lock': Permission denied"],

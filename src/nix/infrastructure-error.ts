@@ -17,6 +17,8 @@ const infrastructure = [
   /^(?:fatal: |error: )?(?:unable to access|Could not resolve host|Could not read from remote repository)/i,
   /^fetching Git repository '.*' (?:failed|timed out)/,
   /^(?:resolving|getaddrinfo).*: (?:Temporary failure in name resolution|Name or service not known)/,
+  // Since 2.20, of a repository that could not be fetched, and of a branch that it does not have.
+  /^resolving Git reference '.*': revspec '.*' not found$/,
   /^Git repository ".*" does not exist\.?$/,
   /^repository path '.*' is not owned by current user$/,
   // The store and its database.
