@@ -17,6 +17,9 @@ import type { BenchContext } from "./bench.ts";
 import { costOf, readCpuTime, type Cost } from "./measure.ts";
 import { createNixShim, type NixShim } from "./nix-shim.ts";
 
+/** As the first line of the program says. */
+const nodeFlags = ["--max-semi-space-size=8"];
+
 export interface LabOptions {
   readonly fleet: FleetToggles;
   readonly commit?: CommitOptions;
@@ -80,7 +83,10 @@ export async function startLab({ program, directory }: BenchContext, options: La
   const connection = stack.use(await connectTo(server));
 
   const spawnProgram: Lab["spawn"] = (...args) =>
-    spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"], env: environment });
+    spawn(process.execPath, [...nodeFlags, program, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: environment,
+    });
   const owned = stack.move();
   return {
     commit,
@@ -120,7 +126,7 @@ async function startBuilder(
   environment: NodeJS.ProcessEnv,
 ): Promise<ChildProcess> {
   const output = openSync(logFile, "w");
-  const builder = spawn(process.execPath, [program, "builder"], {
+  const builder = spawn(process.execPath, [...nodeFlags, program, "builder"], {
     stdio: ["ignore", output, output],
     env: environment,
   });
