@@ -24,6 +24,8 @@ export interface InputState {
   readonly removes?: readonly string[];
   /** Hosts that build only once another input has this value: `{ beta: "2" }` breaks all until beta is at 2. */
   readonly needs?: Readonly<Record<string, string>>;
+  /** What hosts print that it breaks, whether they fail to build or to evaluate. */
+  readonly prints?: string;
 }
 
 export interface UpdateLab extends AsyncDisposable {
@@ -54,7 +56,9 @@ ${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join
       own = fromJSON (readFile ./hosts.json);
       has = key: host: builtins.any (state: elem host (state.\${key} or [ ])) states;
       unmet = builtins.any (state: builtins.any (name: inputs.\${name}.state.value != state.needs.\${name}) (attrNames (state.needs or { }))) states;
+      prints = concatStringsSep "" (map (state: state.prints or "") states);
       toplevel = host: derivation {
+        inherit prints;
         name = "nixos-system-\${host}";
         system = "x86_64-linux";
         builder = "/bin/sh";
@@ -63,7 +67,7 @@ ${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join
         motd = own.motd or "";
         args = [ "-c" (
           if has "breaks" host || unmet || elem host (own.broken or [ ])
-          then "echo building \${host}; echo 'E: it does not compile' >&2; exit 1"
+          then "echo building \${host}; printf '%s' \\"$prints\\"; echo; echo 'E: it does not compile' >&2; exit 1"
           else "mkdir -p $out; echo \${host} > $out/name"
         ) ];
       };
@@ -71,7 +75,7 @@ ${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join
       nixosConfigurations = listToAttrs (map (host: {
         name = host;
         value.config.system.build.toplevel =
-          if has "throws" host then throw "the option that \${host} needs is gone" else toplevel host;
+          if has "throws" host then throw "the option that \${host} needs is gone: \${prints}" else toplevel host;
       }) (filter (host: !(has "removes" host)) own.hosts));
     };
 }

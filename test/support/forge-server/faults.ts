@@ -30,6 +30,8 @@ export interface Faults {
   add(fault: Fault): void;
   /** The effect for a request, which counts as used. */
   take(method: string, path: string): Effect | undefined;
+  /** Nothing goes wrong any more. */
+  clear(): void;
   /** How many effects still wait for their request. */
   readonly waiting: number;
 }
@@ -46,6 +48,7 @@ export function createFaults(): Faults {
       found.left--;
       return found.fault.effect;
     },
+    clear: () => void faults.splice(0),
     get waiting() {
       return faults.reduce((sum, { left }) => sum + left, 0);
     },

@@ -1,0 +1,131 @@
+// An updater in this process, as its command puts it together, with a builder and a forge that is asked in haste.
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { runUpdateCommand } from "../../src/cli/commands/update.ts";
+import { composeUpdate } from "../../src/cli/compose-update.ts";
+import type { Context } from "../../src/cli/context.ts";
+import { startLocalBuilder } from "../../src/cli/local-builder.ts";
+import { plainStyle } from "../../src/cli/print/style.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { RepoSettings } from "../../src/config/schema.ts";
+import { createForge } from "../../src/forge/create-forge.ts";
+import { createNix } from "../../src/nix/create-nix.ts";
+import { createExec } from "../../src/process/create-exec.ts";
+import { parseRepoName } from "../../src/protocol/names.ts";
+import { safeUpdate, type SafeUpdateOptions, type SafeUpdateResult } from "../../src/update/safe-update.ts";
+import type { ForgeServer } from "./forge-server/forge-server.ts";
+import { hastyClock } from "./hasty-clock.ts";
+import type { UpdateLab } from "./update-lab.ts";
+
+export interface ForgeUpdater extends AsyncDisposable {
+  /** A run with everything of its own but the builder, as by another machine when its name is another. */
+  compose(machine?: string): Promise<SafeUpdateOptions>;
+  update(options?: SafeUpdateOptions): Promise<SafeUpdateResult>;
+  /** The whole command. */
+  command(
+    ...args: string[]
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+  /** Everything that updates have written here, by file. */
+  written(): Promise<Readonly<Record<string, string>>>;
+  /** Forgets all proposals, here, on the remote and on the forge. */
+  forget(): Promise<void>;
+}
+
+const repo = parseRepoName("fleet");
+
+function requireSettings(settings: RepoSettings | undefined): RepoSettings {
+  if (settings === undefined) throw new Error("the repo is not configured");
+  return settings;
+}
+
+export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Promise<ForgeUpdater> {
+  const state = join(lab.directory, "state");
+  const tokenFile = join(lab.directory, "token");
+  await writeFile(tokenFile, `${server.bot.token}\n`, { mode: 0o600 });
+  const { owner, name } = server.state;
+  const forgeAt = { kind: "gitea", url: server.url, owner, tokenFile } as const;
+  const file = join(lab.directory, "config.json");
+  const update = {
+    forge: { ...forgeAt, repository: name },
+    identity: { email: "bot@homelab.invalid" },
+    searchParts: 0,
+  };
+  await writeFile(
+    file,
+    JSON.stringify({
+      repos: { fleet: { url: lab.url, update } },
+      builder: { retry: { attempts: 2, firstDelaySeconds: 0 } },
+      update: { stateDirectory: state },
+    }),
+  );
+  const { config } = await loadConfig(file);
+  const configured = requireSettings(config.repos[repo]);
+  const environment = { ...lab.store.environment, HOME: join(lab.store.directory, "home") };
+  const said = { stdout: "", stderr: "" };
+  const nothing = (): (() => void) => () => undefined;
+  const context: Context = {
+    options: { config: file, debug: true },
+    environment,
+    out: { write: (text: string) => Boolean((said.stdout += text)) },
+    err: { write: (text: string) => Boolean((said.stderr += text)) },
+    outStyle: plainStyle,
+    errStyle: plainStyle,
+    clock: systemClock,
+    signals: { onInterrupt: nothing, onTerminate: nothing, onSuspend: nothing },
+  };
+  const [exec, log, stopped] = [createExec(), silentLog, new AbortController()];
+  const builder = await startLocalBuilder({ ...context, options: {} }, config, join(state, "builder"));
+  const nix = await createNix(
+    { exec, environment, stateDirectory: join(state, "nix"), clock: systemClock, log },
+    stopped.signal,
+  );
+  const forge = await createForge(
+    { ...forgeAt, repo: name },
+    { fetch, clock: hastyClock, readSecret: async () => server.bot.token },
+    stopped.signal,
+  );
+
+  async function compose(machine?: string): Promise<SafeUpdateOptions> {
+    const stateDirectory = machine === undefined ? state : join(state, "machines", machine);
+    const parts = { context, config, repo, settings: configured, stateDirectory, nix, exec, log };
+    const { options } = await composeUpdate(
+      { ...parts, builds: builder.reader, tell: async () => undefined, dryRun: false, inputs: undefined },
+      stopped.signal,
+    );
+    const self = { ...options.self, machine: machine ?? options.self.machine };
+    return { ...options, self, forge };
+  }
+
+  return {
+    compose,
+    update: async (options) => safeUpdate(options ?? (await compose()), AbortSignal.timeout(60_000)),
+    async command(...args) {
+      said.stdout = said.stderr = "";
+      const json = args.includes("--json");
+      const exitCode = await runUpdateCommand(context, { builds: "local", json });
+      return { exitCode, ...said };
+    },
+    async written() {
+      const files = await readdir(join(state, "updates"), { recursive: true, withFileTypes: true });
+      const paths = files.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
+      return Object.fromEntries(
+        await Promise.all(paths.map(async (path) => [path, await readFile(path, "utf8")] as const)),
+      );
+    },
+    async forget() {
+      server.faults.clear();
+      for (const list of [server.state.pulls, server.state.comments, server.state.labels]) list.length = 0;
+      for (const branch of Object.keys(await lab.branches())) {
+        if (branch !== "master") await lab.git("-C", lab.remote, "branch", "--quiet", "-D", branch);
+      }
+      await rm(join(state, "updates"), { recursive: true, force: true });
+      await mkdir(join(state, "updates"), { recursive: true });
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort(new Error("the test ends"));
+      await builder[Symbol.asyncDispose]();
+    },
+  };
+}
