@@ -64,21 +64,23 @@ export async function acquireLease(options: LeaseOptions, signal: AbortSignal): 
 
   const lost = new AbortController();
   const released = new AbortController();
-  const renewing = (async () => {
+  async function renew(): Promise<void> {
     for (;;) {
       await clock.sleep(renewMs, released.signal);
-      const next = await leaseCommit(options, released.signal);
-      const result = await repository.push([{ ref: leaseRef, from: held, to: next }], released.signal);
-      if (result.type === "pushed") held = next;
-      else
-        return lost.abort(
-          new HomelabError("unavailable", "another update took the lease over", { code: "UPDATE_RUNNING" }),
-        );
+      try {
+        const next = await leaseCommit(options, released.signal);
+        const result = await repository.push([{ ref: leaseRef, from: held, to: next }], released.signal);
+        if (result.type !== "pushed") return lost.abort(takenOver());
+        held = next;
+      } catch (error) {
+        if (released.signal.aborted) return;
+        // A remote that is away for a while is no reason to stop: the lease lasts for several renewals.
+        log.warn({ error: messageOf(error) }, "the lease could not be renewed");
+      }
     }
-  })().catch((error: unknown) => {
-    // A remote that is away for a while is no reason to stop: the lease lasts for several renewals.
-    if (!released.signal.aborted) log.warn({ error: messageOf(error) }, "the lease could not be renewed");
-  });
+  }
+  // It ends only by being released, in its sleep too.
+  const renewing = renew().catch(() => undefined);
   return {
     lost: lost.signal,
     async [Symbol.asyncDispose]() {
@@ -92,6 +94,9 @@ export async function acquireLease(options: LeaseOptions, signal: AbortSignal): 
     },
   };
 }
+
+const takenOver = (): HomelabError =>
+  new HomelabError("unavailable", "another update took the lease over", { code: "UPDATE_RUNNING" });
 
 /** Expired, or held by a process of this machine that is gone. Pure but for `isAlive`. */
 export function isFree(
