@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test as base } from "vitest";
 import { HomelabError } from "../../src/base/errors.ts";
+import { createMemoryJournal } from "../../src/update/journal.ts";
+import { propose, type Proposal } from "../../src/update/propose.ts";
 import {
   badGateway,
   internalError,
@@ -12,6 +14,7 @@ import {
   type CannedAnswer,
   type Effect,
 } from "../support/forge-server/faults.ts";
+import type { ForgeState } from "../support/forge-server/forge-state.ts";
 import { startForgeServer } from "../support/forge-server/forge-server.ts";
 import { startForgeUpdater } from "../support/forge-updater.ts";
 import { markdownNodes, proseOf } from "../support/markdown-tree.ts";
@@ -36,11 +39,55 @@ const test = base
     const updater = await startForgeUpdater(lab, forge);
     onCleanup(() => updater[Symbol.asyncDispose]());
     return updater;
+  })
+  .extend("validated", { scope: "file" }, async ({ lab, updater }) => {
+    await lab.bump("beta", { value: newValue(), breaks });
+    const options = await updater.compose();
+    const proposals: Proposal[] = [];
+    const result = await updater.update({
+      ...options,
+      async describe(...args) {
+        const proposal = await options.describe(...args);
+        proposals.push(proposal);
+        return proposal;
+      },
+    });
+    const [proposal] = proposals;
+    if (result.type !== "proposed" || proposal === undefined) throw new Error(`it was ${result.type}`);
+    return { options, proposal, branch: result.branch, commit: result.validated.candidate.commit };
+  })
+  .extend("proposed", async ({ lab, updater, validated: { options, proposal, branch, commit } }) => {
+    await updater.forget();
+    await lab.git("-C", lab.remote, "branch", branch, commit);
+    const { branch: onto, clock } = options;
+    if (options.forge === undefined) throw new Error("an updater of this file has a forge");
+    const parts = { ...options, forge: options.forge, base: onto, now: () => clock.now() };
+    const again = async () =>
+      propose(
+        { ...parts, journal: createMemoryJournal() },
+        branch,
+        commit,
+        proposal,
+        AbortSignal.timeout(30_000),
+      );
+    return { again };
   });
 
-const breaks = ["host01", "host02"];
 let values = 1;
 const newValue = (): string => String(++values);
+const breaks = ["host01", "host02"];
+const wholeRuns = ["the pull request", "a file"];
+
+/** One pull request with its label, and the log of each host that breaks as one comment with one file. */
+function expectWhole({ pulls, comments, labels }: ForgeState): void {
+  expect(pulls.map(({ state, labels: own }) => [state, own.map(({ name }) => name)])).toEqual([
+    ["open", ["build-failure"]],
+  ]);
+  expect(labels).toHaveLength(new Set(labels.map(({ name }) => name)).size);
+  expect(comments.map(({ files }) => files.length)).toEqual(breaks.map(() => 1));
+  expect(new Set(comments.map(({ files }) => files[0]?.name)).size).toBe(breaks.length);
+  for (const { body } of comments) expect(body).toContain("attached");
+}
 
 describe("a forge that fails while an update is proposed", () => {
   beforeEach<{ updater: Awaited<ReturnType<typeof startForgeUpdater>> }>(async ({ updater }) =>
@@ -62,7 +109,7 @@ describe("a forge that fails while an update is proposed", () => {
   } as const;
   const answers: Readonly<Record<string, Effect>> = {
     "nothing, and the connection ends": { type: "drop-before" },
-    "a proxy's page with 502": { type: "answer", answer: badGateway },
+    "502": { type: "answer", answer: badGateway },
     "nothing, but it is done": { type: "drop-after" },
     "500": { type: "answer", answer: internalError },
     "409": { type: "answer", answer: json(409, "it exists already") },
@@ -74,13 +121,10 @@ describe("a forge that fails while an update is proposed", () => {
   );
 
   test.for(cases)(
-    "asked for $step it answers with $answer: the next run completes it",
-    async ({ method, path, effect }, { forge, lab, updater }) => {
-      const master = (await lab.branches())["master"];
-      await lab.bump("beta", { value: newValue(), breaks });
-      const options = await updater.compose();
+    "asked for $step it answers with $answer: the next try completes it",
+    async ({ method, path, effect }, { forge, proposed }) => {
       forge.faults.add({ method, path, times: 1000, effect });
-      const disturbed = await updater.update(options).then(
+      const disturbed = await proposed.again().then(
         ({ type }) => type,
         (error: unknown) => (error instanceof HomelabError ? error.kind : error),
       );
@@ -88,16 +132,22 @@ describe("a forge that fails while an update is proposed", () => {
       expect(["proposed", "unavailable", "refused"]).toContain(disturbed);
       expect(forge.faults.waiting).toBeLessThan(1000);
       forge.faults.clear();
-      expect((await updater.update()).type).toBe("proposed");
+      expect((await proposed.again()).type).toBe("proposed");
+      expectWhole(forge.state);
+    },
+  );
 
-      const { pulls, comments, labels } = forge.state;
-      expect(pulls.map(({ state, labels: own }) => [state, own.map(({ name }) => name)])).toEqual([
-        ["open", ["build-failure"]],
-      ]);
-      expect(labels).toHaveLength(new Set(labels.map(({ name }) => name)).size);
-      expect(comments.map(({ files }) => files.length)).toEqual(breaks.map(() => 1));
-      expect(new Set(comments.map(({ files }) => files[0]?.name)).size).toBe(breaks.length);
-      for (const { body } of comments) expect(body).toContain("attached");
+  test.for(cases.filter(({ answer, step }) => answer === "502" && wholeRuns.includes(step)))(
+    "a whole run that is answered with 502, asked for $step: the next run completes it",
+    async ({ method, path, effect }, { forge, lab, updater }) => {
+      const master = (await lab.branches())["master"];
+      await lab.bump("beta", { value: newValue(), breaks });
+      const options = await updater.compose();
+      forge.faults.add({ method, path, times: 1000, effect });
+      await expect(updater.update(options)).rejects.toMatchObject({ kind: "unavailable" });
+      forge.faults.clear();
+      expect((await updater.update()).type).toBe("proposed");
+      expectWhole(forge.state);
       expect((await lab.branches())["master"]).toBe(master);
     },
   );
@@ -168,7 +218,8 @@ test("a secret that builds and evaluations print is nowhere: not on the forge, i
   // It did come by: otherwise this would prove nothing.
   for (const place of ["pulls", "comments", "files"] as const)
     expect(seen[place]).toContain("end of secrets");
-  expect(Object.keys(seen).join(" ")).toMatch(/report\.md.*|journal\.jsonl/);
+  const names = Object.keys(seen).join(" ");
+  for (const name of ["report.md", "report.json", "journal.jsonl"]) expect(names).toContain(name);
   const cores = [token, base64(token).slice(4, -4), base64(`homelab-bot:${token}`).slice(20, -4)];
   for (const [place, text] of Object.entries(seen)) {
     for (const core of cores) expect(text.includes(core), `${core} in ${place}`).toBe(false);
