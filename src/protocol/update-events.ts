@@ -10,7 +10,7 @@ const text = v.pipe(v.string(), v.maxLength(1024));
 
 export const UpdateEvent = v.object({
   repo: RepoName,
-  /** The run's id; with the outcome it makes an event unique. */
+  /** The run's id; with the outcome and the commit it makes an event unique. */
   run: text,
   outcome: v.picklist(updateOutcomes),
   at: v.pipe(v.string(), v.isoTimestamp()),
@@ -31,6 +31,10 @@ export const encodeUpdateEvent = (event: UpdateEvent): Uint8Array => encode(even
 export const decodeUpdateEvent = (bytes: Uint8Array): UpdateEvent =>
   decode(UpdateEvent, bytes, { what: "update event", maxBytes: 256 * 1024 });
 
-/** The same id for the same outcome of the same run: told twice, it is stored once. */
-export const updateEventId = ({ run, outcome }: Pick<UpdateEvent, "run" | "outcome">): string =>
-  `update.${run}.${outcome}`;
+/** The same id for the same outcome of the same commit in the same run: told twice, it is stored once. */
+export const updateEventId = ({
+  run,
+  outcome,
+  commit,
+}: Pick<UpdateEvent, "run" | "outcome" | "commit">): string =>
+  ["update", run, outcome, ...(commit === undefined ? [] : [commit])].join(".");

@@ -6,7 +6,7 @@ import type { BranchName, RepoName } from "../protocol/names.ts";
 import { attachmentName } from "./log-attachment.ts";
 import type { ReportedHost, RootFailure, UpdateReport } from "./report.ts";
 import type { ProposalContext } from "./safe-update.ts";
-import type { Validated } from "./update-run.ts";
+import { isRestGood, type Validated } from "./update-run.ts";
 
 export interface ReportFacts {
   readonly run: string;
@@ -83,7 +83,10 @@ function verdictOf({ outcome, classes, candidate }: Validated, { why, found }: P
   if (outcome.type !== "propose")
     return `The update of ${inputs} builds on all ${classes.size} hosts, but did not land: ${why?.message ?? "nobody said why"}.`;
   const hosts = `${outcome.hosts.length} of ${classes.size} hosts`;
-  const culprit = found?.guilty.length === 1 ? `; without ${found.guilty[0] ?? ""} the rest builds` : "";
+  const culprit =
+    found?.guilty.length === 1 && isRestGood({ candidate }, found)
+      ? `; without ${found.guilty[0] ?? ""} the rest builds`
+      : "";
   return outcome.label === "build-failure"
     ? `The update of ${inputs} breaks ${hosts}${culprit}.${landed}`
     : `The update of ${inputs} breaks nothing, but ${hosts} did not build before either, and policy lets that block it.`;

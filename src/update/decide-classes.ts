@@ -30,6 +30,8 @@ export interface BaseKnowledge {
 
 export type Classes = ReadonlyMap<string, HostClass>;
 
+export const brokenClasses: ReadonlySet<HostClass> = new Set(["regression", "eval-error", "missing-host"]);
+
 /** Failing hosts of the candidate, which the base has to be asked about. */
 export const hostsToCompare = (candidate: BuildState): HostName[] =>
   [...candidate.hosts.values()]
@@ -60,6 +62,10 @@ function classOf({ finished, evaluated }: HostState, base: HostState | undefined
   return isSame || verdict === "unchanged" ? "unchanged" : "ok";
 }
 
+/** Hosts that the update breaks or takes away. */
+export const brokenHosts = (classes: Classes): readonly string[] =>
+  [...classes].flatMap(([host, hostClass]) => (brokenClasses.has(hostClass) ? [host] : []));
+
 export interface Policy {
   /** Whether hosts that did not build before either keep an update from landing. */
   readonly preExisting: "block" | "allow";
@@ -81,7 +87,7 @@ export function decideOutcome(classes: Classes, policy: Policy): Outcome {
     [...classes].filter(([, hostClass]) => wanted.includes(hostClass)).map(([host]) => host);
   const infra = of("infra");
   if (infra.length > 0 || classes.size === 0) return { type: "infra", hosts: infra };
-  const broken = of("regression", "eval-error", "missing-host");
+  const broken = brokenHosts(classes);
   if (broken.length > 0) return { type: "propose", label: "build-failure", hosts: broken };
   const old = of("pre-existing");
   if (old.length > 0 && policy.preExisting === "block")

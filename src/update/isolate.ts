@@ -1,13 +1,12 @@
 // Finds the inputs that break an update, by building the hosts that fail with parts of it.
 import { HomelabError } from "../base/errors.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import type { Commit, RepoName } from "../protocol/names.ts";
+import type { Commit, HostName, RepoName } from "../protocol/names.ts";
 import { isSuccess } from "../protocol/verdicts.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { hostsToCompare } from "./decide-classes.ts";
-import type { BuildState } from "../protocol/build-state.ts";
 import { searchInputs, type SearchResult } from "./search-inputs.ts";
 import { buildCommit } from "./validate.ts";
 
@@ -18,6 +17,8 @@ export interface IsolateOptions {
   readonly log: Log;
   /** A commit of the base with these inputs, where builders find it. */
   readonly offer: (inputs: readonly string[], signal: AbortSignal) => Promise<Commit | undefined>;
+  /** The hosts that are there at a commit. */
+  readonly inventory: (commit: Commit, signal: AbortSignal) => Promise<readonly string[]>;
   readonly budget: SearchBudget;
 }
 
@@ -27,21 +28,22 @@ export interface SearchBudget {
   readonly milliseconds: number;
 }
 
-/** @param broken the build of all inputs together */
+/** @param hosts that all inputs together break; those that were broken before say nothing of the inputs */
 export async function isolateInputs(
-  { builds, repo, clock, log, offer, budget }: IsolateOptions,
+  { builds, repo, clock, log, offer, inventory, budget }: IsolateOptions,
   inputs: readonly string[],
-  broken: BuildState,
+  hosts: readonly HostName[],
   signal: AbortSignal,
 ): Promise<SearchResult> {
   const deadline = clock.monotonic() + budget.milliseconds;
-  const hosts = hostsToCompare(broken);
 
   async function test(part: readonly string[]): Promise<boolean | undefined> {
     if (clock.monotonic() > deadline) return undefined;
     try {
       const commit = await offer(part, signal);
       if (commit === undefined) return undefined;
+      const present = await inventory(commit, signal);
+      if (!hosts.every((host) => present.includes(host))) return false;
       const requestedBy = `update: does it build with ${part.join(", ")}?`;
       const state = await buildCommit(
         builds,

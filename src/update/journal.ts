@@ -4,6 +4,7 @@
 import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
+import { HomelabError } from "../base/errors.ts";
 import { BranchName, BuildId, Commit } from "../protocol/names.ts";
 
 const Entry = v.variant("step", [
@@ -13,6 +14,8 @@ const Entry = v.variant("step", [
     at: v.pipe(v.string(), v.isoTimestamp()),
     base: Commit,
     branch: BranchName,
+    /** Those that were asked for; all without it. */
+    inputs: v.exactOptional(v.array(v.string())),
   }),
   /** The one moment of upstream that this run is about: Nix's own complete update of the lock. */
   v.object({ step: v.literal("resolved"), fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)) }),
@@ -24,7 +27,7 @@ const Entry = v.variant("step", [
   v.object({ step: v.literal("landed"), commit: Commit, base: Commit }),
   v.object({ step: v.literal("proposing"), commit: Commit }),
   v.object({ step: v.literal("proposed"), commit: Commit, number: v.number(), url: v.string() }),
-  v.object({ step: v.literal("announced"), outcome: v.string() }),
+  v.object({ step: v.literal("announced"), outcome: v.string(), commit: v.exactOptional(Commit) }),
   v.object({ step: v.literal("ended"), outcome: v.string() }),
 ]);
 export type JournalEntry = v.InferOutput<typeof Entry>;
@@ -40,10 +43,21 @@ export interface Journal {
   restart(): Promise<void>;
 }
 
-/** A last line that a crash cut off is dropped: what it would have said was not done yet, or is found again. */
+/**
+ * A last line that a crash cut off is dropped: what it would have said was not done yet, or is found again.
+ *
+ * @throws HomelabError `failed` `JOURNAL_UNREADABLE`: what is not known must not be done once more.
+ */
 export async function openJournal(file: string): Promise<Journal> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const text = await readFile(file, "utf8").catch(() => "");
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (isMissing(error)) return "";
+    throw new HomelabError("failed", `the journal ${file} cannot be read`, {
+      code: "JOURNAL_UNREADABLE",
+      hint: "see who owns it: it is read and written by the one that runs updates",
+      cause: error,
+    });
+  });
   const entries = parseJournal(text);
   const sound = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
   if (text !== "" && text !== sound) await replaceFile(file, sound);
@@ -86,6 +100,9 @@ function lastOf<Step extends JournalEntry["step"]>(
   const isStep = (entry: JournalEntry): entry is EntryOf<Step> => entry.step === step;
   return entries.findLast(isStep);
 }
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ENOENT";
 
 async function replaceFile(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text, { mode: 0o600, flush: true });

@@ -1,11 +1,8 @@
 // The title and the labels of the pull request that a report is for.
-import type { HostClass } from "./decide-classes.ts";
+import { brokenClasses } from "./decide-classes.ts";
 import type { UpdateReport } from "./report.ts";
 
 const maxTitleLength = 120;
-
-/** Hosts that a person of the repo has to mend: they came with this update. */
-const brokenClasses: ReadonlySet<HostClass> = new Set(["regression", "eval-error", "missing-host"]);
 
 export const brokenHosts = ({ hosts }: Pick<UpdateReport, "hosts">): readonly string[] =>
   hosts.filter((host) => brokenClasses.has(host.class)).map(({ host }) => host);

@@ -49,8 +49,8 @@ export type SafeUpdateResult =
       readonly found?: Found;
     } & Told)
   /** A person closed a proposal of the same lock. */
-  | ({ readonly type: "declined"; readonly url: string } & Told)
-  | ({ readonly type: "infra" } & Told)
+  | ({ readonly type: "declined"; readonly url: string; readonly found?: Found } & Told)
+  | ({ readonly type: "infra"; readonly found?: Found } & Told)
   | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Told);
 
 /** What a proposal says beside the verdicts. */
@@ -73,7 +73,7 @@ export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal
   const { repository, branch, dryRun, outbox, journal, forge } = options;
   if (dryRun) return concludeDryRun(await runUpdate(options, signal));
   const base = await repository.mirror.resolveBranch(branch, signal);
-  const run = journal.last("started")?.run ?? "new";
+  const run = journal.last("ended") === undefined ? (journal.last("started")?.run ?? "new") : "new";
   await using lease = await acquireLease({ ...options, base, self: { ...options.self, run } }, signal);
   const running = AbortSignal.any([signal, lease.lost]);
   await outbox.flush(running);
@@ -99,16 +99,23 @@ async function conclude(
   result: UpdateResult,
   signal: AbortSignal,
 ): Promise<SafeUpdateResult> {
+  if (result.type === "no-change") return result;
+  const { found } = { found: undefined, ...result };
+  if (found?.landed !== undefined) await announcePart(options, result.candidate.base, found.landed, signal);
+  const because = found === undefined ? {} : { found };
   switch (result.type) {
-    case "no-change":
-      return result;
     case "landed":
       return concludeLanded(options, result, signal);
     case "infra":
       await tell(options, "failed", result, { reason: "some hosts have no verdict" }, signal);
-      return { type: "infra", validated: result };
+      return { type: "infra", validated: result, ...because };
     case "not-landed":
-      return concludeProposal(options, result, { branch: result.branch, why: result.why }, signal);
+      return concludeProposal(
+        options,
+        result,
+        { ...because, branch: result.branch, why: result.why },
+        signal,
+      );
     case "broken":
       return concludeProposal(options, result, result, signal);
     case "dry-run":
@@ -146,14 +153,6 @@ async function concludeProposal(
 ): Promise<SafeUpdateResult> {
   const { forge, journal } = options;
   const { branch, why, found } = context;
-  if (found?.landed !== undefined) {
-    const { commit, inputs } = found.landed;
-    await announce(
-      options,
-      { outcome: "landed", base: validated.candidate.base, commit, inputs: [...inputs], hosts: {} },
-      signal,
-    );
-  }
   const proposal = await options.describe(validated, context, signal);
   const because = { ...(why === undefined ? {} : { why }), ...(found === undefined ? {} : { found }) };
   if (forge === undefined) {
@@ -177,7 +176,7 @@ async function concludeProposal(
   const { url } = proposed.pullRequest;
   if (proposed.type === "declined") {
     await journal.append({ step: "ended", outcome: "declined" });
-    return { type: "declined", url, validated };
+    return { type: "declined", url, validated, ...because };
   }
   await tell(options, "proposed", validated, { url, reason: why?.message ?? proposal.title }, signal);
   await journal.append({ step: "ended", outcome: "proposed" });
@@ -215,6 +214,15 @@ async function tell(
   );
 }
 
+async function announcePart(
+  options: SafeUpdateOptions,
+  base: Commit,
+  { commit, inputs }: NonNullable<Found["landed"]>,
+  signal: AbortSignal,
+): Promise<void> {
+  await announce(options, { outcome: "landed", base, commit, inputs: [...inputs], hosts: {} }, signal);
+}
+
 async function announce(
   { repo, journal, outbox, clock }: SafeUpdateOptions,
   news: Pick<UpdateEvent, "outcome" | "base" | "commit" | "inputs" | "hosts" | "url" | "reason">,
@@ -223,7 +231,8 @@ async function announce(
   const run = journal.last("started")?.run ?? "";
   const reason = news.reason === undefined ? {} : { reason: news.reason.slice(0, 1000) };
   await outbox.put({ repo, run, at: clock.now().toISOString(), ...news, ...reason }, signal);
-  await journal.append({ step: "announced", outcome: news.outcome });
+  const { outcome, commit } = news;
+  await journal.append({ step: "announced", outcome, ...(commit === undefined ? {} : { commit }) });
 }
 
 /** An earlier run landed its commit and was ended before it had told so and tidied up. */
@@ -240,7 +249,10 @@ async function tidyLanded(options: SafeUpdateOptions, signal: AbortSignal): Prom
       deleteUpdateBranch(repository, pushed.branch, landing.commit, signal),
     );
   }
-  if (!journal.entries.some((entry) => entry.step === "announced" && entry.outcome === "landed")) {
+  const isTold = journal.entries.some(
+    (entry) => entry.step === "announced" && entry.outcome === "landed" && entry.commit === landing.commit,
+  );
+  if (!isTold) {
     const inputs = journal.last("candidate")?.inputs ?? [];
     await announce(
       options,

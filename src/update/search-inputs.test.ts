@@ -44,6 +44,14 @@ test("a single input has nothing to be parted from", async () => {
   });
 });
 
+test("where nothing builds, no input is accused", async () => {
+  expect(await searchInputs({ inputs: names, test: async () => false, budget: 50 })).toMatchObject({
+    landable: [],
+    guilty: [],
+    incomplete: false,
+  });
+});
+
 test("a missing answer is no success, and said", async () => {
   expect(await searchInputs({ inputs: ["a", "b"], test: async () => undefined, budget: 50 })).toMatchObject({
     landable: [],
@@ -73,7 +81,9 @@ test("whatever the parts do: what is found was tested and builds, no part is ask
         expect(new Set(asked).size).toBe(asked.length);
         expect(asked.length).toBeLessThanOrEqual(budget);
         expect(found.landable.length === 0 || answer(found.landable)).toBe(true);
-        expect([...found.landable, ...found.guilty].toSorted()).toEqual(inputs);
+        expect([...found.landable, ...found.guilty].toSorted()).toEqual(
+          found.landable.length === 0 ? [] : inputs,
+        );
       },
     ),
   );

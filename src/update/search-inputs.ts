@@ -13,7 +13,7 @@ export interface SearchOptions {
 export interface SearchResult {
   /** The largest set that was found to build; empty when none was. */
   readonly landable: readonly string[];
-  /** Without them the rest builds. */
+  /** Without them the rest builds. None when nothing of it was found to build. */
   readonly guilty: readonly string[];
   readonly tests: number;
   /** The budget ended, or an answer was missing, before everything was asked. */
@@ -46,12 +46,12 @@ export async function searchInputs({ inputs, test, budget }: SearchOptions): Pro
 
   const result = (landable: readonly string[]): SearchResult => ({
     landable,
-    guilty: inputs.filter((input) => !landable.includes(input)),
+    guilty: landable.length === 0 ? [] : inputs.filter((input) => !landable.includes(input)),
     tests: known.size,
     incomplete,
   });
 
-  if (inputs.length < 2) return result([]);
+  if (inputs.length < 2) return { ...result([]), guilty: inputs };
   for (const left of inputs) {
     const rest = inputs.filter((input) => input !== left);
     if (await builds(rest)) return result(rest);

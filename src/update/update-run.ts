@@ -1,5 +1,6 @@
 // One safe update of a repo's inputs, from the lease to the landing or the proposal. Each step first looks whether
 // an earlier run, or the remote, has it already: so it can be killed anywhere, and run again.
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -8,9 +9,10 @@ import type { PushResult, Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
-import { parseBuildId } from "../protocol/names.ts";
+import { parseBuildId, parseHostName } from "../protocol/names.ts";
 import { changedInputs, makeCandidate, requireInputs, type Candidate } from "./candidate.ts";
 import {
+  brokenHosts,
   classifyHosts,
   decideOutcome,
   hostsToCompare,
@@ -69,11 +71,16 @@ export interface Validated {
 
 export type UpdateResult =
   | { readonly type: "no-change"; readonly base: Commit }
-  | ({ readonly type: "landed"; readonly branch: BranchName } & Validated)
+  | ({ readonly type: "landed"; readonly branch: BranchName; readonly found?: Found } & Validated)
   /** Validated and good, but not landed. */
-  | ({ readonly type: "not-landed"; readonly branch: BranchName; readonly why: Hindrance } & Validated)
+  | ({
+      readonly type: "not-landed";
+      readonly branch: BranchName;
+      readonly why: Hindrance;
+      readonly found?: Found;
+    } & Validated)
   | ({ readonly type: "broken"; readonly branch: BranchName; readonly found?: Found } & Validated)
-  | ({ readonly type: "infra"; readonly branch: BranchName } & Validated)
+  | ({ readonly type: "infra"; readonly branch: BranchName; readonly found?: Found } & Validated)
   /** A dry run: what would have become of it. */
   | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Validated);
 
@@ -83,6 +90,10 @@ export interface Found {
   readonly incomplete: boolean;
   readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };
 }
+
+/** Whether what an update has besides the guilty inputs is known to build. */
+export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { guilty }: Found): boolean =>
+  guilty.length > 0 && guilty.length < candidate.changes.length;
 
 /** An unfinished run is gone on with for so long; then upstream is asked anew. */
 const maxCandidateAgeMs = 24 * 3_600_000;
@@ -115,7 +126,12 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
       const wouldLand = outcome.type === "land" && strange === undefined;
       return { type: "dry-run", wouldLand, ...(strange === undefined ? {} : { why: strange }), ...validated };
     }
-    if (outcome.type === "infra") return { type: "infra", branch: claimed, ...validated };
+    const sofar = (): { readonly branch: BranchName; readonly found?: Found } & Validated => ({
+      branch: claimed,
+      ...validated,
+      ...(found === undefined ? {} : { found }),
+    });
+    if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
       if (isNew) found = await findGuilty(options, { run, base, fullLock }, validated, signal);
@@ -124,18 +140,18 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
         base = found.landed.commit;
         continue;
       }
-      return { type: "broken", branch: claimed, ...validated, ...(found === undefined ? {} : { found }) };
+      return { type: "broken", ...sofar() };
     }
-    if (strange !== undefined) return { type: "not-landed", branch: claimed, why: strange, ...validated };
+    if (strange !== undefined) return { type: "not-landed", why: strange, ...sofar() };
     const pushed = await land(options, candidate, signal);
-    if (pushed.type === "pushed") return { type: "landed", branch: claimed, ...validated };
+    if (pushed.type === "pushed") return { type: "landed", ...sofar() };
     if (pushed.type === "refused") {
       const why = { reason: "refused", message: pushed.reason } as const;
-      return { type: "not-landed", branch: claimed, why, ...validated };
+      return { type: "not-landed", why, ...sofar() };
     }
     if (round === rounds) {
       const message = `${branch} moved ${rounds} times while this was validated`;
-      return { type: "not-landed", branch: claimed, why: { reason: "race", message }, ...validated };
+      return { type: "not-landed", why: { reason: "race", message }, ...sofar() };
     }
     log.info({ base }, "the branch has moved: the update is carried onto its new tip");
     base = await repository.mirror.resolveBranch(branch, signal);
@@ -158,10 +174,10 @@ async function land(
 async function findGuilty(
   options: UpdateOptions,
   round: Round,
-  { candidate, state }: Validated,
+  { candidate, classes }: Validated,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
-  const { search, partialLanding } = options;
+  const { search, partialLanding, upstream } = options;
   if (search.parts === 0) return undefined;
   const inputs = candidate.changes.map(({ path }) => path[0] ?? "");
   const part = async (names: readonly string[]): Promise<Candidate | undefined> =>
@@ -172,9 +188,9 @@ async function findGuilty(
     return made?.commit;
   };
   const { landable, guilty, incomplete } = await isolateInputs(
-    { ...options, offer, budget: search },
+    { ...options, offer, inventory: (commit, until) => upstream.listHosts(commit, until), budget: search },
     inputs,
-    state,
+    brokenHosts(classes).map(parseHostName),
     signal,
   );
   const found = { guilty, incomplete };
@@ -191,14 +207,24 @@ async function findGuilty(
   return found;
 }
 
-async function beginRun({ journal, clock }: UpdateOptions, base: Commit): Promise<string> {
+async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit): Promise<string> {
   const started = journal.last("started");
   const isOpen = started !== undefined && journal.last("ended") === undefined;
-  if (isOpen && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs) return started.run;
+  // What was resolved for some inputs says nothing of the others.
+  const isSame = isDeepStrictEqual(started?.inputs?.toSorted(), inputs?.toSorted());
+  if (isOpen && isSame && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs)
+    return started.run;
   await journal.restart();
   const now = clock.now();
   const run = newBuildId(now);
-  await journal.append({ step: "started", run, at: now.toISOString(), base, branch: branchOfDay(now) });
+  await journal.append({
+    step: "started",
+    run,
+    at: now.toISOString(),
+    base,
+    branch: branchOfDay(now),
+    ...(inputs === undefined ? {} : { inputs: [...inputs] }),
+  });
   return run;
 }
 

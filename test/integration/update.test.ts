@@ -177,6 +177,36 @@ test("only the inputs that are asked for", async ({ lab, rig }) => {
   );
 });
 
+test("a run for some inputs that did not end is not taken for one of all", async ({ lab, rig }) => {
+  await lab.bump("alpha", { value: "2" });
+  const beta = await lab.bump("beta", { value: "2" });
+  const away = "upstream is away";
+  const broken = { listHosts: () => Promise.reject(new Error(away)), updateLock: rig.upstream.updateLock };
+  await expect(rig.update({ inputs: ["alpha"], upstream: broken })).rejects.toThrow(away);
+  expect((await rig.update()).type).toBe("landed");
+  expect(await lab.show("master", "flake.lock")).toContain(beta);
+});
+
+test("the input that takes a host away is named", async ({ lab, rig }) => {
+  await lab.bump("alpha", { value: "2" });
+  await lab.bump("beta", { value: "2", removes: ["host02"] });
+  const result = await rig.update();
+  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: ["beta"], incomplete: false });
+});
+
+test("what was broken before does not hide the input that breaks more", async ({ lab, rig }) => {
+  await lab.commit("master", {
+    "hosts.json": JSON.stringify({ hosts: ["host01", "host02", "host03"], broken: ["host01"] }),
+  });
+  await lab.bump("alpha", { value: "2" });
+  await lab.bump("beta", { value: "2", breaks: ["host02"] });
+  const result = await rig.update({ policy: { preExisting: "allow" }, partialLanding: true });
+  expect(result.type === "proposed" && result.found).toMatchObject({
+    guilty: ["beta"],
+    landed: { inputs: ["alpha"] },
+  });
+});
+
 test("the guilty input is named, and without partial landing nothing lands", async ({ lab, rig }) => {
   const before = (await lab.branches())["master"];
   await lab.bump("alpha", { value: "2" });
@@ -204,7 +234,10 @@ test("partial landing: of three inputs the two good ones land, and the bad one i
   expect([alpha, beta, gamma].map((rev) => lock.includes(rev))).toEqual([true, false, true]);
   expect(await lab.git("-C", lab.remote, "rev-parse", `${day}^`)).toBe((await lab.branches())["master"]);
   expect(await lab.show(day, "flake.lock")).toContain(beta);
-  expect(rig.told.map(({ outcome }) => outcome)).toEqual(["landed", "proposed"]);
+  expect(rig.told.map(({ outcome, inputs }) => [outcome, inputs])).toEqual([
+    ["landed", ["alpha", "gamma"]],
+    ["proposed", ["beta"]],
+  ]);
 });
 
 /** Upstream as it is; but whenever the base is listed, which is right before landing, something happens first. */

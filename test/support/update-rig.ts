@@ -69,7 +69,7 @@ export async function startUpdateRig(
     const label = outcome.type === "propose" ? outcome.label : "needs-review";
     return {
       title: `Update ${branch}`,
-      body: `${marker}\n${why ?? "it does not build"}`,
+      body: `${marker}\n${why?.message ?? "it does not build"}`,
       labels: [{ name: label, colour: "#d73a4a", description: "" }],
       lock,
       comments: [{ marker: "<!-- log -->", body: "<!-- log -->\nlog" }],

@@ -1,7 +1,7 @@
 // What an update came to, for people and for programs.
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { SafeUpdateResult } from "../../update/safe-update.ts";
-import type { Validated } from "../../update/update-run.ts";
+import { isRestGood, type Found, type Validated } from "../../update/update-run.ts";
 import type { Style } from "./style.ts";
 
 /** 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on. */
@@ -37,27 +37,40 @@ export function describeUpdate(
     case "proposed":
       return [
         `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.`,
-        ...(result.found !== undefined && result.found.guilty.length > 0
+        ...(result.found !== undefined && isRestGood(result.validated, result.found)
           ? [`  Without ${style.clean(result.found.guilty.join(", "))} the rest builds.`]
           : []),
-        ...(result.found?.landed === undefined
-          ? []
-          : [
-              `  ${style.clean(result.found.landed.inputs.join(", "))} landed as ${result.found.landed.commit.slice(0, 7)}.`,
-            ]),
+        ...partOf(result.found, style),
         `  ${result.url === undefined ? `Branch:  ${result.branch}` : `See:     ${style.clean(result.url)}`}`,
         `  Report:  ${reportFile}`,
         "",
       ].join("\n");
     case "declined":
-      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n`;
+      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${partOf(
+        result.found,
+        style,
+      )
+        .map((line) => `${line}\n`)
+        .join("")}`;
     case "infra":
-      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; nothing was landed or proposed, and the next run goes on.\n`;
+      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${partOf(
+        result.found,
+        style,
+      )
+        .map((line) => `${line}\n`)
+        .join("")}`;
     case "dry-run":
       return result.wouldLand
         ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
         : `${style.red(failure)} ${name} ${inputsOf(result.validated)} would not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.\n`;
   }
+}
+
+/** What landed although the whole did not. */
+function partOf(found: Found | undefined, style: Style): readonly string[] {
+  if (found?.landed === undefined) return [];
+  const { inputs, commit } = found.landed;
+  return [`  ${style.clean(inputs.join(", "))} landed as ${commit.slice(0, 7)}.`];
 }
 
 /** Additive only. */
@@ -72,8 +85,9 @@ export function updateJson(result: SafeUpdateResult): object {
     inputs: validated.candidate.changes,
     hosts: Object.fromEntries(validated.classes),
     ...(result.type === "proposed"
-      ? { branch: result.branch, url: result.url, why: result.why?.message, found: result.found }
+      ? { branch: result.branch, url: result.url, why: result.why?.message }
       : {}),
+    ...("found" in result ? { found: result.found } : {}),
     ...(result.type === "declined" ? { url: result.url } : {}),
     ...(result.type === "dry-run" ? { wouldLand: result.wouldLand } : {}),
   };
