@@ -73,7 +73,9 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     const branch = request.branch ?? repo.branch;
     const commit = request.rev ?? (await repo.mirror.resolveBranch(branch, signal));
     if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
-    const source = { repo: repo.name, commit, ...(request.rev === undefined ? { branch } : {}) };
+    // Polling names the commit that it saw at the head of the branch.
+    const isHead = request.rev === undefined || request.trigger === "poll";
+    const source = { repo: repo.name, commit, ...(isHead ? { branch } : {}) };
     const buildSource = await sourceAt(repo, commit);
     const { flake, allowImportFromDerivation, memory } = buildSource;
     const known = memory.inventory();
