@@ -67,9 +67,12 @@ export async function composeUpdate(
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
   const repository = openRepository({ repo, settings, stateDirectory, exec, environment, log });
-  const secretFiles = [settings.credentials?.tokenFile, update.forge?.tokenFile].filter(
-    (path) => path !== undefined,
-  );
+  const secretFiles = [
+    settings.credentials?.tokenFile,
+    update.forge?.tokenFile,
+    // Whoever knows its address may write to it.
+    config.update.webhookFile,
+  ].filter((path) => path !== undefined);
   const secret = async (path: string): Promise<string> => readSecret(path, { credentialsDirectory, log });
   const secrets = await Promise.all(secretFiles.map(secret));
   const forge = parts.dryRun ? undefined : await forgeOf(parts, secret, signal);

@@ -6,7 +6,7 @@ import type { Teller } from "./outbox.ts";
 const timeoutMs = 10_000;
 
 export function createWebhookTeller(url: string, fetch: typeof globalThis.fetch): Teller {
-  const host = new URL(url).host;
+  const host = hostOf(url);
   return async (event, signal) => {
     const response = await fetch(url, {
       method: "POST",
@@ -19,9 +19,18 @@ export function createWebhookTeller(url: string, fetch: typeof globalThis.fetch)
     // The URL itself may hold a secret, so only its host is said.
     if (!response.ok)
       throw new HomelabError("unavailable", `the webhook at ${host} answered ${response.status}`, {
-        code: "WEBHOOK",
+        code: "WEBHOOK_FAILED",
       });
   };
+}
+
+function hostOf(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return parsed.host;
+  throw new HomelabError("config", "what stands in the webhook's file is no address", {
+    code: "BAD_WEBHOOK",
+    hint: "it has one line: https://…",
+  });
 }
 
 /** One line for people. */
