@@ -9,7 +9,6 @@ import type { EngineSettings } from "../build/engine.ts";
 import type { Repo } from "../build/repo.ts";
 import { createHostFilter } from "../config/host-filter.ts";
 import type { BuilderSettings, Config, RepoSettings } from "../config/schema.ts";
-import { resolveSecretPath } from "../config/secrets.ts";
 import { createMirror } from "../git/mirror.ts";
 import { createEvaluationMemory } from "../nix/evaluation-memory.ts";
 import { createGcRoots } from "../nix/gc-roots.ts";
@@ -17,6 +16,7 @@ import { createNix } from "../nix/create-nix.ts";
 import { createExec } from "../process/create-exec.ts";
 import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
+import { gitAccess } from "./git-access.ts";
 import { createPolledCommits } from "./polled-commits.ts";
 import type { Environment } from "./print/output-mode.ts";
 import { createUsualDurations } from "./usual-durations-file.ts";
@@ -86,9 +86,6 @@ function composeRepo(
     log,
   }: { stateDirectory: string; environment: Environment; exec: ReturnType<typeof createExec>; log: Log },
 ): Repo {
-  const secret = (file: string | undefined): string | undefined =>
-    file === undefined ? undefined : resolveSecretPath(file, environment["CREDENTIALS_DIRECTORY"]);
-  const credentials = repo.credentials;
   return {
     name,
     branch: repo.branch,
@@ -96,23 +93,7 @@ function composeRepo(
     allowImportFromDerivation: repo.allowImportFromDerivation,
     exclusion: createHostFilter(repo),
     pollMs: repo.pollSeconds * 1000,
-    mirror: createMirror({
-      exec,
-      repo: name,
-      url: repo.url,
-      directory: join(stateDirectory, "mirrors", `${name}.git`),
-      environment,
-      log,
-      ...(credentials === undefined
-        ? {}
-        : {
-            credentials: {
-              ...credentials,
-              tokenFile: secret(credentials.tokenFile),
-              sshKeyFile: secret(credentials.sshKeyFile),
-            },
-          }),
-    }),
+    mirror: createMirror({ ...gitAccess(name, repo, stateDirectory, environment), exec, log }),
   };
 }
 

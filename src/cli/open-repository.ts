@@ -1,12 +1,11 @@
 // Our copy of a configured repo, with its credentials.
-import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import type { RepoSettings } from "../config/schema.ts";
-import { resolveSecretPath } from "../config/secrets.ts";
 import { createRepository } from "../git/create-repository.ts";
 import type { Repository } from "../git/git.ts";
 import type { Exec } from "../process/exec.ts";
 import type { RepoName } from "../protocol/names.ts";
+import { gitAccess } from "./git-access.ts";
 import type { Environment } from "./print/output-mode.ts";
 
 export interface OpenRepositoryOptions {
@@ -21,31 +20,13 @@ export interface OpenRepositoryOptions {
 
 export function openRepository({
   repo,
-  settings: { url, credentials },
+  settings,
   stateDirectory,
   exec,
   environment,
   log,
 }: OpenRepositoryOptions): Repository {
-  const file = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : resolveSecretPath(path, environment["CREDENTIALS_DIRECTORY"]);
-  return createRepository({
-    exec,
-    repo,
-    url,
-    directory: join(stateDirectory, "mirrors", `${repo}.git`),
-    environment,
-    log,
-    ...(credentials === undefined
-      ? {}
-      : {
-          credentials: {
-            ...credentials,
-            tokenFile: file(credentials.tokenFile),
-            sshKeyFile: file(credentials.sshKeyFile),
-          },
-        }),
-  });
+  return createRepository({ ...gitAccess(repo, settings, stateDirectory, environment), exec, log });
 }
 
 /** Where the lock of the configured flake is in its repository. */
