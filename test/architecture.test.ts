@@ -15,8 +15,22 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   bus: ["base", "protocol"],
   build: ["base", "protocol", "nix", "git", "bus"],
   update: ["base", "protocol", "nix", "git", "bus", "forge"],
+  cache: ["base", "protocol", "nix"],
   metrics: ["base", "protocol"],
-  cli: ["base", "protocol", "process", "config", "nix", "git", "forge", "bus", "build", "update", "metrics"],
+  cli: [
+    "base",
+    "protocol",
+    "process",
+    "config",
+    "nix",
+    "git",
+    "forge",
+    "bus",
+    "build",
+    "update",
+    "cache",
+    "metrics",
+  ],
 };
 
 /** Services know an adapter only by the file that says what it can do. Wiring happens in cli. */
@@ -34,6 +48,7 @@ const portsFor: Readonly<Record<string, readonly string[]>> = {
     "nix/flake-lock-check.ts",
     "nix/closure-diff.ts",
   ],
+  cache: ["nix/nix.ts"],
 };
 
 /** Each library is known to few folders, those that wrap it. */

@@ -32,7 +32,10 @@ export interface BuilderOptions {
   readonly log: Log;
   readonly settings: EngineSettings;
   readonly requestExpiryMs: number;
+  /** Evaluations are remembered of the newest so many commits of each repo. */
   readonly keepCommits: number;
+  /** Gives the collector what no build of these repos needs any more. */
+  readonly dropOldRoots: (repos: readonly RepoName[], signal: AbortSignal) => Promise<void>;
   readonly stopMs: number;
   readonly diskSpace: () => Promise<BuilderStatus["disk"]>;
   readonly onDroppedLogLines?: (lines: number) => void;
@@ -80,7 +83,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
       clock,
       log,
       onStored,
-      onOver: (id, state) => void retain(options, engine, id, state),
+      onOver: (id, state) => void retain(options, engine, id, state, stopped.signal),
     },
     stopped.signal,
   );
@@ -171,18 +174,22 @@ async function runPresence(
 
 /** Roots and memory of old commits go when a build is over; never those that running builds use. */
 async function retain(
-  { gcRoots, memory, keepCommits, log }: BuilderOptions,
+  { dropOldRoots, memory, keepCommits, log }: BuilderOptions,
   engine: Engine,
   id: BuildId,
   state: BuildState,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
+    await dropOldRoots(
+      state.sources.map(({ repo }) => repo),
+      signal,
+    );
     for (const { repo } of state.sources) {
       const inUse = new Set<Commit>();
       for (const build of engine.builds.values()) {
         for (const source of build.sources.values()) if (source.repo === repo) inUse.add(source.commit);
       }
-      await gcRoots.prune(repo, keepCommits, inUse);
       await memory.prune(repo, keepCommits, inUse);
     }
   } catch (error) {

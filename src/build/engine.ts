@@ -78,6 +78,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
 
   async function start({ state, writer, sources }: BuildStart): Promise<void> {
     const { id } = state;
+    await using _ = await useRoots(sources);
     const over = new AbortController();
     const running = AbortSignal.any([signal, over.signal]);
     const logs = createBuildLogs({
@@ -134,6 +135,16 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       over.abort();
       finishing.delete(id);
       await Promise.all([...beside, finish]);
+    }
+  }
+
+  /** A build goes on without it: what is collected under it is found missing in its verdict, and built again. */
+  async function useRoots(sources: BuildStart["sources"]): Promise<AsyncDisposable | undefined> {
+    try {
+      return await gcRoots.use([...sources.values()], signal);
+    } catch (error) {
+      if (!signal.aborted) log.warn({ error: messageOf(error) }, "a build's GC roots are not locked");
+      return undefined;
     }
   }
 

@@ -44,6 +44,7 @@ function stage(...names: readonly string[]): Stage {
           repo,
           commit: sampleCommit,
           flake: { mirror: "/mirrors/homelab", commit: sampleCommit },
+          isHead: true,
           allowImportFromDerivation: false,
           memory: {
             inventory: () => undefined,

@@ -4,7 +4,8 @@ import { HomelabError, messageOf } from "../base/errors.ts";
 import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { EvaluationMemory, EvaluationOptions, Nix } from "../nix/nix.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
-import type { Commit, RepoName } from "../protocol/names.ts";
+import type { BuildState } from "../protocol/build-state.ts";
+import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import type { BuildRequest } from "../protocol/request.ts";
 import type { Target } from "../protocol/subjects.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
@@ -17,6 +18,8 @@ export type Resolution =
       readonly buildSources: ReadonlyMap<RepoName, BuildSource>;
     })
   | Extract<Acceptance, { type: "reject" }>;
+
+type AcceptedSource = BuildState["sources"][number];
 
 export interface RequestResolver {
   /**
@@ -31,7 +34,7 @@ export interface RequestResolver {
   ): Promise<Resolution>;
   /** The sources of a build that was accepted before, with their commits made available again. */
   sourcesOf(
-    sources: readonly { readonly repo: RepoName; readonly commit: Commit }[],
+    sources: readonly AcceptedSource[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<RepoName, BuildSource>>;
 }
@@ -52,13 +55,14 @@ interface FoundInventory extends Inventory {
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
   const { repos, nix, memory: evaluations, clock, retryPolicy, evaluationLimits } = options;
 
-  async function sourceAt(repo: Repo, commit: Commit): Promise<BuildSource> {
+  async function sourceAt(repo: Repo, commit: Commit, branch: BranchName | undefined): Promise<BuildSource> {
     const { name, mirror, allowImportFromDerivation } = repo;
     const directory = repo.directory === undefined ? {} : { directory: repo.directory };
     const memory = await evaluations.open({ repo: name, commit, ...directory, allowImportFromDerivation });
     return {
       repo: name,
       commit,
+      isHead: branch === repo.branch,
       flake: { mirror: mirror.path, commit, ...directory },
       allowImportFromDerivation,
       memory,
@@ -76,7 +80,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     // Polling names the commit that it saw at the head of the branch.
     const isHead = request.rev === undefined || request.trigger === "poll";
     const source = { repo: repo.name, commit, ...(isHead ? { branch } : {}) };
-    const buildSource = await sourceAt(repo, commit);
+    const buildSource = await sourceAt(repo, commit, source.branch);
     const { flake, allowImportFromDerivation, memory } = buildSource;
     const known = memory.inventory();
     if (known !== undefined) return { source, names: known, buildSource };
@@ -122,7 +126,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     },
     async sourcesOf(sources, signal) {
       const found = new Map<RepoName, BuildSource>();
-      for (const { repo: name, commit } of sources) {
+      for (const { repo: name, commit, branch } of sources) {
         const repo = repos.get(name);
         if (repo === undefined) {
           throw new HomelabError("config", `the repo ${name} is not configured here any more`, {
@@ -130,7 +134,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
           });
         }
         await repo.mirror.ensureCommit(commit, signal);
-        found.set(name, await sourceAt(repo, commit));
+        found.set(name, await sourceAt(repo, commit, branch));
       }
       return found;
     },

@@ -13,6 +13,8 @@ import type { ProgressBoard } from "./progress-board.ts";
 export interface BuildSource {
   readonly repo: RepoName;
   readonly commit: Commit;
+  /** It was the tip of the repo's configured branch. */
+  readonly isHead: boolean;
   readonly flake: FlakeSource;
   readonly allowImportFromDerivation: boolean;
   /** What earlier builds found out about this commit. */

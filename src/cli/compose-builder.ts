@@ -11,12 +11,12 @@ import { createHostFilter } from "../config/host-filter.ts";
 import type { BuilderSettings, Config, RepoSettings } from "../config/schema.ts";
 import { createMirror } from "../git/mirror.ts";
 import { createEvaluationMemory } from "../nix/evaluation-memory.ts";
-import { createGcRoots } from "../nix/gc-roots.ts";
 import { createNix } from "../nix/create-nix.ts";
 import { createExec } from "../process/create-exec.ts";
 import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
+import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
 import { createPolledCommits } from "./polled-commits.ts";
 import type { Environment } from "./print/output-mode.ts";
 import { createUsualDurations } from "./usual-durations-file.ts";
@@ -42,16 +42,21 @@ export async function composeBuilder(
     { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
     signal,
   );
+  const gcRoots = openGcRoots({
+    stateDirectory,
+    nixStateDirectory: nix.stateDirectory,
+    exec,
+    environment,
+    clock,
+  });
+  const retention = composeRetention({ config, gcRoots, exec, environment, clock, log });
   const settings = engineSettings(builder, await decideResources(builder));
   return {
     name: builderName(builder),
     version: programVersion(),
     nix,
-    gcRoots: createGcRoots({
-      directory: join(stateDirectory, "gcroots"),
-      nixStateDirectory: nix.stateDirectory,
-      clock,
-    }),
+    gcRoots,
+    dropOldRoots: (repos, until) => dropOldRoots(retention, repos, until),
     memory: createEvaluationMemory({
       directory: join(stateDirectory, "evaluations"),
       nixVersion: nix.version,

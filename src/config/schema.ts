@@ -219,7 +219,7 @@ export const BuilderSettings = v.strictObject({
   ),
   keepCommits: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 4),
-    "GC roots are kept for the newest so many commits of each repo.",
+    "GC roots are kept of the newest so many commits that have a host, and were the tip of the branch; and of as many others.",
   ),
   evaluation: described(
     v.optional(

@@ -1,5 +1,6 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { readdir, readlink, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, readdir, readlink, rm, stat, symlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,11 +8,13 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
-import { parseCommit, parseHostName, parseRepoName, StorePath } from "../protocol/names.ts";
+import { createExec } from "../process/create-exec.ts";
+import { parseCommit, parseHostName, parseRepoName, StorePath, type HostName } from "../protocol/names.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
-import { createGcRoots } from "./gc-roots.ts";
+import { createGcRoots, type GcRootsOptions } from "./gc-roots.ts";
 import { nix32 } from "./nix32.ts";
-import type { HostRoots } from "./nix.ts";
+import type { HostRoots, RootedCommit } from "./nix.ts";
+import { createRootLocks } from "./root-locks.ts";
 
 const signal = new AbortController().signal;
 const repo = parseRepoName("nixos-servers");
@@ -32,8 +35,15 @@ beforeEach(() => {
 });
 const directory = (): string => join(base, "roots");
 const registrations = (): string => join(base, "nix/gcroots/auto");
-const create = (clock = systemClock) =>
-  createGcRoots({ directory: directory(), nixStateDirectory: join(base, "nix"), clock });
+const create = (clock = systemClock, nix: Partial<GcRootsOptions> = {}) =>
+  createGcRoots({
+    directory: directory(),
+    nixStateDirectory: join(base, "nix"),
+    exec: createExec(),
+    environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+    clock,
+    ...nix,
+  });
 
 test("links a host's derivation and its output, built or not, and registers both", async () => {
   await create().protect([rootsOf("web.example.com")], signal);
@@ -68,15 +78,91 @@ test("does nothing, and quickly, for 1,000 hosts that are protected", async () =
   expect((await stat(registrations())).mtimeMs).toBe(changedAt);
 }, 30_000);
 
-test("prunes all but the newest commits and those in use", async () => {
+const hostsOf = ({ hosts }: RootedCommit): readonly HostName[] => [...hosts.keys()];
+
+test("lists what is rooted, with what is known of the commit", async () => {
+  const now = new Date("2026-01-01");
+  const roots = create({ ...systemClock, now: () => now });
+  await using _ = await roots.use([{ repo, commit: commit("a"), isHead: true }], signal);
+  await roots.protect([rootsOf("web"), rootsOf("db"), rootsOf("web", commit("b"))], signal);
+  await mkdir(join(directory(), "no repo", "lost+found"), { recursive: true });
+  const listed = new Map((await roots.list()).map((rooted) => [rooted.commit, rooted]));
+  expect(listed.get(commit("a"))).toEqual({
+    repo,
+    commit: commit("a"),
+    usedAt: now,
+    wasHead: true,
+    hosts: new Map([
+      [parseHostName("web"), storePath("web")],
+      [parseHostName("db"), storePath("db")],
+    ]),
+  });
+  expect(listed.get(commit("b"))).toMatchObject({ wasHead: false });
+  expect(listed.size).toBe(2);
+});
+
+test("drops some hosts of a commit, or with the last of them the commit", async () => {
+  const roots = create();
+  await roots.protect([rootsOf("web"), rootsOf("db")], signal);
+  const drop = async (name: string): Promise<string | undefined> => {
+    const [rooted] = await roots.list();
+    return rooted && roots.drop(rooted, [parseHostName(name)], signal);
+  };
+  expect(await drop("web")).toBe("dropped");
+  expect((await roots.list()).flatMap(hostsOf)).toEqual(["db"]);
+  expect(await drop("db")).toBe("dropped");
+  expect(await readdir(join(directory(), repo))).toEqual([]);
+});
+
+test("nobody drops what a build uses, in this process or another, until it is over", async () => {
+  const roots = create();
+  await roots.protect([rootsOf("web")], signal);
+  const used = await roots.use([{ repo, commit: commit("a"), isHead: true }], signal);
+  const [rooted] = await roots.list();
+  if (rooted === undefined) throw new Error("nothing is rooted");
+  expect(await create().drop(rooted, hostsOf(rooted), signal)).toBe("in-use");
+  await used[Symbol.asyncDispose]();
+  expect(await create().drop(rooted, hostsOf(rooted), signal)).toBe("dropped");
+});
+
+test("a plan is void for a commit that was asked for since", async () => {
   let now = Date.parse("2026-01-01");
   const roots = create({ ...systemClock, now: () => new Date((now += 1000)) });
-  for (const digit of "abcde") await roots.protect([rootsOf("web", commit(digit))], signal);
-  await roots.protect([rootsOf("web", commit("b"))], signal);
-  await roots.prune(repo, 2, new Set([commit("c")]));
-  const left = await readdir(join(directory(), repo));
-  expect(new Set(left)).toEqual(new Set([commit("b"), commit("e"), commit("c")]));
-  await roots.prune(parseRepoName("unknown"), 2, new Set());
+  await roots.protect([rootsOf("web")], signal);
+  const [planned] = await roots.list();
+  if (planned === undefined) throw new Error("nothing is rooted");
+  await roots.protect([rootsOf("web")], signal);
+  expect(await roots.drop(planned, hostsOf(planned), signal)).toBe("in-use");
+  expect(await roots.list()).toHaveLength(1);
+});
+
+test("the lock of a process that was killed is free again", async () => {
+  const roots = create();
+  await roots.protect([rootsOf("web")], signal);
+  const killed = spawn("sleep", ["600"]);
+  const locks = createRootLocks({
+    directory: join(directory(), ".locks"),
+    exec: createExec(),
+    environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+    pid: killed.pid ?? 0,
+  });
+  await locks.share(repo, commit("a"), signal);
+  expect(await locks.takeAlone(repo, commit("a"), signal)).toBeUndefined();
+  killed.kill("SIGKILL");
+  await expect
+    .poll(async () => locks.takeAlone(repo, commit("a"), signal), { timeout: 10_000 })
+    .toBeDefined();
+});
+
+test("pins a commit with a reason, without making it newer, and unpins it", async () => {
+  const roots = create();
+  expect(await roots.pin(repo, commit("a"), "before the move")).toBe(false);
+  await roots.protect([rootsOf("web")], signal);
+  const [before] = await roots.list();
+  expect(await roots.pin(repo, commit("a"), "before the move")).toBe(true);
+  expect(await roots.list()).toEqual([{ ...before, pin: "before the move" }]);
+  expect(await roots.pin(repo, commit("a"), undefined)).toBe(true);
+  expect(await roots.list()).toEqual([before]);
 });
 
 test("says what could not be written", async () => {
@@ -183,8 +269,8 @@ test("asks the daemon where it may not write itself", async () => {
   const asked = wire(0x6e697863, 0x11a, 0, 0, 12, join(dirname(dirname(out)), "drv/web"), 12, out);
   const { socket, heard } = await fakeDaemon(wire(hello, 0x11a, last, last, 1, last, 1), asked.length);
   // Nobody may make anything in sysfs, not even root.
-  const options = { directory: directory(), nixStateDirectory: "/sys/nix", daemonSocket: socket };
-  await createGcRoots({ ...options, clock: systemClock }).protect([rootsOf("web")], signal);
+  const forbidden = { nixStateDirectory: "/sys/nix", daemonSocket: socket };
+  await create(systemClock, forbidden).protect([rootsOf("web")], signal);
   expect(heard()).toHaveLength(asked.length);
   expect(heard().includes(out)).toBe(true);
 });

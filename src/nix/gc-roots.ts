@@ -1,22 +1,28 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, readlink, rename, rm, stat, symlink, utimes } from "node:fs/promises";
+import { mkdir, readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
-import type { Commit, StorePath } from "../protocol/names.ts";
+import type { Exec } from "../process/exec.ts";
+import type { StorePath } from "../protocol/names.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
 import { nix32 } from "./nix32.ts";
+import type { Environment } from "./nix-environment.ts";
 import type { GcRoots, HostRoots } from "./nix.ts";
+import { commitDirectory, headMark, linkOf, listRoots, pinMark, readRoots } from "./root-directory.ts";
+import { createRootLocks } from "./root-locks.ts";
 
 const atOnce = 64;
 
 export interface GcRootsOptions {
-  /** Absolute path, ours alone: `<directory>/<repo>/<commit>/{drv,out}/<host>` are the links. */
+  /** Absolute path, ours alone; root-directory.ts says what is in it. */
   readonly directory: string;
   /** Nix's own: `/nix/var/nix`. */
   readonly nixStateDirectory: string;
   /** Default: in `nixStateDirectory`, as Nix itself has it. */
   readonly daemonSocket?: string;
+  readonly exec: Exec;
+  readonly environment: Environment;
   readonly clock: Clock;
 }
 
@@ -34,8 +40,16 @@ export function createGcRoots({
   directory,
   nixStateDirectory,
   daemonSocket = join(nixStateDirectory, "daemon-socket/socket"),
+  exec,
+  environment,
   clock,
 }: GcRootsOptions): GcRoots {
+  const locks = createRootLocks({
+    directory: join(directory, ".locks"),
+    exec,
+    environment,
+    pid: process.pid,
+  });
   const registrations = join(nixStateDirectory, "gcroots/auto");
   /** As Nix names it, so that both ways of registering give the same (addIndirectRoot in local-store's gc.cc). */
   const registrationOf = (link: string): string =>
@@ -56,7 +70,7 @@ export function createGcRoots({
   return {
     async protect(roots, signal) {
       signal.throwIfAborted();
-      const commits = new Set(roots.map(({ repo, commit }) => join(directory, repo, commit)));
+      const commits = new Set(roots.map((root) => commitDirectory(directory, root)));
       try {
         for (const commit of commits) {
           await mkdir(join(commit, "drv"), { recursive: true });
@@ -82,20 +96,58 @@ export function createGcRoots({
       }
     },
 
-    async prune(repo, keepNewest, inUse) {
-      const commits = await commitsByAge(join(directory, repo));
-      for (const { name, path } of commits.slice(keepNewest)) {
-        if (!inUse.has(name as Commit)) await rm(path, { recursive: true, force: true });
+    async use(commits, signal) {
+      const held = new AsyncDisposableStack();
+      try {
+        for (const used of commits) {
+          held.use(await locks.share(used.repo, used.commit, signal));
+          const path = commitDirectory(directory, used);
+          await mkdir(path, { recursive: true });
+          if (used.isHead) await writeFile(join(path, headMark), "");
+          await utimes(path, clock.now(), clock.now());
+        }
+        return held;
+      } catch (error) {
+        await held.disposeAsync();
+        throw error;
       }
+    },
+
+    list: async () => listRoots(directory),
+
+    async drop(planned, hosts, signal) {
+      await using alone = await locks.takeAlone(planned.repo, planned.commit, signal);
+      if (alone === undefined) return "in-use";
+      const now = await readRoots(directory, planned);
+      if (now === undefined) return "dropped";
+      // A build came and went since the plan was made.
+      if (now.usedAt.getTime() !== planned.usedAt.getTime()) return "in-use";
+      const path = commitDirectory(directory, planned);
+      const links = hosts.flatMap((host) =>
+        (["drv", "out"] as const).map((kind) => linkOf(directory, { ...planned, host }, kind)),
+      );
+      const isWhole = [...now.hosts.keys()].every((host) => hosts.includes(host));
+      await forEach(isWhole ? [path] : links, async (each) => rm(each, { recursive: true, force: true }));
+      return "dropped";
+    },
+
+    async pin(repo, commit, reason) {
+      const path = commitDirectory(directory, { repo, commit });
+      const usedAt = (await stat(path).catch(() => undefined))?.mtime;
+      if (usedAt === undefined) return false;
+      const mark = join(path, pinMark);
+      if (reason === undefined) await rm(mark, { force: true });
+      else await writeFile(mark, `${reason}\n`);
+      await utimes(path, usedAt, usedAt);
+      return true;
     },
   };
 }
 
-function linksOf(directory: string, { repo, commit, host, drvPath, outPath }: HostRoots): readonly Link[] {
-  const at = (kind: "drv" | "out"): string => join(directory, repo, commit, kind, host);
+function linksOf(directory: string, root: HostRoots): readonly Link[] {
   return [
-    { path: at("drv"), target: drvPath },
-    { path: at("out"), target: outPath },
+    { path: linkOf(directory, root, "drv"), target: root.drvPath },
+    { path: linkOf(directory, root, "out"), target: root.outPath },
   ];
 }
 
@@ -129,20 +181,6 @@ async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>):
   for (let start = 0; start < items.length; start += atOnce) {
     await Promise.all(items.slice(start, start + atOnce).map(act));
   }
-}
-
-/** The newest first: when roots in them were last asked for. */
-async function commitsByAge(
-  repoDirectory: string,
-): Promise<readonly { readonly name: string; readonly path: string }[]> {
-  const names = await readdir(repoDirectory).catch(() => []);
-  const commits = await Promise.all(
-    names.map(async (name) => {
-      const path = join(repoDirectory, name);
-      return { name, path, modified: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 };
-    }),
-  );
-  return commits.toSorted((one, other) => other.modified - one.modified);
 }
 
 const codeOf = (error: unknown): unknown =>

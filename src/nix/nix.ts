@@ -275,6 +275,28 @@ export interface HostRoots {
   readonly outPath: StorePath;
 }
 
+/** A commit whose roots a build needs. */
+export interface UsedCommit {
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  /** It was the tip of the configured branch. */
+  readonly isHead: boolean;
+}
+
+/** What is rooted of a commit. */
+export interface RootedCommit {
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  /** When its roots were last asked for. */
+  readonly usedAt: Date;
+  /** At some time it was the tip of the configured branch. */
+  readonly wasHead: boolean;
+  /** Why somebody wants it kept; absent when nobody does. */
+  readonly pin?: string;
+  /** The systems, built or not. */
+  readonly hosts: ReadonlyMap<HostName, StorePath>;
+}
+
 /** Links that keep the garbage collector away, in our own state directory and registered with Nix. */
 export interface GcRoots {
   /**
@@ -283,8 +305,14 @@ export interface GcRoots {
    * @throws HomelabError `unavailable` when Nix does not take the registration.
    */
   protect(roots: readonly HostRoots[], signal: AbortSignal): Promise<void>;
-  /** Drops the roots of all but the newest commits of the repo, and of those in use. */
-  prune(repo: RepoName, keepNewest: number, inUse: ReadonlySet<Commit>): Promise<void>;
+  /** Until it is disposed, or the signal aborts, nobody on this machine drops roots of these commits. */
+  use(commits: readonly UsedCommit[], signal: AbortSignal): Promise<AsyncDisposable>;
+  /** Everything that is rooted, in no order. */
+  list(): Promise<readonly RootedCommit[]>;
+  /** Drops the roots of these hosts; none of them when a build uses the commit, or has since it was listed. */
+  drop(planned: RootedCommit, hosts: readonly HostName[], signal: AbortSignal): Promise<"dropped" | "in-use">;
+  /** Keeps a commit for good, with the reason; or, with undefined, no longer. False when nothing of it is rooted. */
+  pin(repo: RepoName, commit: Commit, reason: string | undefined): Promise<boolean>;
 }
 
 /** What decides an evaluation's result besides Nix's version and system. */

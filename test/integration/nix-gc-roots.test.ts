@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { addIndirectRoots } from "../../src/nix/daemon-protocol.ts";
 import { createGcRoots } from "../../src/nix/gc-roots.ts";
-import type { HostRoots } from "../../src/nix/nix.ts";
+import type { GcRoots, HostRoots } from "../../src/nix/nix.ts";
+import { createExec } from "../../src/process/create-exec.ts";
 import { parseHostName, parseRepoName, StorePath } from "../../src/protocol/names.ts";
 import { createFleet } from "../support/fleet.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
@@ -46,10 +47,18 @@ const roots = () =>
   createGcRoots({
     directory: join(store.directory, "roots"),
     nixStateDirectory: store.stateDirectory,
+    exec: createExec(),
+    environment: { PATH: process.env["PATH"] ?? "" },
     clock: systemClock,
   });
 
-test("what was rooted before it was built survives the collector until it is pruned", async () => {
+async function dropAll(from: GcRoots): Promise<void> {
+  for (const rooted of await from.list()) {
+    expect(await from.drop(rooted, [...rooted.hosts.keys()], signal)).toBe("dropped");
+  }
+}
+
+test("what was rooted before it was built survives the collector until it is dropped", async () => {
   const host = await evaluated("direct");
   await roots().protect([host], signal);
   await store.run("nix-store", "--gc");
@@ -59,7 +68,7 @@ test("what was rooted before it was built survives the collector until it is pru
   await store.run("nix-store", "--gc");
   expect(existsSync(join(host.outPath, "nixos-version"))).toBe(true);
 
-  await roots().prune(repo, 0, new Set());
+  await dropAll(roots());
   await store.run("nix-store", "--gc");
   expect([existsSync(host.drvPath), existsSync(host.outPath)]).toEqual([false, false]);
   expect(await readdir(join(store.stateDirectory, "gcroots/auto"))).toEqual([]);
@@ -85,13 +94,15 @@ test("a registration by the daemon protects what is built later, too", async () 
     // Nobody may make anything in sysfs, not even root: so it has to ask the daemon.
     nixStateDirectory: "/sys/nix",
     daemonSocket: socket,
+    exec: createExec(),
+    environment: { PATH: process.env["PATH"] ?? "" },
     clock: systemClock,
   });
   await elsewhere.protect([host], signal);
   await store.run("nix-store", "--realise", host.drvPath);
   await store.run("nix-store", "--gc");
   expect(existsSync(host.outPath)).toBe(true);
-  await elsewhere.prune(repo, 0, new Set());
+  await dropAll(elsewhere);
   await store.run("nix-store", "--gc");
   expect(existsSync(host.outPath)).toBe(false);
 });

@@ -123,6 +123,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
       },
       requestExpiryMs: 60_000,
       keepCommits: 4,
+      dropOldRoots: async () => undefined,
       stopMs: 50,
       diskSpace: async () => undefined,
       onReady: () => ready.resolve(),

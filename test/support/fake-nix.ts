@@ -88,7 +88,10 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       async protect(roots) {
         fake.protectedPaths.push(...roots.map((root) => root.outPath));
       },
-      async prune() {},
+      use: async () => new AsyncDisposableStack(),
+      list: async () => [],
+      drop: async () => "dropped",
+      pin: async () => true,
     },
     hold(kind) {
       const held = { waiting: [] as (() => void)[], open: 0 };

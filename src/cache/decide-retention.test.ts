@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import type { RootedCommit } from "../nix/nix.ts";
+import { parseCommit, parseHostName, parseRepoName, StorePath, type Commit } from "../protocol/names.ts";
+import { decideRetention, isDroppedWhole, type RetentionPolicy } from "./decide-retention.ts";
+
+const repo = parseRepoName("nixos-servers");
+const commitOf = (index: number): Commit => parseCommit(index.toString(16).padStart(40, "0"));
+const outPath = v.parse(StorePath, `/nix/store/${"0".repeat(32)}-system`);
+const start = Date.parse("2026-01-01");
+const day = 24 * 3_600_000;
+
+interface Shape {
+  readonly age?: number;
+  readonly hosts?: readonly string[];
+  readonly wasHead?: boolean;
+  readonly pin?: string;
+}
+/** Commit 0 is the newest; `age` is in days. */
+const commits = (shapes: readonly Shape[]): RootedCommit[] =>
+  shapes.map(({ age, hosts = ["web", "db"], wasHead = true, pin }, index) => ({
+    repo,
+    commit: commitOf(index),
+    usedAt: new Date(start - (age ?? index) * day),
+    wasHead,
+    ...(pin === undefined ? {} : { pin }),
+    hosts: new Map(hosts.map((host) => [parseHostName(host), outPath])),
+  }));
+const policy = (more: Partial<RetentionPolicy> = {}): RetentionPolicy => ({
+  keepNewest: 2,
+  openUpdates: new Set(),
+  now: new Date(start),
+  ...more,
+});
+const whole = (shapes: readonly Shape[], more?: Partial<RetentionPolicy>): Commit[] =>
+  decideRetention(commits(shapes), policy(more))
+    .filter(isDroppedWhole)
+    .map(({ rooted }) => rooted.commit);
+
+test("keeps the newest commits, whatever order they are listed in", () => {
+  expect(whole([{ age: 3 }, { age: 0 }, { age: 2 }, { age: 1 }])).toEqual([commitOf(2), commitOf(0)]);
+});
+
+test("keeps of each host the newest that it has, also where newer commits were built without it", () => {
+  const [, , third, fourth] = decideRetention(
+    commits([{ hosts: ["web"] }, { hosts: ["web"] }, {}, {}]),
+    policy(),
+  );
+  expect([...(third?.kept.keys() ?? [])]).toEqual(["db"]);
+  expect(third?.dropped).toEqual(["web"]);
+  expect([...(fourth?.kept.keys() ?? [])]).toEqual(["db"]);
+});
+
+test("drops a host that no newer commit has, once a month has gone by", () => {
+  const web = { hosts: ["web"] };
+  expect(whole([web, web, { age: 29, hosts: ["gone"] }])).toEqual([]);
+  expect(whole([web, web, { age: 31, hosts: ["gone"] }])).toEqual([commitOf(2)]);
+});
+
+test("counts trials and other branches apart from what was the branch's tip", () => {
+  const trial = { wasHead: false };
+  expect(whole([trial, trial, trial, {}, {}, {}])).toEqual([commitOf(2), commitOf(5)]);
+});
+
+test("keeps pinned commits and the candidates of open updates, however old", () => {
+  const shapes: Shape[] = [{}, {}, { age: 400, pin: "before the move" }, { age: 300, wasHead: false }];
+  expect(whole([...shapes, {}], { openUpdates: new Set([commitOf(3)]) })).toEqual([commitOf(4)]);
+});
+
+const anyShape = fc.record(
+  {
+    age: fc.nat(100),
+    hosts: fc.subarray(["web", "db", "ns1", "mail"]),
+    wasHead: fc.boolean(),
+    pin: fc.constant("kept"),
+  },
+  { requiredKeys: ["age", "hosts", "wasHead"] },
+);
+
+test("every host of every commit is either kept or dropped, and some commit of a host that was asked for lately stays", () => {
+  fc.assert(
+    fc.property(fc.array(anyShape), fc.integer({ min: 1, max: 5 }), (shapes, keepNewest) => {
+      const listed = commits(shapes);
+      const decided = decideRetention(listed, policy({ keepNewest }));
+      expect(decided.map(({ rooted }) => rooted).toSorted((a, b) => (a.commit < b.commit ? -1 : 1))).toEqual(
+        listed,
+      );
+      for (const { rooted, kept, dropped } of decided) {
+        expect(new Set([...kept.keys(), ...dropped])).toEqual(new Set(rooted.hosts.keys()));
+        expect(kept.size + dropped.length).toBe(rooted.hosts.size);
+      }
+      const recent = listed.filter(({ usedAt }) => start - usedAt.getTime() < 30 * day);
+      for (const host of new Set(recent.flatMap(({ hosts }) => [...hosts.keys()]))) {
+        expect(decided.some(({ kept }) => kept.has(host))).toBe(true);
+      }
+    }),
+  );
+});
+
+test("what is dropped never is newer than what is kept as newest of the same host and line", () => {
+  fc.assert(
+    fc.property(fc.array(anyShape), (shapes) => {
+      const decided = decideRetention(commits(shapes), policy());
+      for (const { rooted, dropped } of decided) {
+        for (const host of dropped) {
+          const older = decided.filter(
+            (other) =>
+              other.rooted.usedAt < rooted.usedAt &&
+              other.rooted.wasHead === rooted.wasHead &&
+              other.kept.get(host) === "newest",
+          );
+          expect(older).toEqual([]);
+        }
+      }
+    }),
+  );
+});

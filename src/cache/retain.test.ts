@@ -1,0 +1,71 @@
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import type { GcRoots, RootedCommit } from "../nix/nix.ts";
+import { parseCommit, parseHostName, parseRepoName, StorePath, type Commit } from "../protocol/names.ts";
+import { carryOutRetention, planRetention } from "./retain.ts";
+
+const signal = new AbortController().signal;
+const repo = parseRepoName("nixos-servers");
+const other = parseRepoName("nixos");
+const web = parseHostName("web");
+const commit = (digit: string): Commit => parseCommit(digit.repeat(40));
+const rooted = (digit: string, day: number, more: Partial<RootedCommit> = {}): RootedCommit => ({
+  repo,
+  commit: commit(digit),
+  usedAt: new Date(Date.UTC(2026, 0, day)),
+  wasHead: true,
+  hosts: new Map([[web, v.parse(StorePath, `/nix/store/${digit.repeat(32)}-system`)]]),
+  ...more,
+});
+
+function rootsOf(commits: readonly RootedCommit[], inUse: readonly Commit[] = []) {
+  const dropped: Commit[] = [];
+  const gcRoots: Pick<GcRoots, "list" | "drop"> = {
+    list: async () => commits,
+    drop: async (planned) => {
+      if (inUse.includes(planned.commit)) return "in-use";
+      dropped.push(planned.commit);
+      return "dropped";
+    },
+  };
+  return { gcRoots, dropped };
+}
+
+const asked: string[] = [];
+const options = (gcRoots: Pick<GcRoots, "list" | "drop">, open: readonly Commit[] = []) => ({
+  gcRoots,
+  keepNewest: 1,
+  now: () => new Date("2026-02-01"),
+  openUpdates: async (name: string) => {
+    asked.push(name);
+    return new Set(open);
+  },
+});
+
+test("drops what is old, keeps what an open update waits on, and says what a build still uses", async () => {
+  const all = [rooted("a", 4), rooted("b", 3), rooted("c", 2), rooted("d", 1)];
+  const { gcRoots, dropped } = rootsOf(all, [commit("c")]);
+  const plan = await planRetention(options(gcRoots, [commit("b")]), [repo], signal);
+  const result = await carryOutRetention({ gcRoots }, plan, signal);
+  expect(dropped).toEqual([commit("d")]);
+  expect(result.inUse.map((each) => each.commit)).toEqual([commit("c")]);
+});
+
+test("asks no remote while nothing would go, and never of a repo that is not asked about", async () => {
+  asked.length = 0;
+  const { gcRoots } = rootsOf([
+    rooted("a", 4),
+    rooted("b", 3, { repo: other }),
+    rooted("c", 2, { repo: other }),
+  ]);
+  const plan = await planRetention(options(gcRoots), [repo], signal);
+  expect(plan.map(({ rooted: { commit: each } }) => each)).toEqual([commit("a")]);
+  expect(asked).toEqual([]);
+});
+
+test("drops nothing while a remote cannot say which updates are open", async () => {
+  const { gcRoots, dropped } = rootsOf([rooted("a", 4), rooted("b", 3)]);
+  const silent = { ...options(gcRoots), openUpdates: async () => Promise.reject(new Error("no route")) };
+  await expect(planRetention(silent, [repo], signal)).rejects.toThrow("no route");
+  expect(dropped).toEqual([]);
+});

@@ -1,0 +1,58 @@
+// Carrying out what was decided of the GC roots. The garbage collector then frees what nothing else holds.
+import type { GcRoots, RootedCommit } from "../nix/nix.ts";
+import type { Commit, RepoName } from "../protocol/names.ts";
+import { decideRetention, type CommitRetention } from "./decide-retention.ts";
+
+export interface RetentionOptions {
+  readonly gcRoots: Pick<GcRoots, "list" | "drop">;
+  readonly keepNewest: number;
+  /** Tips of the branches that the repo's updates wait on. @throws HomelabError `unavailable`. */
+  readonly openUpdates: (repo: RepoName, signal: AbortSignal) => Promise<ReadonlySet<Commit>>;
+  readonly now: () => Date;
+}
+
+/**
+ * What would stay and what would go, of the repos that are given. The remote is asked for open updates only where
+ * something would go without them.
+ *
+ * @throws HomelabError `unavailable` when a remote cannot say which updates are open: then nothing may go.
+ */
+export async function planRetention(
+  { gcRoots, keepNewest, openUpdates, now }: RetentionOptions,
+  repos: readonly RepoName[],
+  signal: AbortSignal,
+): Promise<readonly CommitRetention[]> {
+  const rooted = await gcRoots.list();
+  const plan: CommitRetention[] = [];
+  for (const repo of repos) {
+    const commits = rooted.filter((commit) => commit.repo === repo);
+    const decide = (open: ReadonlySet<Commit>): readonly CommitRetention[] =>
+      decideRetention(commits, { keepNewest, openUpdates: open, now: now() });
+    const without = decide(new Set());
+    const goes = without.some(({ dropped }) => dropped.length > 0);
+    plan.push(...(goes ? decide(await openUpdates(repo, signal)) : without));
+  }
+  return plan;
+}
+
+export interface RetentionResult {
+  readonly dropped: readonly CommitRetention[];
+  /** A build uses them: they go another time. */
+  readonly inUse: readonly RootedCommit[];
+}
+
+export async function carryOutRetention(
+  { gcRoots }: Pick<RetentionOptions, "gcRoots">,
+  plan: readonly CommitRetention[],
+  signal: AbortSignal,
+): Promise<RetentionResult> {
+  const dropped: CommitRetention[] = [];
+  const inUse: RootedCommit[] = [];
+  for (const retention of plan) {
+    if (retention.dropped.length === 0) continue;
+    const outcome = await gcRoots.drop(retention.rooted, retention.dropped, signal);
+    if (outcome === "dropped") dropped.push(retention);
+    else inUse.push(retention.rooted);
+  }
+  return { dropped, inUse };
+}

@@ -1,0 +1,75 @@
+// What our directory of GC roots holds, a directory for each commit:
+//
+//     <repo>/<commit>/drv/<host>   link to the host's derivation
+//     <repo>/<commit>/out/<host>   link to its system, built or not
+//     <repo>/<commit>/head         is there when the commit was the tip of the configured branch
+//     <repo>/<commit>/pin          is there when the commit is kept for good, with the reason
+//     .locks/                      who uses what: root-locks.ts
+//
+// The time of a commit's directory says when its roots were last asked for.
+import { access, readdir, readFile, readlink, stat } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { Commit, HostName, isHostName, isRepoName, StorePath, type RepoName } from "../protocol/names.ts";
+import type { RootedCommit } from "./nix.ts";
+
+export const headMark = "head";
+export const pinMark = "pin";
+const maxReasonLength = 200;
+
+interface At {
+  readonly repo: RepoName;
+  readonly commit: Commit;
+}
+
+export const commitDirectory = (directory: string, { repo, commit }: At): string =>
+  join(directory, repo, commit);
+
+export const linkOf = (
+  directory: string,
+  root: At & { readonly host: HostName },
+  kind: "drv" | "out",
+): string => join(commitDirectory(directory, root), kind, root.host);
+
+/** Everything in the directory that has one of our names. */
+export async function listRoots(directory: string): Promise<readonly RootedCommit[]> {
+  const found: RootedCommit[] = [];
+  for (const repo of (await namesIn(directory)).filter(isRepoName)) {
+    for (const commit of (await namesIn(join(directory, repo))).filter(isCommit)) {
+      const rooted = await readRoots(directory, { repo, commit });
+      if (rooted !== undefined) found.push(rooted);
+    }
+  }
+  return found;
+}
+
+/** Undefined when there is nothing of the commit. */
+export async function readRoots(directory: string, { repo, commit }: At): Promise<RootedCommit | undefined> {
+  const at = { repo, commit };
+  const path = commitDirectory(directory, at);
+  const usedAt = (await stat(path).catch(() => undefined))?.mtime;
+  // It was dropped after its name was read.
+  if (usedAt === undefined) return undefined;
+  const hosts = new Map<HostName, StorePath>();
+  for (const host of (await namesIn(join(path, "out"))).filter(isHostName)) {
+    const target = await readlink(linkOf(directory, { ...at, host }, "out")).catch(() => undefined);
+    const path = v.safeParse(StorePath, target);
+    if (path.success) hosts.set(host, path.output);
+  }
+  const pin = await readFile(join(path, pinMark), "utf8").catch(() => undefined);
+  const wasHead = await access(join(path, headMark)).then(
+    () => true,
+    () => false,
+  );
+  return {
+    ...at,
+    usedAt,
+    wasHead,
+    ...(pin === undefined ? {} : { pin: pin.trim().slice(0, maxReasonLength) }),
+    hosts,
+  };
+}
+
+const isCommit = (name: string): name is Commit => v.is(Commit, name);
+
+const namesIn = async (path: string): Promise<readonly string[]> => readdir(path).catch(() => []);
