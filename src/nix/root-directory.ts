@@ -54,8 +54,8 @@ export async function readRoots(directory: string, { repo, commit }: At): Promis
   const hosts = new Map<HostName, StorePath>();
   for (const host of (await namesIn(join(path, "out"))).filter(isHostName)) {
     const target = await readlink(linkOf(directory, { ...at, host }, "out")).catch(() => undefined);
-    const path = v.safeParse(StorePath, target);
-    if (path.success) hosts.set(host, path.output);
+    const system = v.safeParse(StorePath, target);
+    if (system.success) hosts.set(host, system.output);
   }
   const pin = await readFile(join(path, pinMark), "utf8").catch(() => undefined);
   const wasHead = await access(join(path, headMark)).then(
