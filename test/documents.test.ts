@@ -6,7 +6,9 @@ import { createProgram } from "../src/cli/program.ts";
 import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/documents.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = [...globSync("*.md", { cwd: root }), ...globSync("docs/*.md", { cwd: root })].toSorted();
+const pages = ["*.md", "docs/*.md", "infra/*/*.md"]
+  .flatMap((glob) => globSync(glob, { cwd: root }))
+  .toSorted();
 
 /** The anchor that a forge makes of a heading. */
 const anchorOf = (heading: string): string =>
