@@ -1,6 +1,7 @@
 // The whole command line on one page. What a command does is in its own file, loaded only when it runs.
 import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { exitCodes } from "../protocol/exit-codes.ts";
+import { addCacheCommands } from "./cache-program.ts";
 import { commonHelp, examples } from "./help-text.ts";
 import { collect, parseCount, parseDuration, parsePort, parsePositive, parseScale } from "./parse-options.ts";
 import { createContext, InterruptedError, type Context } from "./context.ts";
@@ -10,6 +11,8 @@ import { guardStream } from "./print/stdout-guard.ts";
 import { programVersion } from "./version.ts";
 
 type Run = (context: Context) => Promise<number>;
+/** Gets what the parsed command line wants to run, and whether it wants JSON. */
+export type Choose = (run: Run, json: boolean) => void;
 
 /** Runs the command line and gives the exit code; everything that is thrown is printed here. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -46,8 +49,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `choose` gets what the parsed command line wants to run, and whether it wants JSON. */
-export function createProgram(choose: (run: Run, json: boolean) => void): Command {
+export function createProgram(choose: Choose): Command {
   const program = new Command("homelab-deploy")
     .description("Builds, caches, updates and deploys a fleet of NixOS hosts over NATS.")
     .version(programVersion())
@@ -237,6 +239,8 @@ export function createProgram(choose: (run: Run, json: boolean) => void): Comman
         options.json === true,
       ),
     );
+
+  addCacheCommands(program, choose);
 
   program
     .command("doctor")

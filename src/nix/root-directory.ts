@@ -10,7 +10,7 @@
 import { access, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import type { HostName} from "../protocol/names.ts";
+import type { HostName } from "../protocol/names.ts";
 import { Commit, isHostName, isRepoName, StorePath, type RepoName } from "../protocol/names.ts";
 import type { RootedCommit } from "./nix.ts";
 
