@@ -28,6 +28,7 @@ import type { Validated } from "../update/update-run.ts";
 import { buildCommit } from "../update/validate.ts";
 import { compareClosures } from "./compare-closures.ts";
 import type { Context } from "./context.ts";
+import { createInputHistory } from "./input-history.ts";
 import { createNixUpstream } from "./nix-upstream.ts";
 import { lockPathOf, openRepository } from "./open-repository.ts";
 
@@ -109,6 +110,17 @@ export async function composeUpdate(
       repository,
       builds,
       upstream: createNixUpstream({ nix, repository, directory: settings.directory }),
+      history: createInputHistory({
+        config,
+        repo,
+        repository,
+        directory: settings.directory,
+        stateDirectory,
+        giteaHosts: giteaHosts(config),
+        nix,
+        exec,
+        environment,
+      }),
       journal,
       author: update.identity,
       policy: { preExisting: update.preExisting },

@@ -144,7 +144,7 @@ export const RepoUpdateSettings = v.strictObject({
   ),
   searchParts: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100)), 20),
-    "How many parts of a broken update are built at most to find the inputs that break it; 0: none.",
+    "How many parts of a broken update are built at most to find the inputs and revisions that break it; 0: none.",
   ),
   searchMinutes: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1440)), 60),

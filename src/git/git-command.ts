@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Beside git's own: `GIT_INDEX_FILE`, an author. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Of a write: no file becomes larger; git ends with an error instead. */
+  readonly maxFileBytes?: number;
 }
 
 /** Git on one bare repository. A non-zero exit code is a fact that the caller judges. */
@@ -122,7 +124,12 @@ export function createGitCommand({
       exec("git", [...settingArguments, ...args], { signal, env, cwd: home, timeoutMs }),
     read: (args, { signal, timeoutMs }) =>
       exec("git", [...gitArguments, ...args], { signal, env, cwd: home, timeoutMs }),
-    write: (args, options) => locked("git", [...gitArguments, ...args], options),
+    write: (args, options) => {
+      const { maxFileBytes } = options;
+      if (maxFileBytes === undefined) return locked("git", [...gitArguments, ...args], options);
+      // prlimit(1) of util-linux, as flock is.
+      return locked("prlimit", [`--fsize=${maxFileBytes}`, "--", "git", ...gitArguments, ...args], options);
+    },
     remove: async (paths, options) => {
       const result = await locked("rm", ["-rf", "--", ...paths], options);
       if (result.exitCode !== 0) {

@@ -45,6 +45,38 @@ export interface CommitFacts {
   readonly changedFiles: readonly string[];
 }
 
+/** One commit of a history. */
+export interface Revision {
+  readonly rev: Commit;
+  readonly committedAt: Date;
+  /** The first line of its message: text from outside, of at most 200 characters. */
+  readonly subject: string;
+}
+
+export interface RevisionRange {
+  readonly from: Commit;
+  readonly to: Commit;
+  /** Nothing that was committed before it is fetched: the time of `from`, or earlier. */
+  readonly since: Date;
+}
+
+/** The commits from one to a later one, each the first parent of the next. */
+export type RevisionsFound =
+  | {
+      readonly type: "found";
+      /** The first parent of the first: `from` itself, unless that came in by a merge. */
+      readonly before: Commit;
+      /** Oldest first, the last is `to`. */
+      readonly revisions: readonly Revision[];
+    }
+  /** Why they cannot be had, in a clause. Has text from outside. */
+  | { readonly type: "unreachable"; readonly reason: string };
+
+/** Reads the history of any repository, without its files. */
+export interface RevisionReader {
+  between(range: RevisionRange, signal: AbortSignal): Promise<RevisionsFound>;
+}
+
 /** A ref of the remote that is to move from exactly one value to another; absent is a value too. */
 export interface RefChange {
   /** `refs/heads/master` */

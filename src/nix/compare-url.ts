@@ -6,9 +6,10 @@ const ownerPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
 const repoPattern = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}$/;
 const hostPattern =
   /^[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?)*$/;
-const revPattern = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
+export const revPattern = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
-interface Place {
+/** A repository at a forge, of validated parts. */
+export interface Place {
   readonly forge: "github" | "gitlab" | "sourcehut" | "gitea";
   readonly host: string;
   readonly port: string;
@@ -50,7 +51,8 @@ const isSame = (a: Place, b: Place): boolean =>
   a.host === b.host &&
   a.path.join("/").toLowerCase() === b.path.join("/").toLowerCase();
 
-function placeOf(reference: FlakeReference, giteaHosts: readonly string[]): Place | undefined {
+/** Where an input is; undefined where no forge is known for it. */
+export function placeOf(reference: FlakeReference, giteaHosts: readonly string[] = []): Place | undefined {
   const { type, owner = "", repo = "" } = reference;
   switch (type) {
     case "github":

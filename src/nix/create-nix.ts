@@ -11,6 +11,7 @@ import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import { readNixSettings } from "./nix-settings.ts";
 import type { Nix } from "./nix.ts";
 import { countOutOfMemoryKills } from "./out-of-memory-kills.ts";
+import { createRevisionLocker } from "./lock-revision.ts";
 import { createRealise } from "./realise.ts";
 import { isFull } from "./store-room.ts";
 import { createStore } from "./store.ts";
@@ -77,6 +78,7 @@ export async function createNix(
     }),
     unbuilt: createUnbuilt({ readDerivation, present: store.present }),
     ...createLockUpdater({ exec, environment, version: settings.version }),
+    ...createRevisionLocker({ exec, environment }),
     ...createClosureReader({ exec, environment }),
     probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
   };

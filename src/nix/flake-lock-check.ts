@@ -98,7 +98,8 @@ function compare(before: FlakeNode, after: FlakeNode): readonly Found[] {
   return found;
 }
 
-function changedPlaces(before: FlakeReference, after: FlakeReference): readonly string[] {
+/** The fields that say where something is, as far as two states of an input differ in them. */
+export function changedPlaces(before: FlakeReference, after: FlakeReference): readonly string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].filter((name) => {
     if (stateFields.has(name)) return false;

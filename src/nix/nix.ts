@@ -131,6 +131,16 @@ export interface LockUpdateFailure {
   readonly details: string;
 }
 
+export interface LockRevisionOptions {
+  /** Of the flake itself. */
+  readonly input: string;
+  /** The revision as a flake reference: `github:NixOS/nixpkgs/<revision>`. */
+  readonly reference: string;
+  /** Whether the input is a flake, which has inputs of its own. */
+  readonly isFlake: boolean;
+  readonly timeoutMs: number;
+}
+
 /** A path of a closure. */
 export interface ClosurePath {
   readonly path: StorePath;
@@ -236,6 +246,15 @@ export interface Nix {
    * @throws HomelabError `usage` with code `UNKNOWN_FLAKE_INPUT`; `failed` with code `FLAKE_LOCK_INVALID`.
    */
   updateLock(directory: string, options: LockUpdateOptions, signal: AbortSignal): Promise<LockUpdate>;
+
+  /**
+   * Locks one input to one revision, and writes nothing.
+   *
+   * @param directory as for `updateLock`
+   * @returns of a flake the whole lock with the input at the revision; of what is no flake a lock that has only it.
+   *   What the input's `original` is in it says nothing.
+   */
+  lockRevision(directory: string, options: LockRevisionOptions, signal: AbortSignal): Promise<LockUpdate>;
 
   /**
    * What a valid toplevel consists of.

@@ -2,21 +2,16 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError, messageOf } from "../base/errors.ts";
-import { LineSplitter } from "../base/lines.ts";
-import { plainText } from "../base/terminal-text.ts";
 import type { Exec } from "../process/exec.ts";
-import { createEvaluationLogReader } from "./evaluation-log.ts";
 import { updatableInputs } from "./flake-lock-diff.ts";
 import { maxLockBytes, parseFlakeLock } from "./flake-lock.ts";
-import { lockUpdateFailure, staleRepository } from "./lock-update-failure.ts";
-import { featureFlags, logFlags } from "./nix-command.ts";
 import type { Environment } from "./nix-environment.ts";
 import { isAtLeast } from "./nix-version.ts";
 import type { Nix } from "./nix.ts";
+import { lockingFlags, runLocking } from "./run-locking.ts";
 
 /** What Nix takes for an element of an input path (`flakeIdRegex`). */
 const inputPattern = /^[A-Za-z][A-Za-z0-9_-]*$/;
-const maxLineLength = 64 * 1024;
 
 export interface LockUpdaterOptions {
   readonly exec: Exec;
@@ -36,22 +31,9 @@ export function createLockUpdater({
       const path = join(directory, "flake.lock");
       const before = await readLock(path);
       if (inputs !== undefined) checkInputs(inputs, before);
-      const reader = createEvaluationLogReader();
-      let stale: string | undefined;
-      const lines = new LineSplitter(maxLineLength, (line) => (stale ??= staleRepository(plainText(line))));
-      const result = await exec("nix", updateArguments(version, inputs), {
-        env: environment,
-        cwd: directory,
-        signal,
-        timeoutMs,
-        onStderr: (chunk) => {
-          reader.write(chunk);
-          lines.write(chunk);
-        },
-      });
-      lines.end();
-      const failure = lockUpdateFailure({ result, log: reader.end(), stale, timeoutMs });
-      if (failure !== undefined) return { type: "failed", failure };
+      const locking = { exec, environment, directory, timeoutMs };
+      const result = await runLocking(locking, updateArguments(version, inputs), signal);
+      if (result.type === "failed") return result;
       // Exit code 0 says nothing of what is in the file, nor that there is one.
       const after = await readLock(path);
       if (after === undefined) throw unreadable("Nix did not write it");
@@ -63,23 +45,12 @@ export function createLockUpdater({
 
 /**
  * - The flake is that of the working directory, so that its path is no argument.
- * - A flake's own `nixConfig` is never accepted. Nothing is built, so nothing is imported from a derivation.
  * - Nix never commits: when git refuses the commit, the next run finds the lock changed and reports success without one.
- * - The registry stays as nix.conf has it: inputs without a URL are looked up there.
  */
 export function updateArguments(version: string, inputs: readonly string[] | undefined): readonly string[] {
-  const flags = [
-    ...featureFlags,
-    ...logFlags,
-    "--show-trace",
-    "--no-accept-flake-config",
-    "--option",
-    "allow-import-from-derivation",
-    "false",
-  ];
-  if (inputs === undefined) return ["flake", "update", ...flags];
-  if (isAtLeast(version, 2, 19)) return ["flake", "update", ...flags, "--", ...inputs];
-  return ["flake", "lock", ...flags, ...inputs.flatMap((input) => ["--update-input", input])];
+  if (inputs === undefined) return ["flake", "update", ...lockingFlags];
+  if (isAtLeast(version, 2, 19)) return ["flake", "update", ...lockingFlags, "--", ...inputs];
+  return ["flake", "lock", ...lockingFlags, ...inputs.flatMap((input) => ["--update-input", input])];
 }
 
 /** Newer versions of Nix only warn of a name that they do not know, and 2.8 takes it for a flake. */

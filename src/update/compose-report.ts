@@ -1,12 +1,15 @@
 // The report of what was validated: from builds, locks and closures to one value.
 import type { ClosureDiff } from "../nix/closure-diff.ts";
 import { mergeDiffs } from "../nix/closure-diff.ts";
+import type { Revision } from "../git/git.ts";
 import type { BuildState, HostState } from "../protocol/build-state.ts";
 import type { BranchName, RepoName } from "../protocol/names.ts";
 import { attachmentName } from "./log-attachment.ts";
-import type { ReportedHost, RootFailure, UpdateReport } from "./report.ts";
+import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./report.ts";
 import type { ProposalContext } from "./safe-update.ts";
-import { isRestGood, type Validated } from "./update-run.ts";
+import type { BisectedInput } from "./bisect-input.ts";
+import { isRestGood } from "./find-guilty.ts";
+import type { Validated } from "./update-run.ts";
 
 export interface ReportFacts {
   readonly run: string;
@@ -40,6 +43,7 @@ export function composeReport(
     failures: [...derivationFailures(state), ...evaluationFailures(state)].map((failure) =>
       guilty === undefined ? failure : { ...failure, input: guilty },
     ),
+    bisected: (context.found?.bisected ?? []).map(bisectedReport),
     packages: mergeDiffs(facts.diffs).map((change) => ({
       ...change,
       removed: [...change.removed],
@@ -51,6 +55,24 @@ export function composeReport(
     redactions: 0,
   };
 }
+
+function bisectedReport({ firstBad, suspects, ...rest }: BisectedInput): BisectedReport {
+  return {
+    ...rest,
+    ...(firstBad === undefined ? {} : { firstBad: revisionReport(firstBad) }),
+    ...(suspects === undefined ? {} : { suspects: { ...suspects, last: revisionReport(suspects.last) } }),
+  };
+}
+
+const revisionReport = ({
+  rev,
+  committedAt,
+  subject,
+}: Revision): NonNullable<BisectedReport["firstBad"]> => ({
+  rev,
+  date: committedAt.toISOString(),
+  subject,
+});
 
 const hostOf = (state: BuildState, name: string): HostState | undefined =>
   [...state.hosts.values()].find(({ host }) => host === name);

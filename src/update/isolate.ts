@@ -1,67 +1,39 @@
 // Finds the inputs that break an update, by building the hosts that fail with parts of it.
-import { HomelabError } from "../base/errors.ts";
-import type { BuildReader } from "../bus/bus.ts";
-import type { Commit, HostName, RepoName } from "../protocol/names.ts";
-import { isSuccess } from "../protocol/verdicts.ts";
-import { newBuildId } from "../protocol/ulid.ts";
-import type { Clock } from "../base/clock.ts";
-import type { Log } from "../base/log.ts";
+import type { Commit, HostName } from "../protocol/names.ts";
 import { hostsToCompare } from "./decide-classes.ts";
+import { allBuilt, probeCommit, type ProbeOptions } from "./probe-commit.ts";
 import { searchInputs, type SearchResult } from "./search-inputs.ts";
-import { buildCommit } from "./validate.ts";
 
-export interface IsolateOptions {
-  readonly builds: BuildReader;
-  readonly repo: RepoName;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface IsolateOptions extends ProbeOptions {
   /** A commit of the base with these inputs, where builders find it. */
   readonly offer: (inputs: readonly string[], signal: AbortSignal) => Promise<Commit | undefined>;
-  /** The hosts that are there at a commit. */
-  readonly inventory: (commit: Commit, signal: AbortSignal) => Promise<readonly string[]>;
   readonly budget: SearchBudget;
 }
 
 export interface SearchBudget {
-  /** Parts that are built at most; 0 looks for nothing. */
+  /** Parts that are built at most. */
   readonly parts: number;
-  readonly milliseconds: number;
+  /** After this time of the monotonic clock none is begun. */
+  readonly deadline: number;
 }
 
 /** @param hosts that all inputs together break; those that were broken before say nothing of the inputs */
 export async function isolateInputs(
-  { builds, repo, clock, log, offer, inventory, budget }: IsolateOptions,
+  options: IsolateOptions,
   inputs: readonly string[],
   hosts: readonly HostName[],
   signal: AbortSignal,
 ): Promise<SearchResult> {
-  const deadline = clock.monotonic() + budget.milliseconds;
+  const { clock, log, offer, budget } = options;
 
   async function test(part: readonly string[]): Promise<boolean | undefined> {
-    if (clock.monotonic() > deadline) return undefined;
-    try {
-      const commit = await offer(part, signal);
-      if (commit === undefined) return undefined;
-      const present = await inventory(commit, signal);
-      if (!hosts.every((host) => present.includes(host))) return false;
-      const requestedBy = `update: does it build with ${part.join(", ")}?`;
-      const state = await buildCommit(
-        builds,
-        { id: newBuildId(clock.now()), repo, commit, hosts, requestedBy },
-        signal,
-      );
-      if (hostsToCompare(state).length > 0) return false;
-      const verdicts = [...state.hosts.values()].map((host) => host.finished?.verdict);
-      const all =
-        verdicts.length === hosts.length &&
-        verdicts.every((verdict) => verdict !== undefined && isSuccess(verdict));
-      return all ? true : undefined;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof HomelabError)) throw error;
-      log.warn({ inputs: part, error: error.message }, "a part of the update could not be judged");
-      return undefined;
-    }
+    if (clock.monotonic() > budget.deadline) return undefined;
+    const question = `does it build with ${part.join(", ")}?`;
+    const probe = { offer: (until: AbortSignal) => offer(part, until), hosts, question };
+    const probed = await probeCommit(options, probe, signal);
+    if (probed.type === "unknown") return undefined;
+    if (probed.type === "missing" || hostsToCompare(probed.state).length > 0) return false;
+    return allBuilt(probed.state, hosts) ? true : undefined;
   }
 
   const found = await searchInputs({ inputs, test, budget: budget.parts });

@@ -2,7 +2,7 @@
 import type { HostClass } from "./decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
 import { codeBlock, codeSpan, link, tableHead, tableRow, tailOf } from "./markdown-text.ts";
-import type { ReportedHost, RootFailure, UpdateReport } from "./report.ts";
+import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./report.ts";
 
 const tailLines = 50;
 const tailBytes = 8 * 1024;
@@ -24,6 +24,7 @@ const classOrder: readonly HostClass[] = [
 export const sectionsOf = (report: UpdateReport): readonly Section[] => [
   reviewSection(report),
   inputSection(report),
+  revisionSection(report),
   hostSection(report),
   failureSection(report),
   reproduceSection(report),
@@ -55,6 +56,27 @@ const inputSection = ({ inputs }: UpdateReport): Section => ({
   ),
   between: "\n",
 });
+
+const revisionSection = ({ bisected }: UpdateReport): Section => ({
+  title: "By which revision",
+  pieces: bisected.map(revisionPiece),
+  between: "\n",
+});
+
+/** What the subject of a commit says is its author's text. */
+function revisionPiece({ input, firstBad, lastGood, suspects, compareUrl, note }: BisectedReport): string {
+  const links = compareUrl === undefined ? "" : ` (${link("commits", compareUrl)})`;
+  const good = lastGood === undefined ? "" : `, last good: ${codeSpan(lastGood)}`;
+  const because = note === undefined ? "" : `: ${codeSpan(note, 500)}`;
+  if (firstBad !== undefined)
+    return `- ${codeSpan(input)}, first bad revision: ${revisionOf(firstBad)}${good}${links}`;
+  if (suspects !== undefined)
+    return `- ${codeSpan(input)}, one of ${suspects.count} revisions up to ${revisionOf(suspects.last)}${good}${links}${because}`;
+  return `- ${codeSpan(input)}, its revisions were not told apart${because}`;
+}
+
+const revisionOf = ({ rev, date, subject }: NonNullable<BisectedReport["firstBad"]>): string =>
+  `${codeSpan(rev)} ${codeSpan(date.slice(0, 10))} ${codeSpan(subject)}`;
 
 const hostSection = ({ hosts }: UpdateReport): Section => ({
   title: "Hosts",

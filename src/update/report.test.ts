@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { expect, test } from "vitest";
 import { markdownNodes, proseOf } from "../../test/support/markdown-tree.ts";
 import { reportOf } from "../../test/support/update-reports.ts";
+import { parseCommit } from "../protocol/names.ts";
 import { redactReport } from "./redact-report.ts";
 import { labelsOf, titleOf } from "./report-headline.ts";
 import { printBody, printShortComment, smallestBodyBytes } from "./report-markdown.ts";
@@ -18,13 +19,23 @@ test("says what happened, what to do, and where to look", () => {
   );
   const headings = body.match(/^## .*$/gm);
   expect(headings).toEqual(
-    ["Inputs", "Hosts", "Failures", "How to reproduce", "New warnings", "Packages", "Before this"].map(
-      (title) => `## ${title}`,
-    ),
+    [
+      "Inputs",
+      "By which revision",
+      "Hosts",
+      "Failures",
+      "How to reproduce",
+      "New warnings",
+      "Packages",
+      "Before this",
+    ].map((title) => `## ${title}`),
   );
   expect(body).toContain("hosts: 1 regression, 1 ok, 1 unchanged");
   expect(body).toContain(
     "| `nixpkgs` | `cccccccccccc` | `dddddddddddd` | 2026-11-18 | [commits](https://github.com/",
+  );
+  expect(body).toContain(
+    `- \`nixpkgs\`, first bad revision: \`${"d".repeat(40)}\` \`2026-11-18\` \`openssl: 3.0.13 -> 3.0.14\`, last good: \`${"e".repeat(40)}\` ([commits](https://github.com/`,
   );
   expect(body).toContain("| `db` | ok | 1 min 1 s | −3.0 MiB | `kernel` |");
   expect(body).toContain("| `openssl` | `3.0.13` | `3.0.14` | all |");
@@ -32,6 +43,18 @@ test("says what happened, what to do, and where to look", () => {
   expect(body).toContain("nix build '.?rev=bbbb");
   expect(body).toMatch(/nixosConfigurations\.web\./);
   expect(body.indexOf("`web`")).toBeLessThan(body.indexOf("`db`"));
+});
+
+test("where no single revision could be named, a range or the reason is said", () => {
+  const last = { rev: parseCommit("d".repeat(40)), date: "2026-11-18T09:00:00.000Z", subject: "a `b` @c" };
+  const note = "those between could not be judged";
+  const range = { input: "lib", suspects: { count: 3, last }, lastGood: parseCommit("e".repeat(40)), note };
+  const none = { input: "src", probes: 0, skipped: 0, note: "it was at another place before" };
+  const body = printBody(reportOf({ bisected: [{ ...range, probes: 4, skipped: 2 }, none] }));
+  expect(body).toContain(
+    `- \`lib\`, one of 3 revisions up to \`${last.rev}\` \`2026-11-18\` \`\`a \`b\` @c\`\`, last good: \`${"e".repeat(40)}\`: \`${note}\``,
+  );
+  expect(body).toContain("- `src`, its revisions were not told apart: `it was at another place before`");
 });
 
 test("a short comment says the verdict and who fails", () => {
@@ -163,6 +186,22 @@ const hostileReport = fc
           attachment: b,
           input: c,
         })),
+        bisected: [
+          {
+            input: a,
+            firstBad: { rev: parseCommit("d".repeat(40)), date: b, subject: c },
+            probes: 1,
+            skipped: 0,
+            note: d,
+          },
+          {
+            input: e,
+            suspects: { count: 2, last: { rev: parseCommit("d".repeat(40)), date: f, subject: g } },
+            probes: 1,
+            skipped: 0,
+            note: h,
+          },
+        ],
         packages: [{ name: d, removed: [e], added: [f, ""], hosts: [g] }],
         warnings: [{ text: h, hosts: [a] }],
         review: [{ reason: "policy", message: b }],

@@ -7,7 +7,9 @@ import { hostClasses } from "./decide-classes.ts";
 const Text = v.pipe(v.string(), v.maxLength(64 * 1024));
 const Line = v.pipe(v.string(), v.maxLength(2_000));
 const Hosts = v.array(v.pipe(v.string(), v.maxLength(256)));
-const Bytes = v.pipe(v.number(), v.safeInteger());
+const Whole = v.pipe(v.number(), v.safeInteger());
+/** A page at a forge. */
+const WebUrl = v.pipe(v.string(), v.regex(/^https:\/\/[A-Za-z0-9.-]+(?::\d+)?\/[A-Za-z0-9_.~/-]{1,500}$/));
 
 const InputState = v.object({
   type: Line,
@@ -25,9 +27,7 @@ const Input = v.object({
   before: v.exactOptional(InputState),
   after: v.exactOptional(InputState),
   downgraded: v.boolean(),
-  compareUrl: v.exactOptional(
-    v.pipe(v.string(), v.regex(/^https:\/\/[A-Za-z0-9.-]+(?::\d+)?\/[A-Za-z0-9_.~/-]{1,500}$/)),
-  ),
+  compareUrl: v.exactOptional(WebUrl),
 });
 
 const HostReport = v.object({
@@ -36,7 +36,7 @@ const HostReport = v.object({
   /** Milliseconds of its build. */
   durationMs: v.exactOptional(v.pipe(v.number(), v.minValue(0))),
   /** Of its closure, compared with before. */
-  sizeDelta: v.exactOptional(Bytes),
+  sizeDelta: v.exactOptional(Whole),
   /** Parts that only change with a reboot: `kernel`, `systemd`. */
   reboot: v.array(Line),
   /** Why it does not build, in a line. */
@@ -56,6 +56,21 @@ const RootFailure = v.object({
   attachment: v.exactOptional(Line),
   /** The input by which it came, where that was found out. */
   input: v.exactOptional(Line),
+});
+
+/** One commit of an input. */
+const Revision = v.object({ rev: Commit, date: Line, subject: Line });
+
+/** As `BisectedInput` of bisect-input.ts. */
+const Bisected = v.object({
+  input: Line,
+  firstBad: v.exactOptional(Revision),
+  lastGood: v.exactOptional(Commit),
+  suspects: v.exactOptional(v.object({ count: Whole, last: Revision })),
+  compareUrl: v.exactOptional(WebUrl),
+  probes: Whole,
+  skipped: Whole,
+  note: v.exactOptional(Line),
 });
 
 /** As `MergedChange` of closure-diff.ts. */
@@ -84,6 +99,8 @@ export const UpdateReport = v.object({
   inputs: v.array(Input),
   hosts: v.array(HostReport),
   failures: v.array(RootFailure),
+  /** What is known of the revisions of guilty inputs. */
+  bisected: v.array(Bisected),
   packages: v.array(PackageChange),
   /** Warnings that the base did not have. */
   warnings: v.array(v.object({ text: Line, hosts: Hosts })),
@@ -95,6 +112,7 @@ export const UpdateReport = v.object({
 });
 export type UpdateReport = v.InferOutput<typeof UpdateReport>;
 export type RootFailure = v.InferOutput<typeof RootFailure>;
+export type BisectedReport = v.InferOutput<typeof Bisected>;
 export type ReportedHost = v.InferOutput<typeof HostReport>;
 
 /** One JSON document in valid UTF-8; Gitea refuses any other. */

@@ -8,17 +8,12 @@ import type { UpdateEvent } from "../protocol/update-events.ts";
 import { hostClasses } from "./decide-classes.ts";
 import type { Hindrance } from "./decide-hindrance.ts";
 import type { StaleSettings } from "./decide-pull-requests.ts";
+import type { Found } from "./find-guilty.ts";
 import { acquireLease, type Holder } from "./lease.ts";
 import type { Outbox } from "./outbox.ts";
 import { propose, supersede, tendStale, type Proposal, type ProposeOptions } from "./propose.ts";
 import { deleteUpdateBranch } from "./update-branch.ts";
-import {
-  runUpdate,
-  type Found,
-  type UpdateOptions,
-  type UpdateResult,
-  type Validated,
-} from "./update-run.ts";
+import { runUpdate, type UpdateOptions, type UpdateResult, type Validated } from "./update-run.ts";
 
 export interface SafeUpdateOptions extends UpdateOptions {
   /** Where proposals are made; without it they stay on their branch. */

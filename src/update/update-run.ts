@@ -9,10 +9,9 @@ import type { PushResult, Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
-import { parseBuildId, parseHostName } from "../protocol/names.ts";
+import { parseBuildId } from "../protocol/names.ts";
 import { changedInputs, makeCandidate, requireInputs, type Candidate } from "./candidate.ts";
 import {
-  brokenHosts,
   classifyHosts,
   decideOutcome,
   hostsToCompare,
@@ -20,7 +19,8 @@ import {
   type Outcome,
   type Policy,
 } from "./decide-classes.ts";
-import { isolateInputs, type SearchBudget } from "./isolate.ts";
+import type { InputHistory } from "./bisect-input.ts";
+import { findGuilty, type Found, type GuiltyOptions } from "./find-guilty.ts";
 import type { Journal } from "./journal.ts";
 import { branchOfDay } from "./decide-branch.ts";
 import { hindranceOf, type Hindrance } from "./decide-hindrance.ts";
@@ -41,8 +41,10 @@ export interface UpdateOptions {
   readonly giteaHosts: readonly string[];
   /** Only these; all without it. */
   readonly inputs?: readonly string[];
-  /** For finding the inputs that break an update. */
-  readonly search: SearchBudget;
+  /** Of the inputs, for finding the revision that breaks an update. */
+  readonly history: InputHistory;
+  /** For finding what breaks an update: parts of it that are built at most, and for how long; 0 looks for nothing. */
+  readonly search: { readonly parts: number; readonly milliseconds: number };
   /** Whether those that do not break it land without the others. */
   readonly partialLanding: boolean;
   /** Nothing leaves this machine. */
@@ -84,17 +86,6 @@ export type UpdateResult =
   /** A dry run: what would have become of it. */
   | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Validated);
 
-/** What is known of why it is broken, and what of it has landed nevertheless. */
-export interface Found {
-  readonly guilty: readonly string[];
-  readonly incomplete: boolean;
-  readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };
-}
-
-/** Whether what an update has besides the guilty inputs is known to build. */
-export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { guilty }: Found): boolean =>
-  guilty.length > 0 && guilty.length < candidate.changes.length;
-
 /** An unfinished run is gone on with for so long; then upstream is asked anew. */
 const maxCandidateAgeMs = 24 * 3_600_000;
 /** How often a base that moves is followed. */
@@ -134,7 +125,7 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
     if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
-      if (isNew) found = await findGuilty(options, { run, base, fullLock }, validated, signal);
+      if (isNew) found = await findGuiltyInputs(options, { run, base, fullLock }, validated, signal);
       if (isNew && found?.landed !== undefined) {
         // What is left is proposed on top of what has landed.
         base = found.landed.commit;
@@ -170,41 +161,26 @@ async function land(
   return pushed;
 }
 
-/** Which inputs break it; and where that is wished, what lands without them, validated on every host like all else. */
-async function findGuilty(
+/** What of it lands without the guilty inputs is validated on every host like all else. */
+async function findGuiltyInputs(
   options: UpdateOptions,
   round: Round,
-  { candidate, classes }: Validated,
+  validated: Validated,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
-  const { search, partialLanding, upstream } = options;
-  if (search.parts === 0) return undefined;
-  const inputs = candidate.changes.map(({ path }) => path[0] ?? "");
-  const part = async (names: readonly string[]): Promise<Candidate | undefined> =>
-    candidateOf(options, round, names, signal);
-  const offer = async (names: readonly string[]): Promise<Commit | undefined> => {
-    const made = await part(names);
-    if (made !== undefined) await claimBranch(options, made, signal);
-    return made?.commit;
+  const parts: GuiltyOptions = {
+    ...options,
+    inventory: (commit, until) => options.upstream.listHosts(commit, until),
+    makePart: (names, until, fullLock = round.fullLock) =>
+      candidateOf(options, { ...round, fullLock }, names, until),
+    claim: async (part, until) => void (await claimBranch(options, part, until)),
+    async land(part, until) {
+      const { outcome } = await validate(options, part, until);
+      if (outcome.type !== "land" || hindranceOf(part.findings) !== undefined) return false;
+      return (await land(options, part, until)).type === "pushed";
+    },
   };
-  const { landable, guilty, incomplete } = await isolateInputs(
-    { ...options, offer, inventory: (commit, until) => upstream.listHosts(commit, until), budget: search },
-    inputs,
-    brokenHosts(classes).map(parseHostName),
-    signal,
-  );
-  const found = { guilty, incomplete };
-  const rest = partialLanding && landable.length > 0 ? await part(landable) : undefined;
-  if (rest !== undefined) {
-    await claimBranch(options, rest, signal);
-    const validated = await validate(options, rest, signal);
-    const mayLand = validated.outcome.type === "land" && hindranceOf(rest.findings) === undefined;
-    if (mayLand && (await land(options, rest, signal)).type === "pushed") {
-      return { ...found, landed: { commit: rest.commit, inputs: landable } };
-    }
-  }
-  await claimBranch(options, candidate, signal);
-  return found;
+  return options.search.parts === 0 ? undefined : findGuilty(parts, validated, signal);
 }
 
 async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit): Promise<string> {

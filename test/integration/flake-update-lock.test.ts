@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { diffLocks, updatableInputs } from "../../src/nix/flake-lock-diff.ts";
 import { checkLockChange } from "../../src/nix/flake-lock-check.ts";
 import { graftLock } from "../../src/nix/flake-lock-graft.ts";
-import { parseFlakeLock, printFlakeLock } from "../../src/nix/flake-lock.ts";
+import { nodeAt, parseFlakeLock, printFlakeLock } from "../../src/nix/flake-lock.ts";
+import { historyOf, lockWithRevision } from "../../src/nix/input-revision.ts";
+import { createRevisionLocker } from "../../src/nix/lock-revision.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
 import { readNixSettings } from "../../src/nix/nix-settings.ts";
 import type { LockUpdate, Nix } from "../../src/nix/nix.ts";
@@ -20,11 +22,13 @@ const timeoutMs = 60_000;
 
 let store: ThrowAwayStore;
 let updater: Pick<Nix, "updateLock">;
+let revisions: Pick<Nix, "lockRevision">;
 beforeAll(async () => {
   store = await createThrowAwayStore();
   const environment = nixEnvironment(store.environment, join(store.directory, "ours"));
   await prepareNixDirectory(join(store.directory, "ours"));
   const { version } = await readNixSettings(exec, environment, signal);
+  revisions = createRevisionLocker({ exec, environment });
   updater = createLockUpdater({ exec, environment, version });
 });
 afterAll(async () => store.remove());
@@ -122,6 +126,37 @@ test("writes the first lock of a flake, and never through a link", async () => {
   await rename(join(directory, "flake.lock"), join(directory, "../other.lock"));
   await symlink("../other.lock", join(directory, "flake.lock"));
   await expect(update(directory)).rejects.toMatchObject({ code: "FLAKE_LOCK_INVALID" });
+});
+
+test("one revision of an input is locked as an update at that time would have locked it", async () => {
+  const [first, ...others] = pair.flakes;
+  const flakes = [
+    ...(first === undefined ? [] : [first]),
+    ...others.map((flake) => ({ ...flake, hasLock: true })),
+  ];
+  const { directory, advance } = await createGraph({ ...pair, flakes });
+  const before = parseFlakeLock(await lockText(directory));
+  await advance();
+  await update(directory);
+  const text = await lockText(directory);
+  const after = parseFlakeLock(text);
+  const locked = nodeAt(before, "f1").locked ?? { type: "none" };
+  const rev = locked.rev ?? "";
+  const reference = historyOf(locked)?.at(rev) ?? "";
+  const wish = { input: "f1", reference, isFlake: true, timeoutMs };
+  const made = await revisions.lockRevision(directory, wish, signal);
+  const lock = lockWithRevision(after, parseFlakeLock(made.type === "updated" ? made.lock : ""), "f1", rev);
+  expect(graftLock(after, lock, new Set(["f1"]))).toEqual(graftLock(after, before, new Set(["f1"])));
+  expect(await lockText(directory)).toBe(text);
+
+  // What is no flake has no flake.nix that Nix could read.
+  const source = await revisions.lockRevision(directory, { ...wish, isFlake: false }, signal);
+  const alone = parseFlakeLock(source.type === "updated" ? source.lock : "");
+  expect(nodeAt(alone, "f1")).toMatchObject({ locked, flake: false });
+
+  const gone = reference.replace(rev, "1".repeat(40));
+  const failed = await revisions.lockRevision(directory, { ...wish, reference: gone }, signal);
+  expect(failed).toMatchObject({ type: "failed" });
 });
 
 test("an update that takes too long or is aborted ends", async () => {

@@ -183,6 +183,10 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       }
       return { causes, brokenBy: new Map(tops.map((top) => [top, [culpritOf(top)]])) };
     },
+    lockRevision: async () => ({
+      type: "failed",
+      failure: { kind: "unavailable", message: "no network", details: "" },
+    }),
     updateLock: async () => ({
       type: "failed",
       failure: { kind: "unavailable", message: "no network", details: "" },

@@ -50,6 +50,20 @@ export const reportOf = (changed: Partial<v.InferInput<typeof UpdateReport>> = {
         attachment: "web-openssl-3.0.14-00000000.log.gz",
       },
     ],
+    bisected: [
+      {
+        input: "nixpkgs",
+        firstBad: {
+          rev: commit("d"),
+          date: "2026-11-18T09:00:00.000Z",
+          subject: "openssl: 3.0.13 -> 3.0.14",
+        },
+        lastGood: commit("e"),
+        compareUrl: `https://github.com/NixOS/nixpkgs/compare/${commit("e")}...${commit("d")}`,
+        probes: 9,
+        skipped: 0,
+      },
+    ],
     packages: [{ name: "openssl", removed: ["3.0.13"], added: ["3.0.14"], hosts: ["db", "web", "nas"] }],
     warnings: [{ text: "option foo is deprecated", hosts: ["db"] }],
     review: [],

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog, type Log } from "../../src/base/log.ts";
 import { runBuilder } from "../../src/build/builder.ts";
+import type { BuildReader } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import { composeBuilder } from "../../src/cli/compose-builder.ts";
+import { createInputHistory } from "../../src/cli/input-history.ts";
 import { createNixUpstream } from "../../src/cli/nix-upstream.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Forge } from "../../src/forge/forge.ts";
@@ -28,6 +30,8 @@ import type { UpdateLab } from "./update-lab.ts";
 export interface UpdateRig extends AsyncDisposable {
   readonly told: UpdateEvent[];
   readonly upstream: Upstream;
+  /** Of the builder: whom it built what for, and which evaluations were not remembered. */
+  readonly builds: BuildReader;
   update(overrides?: Partial<SafeUpdateOptions>, forge?: Forge): Promise<SafeUpdateResult>;
   journal(): Promise<Journal>;
 }
@@ -76,10 +80,22 @@ export async function startUpdateRig(
     };
   };
   const upstream = createNixUpstream({ nix: composed.nix, repository, directory: undefined });
+  const history = createInputHistory({
+    config,
+    repo,
+    repository,
+    directory: undefined,
+    stateDirectory: state,
+    giteaHosts: [],
+    nix: composed.nix,
+    exec: createExec(),
+    environment,
+  });
   const journal = async (): Promise<Journal> => openJournal(join(state, "journal.jsonl"));
   return {
     told,
     upstream,
+    builds: bus,
     journal,
     async update(overrides = {}, forge) {
       return safeUpdate(
@@ -89,6 +105,7 @@ export async function startUpdateRig(
           repository,
           builds: bus,
           upstream,
+          history,
           journal: await journal(),
           author: { name: "bot", email: "bot@homelab.invalid" },
           policy: { preExisting: "block" },

@@ -1,7 +1,10 @@
 // What an update came to, for people and for programs.
+import type { Revision } from "../../git/git.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { SafeUpdateResult } from "../../update/safe-update.ts";
-import { isRestGood, type Found, type Validated } from "../../update/update-run.ts";
+import type { BisectedInput } from "../../update/bisect-input.ts";
+import { isRestGood, type Found } from "../../update/find-guilty.ts";
+import type { Validated } from "../../update/update-run.ts";
 import type { Style } from "./style.ts";
 
 /** 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on. */
@@ -40,6 +43,7 @@ export function describeUpdate(
         ...(result.found !== undefined && isRestGood(result.validated, result.found)
           ? [`  Without ${style.clean(result.found.guilty.join(", "))} the rest builds.`]
           : []),
+        ...(result.found?.bisected ?? []).map((found) => `  ${style.clean(revisionLine(found))}`),
         ...partOf(result.found, style),
         `  ${result.url === undefined ? `Branch:  ${result.branch}` : `See:     ${style.clean(result.url)}`}`,
         `  Report:  ${reportFile}`,
@@ -64,6 +68,16 @@ export function describeUpdate(
         ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
         : `${style.red(failure)} ${name} ${inputsOf(result.validated)} would not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.\n`;
   }
+}
+
+function revisionLine({ input, firstBad, lastGood, suspects, note = "" }: BisectedInput): string {
+  const name = ({ rev, committedAt, subject }: Revision): string =>
+    `${rev.slice(0, 12)} of ${committedAt.toISOString().slice(0, 10)} (${subject})`;
+  if (firstBad !== undefined)
+    return `First bad revision of ${input}: ${name(firstBad)}, last good: ${lastGood?.slice(0, 12) ?? "unknown"}.`;
+  if (suspects !== undefined)
+    return `First bad revision of ${input}: one of ${suspects.count} up to ${name(suspects.last)}: ${note}.`;
+  return `First bad revision of ${input}: unknown: ${note}.`;
 }
 
 /** What landed although the whole did not. */
