@@ -48,12 +48,13 @@ const portsFor: Readonly<Record<string, readonly string[]>> = {
     "nix/flake-lock-check.ts",
     "nix/closure-diff.ts",
   ],
-  cache: ["nix/nix.ts"],
+  // Beside the port, how Nix writes hashes.
+  cache: ["nix/nix.ts", "nix/sha256.ts"],
 };
 
 /** Each library is known to few folders, those that wrap it. */
 const owners: Readonly<Record<string, readonly string[]>> = {
-  valibot: ["protocol", "config", "nix", "forge", "bus", "update", "cli"],
+  valibot: ["protocol", "config", "nix", "forge", "bus", "update", "cache", "cli"],
   "@valibot/to-json-schema": ["config"],
   execa: ["process"],
   "@nats-io/transport-node": ["bus"],

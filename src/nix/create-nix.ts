@@ -10,6 +10,7 @@ import { createFindFailures } from "./failures.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import { readNixSettings } from "./nix-settings.ts";
 import type { Nix } from "./nix.ts";
+import { createPathFactsReader } from "./path-facts.ts";
 import { countOutOfMemoryKills } from "./out-of-memory-kills.ts";
 import { createRevisionLocker } from "./lock-revision.ts";
 import { createRealise } from "./realise.ts";
@@ -80,6 +81,7 @@ export async function createNix(
     ...createLockUpdater({ exec, environment, version: settings.version }),
     ...createRevisionLocker({ exec, environment }),
     ...createClosureReader({ exec, environment }),
+    ...createPathFactsReader({ exec, environment }),
     probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
   };
 }

@@ -1,5 +1,6 @@
 // What the services need of Nix. `createNix` (create-nix.ts) is the real one.
 import type { Commit, HostName, RepoName, StorePath } from "../protocol/names.ts";
+import type { Sha256 } from "./sha256.ts";
 
 /** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
 export interface FlakeSource {
@@ -148,6 +149,16 @@ export interface ClosurePath {
   readonly size: number;
 }
 
+/** What the store's database knows of a valid path. */
+export interface PathFacts {
+  readonly path: StorePath;
+  readonly narHash: Sha256;
+  /** Bytes of its NAR. */
+  readonly narSize: number;
+  /** Sorted; with the path itself where it refers to itself. */
+  readonly references: readonly StorePath[];
+}
+
 /** Parts of a NixOS system that only change with a reboot; absent where the system has no such part. */
 export interface BootParts {
   readonly kernel?: string;
@@ -261,6 +272,15 @@ export interface Nix {
    * @throws HomelabError `unavailable` with code `STORE_UNAVAILABLE`.
    */
   readClosure(toplevel: StorePath, signal: AbortSignal): Promise<Closure>;
+
+  /**
+   * Every path that these valid paths need, themselves included, each once.
+   * @throws HomelabError `unavailable` with code `STORE_UNAVAILABLE`.
+   */
+  readClosureFacts(
+    tops: readonly StorePath[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<StorePath, PathFacts>>;
 }
 
 export interface SubstituterProbe {

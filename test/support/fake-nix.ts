@@ -192,6 +192,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       failure: { kind: "unavailable", message: "no network", details: "" },
     }),
     readClosure: async (path) => ({ paths: [{ path, size: 1 }], boot: {} }),
+    readClosureFacts: async () => new Map(),
     unbuilt: async (top) => new Set([top, culpritOf(top)]),
   };
   return fake;

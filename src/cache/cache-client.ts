@@ -1,0 +1,263 @@
+// Our own HTTP client for binary caches. Nix's would not do: what it says of a cache it takes from its cache on disk.
+import http from "node:http";
+import https from "node:https";
+import type { Clock } from "../base/clock.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
+import { retryDelay, type RetryPolicy } from "../base/retry.ts";
+import { createDeadlines, DeadlineError } from "./deadlines.ts";
+import { retryAfterMs } from "./retry-after.ts";
+
+export interface CacheClientOptions {
+  /** `http://` or `https://`, a path in it included. */
+  readonly url: string;
+  /** Sockets at a time; they are kept open. */
+  readonly connections: number;
+  /** For each request, its whole answer included. */
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly clock: Clock;
+  /** Certificate authorities, PEM, instead of Node's own. */
+  readonly ca?: string;
+}
+
+export interface CacheAnswer {
+  readonly status: number;
+  /** The first `maxBytes` of the body. */
+  readonly body: Uint8Array;
+  /** The connection ended before the answer did, at every attempt. */
+  readonly isCutOff: boolean;
+  /** Of what was asked for, without regard to a range, where the server says it. */
+  readonly totalBytes?: number;
+}
+
+export interface GetOptions {
+  /** The rest of the body is not read. */
+  readonly maxBytes: number;
+  /** Asks the server for no more than `maxBytes` of it. */
+  readonly partly?: boolean;
+}
+
+/** What a whole body was read into. */
+export interface StreamedAnswer<Result> {
+  readonly status: number;
+  /** What `read` gave; absent for another status than 200. */
+  readonly result?: Result;
+}
+
+export interface StreamOptions<Result> {
+  readonly timeoutMs: number;
+  readonly acceptEncoding?: string;
+  /**
+   * Reads the body to its end; called anew at each attempt. Of what it throws, only an `UnusableAnswerError` is
+   * thrown without another attempt.
+   */
+  readonly read: (response: http.IncomingMessage) => Promise<Result>;
+}
+
+export interface CacheClient extends Disposable {
+  readonly url: string;
+  /**
+   * @param path relative to the cache
+   * @throws HomelabError `unavailable` with code `CACHE_UNREACHABLE` when there is no answer in time, or only errors
+   *   of the server, at every attempt.
+   */
+  get(path: string, options: GetOptions, signal: AbortSignal): Promise<CacheAnswer>;
+  /** @throws like `get`; CutOffError, UnusableAnswerError */
+  stream<Result>(
+    path: string,
+    options: StreamOptions<Result>,
+    signal: AbortSignal,
+  ): Promise<StreamedAnswer<Result>>;
+}
+
+/** The connection ended before the answer did. */
+export class CutOffError extends Error {
+  override readonly name = "CutOffError";
+}
+
+/** What `read` throws of an answer that came and cannot be used: another attempt would give the same. */
+export class UnusableAnswerError extends Error {
+  override readonly name = "UnusableAnswerError";
+}
+
+/** Waiting longer than this is somebody else's decision. */
+const longestRetryAfterMs = 30_000;
+/** A body that is at most so much longer than what is wanted of it is read, to keep the connection. */
+const cheapRestBytes = 64 * 1024;
+
+export function createCacheClient(options: CacheClientOptions): CacheClient {
+  const { connections, timeoutMs, retry, clock } = options;
+  const base = new URL(options.url.endsWith("/") ? options.url : `${options.url}/`);
+  const isTls = base.protocol === "https:";
+  const agentOptions = { keepAlive: true, maxSockets: connections, maxFreeSockets: connections };
+  const agent = isTls
+    ? new https.Agent({ ...agentOptions, ...(options.ca === undefined ? {} : { ca: options.ca }) })
+    : new http.Agent(agentOptions);
+  const deadlines = createDeadlines(clock);
+
+  async function attempt<Result>(
+    path: string,
+    headers: http.OutgoingHttpHeaders,
+    limitMs: number,
+    read: (response: http.IncomingMessage) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const url = new URL(path, base);
+    if (url.origin !== base.origin) throw new UnusableAnswerError(`${path} is not in the cache`);
+    const request = (isTls ? https : http).request(url, {
+      agent,
+      headers: { "user-agent": "homelab-deploy", ...headers },
+    });
+    const onAbort = (): void => void request.destroy(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const met = deadlines.start(limitMs, (error) => request.destroy(error));
+    try {
+      const response = await answerOf(request);
+      try {
+        return await read(response);
+      } finally {
+        // A socket is only free again when its answer was read to the end.
+        if (!response.readableEnded) response.destroy();
+      }
+    } finally {
+      met();
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** As often as the policy says, as long as it may help. */
+  async function persist<Result>(
+    path: string,
+    act: (isLast: boolean) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    for (let number = 1; ; number++) {
+      signal.throwIfAborted();
+      try {
+        return await act(number >= retry.attempts);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!mayPass(error)) throw error;
+        const askedMs = error instanceof ServerFault ? error.retryAfterMs : 0;
+        const waitMs = Math.max(retryDelay(retry, number + 1), askedMs);
+        if (number >= retry.attempts || waitMs > longestRetryAfterMs) {
+          if (error instanceof CutOffError) throw error;
+          throw unreachable(options.url, path, messageOf(error));
+        }
+        await clock.sleep(waitMs, signal);
+      }
+    }
+  }
+
+  return {
+    url: options.url,
+    async get(path, { maxBytes, partly = false }, signal) {
+      const headers = partly ? { range: `bytes=0-${maxBytes - 1}` } : {};
+      const read = async (response: http.IncomingMessage, isLast: boolean): Promise<CacheAnswer> => {
+        throwServerFault(response, clock);
+        const { body, isCutOff } = await readStart(response, maxBytes);
+        if (isCutOff && !isLast) throw new CutOffError("the connection ended in the middle of the answer");
+        const totalBytes = totalBytesOf(response);
+        const status = response.statusCode ?? 0;
+        return { status, body, isCutOff, ...(totalBytes === undefined ? {} : { totalBytes }) };
+      };
+      return persist(
+        path,
+        async (isLast) =>
+          attempt(path, headers, timeoutMs, async (response) => read(response, isLast), signal),
+        signal,
+      );
+    },
+    async stream(path, { timeoutMs: limitMs, acceptEncoding, read }, signal) {
+      const headers = acceptEncoding === undefined ? {} : { "accept-encoding": acceptEncoding };
+      const readGood = async (response: http.IncomingMessage) => {
+        throwServerFault(response, clock);
+        const status = response.statusCode ?? 0;
+        return status === 200 ? { status, result: await read(response) } : { status };
+      };
+      return persist(path, async () => attempt(path, headers, limitMs, readGood, signal), signal);
+    },
+    [Symbol.dispose]() {
+      agent.destroy();
+      deadlines.stop();
+    },
+  };
+}
+
+/** Faults of the network, the server or the clock; anything else is thrown as it is. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof ServerFault ||
+  error instanceof CutOffError ||
+  error instanceof DeadlineError ||
+  (error instanceof Error && "code" in error && typeof error.code === "string");
+
+/** The server says that it cannot answer now. */
+class ServerFault extends Error {
+  override readonly name = "ServerFault";
+  readonly retryAfterMs: number;
+
+  constructor(status: number, waitMs: number) {
+    super(`it answers with HTTP status ${status}`);
+    this.retryAfterMs = waitMs;
+  }
+}
+
+function throwServerFault({ statusCode = 0, headers }: http.IncomingMessage, clock: Clock): void {
+  if (statusCode < 500 && statusCode !== 429) return;
+  throw new ServerFault(statusCode, retryAfterMs(headers["retry-after"], clock.now()));
+}
+
+async function answerOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  request.on("response", resolve).on("error", reject).end();
+  return promise;
+}
+
+/** Reads no more than is wanted, but for a short rest. */
+async function readStart(
+  response: http.IncomingMessage,
+  maxBytes: number,
+): Promise<{ readonly body: Uint8Array; readonly isCutOff: boolean }> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let rest = 0;
+  response
+    .on("data", (chunk: Buffer) => {
+      const wanted = chunk.subarray(0, maxBytes - bytes);
+      if (wanted.byteLength > 0) chunks.push(wanted);
+      bytes += wanted.byteLength;
+      rest += chunk.byteLength - wanted.byteLength;
+      if (rest > cheapRestBytes || (bytes === maxBytes && !isRestShort(response))) resolve(false);
+    })
+    .on("end", () => resolve(false))
+    // Of our own making (a deadline, an abort), or a connection that was lost.
+    .on("error", (error) => (isLostConnection(error) ? resolve(true) : reject(error)));
+  const isCutOff = await promise;
+  return { body: Buffer.concat(chunks), isCutOff };
+}
+
+const isRestShort = ({ headers }: http.IncomingMessage): boolean =>
+  Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= cheapRestBytes;
+
+/** Node's own error for a response that ends early. */
+export const isLostConnection = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+
+function totalBytesOf({ statusCode, headers }: http.IncomingMessage): number | undefined {
+  if (statusCode === 206) {
+    const total = /^bytes \d+-\d+\/(?<total>\d{1,15})$/.exec(headers["content-range"] ?? "")?.groups?.[
+      "total"
+    ];
+    return total === undefined ? undefined : Number(total);
+  }
+  const isEncoded = (headers["content-encoding"] ?? "identity") !== "identity";
+  const length = headers["content-length"];
+  return length === undefined || isEncoded ? undefined : Number(length);
+}
+
+const unreachable = (url: string, path: string, reason: string): HomelabError =>
+  new HomelabError("unavailable", `the cache ${url} does not answer for ${path}: ${reason}`, {
+    code: "CACHE_UNREACHABLE",
+    hint: "see whether its service runs, and whether this machine reaches it: curl URL/nix-cache-info",
+  });

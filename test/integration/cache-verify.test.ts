@@ -1,0 +1,304 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { createCacheClient } from "../../src/cache/cache-client.ts";
+import type { Finding } from "../../src/cache/finding.ts";
+import { hashPartOf, parseNarInfo } from "../../src/cache/narinfo.ts";
+import { noProofs, openProofs, type Proofs } from "../../src/cache/proofs.ts";
+import { parsePublicKey } from "../../src/cache/public-keys.ts";
+import {
+  verifyClosure,
+  verifyWithoutStore,
+  type Verification,
+  type VerifyOptions,
+} from "../../src/cache/verify.ts";
+import type { StorePath } from "../../src/protocol/names.ts";
+import { createCacheLab, type CacheLab } from "../support/cache-lab.ts";
+import { serveNarCache, type Fault, type NarCache } from "../support/nar-cache.ts";
+
+const never = new AbortController().signal;
+let lab: CacheLab;
+let directory: string;
+
+beforeAll(async () => {
+  lab = await createCacheLab();
+  directory = await lab.copy("plain");
+});
+afterAll(async () => lab[Symbol.asyncDispose]());
+
+interface Ask extends Partial<VerifyOptions> {
+  readonly attempts?: number;
+}
+
+function optionsFor(cache: NarCache, { attempts = 2, ...rest }: Ask): VerifyOptions & Disposable {
+  const timeoutMs = rest.timeoutMs ?? 5000;
+  const client = createCacheClient({
+    url: cache.url,
+    connections: 4,
+    timeoutMs,
+    retry: { attempts, firstDelayMs: 1, factor: 1, maxDelayMs: 1 },
+    clock: systemClock,
+  });
+  return {
+    client,
+    keys: [parsePublicKey(lab.publicKey)],
+    proofs: noProofs,
+    content: "start",
+    atOnce: 4,
+    timeoutMs,
+    ...rest,
+    [Symbol.dispose]: () => client[Symbol.dispose](),
+  };
+}
+
+async function verify(cache: NarCache, ask: Ask = {}): Promise<Verification> {
+  using options = optionsFor(cache, ask);
+  return await verifyClosure(options, [lab.top], lab.closure, never);
+}
+
+const narInfoUrl = (path: StorePath): string => `/${hashPartOf(path)}.narinfo`;
+const narInfoOf = async (path: StorePath, from = directory): Promise<string> =>
+  readFile(join(from, narInfoUrl(path)), "utf8");
+const narUrl = async (path: StorePath, from = directory): Promise<string> =>
+  `/${parseNarInfo(await narInfoOf(path, from)).url}`;
+const said = (findings: readonly Finding[]): Record<string, string> =>
+  Object.fromEntries(
+    findings.map(({ path, problem, detail }) => [path.replace(/^.*-/, ""), `${problem}: ${detail}`]),
+  );
+
+test.each(["none", "zstd", "xz", "gzip", "br", "bzip2"])(
+  "a sound cache is proven, with %s",
+  async (compression) => {
+    const copy = await lab.copy(`copy-${compression}`, { compression });
+    for (const ranges of [true, false]) {
+      await using cache = await serveNarCache(copy, { ranges });
+      const quick = await verify(cache);
+      expect(quick).toMatchObject({ findings: [], asked: 3, asSaid: [] });
+      expect([...quick.closure.keys()].toSorted()).toEqual([lab.top, lab.middle, lab.leaf].toSorted());
+      expect(cache.requests.filter((path) => path.startsWith("/nar/"))).toHaveLength(3);
+      expect(cache.mostConnections()).toBeLessThanOrEqual(4);
+
+      const whole = await verify(cache, { content: "whole" });
+      expect(whole.findings).toEqual([]);
+      // What cannot be decompressed here is not called proven.
+      expect(whole.asSaid).toHaveLength(["xz", "bzip2"].includes(compression) ? 3 : 0);
+    }
+  },
+);
+
+const faults: Record<
+  string,
+  { readonly of: "narinfo" | "nar"; readonly fault: Fault; readonly finding: RegExp }
+> = {
+  "has no narinfo": { of: "narinfo", fault: { status: 404 }, finding: /^missing: it has no narinfo/ },
+  "has no NAR": { of: "nar", fault: { status: 404 }, finding: /^missing: its NAR is not there \(HTTP 404\)/ },
+  "asks for a password": { of: "narinfo", fault: { status: 401 }, finding: /^corrupt: .*HTTP 401/ },
+  "sends elsewhere": {
+    of: "nar",
+    fault: { status: 302, headers: { location: "https://example.org/" } },
+    finding: /^corrupt: .*HTTP 302/,
+  },
+  "shows a web page": {
+    of: "narinfo",
+    fault: { edit: () => "<html><body>Sign in</body></html>" },
+    finding: /^corrupt: its narinfo cannot be read: it is no narinfo/,
+  },
+  "shows a web page for a NAR": {
+    of: "nar",
+    fault: { edit: () => "<html><body>Sign in, please, before you go on</body></html>" },
+    finding: /^corrupt: what is served as its NAR is none/,
+  },
+  "leaves out the signature": {
+    of: "narinfo",
+    fault: { edit: (body) => body.toString().replace(/^Sig: .*\n/m, "") },
+    finding: /^unsigned: /,
+  },
+  "has a broken signature": {
+    of: "narinfo",
+    fault: { edit: (body) => body.toString().replace(/^Sig: cache-1:..../m, "Sig: cache-1:AAAA") },
+    finding: /^wrongly-signed: its signature is not valid: that of cache-1/,
+  },
+  "changes the size": {
+    of: "narinfo",
+    fault: { edit: (body) => body.toString().replace(/^NarSize: /m, "NarSize: 1") },
+    finding: /^wrongly-signed: /,
+  },
+  "names other references": {
+    of: "narinfo",
+    fault: { edit: (body) => body.toString().replace(/^References:.*$/m, `References: ${"a".repeat(32)}-x`) },
+    finding: /^wrongly-signed: /,
+  },
+  "cuts the narinfo off": {
+    of: "narinfo",
+    fault: { cutAt: 30 },
+    finding: /^corrupt: its narinfo ends after 30 bytes/,
+  },
+  "cuts the NAR off": { of: "nar", fault: { cutAt: 10 }, finding: /^corrupt: its NAR ends after 10 bytes/ },
+  "has a shorter NAR": {
+    of: "nar",
+    fault: { edit: (body) => body.subarray(0, 1000) },
+    finding: /^corrupt: its NAR has 1000 bytes and should have \d+/,
+  },
+  "answers only with errors": {
+    of: "narinfo",
+    fault: { status: 500 },
+    finding: /^unanswered: .*HTTP status 500/,
+  },
+  "does not answer for a NAR": {
+    of: "nar",
+    fault: { hang: true },
+    finding: /^unanswered: .*no whole answer in 0.3 s/,
+  },
+};
+
+test.each(Object.entries(faults))(
+  "a cache that %s is found out, for the path",
+  async (_, { of, fault, finding }) => {
+    await using cache = await serveNarCache(directory);
+    cache.setFault(of === "nar" ? await narUrl(lab.leaf) : narInfoUrl(lab.leaf), fault);
+    const { findings } = await verify(cache, { timeoutMs: 300 });
+    expect(said(findings)).toEqual({ leaf: expect.stringMatching(finding) });
+  },
+);
+
+test("signatures by somebody else do not count, and no signature is said as such", async () => {
+  await using foreign = await serveNarCache(await lab.copy("foreign", { keyFile: lab.foreignSecretKeyFile }));
+  const reason = "wrongly-signed: it is signed by stranger-1, which is not trusted";
+  expect(said((await verify(foreign)).findings)).toEqual({ top: reason, middle: reason, leaf: reason });
+  await using unsigned = await serveNarCache(await lab.copy("unsigned", { keyFile: false }));
+  expect((await verify(unsigned)).findings.map(({ problem }) => problem)).toEqual(Array(3).fill("unsigned"));
+});
+
+test("an older build of the same path is stale, though it is sound and signed", async () => {
+  await using cache = await serveNarCache(directory);
+  using options = optionsFor(cache, {});
+  const rebuilt = new Map(lab.closure);
+  const leaf = lab.closure.get(lab.leaf);
+  const top = lab.closure.get(lab.top);
+  if (leaf === undefined || top === undefined) throw new Error("the closure is not whole");
+  rebuilt.set(lab.leaf, { ...leaf, narHash: top.narHash });
+  rebuilt.set(lab.top, { ...top, references: [] });
+  const { findings } = await verifyClosure(options, [lab.top], rebuilt, never);
+  expect(said(findings)).toEqual({
+    leaf: expect.stringMatching(
+      /^stale: the cache has another content of it: sha256:\w+, and the store sha256:/,
+    ),
+    top: "stale: the cache has it with other references than the store",
+  });
+});
+
+test("a NAR of the right size with another content is found out when all of it is read", async () => {
+  await using cache = await serveNarCache(directory);
+  const url = await narUrl(lab.leaf);
+  const flip = (body: Buffer): Buffer => {
+    const changed = Buffer.from(body);
+    changed.writeUInt8(changed.readUInt8(5000) ^ 1, 5000);
+    return changed;
+  };
+  cache.setFault(url, { edit: flip });
+  expect((await verify(cache)).findings).toEqual([]);
+  const whole = await verify(cache, { content: "whole" });
+  expect(said(whole.findings)).toEqual({
+    leaf: expect.stringMatching(/^corrupt: the content of its NAR is sha256:\w+ and should be sha256:\w+$/),
+  });
+  cache.setFault(url, { cutAt: 70_000 });
+  expect(said((await verify(cache, { content: "whole" })).findings)).toEqual({
+    leaf: "corrupt: its NAR ends after 70000 bytes",
+  });
+  cache.setFault(url, { edit: (body) => Buffer.concat([body, body]) });
+  expect(said((await verify(cache, { content: "whole" })).findings)).toEqual({
+    leaf: expect.stringMatching(/^corrupt: its NAR has more than \d+ bytes/),
+  });
+});
+
+test("a compressed NAR that is damaged or ends early is corrupt, whatever its first bytes are", async () => {
+  const copy = await lab.copy("damaged", { compression: "zstd" });
+  await using cache = await serveNarCache(copy);
+  const url = await narUrl(lab.leaf, copy);
+  const damage: ((body: Buffer) => Buffer)[] = [
+    (body) => body.subarray(0, 500),
+    () => Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd), Buffer.alloc(400, 255)]),
+    (body) => Buffer.concat([body.subarray(0, 100), Buffer.alloc(400, 255), body.subarray(500)]),
+  ];
+  for (const edit of damage) {
+    cache.setFault(url, { edit });
+    const { findings } = await verify(cache, { content: "whole" });
+    expect(said(findings)).toEqual({
+      leaf: expect.stringMatching(/^corrupt: (?:its NAR cannot be decompressed|the content of its NAR is)/),
+    });
+  }
+});
+
+test("errors that pass are asked again, after as long as the server says", async () => {
+  await using cache = await serveNarCache(directory);
+  cache.setFault(narInfoUrl(lab.leaf), { status: 503, headers: { "retry-after": "1" }, times: 1 });
+  cache.setFault(await narUrl(lab.middle), { cutAt: 5, times: 1 });
+  const started = performance.now();
+  expect((await verify(cache)).findings).toEqual([]);
+  expect(performance.now() - started).toBeGreaterThan(950);
+});
+
+test("a cache that is gone is not asked for everything, and nothing is said to be missing", async () => {
+  await using cache = await serveNarCache(directory);
+  cache.setFault("*", { status: 502 });
+  const paths = Array.from({ length: 200 }, (_, index) => {
+    const name = `${String(index).padStart(32, "0")}-x`;
+    return `${lab.store.storeDirectory}/${name}` as StorePath;
+  });
+  using options = optionsFor(cache, { attempts: 1 });
+  const { findings } = await verifyWithoutStore(options, paths, never);
+  expect(findings).toHaveLength(200);
+  expect(new Set(findings.map(({ problem }) => problem))).toEqual(new Set(["unanswered"]));
+  expect(cache.requests.length).toBeLessThan(50);
+});
+
+test("without a store the closure is what the cache says, and has to be whole", async () => {
+  await using cache = await serveNarCache(directory);
+  using options = optionsFor(cache, {});
+  const sound = await verifyWithoutStore(options, [lab.top], never);
+  expect(sound.findings).toEqual([]);
+  expect([...sound.closure.keys()].toSorted()).toEqual([...lab.closure.keys()].toSorted());
+  cache.setFault(narInfoUrl(lab.leaf), { status: 404 });
+  const { findings } = await verifyWithoutStore(options, [lab.top], never);
+  expect(said(findings)).toEqual({ leaf: "missing: it has no narinfo (HTTP 404)" });
+});
+
+test("what was proven is asked for again only when there is a reason to", async () => {
+  await using cache = await serveNarCache(directory);
+  const open = async (more: { publicKey?: string; url?: string; maxAgeMs?: number } = {}): Promise<Proofs> =>
+    openProofs({
+      directory: join(lab.store.directory, "proofs"),
+      cacheUrl: more.url ?? cache.url,
+      keys: [parsePublicKey(more.publicKey ?? lab.publicKey)],
+      maxAgeMs: more.maxAgeMs ?? 60_000,
+      clock: systemClock,
+      log: silentLog,
+    });
+  const askedWith = async (proofs: Proofs): Promise<number> => (await verify(cache, { proofs })).asked;
+
+  expect(await askedWith(await open())).toBe(3);
+  // The top is always asked for: it says whether the cache is still the same one.
+  expect(await askedWith(await open())).toBe(1);
+  expect(await askedWith(await open({ url: "http://other" }))).toBe(3);
+  expect(await askedWith(await open({ maxAgeMs: -1 }))).toBe(3);
+  expect(await askedWith(await open({ publicKey: lab.publicKey.replace("cache-1", "cache-2") }))).toBe(3);
+
+  await verify(cache, { proofs: await open() });
+  cache.setFault(narInfoUrl(lab.top), { status: 404 });
+  cache.setFault(narInfoUrl(lab.leaf), { status: 404 });
+  const emptied = await verify(cache, { proofs: await open() });
+  expect(Object.keys(said(emptied.findings)).toSorted()).toEqual(["leaf", "top"]);
+});
+
+test("stops at once when it is told to", async () => {
+  await using cache = await serveNarCache(directory);
+  cache.setFault("*", { hang: true });
+  using options = optionsFor(cache, {});
+  const stop = new AbortController();
+  const running = verifyClosure(options, [lab.top], lab.closure, stop.signal);
+  await expect.poll(() => cache.requests.length).toBeGreaterThan(0);
+  stop.abort(new Error("enough"));
+  await expect(running).rejects.toThrow("enough");
+});
