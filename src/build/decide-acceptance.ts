@@ -24,6 +24,8 @@ export type Acceptance =
       readonly sources: Source[];
       readonly hosts: HostRef[];
       readonly skipped: SkippedHost[];
+      /** Nobody chose among the hosts. */
+      readonly complete?: true;
     }
   | ({ readonly type: "reject" } & Rejection);
 
@@ -69,11 +71,12 @@ function acceptAll(inventories: readonly Inventory[], exclusion: Exclusion): Acc
         });
     }
   }
-  return decideNonEmpty(
+  const acceptance = decideNonEmpty(
     inventories.map(({ source }) => source),
     hosts,
     skipped,
   );
+  return acceptance.type === "accept" ? { ...acceptance, complete: true } : acceptance;
 }
 
 function acceptSome(

@@ -148,7 +148,7 @@ async function firstEvent(
     return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error));
   }
   if (resolution.type === "reject") return { body: { ...resolution, type: "rejected", ...answer } };
-  const { sources, hosts, skipped, buildSources } = resolution;
+  const { sources, hosts, skipped, complete, buildSources } = resolution;
   return {
     sources: buildSources,
     body: {
@@ -161,6 +161,7 @@ async function firstEvent(
       sources,
       hosts,
       skipped,
+      ...(complete === undefined ? {} : { complete }),
     },
   };
 }

@@ -2,10 +2,38 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Choose } from "./program.ts";
 import { examples } from "./help-text.ts";
-import { parsePositive } from "./parse-options.ts";
+import { collect, parsePositive } from "./parse-options.ts";
 
 export function addCacheCommands(program: Command, choose: Choose): void {
   const cache = program.command("cache").description("The binary cache, and what its store keeps.");
+  cache
+    .command("verify")
+    .description("Prove that the cache serves systems whole: present, as built, signed, and answering.")
+    .argument("[host...]", "hosts, also as repo/host, or paths in the store")
+    .option("--all", "the newest system of every host")
+    .option("--cache <url>", "the cache (default: cache.url of the configuration)")
+    .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
+    .option("--full", "ask for everything again, and download and hash every NAR")
+    .option(
+      "--without-store",
+      "compare with nothing here: prove what the cache itself says that belongs to it",
+    )
+    .option("--json", "as one JSON document")
+    .addHelpText(
+      "after",
+      examples(
+        "cache verify --all",
+        "cache verify web01 --full",
+        "cache verify /run/current-system --cache http://cache01.lan:5000 --public-key cache.lan-1:AbC…",
+      ),
+    )
+    .action((targets, options) =>
+      choose(
+        async (context) =>
+          (await import("./commands/cache-verify.ts")).runCacheVerify(context, targets, options),
+        options.json === true,
+      ),
+    );
   cache
     .command("retain")
     .description("On the builder: drop the GC roots that nothing needs any more.")

@@ -14,7 +14,11 @@ export interface RuleFindings {
 
 /** Checks a configuration that fits the schema. */
 export function checkRules(config: Config, role: ConfigRole): RuleFindings {
-  const problems: Problem[] = [...natsProblems(config.nats), ...listenProblems(config.metrics.listen)];
+  const problems: Problem[] = [
+    ...natsProblems(config.nats),
+    ...listenProblems(config.metrics.listen),
+    ...cacheProblems(config.cache),
+  ];
   const warnings: Problem[] = [...buildWarnings(config.builder.build)];
   const repos = Object.entries(config.repos);
   if (role === "builder" && repos.length === 0) {
@@ -51,6 +55,12 @@ function* listenProblems(listen: string | undefined): Iterable<Problem> {
   if (port < 1 || port > 65_535) {
     yield { path: "metrics.listen", message: "must have a port between 1 and 65535" };
   }
+}
+
+function* cacheProblems({ verifyBuilds, url, publicKeys }: Config["cache"]): Iterable<Problem> {
+  if (!verifyBuilds) return;
+  if (url === undefined) yield { path: "cache.verifyBuilds", message: "needs cache.url" };
+  if (publicKeys.length === 0) yield { path: "cache.verifyBuilds", message: "needs cache.publicKeys" };
 }
 
 function* buildWarnings(build: Config["builder"]["build"]): Iterable<Problem> {

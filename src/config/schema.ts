@@ -2,13 +2,9 @@
 // defaults stand only here. `description` becomes docs/configuration.md and the JSON schema.
 import * as v from "valibot";
 import { allowedFor, BranchName, BuilderName, RepoName } from "../protocol/names.ts";
+import { CacheSettings } from "./cache-schema.ts";
+import { absolutePath, described, secretFile, seconds } from "./setting-types.ts";
 
-const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) =>
-  v.pipe(schema, v.description(description));
-
-const seconds = (min: number, max: number) =>
-  v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-const absolutePath = v.pipe(v.string(), v.regex(/^\/[^\u0000]*$/, "must be an absolute path"));
 const repoName = v.message(RepoName, `is not a repo name we can use; allowed is ${allowedFor("repo")}`);
 const branchName = v.message(
   BranchName,
@@ -17,15 +13,6 @@ const branchName = v.message(
 const builderName = v.message(
   BuilderName,
   `is not a builder name we can use; allowed is ${allowedFor("builder")}`,
-);
-
-/** A secret is always the path of a file. `$CREDENTIALS_DIRECTORY/name` means a systemd credential. */
-const secretFile = v.pipe(
-  v.string(),
-  v.regex(
-    /^(?:\/|\$CREDENTIALS_DIRECTORY\/)[^\u0000]+$/,
-    "must be an absolute path or start with $CREDENTIALS_DIRECTORY/",
-  ),
 );
 
 const NatsUrl = v.pipe(
@@ -342,6 +329,7 @@ export const Config = v.strictObject({
     v.optional(UpdateSettings, {}),
     "The `update` command; what is about one repo stands there.",
   ),
+  cache: described(v.optional(CacheSettings, {}), "The binary cache that serves what was built."),
   metrics: described(v.optional(MetricsSettings, {}), "Where Prometheus finds the builder's metrics."),
 });
 export type Config = v.InferOutput<typeof Config>;

@@ -37,6 +37,8 @@ export interface BuildState {
   /** Every host of the inventory that was asked for, in the inventory's order. */
   readonly hosts: ReadonlyMap<FullHostName, HostState>;
   readonly skipped: readonly SkippedHost[];
+  /** Every host of these repos was asked for. */
+  readonly complete?: boolean;
   readonly failures: readonly DerivationFailure[];
   readonly warnings: readonly string[];
   /** Why it ended as it did, where that needs words. */
@@ -102,6 +104,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         sources: event.sources,
         hosts: new Map(event.hosts.map((host) => [fullName(host), { ...host, phase: "waiting" }])),
         skipped: event.skipped,
+        ...(event.complete === undefined ? {} : { complete: event.complete }),
         startedAt: event.at,
       };
     case "resumed":

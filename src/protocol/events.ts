@@ -40,6 +40,11 @@ const FinishedHost = v.object({
   reason: v.optional(text),
   /** The whole message where `reason` is only its first line, such as an evaluation error with its trace. */
   details: v.optional(text),
+  /**
+   * Whether the binary cache was proven to serve all of it, signed; absent where the builder was not told to look, or
+   * where there is nothing to serve.
+   */
+  cached: v.optional(v.boolean()),
   /** From the build's acceptance to this verdict. */
   durationMs: milliseconds,
 });
@@ -76,6 +81,8 @@ const bodies = {
     sources: v.array(Source),
     hosts: v.pipe(v.array(HostRef), v.minLength(1)),
     skipped: v.array(SkippedHost),
+    /** Every host of these repos was asked for, and not only some by name. */
+    complete: v.optional(v.boolean()),
   }),
   /** Another builder, or the same after a restart, goes on with it. Its epoch is one higher. */
   resumed: v.object({ type: v.literal("resumed"), builder: BuilderName }),

@@ -1,0 +1,20 @@
+// Kinds of settings that several sections of the schema have.
+import * as v from "valibot";
+
+/** `description` becomes docs/configuration.md and the JSON schema. */
+export const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) =>
+  v.pipe(schema, v.description(description));
+
+export const seconds = (min: number, max: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+
+export const absolutePath = v.pipe(v.string(), v.regex(/^\/[^\u0000]*$/, "must be an absolute path"));
+
+/** A secret is always the path of a file. `$CREDENTIALS_DIRECTORY/name` means a systemd credential. */
+export const secretFile = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:\/|\$CREDENTIALS_DIRECTORY\/)[^\u0000]+$/,
+    "must be an absolute path or start with $CREDENTIALS_DIRECTORY/",
+  ),
+);

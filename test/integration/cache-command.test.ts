@@ -1,0 +1,107 @@
+// `homelab-deploy cache` as people run it: a process of its own, a real store, and caches made of what Nix copied.
+import { execFile } from "node:child_process";
+import { symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test as base } from "vitest";
+import { hashPartOf } from "../../src/cache/narinfo.ts";
+import { createCacheLab } from "../support/cache-lab.ts";
+import { serveNarCache } from "../support/nar-cache.ts";
+
+const program = join(import.meta.dirname, "../../src/cli/main.ts");
+
+const test = base
+  .extend("lab", { scope: "file" }, async ({}, { onCleanup }) => {
+    const lab = await createCacheLab();
+    onCleanup(() => lab[Symbol.asyncDispose]());
+    return lab;
+  })
+  .extend("directory", { scope: "file" }, async ({ lab }) => lab.copy("plain"))
+  .extend("cache", { scope: "file" }, async ({ lab }) => {
+    const environment = {
+      ...lab.store.environment,
+      HOME: join(lab.store.directory, "home"),
+      XDG_STATE_HOME: join(lab.store.directory, "xdg-state"),
+      NATS_URL: "nats://127.0.0.1:9",
+    };
+    return async (settings: object, ...args: string[]) => {
+      const config = join(lab.store.directory, "config.json");
+      await writeFile(config, JSON.stringify({ cache: settings }));
+      return new Promise<{ exitCode: unknown; stdout: string; stderr: string }>((resolve) => {
+        execFile(
+          process.execPath,
+          [program, "cache", ...args, "--config", config],
+          { env: environment },
+          (error, stdout, stderr) => resolve({ exitCode: error?.code ?? 0, stdout, stderr }),
+        );
+      });
+    };
+  });
+
+test("verify proves a path and what it needs, and the next time asks only what it must", async ({
+  lab,
+  directory,
+  cache,
+}) => {
+  await using served = await serveNarCache(directory);
+  const settings = { url: served.url, publicKeys: [lab.publicKey] };
+  const link = join(lab.store.directory, "result");
+  await symlink(lab.top, link);
+  const first = await cache(settings, "verify", link, "--json");
+  expect(first).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(JSON.parse(first.stdout)).toMatchObject({
+    cache: served.url,
+    keys: ["cache-1"],
+    served: true,
+    content: "start",
+    comparedWithStore: true,
+    paths: 3,
+    asked: 3,
+    targets: [{ name: link, path: lab.top, cached: true, paths: 3, notServed: 0 }],
+    findings: [],
+  });
+  const again = await cache(settings, "verify", lab.top);
+  expect(again.exitCode).toBe(0);
+  expect(again.stdout).toMatch(/serves 3 paths .*: 1 asked for now, 2 proven before\.\n$/);
+  const full = await cache(settings, "verify", lab.top, "--full");
+  expect(full.stdout).toMatch(/3 asked for now, every NAR of these read and hashed\.\n$/);
+});
+
+test("verify names what is not served, and for which system, and exits with 1", async ({
+  lab,
+  directory,
+  cache,
+}) => {
+  await using served = await serveNarCache(directory);
+  served.setFault(`/${hashPartOf(lab.leaf)}.narinfo`, { status: 404 });
+  const flags = ["--cache", served.url, "--public-key", lab.publicKey];
+  const text = await cache({}, "verify", lab.top, lab.middle, ...flags);
+  expect(text.exitCode).toBe(1);
+  expect(text.stdout).toContain(`missing ${lab.leaf} (${lab.top}, ${lab.middle})`);
+  const json = await cache({}, "verify", lab.top, "--json", "--without-store", ...flags);
+  expect(json.exitCode).toBe(1);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    served: false,
+    comparedWithStore: false,
+    findings: [{ path: lab.leaf, problem: "missing", neededBy: [lab.top] }],
+  });
+});
+
+test("a cache that does not answer, or nothing to prove by, is never success", async ({ lab, cache }) => {
+  const keys = { publicKeys: [lab.publicKey] };
+  const gone = await cache({ ...keys, url: "http://127.0.0.1:9", attempts: 1 }, "verify", lab.top);
+  expect(gone.exitCode).toBe(3);
+  expect(gone.stdout).toContain("connect ECONNREFUSED");
+  expect(await cache(keys, "verify", lab.top)).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("it is not said which cache to ask"),
+  });
+  expect(await cache({ url: "http://127.0.0.1:9" }, "verify", lab.top)).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("by which key"),
+  });
+  expect((await cache({ ...keys, url: "http://127.0.0.1:9" }, "verify", "/etc")).exitCode).toBe(2);
+  expect((await cache({ ...keys, url: "http://127.0.0.1:9" }, "verify")).exitCode).toBe(2);
+  const collected = lab.top.replace(hashPartOf(lab.top), "0".repeat(32));
+  const missing = await cache({ ...keys, url: "http://127.0.0.1:9" }, "verify", collected);
+  expect(missing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining("has not got it") });
+});
