@@ -46,7 +46,8 @@ export async function startMetrics({
     return { onStored() {}, onDroppedLogLines() {}, async [Symbol.asyncDispose]() {} };
   }
   const stopped = new AbortController();
-  const running = new Set<BuildId>();
+  /** When each was accepted. */
+  const running = new Map<BuildId, Date>();
   const branches = new Map([...composed.repos.values()].map(({ name, branch }) => [name, branch]));
   const metrics = createMetrics({
     component: "builder",
@@ -55,6 +56,7 @@ export async function startMetrics({
     sample: async (signal) => ({
       queued: await bus.queueLength(signal).catch(() => undefined),
       running: running.size,
+      oldestStart: [...running.values()].toSorted((a, b) => a.getTime() - b.getTime())[0],
       natsConnected: bus.isConnected(),
       disk: await composed.diskSpace(),
     }),
@@ -94,7 +96,7 @@ export async function startMetrics({
     onStored(event, state) {
       metrics.observe(event, state);
       if (event.type === "accepted" || event.type === "resumed") {
-        running.add(event.build);
+        running.set(event.build, new Date(state.startedAt ?? event.at));
         inputs.follow(state);
       }
       if (!isTerminal(event)) return;

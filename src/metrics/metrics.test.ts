@@ -34,6 +34,7 @@ const metricsWith = (options: Partial<MetricsOptions> = {}): Metrics =>
       Promise.resolve({
         queued: 2,
         running: 1,
+        oldestStart: new Date("2026-01-02T03:04:05Z"),
         natsConnected: true,
         disk: { availableBytes: 10, totalBytes: 100 },
       }),
@@ -139,6 +140,9 @@ test("before anything happens every series of the builder is there", async () =>
   expect(valueOf(series, "build_info", { component: "builder", version: "0.1.0" })).toBe(1);
   expect(valueOf(series, "builds_queued")).toBe(2);
   expect(valueOf(series, "builds_running")).toBe(1);
+  expect(valueOf(series, "oldest_build_start_timestamp_seconds")).toBe(
+    Date.parse("2026-01-02T03:04:05Z") / 1000,
+  );
   expect(valueOf(series, "nats_connected")).toBe(1);
   expect(valueOf(series, "store_filesystem_avail_bytes")).toBe(10);
   expect(valueOf(series, "store_filesystem_size_bytes")).toBe(100);
@@ -299,6 +303,7 @@ test("what cannot be sampled is NaN, and the rest is still there", async () => {
     const series = await scrape(metrics);
     expect(valueOf(series, "nats_connected")).toBe(0);
     expect(valueOf(series, "builds_queued")).toBeNaN();
+    expect(valueOf(series, "oldest_build_start_timestamp_seconds")).toBeNaN();
     expect(valueOf(series, "store_filesystem_avail_bytes")).toBeNaN();
     expect(valueOf(series, "infra_retries_total")).toBe(0);
   }

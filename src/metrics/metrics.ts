@@ -14,6 +14,8 @@ export interface Sample {
   readonly queued: number | undefined;
   /** Builds that this builder holds. */
   readonly running: number;
+  /** When the oldest of them was accepted; undefined without one. */
+  readonly oldestStart: Date | undefined;
   readonly natsConnected: boolean;
   /** Of the file system with the Nix store. */
   readonly disk: { readonly availableBytes: number; readonly totalBytes: number } | undefined;
@@ -59,6 +61,10 @@ export function createMetrics({ component, version, branches, sample, clock, log
     "Build requests that wait for a builder; NaN when NATS does not say.",
   );
   const running = gauge("builds_running", "Builds that this builder holds.");
+  const oldest = gauge(
+    "oldest_build_start_timestamp_seconds",
+    "When the oldest build was accepted that this builder holds; NaN without one.",
+  );
   const connected = gauge("nats_connected", "Whether there is a connection to NATS.");
   const available = gauge("store_filesystem_avail_bytes", "What is free for the Nix store.");
   const size = gauge("store_filesystem_size_bytes", "The size of the file system with the Nix store.");
@@ -81,6 +87,7 @@ export function createMetrics({ component, version, branches, sample, clock, log
     over.abort();
     queued.set(taken?.queued ?? Number.NaN);
     running.set(taken?.running ?? Number.NaN);
+    oldest.set(taken?.oldestStart === undefined ? Number.NaN : taken.oldestStart.getTime() / 1000);
     connected.set(taken?.natsConnected === true ? 1 : 0);
     available.set(taken?.disk?.availableBytes ?? Number.NaN);
     size.set(taken?.disk?.totalBytes ?? Number.NaN);

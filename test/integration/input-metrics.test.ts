@@ -1,4 +1,4 @@
-// What a builder that polls tells Prometheus of the inputs of a real flake.
+// What a builder that polls tells Prometheus of a real flake: its inputs, and all that alerts and dashboard name.
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
@@ -8,10 +8,11 @@ import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import { composeBuilder } from "../../src/cli/compose-builder.ts";
 import { startMetrics } from "../../src/cli/start-metrics.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { allSelectors, missingIn } from "../infra/monitoring-files.ts";
 import { freePort } from "../support/free-port.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
 
-test("the age of every pinned input is known once a build of the branch is accepted, and after a restart", async () => {
+test("a builder serves what alerts and dashboard name, and the age of every input, also after a restart", async () => {
   await using lab = await createUpdateLab(["host01"]);
   const environment = { ...lab.store.environment, HOME: join(lab.store.directory, "home") };
   const listen = `127.0.0.1:${await freePort()}`;
@@ -24,12 +25,17 @@ test("the age of every pinned input is known once a build of the branch is accep
     "test",
   );
   const [clock, log, bus] = [systemClock, silentLog, createMemoryBus(systemClock)];
+  const scrape = async (): Promise<string> => (await fetch(`http://${listen}/metrics`)).text();
   const seconds = await lab.git("-C", join(lab.directory, "alpha"), "log", "-1", "--format=%ct");
   async function expectInputs(): Promise<void> {
-    const scrape = async (): Promise<string> => (await fetch(`http://${listen}/metrics`)).text();
     const name = "homelab_deploy_flake_input_last_modified_timestamp_seconds";
     const line = `${name}{repo="fleet",input="alpha"} ${seconds}\n`;
     await expect.poll(scrape, { timeout: 20_000 }).toContain(line);
+  }
+  async function expectAllThatIsWatched(): Promise<void> {
+    const selectors = allSelectors();
+    expect(selectors.length).toBeGreaterThan(30);
+    expect(missingIn(await scrape(), selectors)).toEqual([]);
   }
 
   for (const isRestarted of [false, true]) {
@@ -41,6 +47,7 @@ test("the age of every pinned input is known once a build of the branch is accep
     else {
       const building = runBuilder({ ...composed, ...metrics, bus, stopMs: 0 }, stopped.signal);
       await expectInputs();
+      await expectAllThatIsWatched();
       stopped.abort(new Error("the test ends"));
       await building;
     }

@@ -35,7 +35,14 @@ function livedMetrics(): Metrics {
     component: "builder",
     version: "0.1.0",
     branches: new Map([[repo, parseBranchName("main")]]),
-    sample: () => Promise.resolve({ queued: undefined, running: 0, natsConnected: true, disk: undefined }),
+    sample: () =>
+      Promise.resolve({
+        queued: undefined,
+        running: 0,
+        oldestStart: undefined,
+        natsConnected: true,
+        disk: undefined,
+      }),
     clock: systemClock,
     log: silentLog,
   });
@@ -115,7 +122,7 @@ test("scrapes at the same time share one rendering, and a failed one does not st
     sample: async () => {
       renderings++;
       await promise;
-      return { queued: 0, running: 0, natsConnected: true, disk: undefined };
+      return { queued: 0, running: 0, oldestStart: undefined, natsConnected: true, disk: undefined };
     },
     clock: systemClock,
     log: silentLog,
