@@ -6,6 +6,7 @@ import {
   type BuilderRig,
   type RigOptions,
 } from "../../test/support/builder-rig.ts";
+import { someOverride } from "../../test/support/overrides.ts";
 import { systemClock } from "../base/clock.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import type { BuildEvent } from "../protocol/events.ts";
@@ -57,6 +58,38 @@ test("an unchanged commit costs no evaluation, no build and one question", async
   expect(nix.evaluations).toHaveLength(before.evaluations);
   expect(nix.realised).toHaveLength(before.realised);
   expect(nix.validityQuestions).toHaveLength(before.questions + 1);
+});
+
+test("with overrides it is another evaluation, and the same overrides again are none", async () => {
+  const { ask, verdict, nix } = await rig({ repos: { nixos: { gunter: {} }, "nixos-servers": {} } });
+  await verdict(await ask("nixos/all"));
+  expect(nix.evaluations).toHaveLength(1);
+  const overrides = [someOverride()];
+  const state = await verdict(await ask("nixos/all", { overrides }));
+  expect(state.sources).toMatchObject([{ repo: "nixos", commit: firstCommit, overrides }]);
+  expect(nix.evaluations).toHaveLength(2);
+  await verdict(await ask("nixos/gunter", { overrides }));
+  expect(nix.evaluations).toHaveLength(2);
+  await verdict(await ask("nixos/all", { overrides: [someOverride({ commit: "c".repeat(40) })] }));
+  expect(nix.evaluations).toHaveLength(3);
+});
+
+test("the same host with and without overrides at once is two pieces of work", async () => {
+  const { ask, verdict, nix } = await rig({ repos: { nixos: { gunter: {} }, "nixos-servers": {} } });
+  const held = nix.hold("evaluate");
+  const ids = [await ask("nixos/all"), await ask("nixos/all", { overrides: [someOverride()] })];
+  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(2));
+  held.release();
+  for (const id of ids) expect((await verdict(id)).status).toBe("succeeded");
+});
+
+test.each([
+  ["any/all", {}, "OVERRIDES_NEED_REPO"],
+  ["nixos/all", { repo: "unknown" }, "UNKNOWN_REPO"],
+] as const)("overrides that cannot be: %s %j", async (what, more, code) => {
+  const { ask, verdict } = await rig({ repos: { nixos: { gunter: {} }, "nixos-servers": {} } });
+  const state = await verdict(await ask(what, { overrides: [someOverride(more)] }));
+  expect(state.rejection?.code).toBe(code);
 });
 
 test("every host gets its own verdict, and one bad host harms nobody else", async () => {

@@ -7,7 +7,8 @@ import type { EvaluationMemory, GcRoots, Nix } from "../nix/nix.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../protocol/builder-status.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
-import type { BuilderName, BuildId, Commit, RepoName } from "../protocol/names.ts";
+import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
+import { revisionName, type RevisionName } from "../protocol/overrides.ts";
 import { runBuildControl } from "./build-control.ts";
 import { createEngine, type Engine, type EngineSettings } from "./engine.ts";
 import { createHoldings, type Holdings } from "./holdings.ts";
@@ -186,9 +187,10 @@ async function retain(
       signal,
     );
     for (const { repo } of state.sources) {
-      const inUse = new Set<Commit>();
+      const inUse = new Set<RevisionName>();
       for (const build of engine.builds.values()) {
-        for (const source of build.sources.values()) if (source.repo === repo) inUse.add(source.commit);
+        for (const source of build.sources.values())
+          if (source.repo === repo) inUse.add(revisionName(source));
       }
       await memory.prune(repo, keepCommits, inUse);
     }

@@ -11,6 +11,8 @@ import {
   parseRepoName,
   type StorePath,
 } from "../protocol/names.ts";
+import { variantOf } from "../protocol/overrides.ts";
+import { someOverride } from "../../test/support/overrides.ts";
 import { decideControl } from "./build-control.ts";
 import { takeNext } from "./build-record.ts";
 import { shouldResume } from "./decide-resume.ts";
@@ -178,12 +180,12 @@ test("interactive work comes first, then the repo that waited longest, then who 
   expect(names(pickEvaluations(waiting.slice(0, 2), { ...options, slots: 1 }))).toEqual(["a", "b"]);
 });
 
-test("a batch is no larger than its share, and of one commit", () => {
-  const commit = parseCommit("b".repeat(40));
+test("a batch is no larger than its share, and of one commit with the same overrides", () => {
+  const variant = variantOf([someOverride()]);
   const waiting = ["a", "b", "c", "d", "e", "f"].map((host) => work("one", host, "batch"));
   expect(pickEvaluations(waiting, { ...options, slots: 2 })).toHaveLength(3);
   expect(pickEvaluations(waiting, { ...options, slots: 1 })).toHaveLength(4);
-  const mixed = [...waiting.slice(0, 2), work("one", "g", "batch", { commit })];
+  const mixed = [...waiting.slice(0, 2), work("one", "g", "batch", { variant })];
   expect(names(pickEvaluations(mixed, { ...options, slots: 1 }))).toEqual(["a", "b"]);
 });
 

@@ -1,7 +1,8 @@
-// One host at one commit: the unit of work. However many builds want the same host, there is one piece of work
+// One host at one revision: the unit of work. However many builds want the same host, there is one piece of work
 // for it, and all of them watch it.
 import type { HostEvaluation } from "../nix/nix.ts";
-import type { Commit, HostName, RepoName } from "../protocol/names.ts";
+import type { HostName, RepoName } from "../protocol/names.ts";
+import { revisionName, type Revision, type RevisionName } from "../protocol/overrides.ts";
 import type { Priority } from "../protocol/request.ts";
 import type { RunningBuild } from "./running-build.ts";
 
@@ -14,10 +15,9 @@ import type { RunningBuild } from "./running-build.ts";
  */
 export type Stage = "evaluation" | "evaluating" | "check" | "ready" | "building" | "delayed" | "done";
 
-export interface HostWork {
+export interface HostWork extends Revision {
   readonly key: WorkKey;
   readonly repo: RepoName;
-  readonly commit: Commit;
   readonly host: HostName;
   /** Position in the order of asking. */
   readonly order: number;
@@ -37,10 +37,10 @@ export interface HostWork {
 /** Evaluated, and its output is not there yet. */
 export type ReadyWork = HostWork & { readonly evaluation: HostEvaluation };
 
-export type WorkKey = `${RepoName}@${Commit}#${HostName}`;
+export type WorkKey = `${RepoName}@${RevisionName}#${HostName}`;
 
-export const workKey = (repo: RepoName, commit: Commit, host: HostName): WorkKey =>
-  `${repo}@${commit}#${host}`;
+export const workKey = (repo: RepoName, revision: Revision, host: HostName): WorkKey =>
+  `${repo}@${revisionName(revision)}#${host}`;
 
 /** Work is as urgent as the most urgent build that wants it. */
 export function priorityOf(work: HostWork): Priority {

@@ -88,7 +88,7 @@ function stage(...names: readonly string[]): Stage {
     build.hosts.map(({ host }): [string, ReadyWork] => [
       host,
       {
-        key: workKey(repo, sampleCommit, host),
+        key: workKey(repo, { commit: sampleCommit }, host),
         repo,
         commit: sampleCommit,
         host,

@@ -148,5 +148,7 @@ const namesOf = (hosts: readonly (readonly [ReadyWork, HostNeeds])[]): FullHostN
 /** Also when the host has its verdict already: then it is not among the build's open ones any more. */
 function isIn({ sources, open, verdicts }: RunningBuild, work: ReadyWork): boolean {
   const name = fullName(work);
-  return sources.get(work.repo)?.commit === work.commit && (open.has(name) || verdicts.has(name));
+  const source = sources.get(work.repo);
+  const isSame = source?.commit === work.commit && source.variant === work.variant;
+  return isSame && (open.has(name) || verdicts.has(name));
 }

@@ -39,9 +39,10 @@ async function checkOutputs(
   signal: AbortSignal,
 ): Promise<void> {
   await gcRoots.protect(
-    works.map(({ repo, commit, host, evaluation: { drvPath, outPath } }) => ({
+    works.map(({ repo, commit, variant, host, evaluation: { drvPath, outPath } }) => ({
       repo,
       commit,
+      variant,
       host,
       drvPath,
       outPath,

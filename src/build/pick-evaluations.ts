@@ -12,7 +12,7 @@ export interface PickOptions {
 
 /**
  * The hosts for the evaluator slot that is free now. Interactive work comes before batch work; among equals the
- * repo that was served least recently comes first, then who asked first. One process gets hosts of one commit
+ * repo that was served least recently comes first, then who asked first. One process gets hosts of one revision
  * only, and no more than its share, so that all slots end at about the same time.
  */
 export function pickEvaluations(waiting: readonly HostWork[], options: PickOptions): readonly HostWork[] {
@@ -25,7 +25,11 @@ export function pickEvaluations(waiting: readonly HostWork[], options: PickOptio
   const urgency = priorityOf(first);
   const group = waiting.filter(
     (work) =>
-      !work.alone && work.repo === first.repo && work.commit === first.commit && priorityOf(work) === urgency,
+      !work.alone &&
+      work.repo === first.repo &&
+      work.commit === first.commit &&
+      work.variant === first.variant &&
+      priorityOf(work) === urgency,
   );
   const share = Math.ceil(group.length / Math.max(1, options.slots));
   return group

@@ -5,7 +5,8 @@ import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { EvaluationMemory, EvaluationOptions, Nix } from "../nix/nix.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
 import type { BuildState } from "../protocol/build-state.ts";
-import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
+import type { RepoName } from "../protocol/names.ts";
+import { variantOf } from "../protocol/overrides.ts";
 import type { BuildRequest } from "../protocol/request.ts";
 import type { Target } from "../protocol/subjects.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
@@ -55,18 +56,46 @@ interface FoundInventory extends Inventory {
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
   const { repos, nix, memory: evaluations, clock, retryPolicy, evaluationLimits } = options;
 
-  async function sourceAt(repo: Repo, commit: Commit, branch: BranchName | undefined): Promise<BuildSource> {
+  /** The commit is here already; those of overrides are fetched, from repos that are configured and no others. */
+  async function sourceAt(
+    repo: Repo,
+    { commit, branch, overrides = [] }: Omit<AcceptedSource, "repo">,
+    signal: AbortSignal,
+  ): Promise<BuildSource> {
     const { name, mirror, allowImportFromDerivation } = repo;
-    const directory = repo.directory === undefined ? {} : { directory: repo.directory };
-    const memory = await evaluations.open({ repo: name, commit, ...directory, allowImportFromDerivation });
+    const others = overrides.map((override) => ({ override, of: configured(override.repo) }));
+    for (const { override, of } of others) await of.mirror.ensureCommit(override.commit, signal);
+    const memory = await evaluations.open({
+      repo: name,
+      commit,
+      ...directoryOf(repo),
+      overrides: others.map(({ override, of }) => ({ ...override, ...directoryOf(of) })),
+      allowImportFromDerivation,
+    });
+    const sourceOverrides = others.map(({ override: { input, commit: at }, of }) => ({
+      input,
+      mirror: of.mirror.path,
+      commit: at,
+      ...directoryOf(of),
+    }));
     return {
       repo: name,
       commit,
+      variant: variantOf(overrides),
       isHead: branch === repo.branch,
-      flake: { mirror: mirror.path, commit, ...directory },
+      flake: { mirror: mirror.path, commit, ...directoryOf(repo), overrides: sourceOverrides },
       allowImportFromDerivation,
       memory,
     };
+  }
+
+  function configured(name: RepoName): Repo {
+    const repo = repos.get(name);
+    if (repo !== undefined) return repo;
+    throw new HomelabError("usage", `there is no repo ${name}, of which \`overrides\` names a commit`, {
+      code: "UNKNOWN_REPO",
+      hint: `this builder has ${[...repos.keys()].join(", ")}`,
+    });
   }
 
   async function inventoryOf(
@@ -79,8 +108,14 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
     // Polling names the commit that it saw at the head of the branch.
     const isHead = request.rev === undefined || request.trigger === "poll";
-    const source = { repo: repo.name, commit, ...(isHead ? { branch } : {}) };
-    const buildSource = await sourceAt(repo, commit, source.branch);
+    const { overrides } = request;
+    const source = {
+      repo: repo.name,
+      commit,
+      ...(isHead && overrides === undefined ? { branch } : {}),
+      ...(overrides === undefined ? {} : { overrides }),
+    };
+    const buildSource = await sourceAt(repo, source, signal);
     const { flake, allowImportFromDerivation, memory } = buildSource;
     const known = memory.inventory();
     if (known !== undefined) return { source, names: known, buildSource };
@@ -126,7 +161,8 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     },
     async sourcesOf(sources, signal) {
       const found = new Map<RepoName, BuildSource>();
-      for (const { repo: name, commit, branch } of sources) {
+      for (const source of sources) {
+        const { repo: name, commit } = source;
         const repo = repos.get(name);
         if (repo === undefined) {
           throw new HomelabError("config", `the repo ${name} is not configured here any more`, {
@@ -134,12 +170,15 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
           });
         }
         await repo.mirror.ensureCommit(commit, signal);
-        found.set(name, await sourceAt(repo, commit, branch));
+        found.set(name, await sourceAt(repo, source, signal));
       }
       return found;
     },
   };
 }
+
+const directoryOf = ({ directory }: Repo): { readonly directory?: string } =>
+  directory === undefined ? {} : { directory };
 
 const isUnavailable = (error: unknown): boolean =>
   error instanceof HomelabError && error.kind === "unavailable";
@@ -158,6 +197,13 @@ function chooseRepos(
     };
   }
   if (target.repo === "any") {
+    if (request.overrides !== undefined) {
+      return {
+        code: "OVERRIDES_NEED_REPO",
+        message: "overrides are about the inputs of one repo's flake, and the request does not say of which",
+        hint: "name the repo: publish to build.<repo>.…",
+      };
+    }
     if (request.rev !== undefined && repos.size > 1) {
       return {
         code: "REV_NEEDS_REPO",

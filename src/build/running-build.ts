@@ -1,7 +1,8 @@
 // A build that this process holds.
 import type { CommitMemory, FlakeSource } from "../nix/nix.ts";
 import type { DerivationFailure, HostRef } from "../protocol/events.ts";
-import type { BuildId, Commit, FullHostName, RepoName, StorePath } from "../protocol/names.ts";
+import type { BuildId, FullHostName, RepoName, StorePath } from "../protocol/names.ts";
+import type { Revision } from "../protocol/overrides.ts";
 import type { Priority } from "../protocol/request.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 import type { BuildLogs } from "./build-logs.ts";
@@ -9,10 +10,9 @@ import type { BuildRecord } from "./build-record.ts";
 import type { HostWork } from "./host-work.ts";
 import type { ProgressBoard } from "./progress-board.ts";
 
-/** A repo at the commit that the build is about. */
-export interface BuildSource {
+/** A repo at the commit that the build is about, perhaps with overrides. */
+export interface BuildSource extends Revision {
   readonly repo: RepoName;
-  readonly commit: Commit;
   /** It was the tip of the repo's configured branch. */
   readonly isHead: boolean;
   readonly flake: FlakeSource;

@@ -178,13 +178,14 @@ export function createWorkBoard({ clock, retryPolicy, onFinished }: WorkBoardOpt
   }
 
   function want(build: RunningBuild, source: BuildSource, ref: HostRef): HostWork {
-    const key = workKey(source.repo, source.commit, ref.host);
+    const key = workKey(source.repo, source, ref.host);
     const known = works.get(key);
     if (known !== undefined) return known;
     const work: HostWork = {
       key,
       repo: source.repo,
       commit: source.commit,
+      variant: source.variant,
       host: ref.host,
       order: order++,
       watchers: new Set([build]),

@@ -61,7 +61,12 @@ export async function createNix(
     stateDirectory: settings.stateDirectory,
     ...store,
     readDerivation,
-    ...createEvaluator({ exec, environment, outOfMemoryKills: countOutOfMemoryKills }),
+    ...createEvaluator({
+      exec,
+      environment,
+      version: settings.version,
+      outOfMemoryKills: countOutOfMemoryKills,
+    }),
     realise: createRealise({
       exec,
       clock,

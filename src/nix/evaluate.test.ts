@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { HomelabError } from "../base/errors.ts";
 import { parseCommit, parseHostName } from "../protocol/names.ts";
 import type { Exec, ExecOptions, ExecResult } from "../process/exec.ts";
+import { someOverride } from "../../test/support/overrides.ts";
 import { createEvaluator } from "./evaluate.ts";
 import { configurationsOf } from "./evaluation-arguments.ts";
 import { nixString } from "./nix-command.ts";
@@ -24,8 +25,11 @@ interface Call {
   readonly options: ExecOptions;
 }
 
+type Answer = Partial<ExecResult> & { readonly stderr?: string };
+
 /** Nix that gives these answers one after the other. */
-function scripted(...answers: readonly (Partial<ExecResult> & { readonly stderr?: string })[]) {
+const scripted = (...answers: readonly Answer[]) => scriptedAt("2.34.8", ...answers);
+function scriptedAt(nixVersion: string, ...answers: readonly Answer[]) {
   const calls: Call[] = [];
   const exec: Exec = async (_, args, execOptions) => {
     const answer = answers[calls.length] ?? {};
@@ -37,6 +41,7 @@ function scripted(...answers: readonly (Partial<ExecResult> & { readonly stderr?
   const evaluator = createEvaluator({
     exec,
     environment: { PATH: "/bin" },
+    version: nixVersion,
     outOfMemoryKills: async () => 0,
   });
   return { evaluator, calls };
@@ -69,6 +74,56 @@ test("gives what Nix says of each host, and who threw", async () => {
     expect.arrayContaining(["--no-accept-flake-config", "--no-update-lock-file", "--no-write-lock-file"]),
   );
   expect(calls[0]?.options.env).toMatchObject({ PATH: "/bin", GC_MAXIMUM_HEAP_SIZE: String(2 ** 30) });
+});
+
+const overridden = {
+  ...source,
+  overrides: [
+    {
+      input: someOverride().input,
+      mirror: "/var/lib/mirrors/servers",
+      commit: someOverride().commit,
+      directory: "sub",
+    },
+  ],
+};
+const override = `git+file:///var/lib/mirrors/servers?ref=refs%2Fhomelab-deploy%2F${someOverride().commit}&rev=${someOverride().commit}&dir=sub`;
+
+test("gives overrides to Nix, and to an older one so that it forgets what the lock says below them", async () => {
+  const young = scriptedAt("2.34.8", printed([web, result]));
+  await young.evaluator.evaluate(overridden, [web], options, signal);
+  const args = young.calls[0]?.args.join(" ") ?? "";
+  expect(args).toContain(`--no-write-lock-file`);
+  expect(args).toContain(` --override-input servers ${override} `);
+  expect(args).not.toContain("--update-input");
+  const old = scriptedAt("2.26.3", { stdout: "[]" });
+  await old.evaluator.listHosts(overridden, options, signal);
+  expect(old.calls[0]?.args.join(" ")).toContain(
+    ` --update-input servers --override-input servers ${override} `,
+  );
+  const without = scriptedAt("2.26.3", { stdout: "[]" });
+  await without.evaluator.listHosts(source, options, signal);
+  expect(without.calls[0]?.args.join(" ")).not.toContain("-input");
+});
+
+test("an override that Nix does not use is refused, not evaluated without", async () => {
+  const said = `\u001b[35;1mwarning:\u001b[0m the flag '--override-input servers ${override}' does not match any input`;
+  const warning = {
+    stdout: "[]",
+    stderr: `@nix ${JSON.stringify({ action: "msg", level: 1, msg: said })}\n`,
+  };
+  const { evaluator } = scripted(warning);
+  await expect(evaluator.listHosts(overridden, options, signal)).rejects.toMatchObject({
+    kind: "usage",
+    code: "UNKNOWN_FLAKE_INPUT",
+  });
+  // A flake's own warnings, as Nix 2.26 and later show them.
+  const forged = `evaluation warning: the flag '--override-input servers ${override}' does not match any input`;
+  const { evaluator: other } = scripted({
+    stdout: "[]",
+    stderr: `@nix ${JSON.stringify({ action: "msg", level: 1, msg: forged })}\n`,
+  });
+  expect(await other.listHosts(overridden, options, signal)).toEqual([]);
 });
 
 test("evaluates one host alone without catching its error", async () => {

@@ -10,7 +10,7 @@ import { batchArguments, listingArguments, singleArguments } from "./evaluation-
 import { evaluationFailure, oneLine } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
 import type { Environment } from "./nix-environment.ts";
-import type { EvaluationFailure, EvaluationOptions, HostEvaluation, Nix } from "./nix.ts";
+import type { EvaluationFailure, EvaluationOptions, FlakeSource, HostEvaluation, Nix } from "./nix.ts";
 
 const maxStdoutBytes = 16 * 1024 * 1024;
 /** Nix's own default, said so that it is never more than the bound. A smaller one costs 5 % more CPU. */
@@ -45,6 +45,8 @@ const Results = v.array(
 export interface EvaluatorOptions {
   readonly exec: Exec;
   readonly environment: Environment;
+  /** Of Nix. */
+  readonly version: string;
   /** `readOutOfMemoryKills` */
   readonly outOfMemoryKills: () => Promise<number>;
 }
@@ -59,6 +61,7 @@ interface Evaluated {
 export function createEvaluator({
   exec,
   environment,
+  version: nixVersion,
   outOfMemoryKills,
 }: EvaluatorOptions): Pick<Nix, "listHosts" | "evaluate"> {
   async function run(
@@ -95,7 +98,12 @@ export function createEvaluator({
 
   return {
     async listHosts(source, options, signal) {
-      const { stdout, log, failure } = await run(listingArguments(source, options), options, signal);
+      const { stdout, log, failure } = await run(
+        listingArguments({ source, options, nixVersion }),
+        options,
+        signal,
+      );
+      if (log.unknownOverride !== undefined) throw unknownInput(log.unknownOverride, source);
       if (stdout !== undefined) {
         const names = parse(Inventory, stdout);
         if (names !== undefined) return names;
@@ -112,12 +120,11 @@ export function createEvaluator({
 
     async evaluate(source, hosts, options, signal) {
       const [host, ...others] = hosts;
+      const target = { source, options, nixVersion };
       if (host === undefined) return { type: "evaluated", hosts: new Map(), threw: [] };
-      const caught = async () => run(batchArguments(source, options, hosts), options, signal);
+      const caught = async () => run(batchArguments(target, hosts), options, signal);
       const evaluated =
-        others.length > 0
-          ? await caught()
-          : await run(singleArguments(source, options, host), options, signal);
+        others.length > 0 ? await caught() : await run(singleArguments(target, host), options, signal);
       if (evaluated.stdout !== undefined) return readResults(evaluated.stdout, hosts);
       const { failure, log } = evaluated;
       if (others.length > 0 || failure.cause !== "infra" || log.error === undefined) {
@@ -133,6 +140,13 @@ export function createEvaluator({
     },
   };
 }
+
+/** Nix only warns, and evaluates as if nothing had been asked. */
+const unknownInput = (input: string, { commit }: FlakeSource): HomelabError =>
+  new HomelabError("usage", `the flake has no input ${input} at commit ${commit.slice(0, 12)}`, {
+    code: "UNKNOWN_FLAKE_INPUT",
+    hint: "an override names an input of the flake itself, as its flake.nix does",
+  });
 
 /** Which of the hosts the evaluator gave a result for; all of them must be there. */
 function readResults(stdout: string, hosts: readonly HostName[]): Awaited<ReturnType<Nix["evaluate"]>> {

@@ -11,7 +11,7 @@ const keptPlainLines = 20;
 /** A line of internal-json; `raw_msg` is the error alone, `msg` has its trace around it. */
 const Message = v.object({
   action: v.literal("msg"),
-  level: v.literal(0),
+  level: v.picklist([0, 1]),
   msg: v.string(),
   raw_msg: v.optional(v.string()),
 });
@@ -27,6 +27,8 @@ export interface EvaluationError {
 export interface EvaluationLog {
   /** The last error that Nix raised itself. What a program or a build prints looks the same but for `raw_msg`. */
   readonly error: EvaluationError | undefined;
+  /** An input that Nix was to override and that the flake does not have. */
+  readonly unknownOverride: string | undefined;
   /** The last lines that are not in Nix's log format: of git, of Nix's memory, of Nix when its stack is full. */
   readonly plainLines: readonly string[];
   /** The heap reached its limit, or the system gave no more. */
@@ -42,6 +44,7 @@ export function createEvaluationLogReader(): EvaluationLogReader {
   let error: EvaluationError | undefined;
   let plainLines: string[] = [];
   let outOfMemory = false;
+  let unknownOverride: string | undefined;
   let long: LongErrorReader | undefined;
 
   function takePiece(piece: string): void {
@@ -61,8 +64,10 @@ export function createEvaluationLogReader(): EvaluationLogReader {
   function takeMessage(json: string): void {
     const parsed = v.safeParse(Message, parseJson(json));
     if (!parsed.success) return;
-    const { msg, raw_msg: raw } = parsed.output;
-    if (raw !== undefined) {
+    const { level, msg, raw_msg: raw } = parsed.output;
+    if (level === 1) {
+      unknownOverride ??= unmatchedOverride.exec(plainText(msg))?.groups?.["input"];
+    } else if (raw !== undefined) {
       setError(raw, msg);
       // Nix catches std::bad_alloc and says so without `raw_msg`; a host's `throw "out of memory"` has it.
     } else if (/^error: (?:out of memory|std::bad_alloc)$/.test(plainText(msg).trim())) {
@@ -94,9 +99,12 @@ export function createEvaluationLogReader(): EvaluationLogReader {
     },
     end() {
       splitter.end();
-      return { error, plainLines, outOfMemory };
+      return { error, unknownOverride, plainLines, outOfMemory };
     },
   };
 }
+
+/** The words of Nix 2.8 to 2.34. No flake can say them: traces are level 0, and its warnings begin otherwise. */
+const unmatchedOverride = /^warning: the flag '--override-input (?<input>\S+) .*' does not match any input$/;
 
 const withoutPrefix = (text: string): string => text.trim().replace(/^error:\s*\n?/, "");

@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { beforeEach, expect, test } from "vitest";
 import { silentLog } from "../base/log.ts";
 import { parseCommit, parseHostName, parseRepoName, StorePath } from "../protocol/names.ts";
+import { someOverride } from "../../test/support/overrides.ts";
 import { createEvaluationMemory } from "./evaluation-memory.ts";
 import type { EvaluationFailure, EvaluationKey, HostEvaluation } from "./nix.ts";
 
@@ -95,6 +96,37 @@ test("knows nothing of what was evaluated in another way", async () => {
   await expect.poll(nextStart({ ...key, commit: commit("b") })).toMatchObject({ web: undefined });
   await expect.poll(nextStart(key, { nixVersion: "2.34.8" })).toMatchObject({ web: undefined });
   await expect.poll(nextStart(key, { system: "aarch64-linux" })).toMatchObject({ web: undefined });
+});
+
+test("the same commit with and without overrides, and with others, are different things", async () => {
+  const memory = await start().open(key);
+  memory.remember(web, evaluated);
+  await expect.poll(nextStart()).toMatchObject({ web: evaluated });
+  const overridden: EvaluationKey = { ...key, overrides: [someOverride()] };
+  expect((await start().open(overridden)).get(web)).toBeUndefined();
+  const other = await start().open(overridden);
+  other.remember(web, { ...evaluated, outPath: storePath("web-2") });
+  await expect.poll(nextStart(overridden)).toMatchObject({ web: { outPath: storePath("web-2") } });
+  await expect.poll(nextStart()).toMatchObject({ web: evaluated });
+  for (const different of [{ commit: "c".repeat(40) }, { input: "others" }, { repo: "nixos" }]) {
+    const otherwise = { ...key, overrides: [someOverride(different)] };
+    expect((await start().open(otherwise)).get(web)).toBeUndefined();
+  }
+  const elsewhere = { ...key, overrides: [{ ...someOverride(), directory: "hosts" }] };
+  expect((await start().open(elsewhere)).get(web)).toBeUndefined();
+});
+
+test("overrides do not take the room of commits", async () => {
+  const memories = start();
+  (await memories.open(key)).remember(web, evaluated);
+  for (const digit of "bcd") {
+    const overridden = { ...key, overrides: [someOverride({ commit: digit.repeat(40) })] };
+    (await memories.open(overridden)).remember(web, evaluated);
+    await expect.poll(nextStart(overridden)).toMatchObject({ web: evaluated });
+  }
+  await memories.prune(repo, 1, new Set());
+  expect(await readdir(join(base, repo))).toHaveLength(2);
+  await expect.poll(nextStart()).toMatchObject({ web: evaluated });
 });
 
 test("gives everybody the same memory of a commit", async () => {

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { HostName, type RepoName, StorePath } from "../protocol/names.ts";
+import { newestRevisions, revisionName, variantOf } from "../protocol/overrides.ts";
 import { openLineJournal } from "./line-journal.ts";
 import type {
   CommitMemory,
@@ -34,7 +35,7 @@ const Line = v.variant("type", [
 ]);
 
 export interface EvaluationMemoryOptions {
-  /** Ours alone: `<directory>/<repo>/<commit>.jsonl`. */
+  /** Ours alone: `<directory>/<repo>/<revision>.jsonl`. */
   readonly directory: string;
   readonly nixVersion: string;
   readonly system: string;
@@ -43,7 +44,7 @@ export interface EvaluationMemoryOptions {
 }
 
 /**
- * Evaluations in files, one for each commit of a repo. It is a cache: what cannot be read is evaluated again, and
+ * Evaluations in files, one for each revision of a repo. It is a cache: what cannot be read is evaluated again, and
  * what cannot be written is lost at the next start. Only what `prune` leaves stays in memory.
  */
 export function createEvaluationMemory({
@@ -54,7 +55,7 @@ export function createEvaluationMemory({
   clock = systemClock,
 }: EvaluationMemoryOptions): EvaluationMemory {
   const opened = new Map<string, { readonly file: string; readonly memory: Promise<CommitMemory> }>();
-  const fileOf = (repo: RepoName, commit: string): string => join(directory, repo, `${commit}.jsonl`);
+  const fileOf = (repo: RepoName, revision: string): string => join(directory, repo, `${revision}.jsonl`);
 
   async function load(file: string, context: string): Promise<CommitMemory> {
     const onError = (error: unknown): void =>
@@ -66,7 +67,10 @@ export function createEvaluationMemory({
 
   return {
     async open(key) {
-      const file = fileOf(key.repo, key.commit);
+      const file = fileOf(
+        key.repo,
+        revisionName({ commit: key.commit, variant: variantOf(key.overrides ?? []) }),
+      );
       const context = contextOf(key, nixVersion, system);
       const name = `${file} ${context}`;
       const known = opened.get(name) ?? { file, memory: load(file, context) };
@@ -75,11 +79,11 @@ export function createEvaluationMemory({
     },
 
     async prune(repo, keepNewest, inUse) {
-      const commits = await commitsByAge(join(directory, repo));
-      const kept = new Set<string>([...commits.slice(0, keepNewest), ...inUse]);
-      const keptFiles = new Set([...kept].map((commit) => fileOf(repo, commit)));
-      for (const commit of commits) {
-        if (!kept.has(commit)) await rm(fileOf(repo, commit), { force: true });
+      const revisions = await revisionsByAge(join(directory, repo));
+      const kept = new Set<string>([...newestRevisions(revisions, keepNewest), ...inUse]);
+      const keptFiles = new Set([...kept].map((revision) => fileOf(repo, revision)));
+      for (const revision of revisions) {
+        if (!kept.has(revision)) await rm(fileOf(repo, revision), { force: true });
       }
       for (const [name, { file }] of opened) {
         if (file.startsWith(join(directory, repo, "/")) && !keptFiles.has(file)) opened.delete(name);
@@ -123,17 +127,27 @@ function createCommitMemory(
   };
 }
 
-const contextOf = (key: EvaluationKey, nixVersion: string, system: string): string =>
-  JSON.stringify([formatVersion, nixVersion, system, key.allowImportFromDerivation, key.directory ?? ""]);
+function contextOf(key: EvaluationKey, nixVersion: string, system: string): string {
+  const { allowImportFromDerivation, directory = "", overrides = [] } = key;
+  const overridden = overrides.map(({ input, directory: at = "" }) => `${input} ${at}`).toSorted();
+  return JSON.stringify([
+    formatVersion,
+    nixVersion,
+    system,
+    allowImportFromDerivation,
+    directory,
+    ...(overridden.length === 0 ? [] : [overridden]),
+  ]);
+}
 
 /** The newest first: when they were last opened or written to. */
-async function commitsByAge(repoDirectory: string): Promise<readonly string[]> {
+async function revisionsByAge(repoDirectory: string): Promise<readonly string[]> {
   const names = await readdir(repoDirectory).catch(() => []);
   const files = await Promise.all(
     names.map(async (name) => {
       const modified = (await stat(join(repoDirectory, name)).catch(() => undefined))?.mtimeMs ?? 0;
-      return { commit: name.replace(/\.jsonl$/, ""), modified };
+      return { revision: name.replace(/\.jsonl$/, ""), modified };
     }),
   );
-  return files.toSorted((one, other) => other.modified - one.modified).map(({ commit }) => commit);
+  return files.toSorted((one, other) => other.modified - one.modified).map(({ revision }) => revision);
 }

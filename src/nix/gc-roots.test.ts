@@ -10,6 +10,8 @@ import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { createExec } from "../process/create-exec.ts";
 import { parseCommit, parseHostName, parseRepoName, StorePath, type HostName } from "../protocol/names.ts";
+import { variantOf } from "../protocol/overrides.ts";
+import { someOverride } from "../../test/support/overrides.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
 import { createGcRoots, type GcRootsOptions } from "./gc-roots.ts";
 import { nix32 } from "./nix32.ts";
@@ -163,6 +165,23 @@ test("pins a commit with a reason, without making it newer, and unpins it", asyn
   expect(await roots.list()).toEqual([{ ...before, pin: "before the move" }]);
   expect(await roots.pin(repo, commit("a"), undefined)).toBe(true);
   expect(await roots.list()).toEqual([before]);
+});
+
+test("with overrides roots stand beside those of the commit, and are listed and dropped by themselves", async () => {
+  const roots = create();
+  const variant = variantOf([someOverride()]);
+  const overridden = { ...rootsOf("web"), variant, outPath: storePath("web-2") };
+  await roots.protect([rootsOf("web"), overridden], signal);
+  const systems = async (): Promise<unknown> =>
+    (await roots.list()).map((rooted) => [rooted.commit, rooted.variant, ...rooted.hosts.values()]);
+  expect(await systems()).toEqual([
+    [commit("a"), undefined, storePath("web")],
+    [commit("a"), variant, storePath("web-2")],
+  ]);
+  const [, rooted] = await roots.list();
+  if (rooted === undefined) throw new Error("nothing is rooted");
+  expect(await roots.drop(rooted, hostsOf(rooted), signal)).toBe("dropped");
+  expect(await systems()).toEqual([[commit("a"), undefined, storePath("web")]]);
 });
 
 test("says what could not be written", async () => {

@@ -1,6 +1,7 @@
 // What the services need of Nix. `createNix` (create-nix.ts) is the real one.
 import type { Commit, HostName, RepoName, StorePath } from "../protocol/names.ts";
 import type { Sha256 } from "./sha256.ts";
+import type { FlakeInput, Override, Revision, RevisionName } from "../protocol/overrides.ts";
 
 /** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
 export interface FlakeSource {
@@ -9,6 +10,12 @@ export interface FlakeSource {
   readonly commit: Commit;
   /** Where in the repository flake.nix is; absent for its root. */
   readonly directory?: string;
+  /** Inputs that are other commits than the lock says. */
+  readonly overrides?: readonly SourceOverride[];
+}
+
+export interface SourceOverride extends Omit<FlakeSource, "overrides"> {
+  readonly input: FlakeInput;
 }
 
 export interface EvaluationOptions {
@@ -186,7 +193,8 @@ export interface Nix {
   /**
    * Every attribute of `nixosConfigurations`, also names that we cannot use otherwise; empty where the flake has
    * no such attribute.
-   * @throws HomelabError `failed` when the flake does not evaluate, `unavailable` for infrastructure faults.
+   * @throws HomelabError `failed` when the flake does not evaluate, `unavailable` for infrastructure faults, `usage`
+   *   `UNKNOWN_FLAKE_INPUT` for an override of an input that the flake does not have.
    */
   listHosts(source: FlakeSource, options: EvaluationOptions, signal: AbortSignal): Promise<readonly string[]>;
 
@@ -306,26 +314,23 @@ export interface FailureAnalysis {
   readonly brokenBy: ReadonlyMap<StorePath, readonly StorePath[]>;
 }
 
-export interface HostRoots {
+export interface HostRoots extends Revision {
   readonly repo: RepoName;
-  readonly commit: Commit;
   readonly host: HostName;
   readonly drvPath: StorePath;
   readonly outPath: StorePath;
 }
 
 /** A commit whose roots a build needs. */
-export interface UsedCommit {
+export interface UsedCommit extends Revision {
   readonly repo: RepoName;
-  readonly commit: Commit;
   /** It was the tip of the configured branch. */
   readonly isHead: boolean;
 }
 
-/** What is rooted of a commit. */
-export interface RootedCommit {
+/** What is rooted of a commit, or of one with overrides. */
+export interface RootedCommit extends Revision {
   readonly repo: RepoName;
-  readonly commit: Commit;
   /** When its roots were last asked for. */
   readonly usedAt: Date;
   /** At some time it was the tip of the configured branch. */
@@ -359,6 +364,7 @@ export interface EvaluationKey {
   readonly repo: RepoName;
   readonly commit: Commit;
   readonly directory?: string;
+  readonly overrides?: readonly (Override & { readonly directory?: string })[];
   readonly allowImportFromDerivation: boolean;
 }
 
@@ -376,6 +382,6 @@ export interface CommitMemory {
 export interface EvaluationMemory {
   /** The same object for the same key while it is in use. */
   open(key: EvaluationKey): Promise<CommitMemory>;
-  /** Forgets all but the newest commits of the repo, and those in use. */
-  prune(repo: RepoName, keepNewest: number, inUse: ReadonlySet<Commit>): Promise<void>;
+  /** Forgets all but the newest commits of the repo, as many with overrides, and those in use. */
+  prune(repo: RepoName, keepNewest: number, inUse: ReadonlySet<RevisionName>): Promise<void>;
 }

@@ -4,6 +4,8 @@
 //     <repo>/<commit>/out/<host>   link to its system, built or not
 //     <repo>/<commit>/head         is there when the commit was the tip of the configured branch
 //     <repo>/<commit>/pin          is there when the commit is kept for good, with the reason
+// With overrides, `<commit>~<variant>` stands for the commit.
+//
 //     .locks/                      who uses what: root-locks.ts
 //
 // The time of a commit's directory says when its roots were last asked for.
@@ -11,20 +13,20 @@ import { access, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { HostName } from "../protocol/names.ts";
-import { Commit, isHostName, isRepoName, StorePath, type RepoName } from "../protocol/names.ts";
+import { isHostName, isRepoName, StorePath, type RepoName } from "../protocol/names.ts";
+import { parseRevisionName, revisionName, type Revision } from "../protocol/overrides.ts";
 import type { RootedCommit } from "./nix.ts";
 
 export const headMark = "head";
 export const pinMark = "pin";
 const maxReasonLength = 200;
 
-interface At {
+interface At extends Revision {
   readonly repo: RepoName;
-  readonly commit: Commit;
 }
 
-export const commitDirectory = (directory: string, { repo, commit }: At): string =>
-  join(directory, repo, commit);
+export const commitDirectory = (directory: string, at: At): string =>
+  join(directory, at.repo, revisionName(at));
 
 export const linkOf = (
   directory: string,
@@ -36,8 +38,9 @@ export const linkOf = (
 export async function listRoots(directory: string): Promise<readonly RootedCommit[]> {
   const found: RootedCommit[] = [];
   for (const repo of (await namesIn(directory)).filter(isRepoName)) {
-    for (const commit of (await namesIn(join(directory, repo))).filter(isCommit)) {
-      const rooted = await readRoots(directory, { repo, commit });
+    for (const name of await namesIn(join(directory, repo))) {
+      const revision = parseRevisionName(name);
+      const rooted = revision && (await readRoots(directory, { repo, ...revision }));
       if (rooted !== undefined) found.push(rooted);
     }
   }
@@ -45,8 +48,11 @@ export async function listRoots(directory: string): Promise<readonly RootedCommi
 }
 
 /** Undefined when there is nothing of the commit. */
-export async function readRoots(directory: string, { repo, commit }: At): Promise<RootedCommit | undefined> {
-  const at = { repo, commit };
+export async function readRoots(
+  directory: string,
+  { repo, commit, variant }: At,
+): Promise<RootedCommit | undefined> {
+  const at = { repo, commit, ...(variant === undefined ? {} : { variant }) };
   const path = commitDirectory(directory, at);
   const usedAt = (await stat(path).catch(() => undefined))?.mtime;
   // It was dropped after its name was read.
@@ -70,7 +76,5 @@ export async function readRoots(directory: string, { repo, commit }: At): Promis
     hosts,
   };
 }
-
-const isCommit = (name: string): name is Commit => v.is(Commit, name);
 
 const namesIn = async (path: string): Promise<readonly string[]> => readdir(path).catch(() => []);

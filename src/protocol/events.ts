@@ -3,6 +3,7 @@
 // fleet of a thousand hosts needs tens of events and not thousands.
 import * as v from "valibot";
 import { BranchName, BuilderName, BuildId, Commit, HostName, RepoName, StorePath } from "./names.ts";
+import { Overrides } from "./overrides.ts";
 import { Label, Priority, Trigger } from "./request.ts";
 import { BuildVerdict, HostVerdict } from "./verdicts.ts";
 import { decode, encode, limits } from "./wire.ts";
@@ -15,7 +16,13 @@ const text = v.pipe(v.string(), v.maxLength(16 * 1024));
 export const HostRef = v.object({ repo: RepoName, host: HostName });
 export type HostRef = v.InferOutput<typeof HostRef>;
 
-const Source = v.object({ repo: RepoName, branch: v.optional(BranchName), commit: Commit });
+const Source = v.object({
+  repo: RepoName,
+  branch: v.optional(BranchName),
+  commit: Commit,
+  /** As the request had them. */
+  overrides: v.optional(Overrides),
+});
 export type Source = v.InferOutput<typeof Source>;
 
 /** A host that is left out. Its name may be one that we cannot use otherwise, hence plain text. */

@@ -1,6 +1,7 @@
 // A build request: `{}` is valid, everything has a meaning when it is left out.
 import * as v from "valibot";
 import { BranchName, BuildId, Commit, HostName } from "./names.ts";
+import { Overrides } from "./overrides.ts";
 import { isReplySubject } from "./subjects.ts";
 import { decode, encode, limits } from "./wire.ts";
 
@@ -28,6 +29,8 @@ export const BuildRequest = v.object({
   branch: v.optional(BranchName),
   /** Exactly this commit; it must be reachable in the repo. */
   rev: v.optional(Commit),
+  /** Inputs of the repo's flake at other commits than its lock says; the subject must name the repo. */
+  overrides: v.optional(Overrides),
   priority: v.optional(Priority),
   trigger: v.optional(Trigger),
   requestedBy: v.optional(Label),

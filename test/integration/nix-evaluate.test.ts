@@ -42,11 +42,13 @@ const broken: FleetToggles = {
 let store: ThrowAwayStore;
 let fleet: Fleet;
 let source: FlakeSource;
+let version: string;
 beforeAll(async () => {
   store = await createThrowAwayStore();
   fleet = await createFleet(store.directory);
   source = { mirror: fleet.bare, commit: await fleet.commit(broken) };
   await prepareNixDirectory(join(store.directory, "ours"));
+  ({ version } = await readNixSettings(exec, environment(), signal));
 });
 afterAll(async () => store.remove());
 
@@ -55,7 +57,12 @@ const environment = (changes: Readonly<Record<string, string>> = {}) => ({
   ...changes,
 });
 const evaluator = (changes: Readonly<Record<string, string>> = {}) =>
-  createEvaluator({ exec, environment: environment(changes), outOfMemoryKills: countOutOfMemoryKills });
+  createEvaluator({
+    exec,
+    environment: environment(changes),
+    version,
+    outOfMemoryKills: countOutOfMemoryKills,
+  });
 
 async function evaluate(names: readonly string[], of = source, changed: Partial<EvaluationOptions> = {}) {
   return evaluator().evaluate(of, names.map(parseHostName), { ...options, ...changed }, signal);

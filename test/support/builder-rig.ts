@@ -18,6 +18,7 @@ import {
   type Commit,
   type RepoName,
 } from "../../src/protocol/names.ts";
+import { revisionName, variantOf } from "../../src/protocol/overrides.ts";
 import type { BuildRequest } from "../../src/protocol/request.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
 import { createFakeNix, type FakeHost, type FakeNix } from "./fake-nix.ts";
@@ -53,8 +54,8 @@ export const firstCommit = "a".repeat(40);
 export function createEvaluationMemory(): EvaluationMemory {
   const commits = new Map<string, CommitMemory>();
   return {
-    async open({ repo, commit }) {
-      const key = `${repo}@${commit}`;
+    async open({ repo, commit, overrides }) {
+      const key = `${repo}@${revisionName({ commit, variant: variantOf(overrides ?? []) })}`;
       const known = commits.get(key);
       if (known !== undefined) return known;
       const results = new Map<string, ReturnType<CommitMemory["get"]>>();

@@ -26,7 +26,7 @@ function findRooted(commits: readonly RootedCommit[], text: string): RootedCommi
       hint: "give the first characters of its hash, at least 7; cache retain --plan lists them",
     });
   }
-  const found = commits.filter(({ commit }) => commit.startsWith(text));
+  const found = commits.filter(({ commit, variant }) => variant === undefined && commit.startsWith(text));
   const [only] = found;
   if (only === undefined) throw notRooted(text);
   if (found.length > 1) {

@@ -9,6 +9,7 @@ import { countHosts } from "./host-result.ts";
 import { shortId } from "./short-ids.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
+import { sourceText } from "./source-text.ts";
 
 export interface ListPrint {
   readonly style: Style;
@@ -49,7 +50,7 @@ export function renderBuilds(builds: readonly BuildState[], print: ListPrint): s
         whenText(startOf(build), print),
         durationOf(build) ?? runningFor(build, now),
         hostsText(build),
-        build.sources.map(({ repo, commit }) => `${repo}@${commit.slice(0, 7)}`).join(", "),
+        build.sources.map(sourceText).join(", "),
         style.clean(build.requestedBy ?? build.trigger ?? ""),
       ]),
     },

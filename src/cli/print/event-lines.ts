@@ -7,6 +7,7 @@ import { explain } from "./failure-text.ts";
 import { hostLabelOf, hostList } from "./host-label.ts";
 import { hosts, verdictText } from "./host-result.ts";
 import type { Style } from "./style.ts";
+import { sourceText } from "./source-text.ts";
 
 /** A line about one host, or about the build where there is none. Safe to print. */
 export interface EventLine {
@@ -63,7 +64,7 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
 
 function acceptedLines(state: BuildState, event: EventOf<"accepted">, style: Style): EventLine[] {
   const label = hostLabelOf(state, style);
-  const sources = event.sources.map(({ repo, commit }) => `${repo}@${commit.slice(0, 7)}`).join(", ");
+  const sources = event.sources.map(sourceText).join(", ");
   const skipped = Map.groupBy(event.skipped, ({ reason }) => style.clean(reason));
   return [
     { text: `build ${state.id} accepted by ${event.builder}: ${hosts(event.hosts.length)} of ${sources}` },

@@ -18,14 +18,19 @@ export interface HostSummary {
   readonly at?: string;
 }
 
-/** The newest verdict of each host, sorted by repo and name. The builds come newest first. */
+/**
+ * The newest verdict of each host at a commit as it is: with overrides it says nothing of the host. Sorted by repo and name. The builds
+ * come newest first.
+ */
 export function summarizeHosts(builds: readonly BuildState[]): HostSummary[] {
   const newest = new Map<FullHostName, HostSummary>();
   for (const build of builds) {
     for (const { repo, host, finished } of build.hosts.values()) {
       const name = fullName({ repo, host });
       if (finished === undefined || finished.verdict === "cancelled" || newest.has(name)) continue;
-      const commit = build.sources.find((source) => source.repo === repo)?.commit;
+      const source = build.sources.find((each) => each.repo === repo);
+      if (source?.overrides !== undefined) continue;
+      const commit = source?.commit;
       newest.set(name, {
         repo,
         host,

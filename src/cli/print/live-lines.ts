@@ -8,6 +8,7 @@ import { countHosts, hosts } from "./host-result.ts";
 import { liveHostRows } from "./live-hosts.ts";
 import type { Style } from "./style.ts";
 import { cut, displayWidth } from "./text-width.ts";
+import { sourceText } from "./source-text.ts";
 
 export interface LivePrint {
   readonly style: Style;
@@ -46,7 +47,7 @@ function headline({ state }: BuildView, { style }: LivePrint, width: number): st
         : [
             otherSources.length > 0
               ? `${state.sources.length} repos${builder}`
-              : `${source.repo}@${source.commit.slice(0, 7)}${builder}`,
+              : `${sourceText(source)}${builder}`,
             hosts(state.hosts.size),
           ]),
       ...(state.requestedBy === undefined ? [] : [`requested by ${style.clean(state.requestedBy)}`]),

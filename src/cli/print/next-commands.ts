@@ -23,7 +23,9 @@ export function retryCommands(
   hosts: readonly HostRef[],
   from: "same-commit" | "branch",
 ): string[] {
-  return state.sources.flatMap(({ repo, branch, commit }) => {
+  return state.sources.flatMap(({ repo, branch, commit, overrides }) => {
+    // There is no option for them.
+    if (overrides !== undefined) return [];
     const names = hosts.filter((host) => host.repo === repo).map(({ host }) => host);
     if (names.length === 0) return [];
     const which = names.length > mostNamed ? "--all" : names.join(" ");

@@ -28,7 +28,7 @@ export function renderRetention(plan: readonly CommitRetention[], print: ListPri
         const note = rooted.pin === undefined ? "" : `: ${style.clean(rooted.pin)}`;
         return [
           rooted.repo,
-          rooted.commit.slice(0, 7),
+          `${rooted.commit.slice(0, 7)}${rooted.variant === undefined ? "" : " with overrides"}`,
           whenText(rooted.usedAt, print),
           hostsText(kept.size),
           dropped.length === 0
