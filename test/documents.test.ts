@@ -6,7 +6,7 @@ import { createProgram } from "../src/cli/program.ts";
 import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/documents.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = ["*.md", "docs/*.md", "infra/*/*.md"]
+const pages = ["*.md", "docs/*.md", "docs/runbooks/*.md", "infra/*/*.md"]
   .flatMap((glob) => globSync(glob, { cwd: root }))
   .toSorted();
 
