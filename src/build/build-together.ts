@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Nix, RealiseOptions, RealiseResult } from "../nix/nix.ts";
 import { decideBuilt, type Decision } from "./decide-verdicts.ts";
+import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
@@ -21,6 +22,7 @@ export interface BuildTogetherOptions {
   readonly limits: RealiseOptions;
   readonly durations: UsualDurations;
   readonly needs: NeedsOfHosts;
+  readonly floor: DiskFloor;
 }
 
 /**
@@ -58,6 +60,7 @@ export async function buildTogether(
   try {
     settle(await reportKnownFailures(nix, works));
     if (open.size === 0) return;
+    await requireRoom(options.floor);
     const limits = { ...options.limits, ...(await withoutDeadSubstituters(options, works, building)) };
     const drvPaths = [...new Set([...open].map((work) => work.evaluation.drvPath))];
     const result = await nix.realise(

@@ -163,6 +163,14 @@ test("infrastructure faults are tried three times and then are nobody's fault", 
   expect(state.hosts.get("homelab/unlucky")?.finished?.reason).toContain("tried 3 times");
 });
 
+test("nothing is built below the floor of the disk, and that is nobody's fault", async () => {
+  const low = await rig({ repos: { homelab: { web: {} } }, freeBytes: 2 ** 29 });
+  const state = await low.verdict(await low.ask("homelab/all"));
+  expect(state.status).toBe("infra-failed");
+  expect(state.hosts.get("homelab/web")?.finished?.reason).toContain("0.5 GiB free");
+  expect(low.nix.realised).toEqual([]);
+});
+
 test("builds that want the same host share the work", async () => {
   const { ask, verdict, nix } = await rig();
   const held = nix.hold("evaluate");

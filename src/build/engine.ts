@@ -16,6 +16,7 @@ import { runBuildLane } from "./build-lane.ts";
 import { createBuildLogs } from "./build-logs.ts";
 import { createBuildRecord, isSuperseded } from "./build-record.ts";
 import { runEvaluationPool } from "./evaluation-pool.ts";
+import type { DiskFloor } from "./disk-floor.ts";
 import { runOutputCheck } from "./output-check.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
 import { createProgressBoard } from "./progress-board.ts";
@@ -28,6 +29,8 @@ export interface EngineSettings {
   readonly evaluationBatchSize: number;
   readonly evaluationLimits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
   readonly buildLimits: RealiseOptions;
+  /** Bytes of the store's disk below which no build begins. */
+  readonly minFreeBytes: number;
   readonly retryPolicy: RetryPolicy;
 }
 
@@ -38,6 +41,7 @@ export interface EngineOptions {
   readonly log: Log;
   readonly settings: EngineSettings;
   readonly durations: UsualDurations;
+  readonly diskSpace: DiskFloor["diskSpace"];
   readonly appendLog: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly publishProgress: (progress: BuildProgress) => void;
   /** Lines of log that could not be stored, of a build that ends. */
@@ -170,7 +174,17 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       };
       const lane = (priority: "interactive" | "batch"): Promise<void> =>
         runBuildLane(
-          { board, nix, clock, log, priority, limits: settings.buildLimits, durations, needs },
+          {
+            board,
+            nix,
+            clock,
+            log,
+            priority,
+            limits: settings.buildLimits,
+            durations,
+            needs,
+            floor: { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes },
+          },
           signal,
         ).catch(stopped);
       await Promise.all([

@@ -122,7 +122,7 @@ function engineSettings(
   { build, evaluation, retry }: BuilderSettings,
   { workers, maxMemoryBytes }: ReturnType<typeof decideEvaluationResources>,
 ): EngineSettings {
-  const { timeoutSeconds, silenceSeconds, maxJobs, cores } = build;
+  const { timeoutSeconds, silenceSeconds, maxJobs, cores, minFreeGiB } = build;
   const firstDelayMs = retry.firstDelaySeconds * 1000;
   return {
     evaluationSlots: workers,
@@ -134,6 +134,7 @@ function engineSettings(
       ...(maxJobs === undefined ? {} : { maxJobs }),
       ...(cores === undefined ? {} : { cores }),
     },
+    minFreeBytes: minFreeGiB * 2 ** 30,
     retryPolicy: { attempts: retry.attempts, firstDelayMs, factor: 3, maxDelayMs: 15 * 60_000 },
   };
 }

@@ -257,6 +257,10 @@ export const BuilderSettings = v.strictObject({
           v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1024))),
           "Nix's `cores`; without it what nix.conf says.",
         ),
+        minFreeGiB: described(
+          v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1_048_576)), 2),
+          "No build begins while less than this is free on the store's disk. 0: always.",
+        ),
       }),
       {},
     ),

@@ -37,6 +37,8 @@ export interface BuilderRig {
 }
 
 export interface RigOptions {
+  /** Of the store's disk; builds begin with at least 1 GiB. */
+  readonly freeBytes?: number;
   /** By repo; names of hosts are unique over repos. */
   readonly repos?: Readonly<Record<string, Readonly<Record<string, FakeHost>>>>;
   readonly excluded?: readonly string[];
@@ -119,6 +121,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
         evaluationSlots: options.slots ?? 2,
         evaluationBatchSize: options.batchSize ?? 4,
         evaluationLimits: { timeoutMs: 1000, maxMemoryBytes: 1e9 },
+        minFreeBytes: 2 ** 30,
         buildLimits: { timeoutSeconds: 10, silenceSeconds: 10 },
         retryPolicy: { attempts: 3, firstDelayMs: 1, factor: 1, maxDelayMs: 5 },
       },
@@ -126,7 +129,10 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
       keepCommits: 4,
       dropOldRoots: async () => undefined,
       stopMs: 50,
-      diskSpace: async () => undefined,
+      diskSpace: async () => ({
+        availableBytes: options.freeBytes ?? 2 ** 40,
+        totalBytes: 2 ** 40,
+      }),
       onReady: () => ready.resolve(),
       ...options.overrides,
     },
