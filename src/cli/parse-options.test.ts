@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { parseCount, parseDuration, parsePort, parsePositive, parseScale } from "./parse-options.ts";
+import {
+  parseCount,
+  parseDuration,
+  parsePort,
+  parsePositive,
+  parseScale,
+  parseBuildWish,
+} from "./parse-options.ts";
 
 test.each([
   ["90", 90_000],
@@ -17,6 +24,7 @@ test.each([
   [parsePositive, ["0", "x"]],
   [parsePort, ["0", "65536"]],
   [parseScale, ["0", "-1", "101", "x", "Infinity"]],
+  [parseBuildWish, ["", "../../etc/passwd", "01J*", "build.>", "x".repeat(27)]],
 ])("%o refuses what it does not understand", (parse, texts) => {
   for (const text of texts) expect(() => parse(text), text).toThrow(/must be/);
 });

@@ -43,3 +43,11 @@ export const parseDuration = (text: string): number => {
   if (milliseconds > longestTimer) throw new InvalidArgumentError("It must be at most 596h.");
   return milliseconds;
 };
+
+/** What a build's id can begin with, or `last`: whether there is such a build is for the server to say. */
+export function parseBuildWish(text: string): string {
+  if (/^(?:last|[0-9a-z]{1,26})$/i.test(text)) return text;
+  throw new InvalidArgumentError(
+    "It must be a build's id, the first of its 26 letters and digits, or `last`.",
+  );
+}

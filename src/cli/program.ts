@@ -3,7 +3,15 @@ import { Argument, Command, CommanderError, Option } from "@commander-js/extra-t
 import { exitCodes } from "../protocol/exit-codes.ts";
 import { addCacheCommands } from "./cache-program.ts";
 import { commonHelp, examples } from "./help-text.ts";
-import { collect, parseCount, parseDuration, parsePort, parsePositive, parseScale } from "./parse-options.ts";
+import {
+  collect,
+  parseBuildWish,
+  parseCount,
+  parseDuration,
+  parsePort,
+  parsePositive,
+  parseScale,
+} from "./parse-options.ts";
 import { createContext, InterruptedError, type Context } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
 import { colourChoices, outputChoices } from "./print/output-mode.ts";
@@ -145,7 +153,7 @@ export function createProgram(choose: Choose): Command {
   builds
     .command("show")
     .description("One build: its hosts, failures and warnings.")
-    .argument("<id>", "the id, or its first characters; `last` for the newest")
+    .argument("<id>", "the id, or its first characters; `last` for the newest", parseBuildWish)
     .option("--show-trace", "show evaluation errors with their whole trace")
     .option("--json", "as one JSON document")
     .action((id, options) =>
@@ -157,7 +165,7 @@ export function createProgram(choose: Choose): Command {
   builds
     .command("cancel")
     .description("Cancel a build, also one that waits in the queue.")
-    .argument("<id>", "the id, or its first characters; `last` for the newest")
+    .argument("<id>", "the id, or its first characters; `last` for the newest", parseBuildWish)
     .option("--json", "as one JSON document")
     .action((id, options) =>
       choose(
@@ -173,7 +181,7 @@ export function createProgram(choose: Choose): Command {
       "after",
       examples("logs last web01", "logs last --failed --tail 50", "logs 01JDB3K2M4 --follow"),
     )
-    .argument("<id>", "the build's id, or its first characters; `last` for the newest")
+    .argument("<id>", "the build's id, or its first characters; `last` for the newest", parseBuildWish)
     .argument("[host]", "only of what was built for this host")
     .option("-f, --follow", "attach to the build until it is over")
     .option("--failed", "only of what failed, in full")
