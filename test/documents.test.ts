@@ -126,7 +126,7 @@ test("README.md lists every command, with its arguments", () => {
         const shown = argument.variadic ? `${argument.name()}...` : argument.name();
         return argument.required ? ` <${shown}>` : ` [${shown}]`;
       });
-      return each.name() === "complete" ? [] : [`${name}${args.join("")}`];
+      return ["complete", "manual"].includes(each.name()) ? [] : [`${name}${args.join("")}`];
     });
   const listed = tableRows(sectionOf(readPage("README.md"), "Commands")).map(([command]) => codeOf(command));
   expect(listed).toEqual(leaves(program, "homelab-deploy"));

@@ -220,6 +220,7 @@ export function createProgram(choose: Choose): Command {
     .option("--repo <name>", "only this repo")
     .option("--input <name>", "only this input of the flake, may be repeated", collect)
     .option("--dry-run", "build and say what would happen; nothing leaves this machine")
+    .option("--proposal-succeeds", "exit with 0 also when an update became a pull request, for timers")
     .addOption(
       new Option("--builds <where>", "who builds (default: nats; local with --dry-run)").choices([
         "local",
@@ -289,6 +290,11 @@ export function createProgram(choose: Choose): Command {
     .command("check")
     .description("Say everything that is wrong with a configuration file.")
     .argument("<file>")
+    .addOption(
+      new Option("--for <whom>", "who reads the file: a builder also needs repos")
+        .choices(["builder", "client"] as const)
+        .default("client" as const),
+    )
     .option("--json", "as one JSON document")
     .action((file, options) =>
       choose(
@@ -365,6 +371,15 @@ export function createProgram(choose: Choose): Command {
     .action((shell) =>
       choose(
         async (context) => (await import("./commands/completion.ts")).runCompletion(context, shell),
+        false,
+      ),
+    );
+  program
+    .command("manual", { hidden: true })
+    .addArgument(new Argument("<page>").choices(["homelab-deploy.1", "homelab-deploy.json.5"] as const))
+    .action((page) =>
+      choose(
+        async (context) => (await import("./commands/manual.ts")).runManual(context, page, program),
         false,
       ),
     );

@@ -47,15 +47,18 @@ often the servers of NATS, and nothing else.
 `;
 
 interface Section {
+  /** `repos.<name>.update`; empty for the whole file. */
   readonly path: string;
   readonly schema: JsonSchema;
 }
 
+/** Every object of the configuration, in the schema's order. */
+export const configSections = (): readonly Section[] => sectionsOf({ path: "", schema: configJsonSchema() });
+
 /** The text of docs/configuration.md. */
 export function configurationMarkdown(): string {
-  const root: Section = { path: "", schema: configJsonSchema() };
   const example = `## Example\n\n\`\`\`json\n${JSON.stringify(exampleConfig, undefined, 2)}\n\`\`\``;
-  return `${[introduction.trim(), example, ...sectionsOf(root).map(renderSection)].join("\n\n")}\n`;
+  return `${[introduction.trim(), example, ...configSections().map(renderSection)].join("\n\n")}\n`;
 }
 
 /** A section and all that are in it, in the schema's order. */
