@@ -1,16 +1,17 @@
 // `homelab-deploy config check|schema`
 import { exitCodes } from "../../protocol/exit-codes.ts";
+import type { ConfigRole } from "../../config/rules.ts";
 import type { Context } from "../context.ts";
 
 export async function runConfigCheck(
   context: Context,
   file: string,
-  options: { readonly json?: boolean | undefined },
+  options: { readonly for: ConfigRole; readonly json?: boolean | undefined },
 ): Promise<number> {
   const { ConfigError, loadConfig } = await import("../../config/load.ts");
   const { formatProblem } = await import("../../config/problems.ts");
   try {
-    const { config, warnings } = await loadConfig(file, "client");
+    const { config, warnings } = await loadConfig(file, options.for);
     if (options.json === true)
       context.out.write(`${JSON.stringify({ valid: true, warnings }, undefined, 2)}\n`);
     else {

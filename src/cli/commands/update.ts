@@ -23,6 +23,7 @@ export interface UpdateCommandOptions {
   readonly repo?: string | undefined;
   readonly input?: readonly string[] | undefined;
   readonly dryRun?: boolean | undefined;
+  readonly proposalSucceeds?: boolean | undefined;
   readonly builds?: "local" | "nats" | undefined;
   readonly json?: boolean | undefined;
 }
@@ -79,7 +80,7 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
       };
       composed = await composeUpdate(parts, signal);
       const result = await safeUpdate(composed.options, signal);
-      worst = Math.max(worst, updateExitCode(result));
+      worst = Math.max(worst, updateExitCode(result, options.proposalSucceeds === true));
       documents.push({ repo, ...updateJson(result) });
       if (options.json !== true)
         context.out.write(describeUpdate(repo, result, composed.reportFiles.markdown, context.outStyle));

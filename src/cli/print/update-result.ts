@@ -7,15 +7,19 @@ import { isRestGood, type Found } from "../../update/find-guilty.ts";
 import type { Validated } from "../../update/update-run.ts";
 import type { Style } from "./style.ts";
 
-/** 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on. */
-export function updateExitCode(result: SafeUpdateResult): number {
+/**
+ * 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on.
+ *
+ * @param proposalSucceeds a proposal is 0 too: its pull request tells a person, so a service manager need not
+ */
+export function updateExitCode(result: SafeUpdateResult, proposalSucceeds: boolean): number {
   switch (result.type) {
     case "no-change":
     case "landed":
       return exitCodes.success;
     case "proposed":
     case "declined":
-      return exitCodes.failed;
+      return proposalSucceeds ? exitCodes.success : exitCodes.failed;
     case "infra":
       return exitCodes.unavailable;
     case "dry-run":
