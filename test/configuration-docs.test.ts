@@ -19,6 +19,11 @@ test("docs/configuration.md is what the schema says (npm run docs)", () => {
   expect(written).toBe(configurationMarkdown());
 });
 
+test("the NixOS modules compare settings with this schema (npm run docs)", () => {
+  const written = readFileSync(join(import.meta.dirname, "../nix/modules/settings-schema.json"), "utf8");
+  expect(JSON.parse(written)).toEqual(configJsonSchema());
+});
+
 test("every setting has a description and a type", () => {
   const settings = [...within(configJsonSchema(), "")].filter(
     ([path]) => path !== "" && !path.endsWith(".*"),

@@ -1,0 +1,197 @@
+# services.homelab-deploy.builder: the daemon that builds.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib) mkIf mkOption types;
+  cfg = config.services.homelab-deploy.builder;
+  common = import ./settings.nix { inherit lib pkgs; };
+  option = "services.homelab-deploy.builder";
+
+  settings = lib.recursiveUpdate {
+    nats.inboxPrefix = "_INBOX_builder-${cfg.settings.builder.name}";
+  } cfg.settings;
+  stateDirectory = settings.builder.stateDirectory;
+  configFile = common.settingsFile {
+    name = "homelab-deploy-builder.json";
+    role = "builder";
+    inherit (cfg) package;
+    inherit settings;
+  };
+  execStart = "${lib.getExe cfg.package} --config ${configFile} builder";
+  isLoopback = lib.any (prefix: lib.hasPrefix prefix cfg.metrics.address) [
+    "127."
+    "localhost"
+    "[::1"
+    "::1"
+  ];
+  # IPv6 addresses stand in brackets before a port.
+  metricsHost =
+    if lib.hasInfix ":" cfg.metrics.address && !lib.hasPrefix "[" cfg.metrics.address then
+      "[${cfg.metrics.address}]"
+    else
+      cfg.metrics.address;
+in
+{
+  options.services.homelab-deploy.builder = {
+    enable = lib.mkEnableOption "the builder of homelab-deploy, which builds hosts for whoever asks over NATS";
+
+    package = mkOption {
+      type = types.package;
+      default = config.services.homelab-deploy.package;
+      defaultText = lib.literalExpression "config.services.homelab-deploy.package";
+      description = "The package of the builder.";
+    };
+
+    settings = common.settingsOption {
+      repos.nixos-servers = {
+        url = "https://git.lan/infra/nixos-servers.git";
+        credentials = {
+          username = "builder";
+          tokenFile = "/run/secrets/git-token";
+        };
+      };
+      builder.build.timeoutSeconds = 14400;
+    };
+
+    nats = common.natsOptions "builder" "_INBOX_builder-<builder.name>";
+
+    credentials = common.credentialsOption;
+
+    metrics = {
+      enable = lib.mkEnableOption "metrics for Prometheus";
+      address = mkOption {
+        type = types.str;
+        default = "127.0.0.1";
+        example = "[::]";
+        description = "Where the metrics are served.";
+      };
+      port = mkOption {
+        type = types.port;
+        default = 9480;
+        description = "The port of the metrics.";
+      };
+      openFirewall = mkOption {
+        type = types.bool;
+        default = false;
+        description = "Whether the firewall lets that port through.";
+      };
+    };
+
+    restartWhenIdle = mkOption {
+      type = types.bool;
+      default = true;
+      description = ''
+        A switch never stops a builder that runs. With this, one that is outdated is restarted as soon as it neither
+        evaluates nor builds; without, by the next `systemctl restart homelab-deploy-builder` or boot.
+      '';
+    };
+  };
+
+  config = mkIf cfg.enable {
+    assertions =
+      common.natsAssertions option cfg.nats
+      ++ common.settingsAssertions option settings
+      ++ [
+        (common.trustAssertion config "homelab-deploy")
+        {
+          assertion = settings.repos or { } != { };
+          message = "${option}.settings.repos is empty: a builder needs at least one repo, such as settings.repos.nixos-servers.url = \"https://…\".";
+        }
+        {
+          assertion = lib.hasPrefix "/var/lib/" stateDirectory;
+          message = "${option}.settings.builder.stateDirectory must be below /var/lib, which is all that the service can write to, and is ${stateDirectory}.";
+        }
+        {
+          assertion = cfg.metrics.openFirewall -> cfg.metrics.enable;
+          message = "${option}.metrics.openFirewall opens a port that nothing listens on: set ${option}.metrics.enable too.";
+        }
+        {
+          assertion = cfg.metrics.openFirewall -> !isLoopback;
+          message = "${option}.metrics.openFirewall is of no use while ${option}.metrics.address is ${cfg.metrics.address}: set that to \"[::]\" or an address of this host.";
+        }
+      ];
+
+    services.homelab-deploy.builder.settings = {
+      nats = common.natsSettings cfg.nats;
+      # What NATS permissions allow in a name; the program itself does the same.
+      builder.name = lib.mkDefault (
+        lib.concatMapStrings (char: if builtins.match "[A-Za-z0-9_-]" char == null then "-" else char) (
+          lib.stringToCharacters config.networking.hostName
+        )
+      );
+      builder.stateDirectory = lib.mkDefault "/var/lib/homelab-deploy";
+      metrics = mkIf cfg.metrics.enable { listen = "${metricsHost}:${toString cfg.metrics.port}"; };
+    };
+
+    environment.systemPackages = [ cfg.package ];
+
+    users.users.homelab-deploy = {
+      isSystemUser = true;
+      group = "homelab-deploy";
+      description = "Builder of homelab-deploy";
+    };
+    users.groups.homelab-deploy = { };
+
+    # May use the daemon. Not trusted-users: whoever is trusted by the daemon is root.
+    nix.settings.extra-allowed-users = [ "homelab-deploy" ];
+
+    networking.firewall.allowedTCPPorts = lib.optional cfg.metrics.openFirewall cfg.metrics.port;
+
+    systemd.services.homelab-deploy-builder = {
+      description = "Builder of homelab-deploy";
+      documentation = [ "man:homelab-deploy(1)" ];
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [
+        "network-online.target"
+        "nix-daemon.socket"
+      ];
+      # A switch would otherwise end builds that run.
+      restartIfChanged = false;
+      path = [
+        config.nix.package
+        pkgs.git
+        pkgs.openssh
+      ];
+      environment = common.serviceEnvironment config;
+      # Builds wait as long as NATS is away; giving up would need a person to start it again.
+      unitConfig.StartLimitIntervalSec = 0;
+      serviceConfig = import ./builder-service.nix {
+        inherit execStart;
+        loadCredential = common.loadCredential settings cfg.credentials;
+        stateDirectory = lib.removePrefix "/var/lib/" stateDirectory;
+        stopSeconds = settings.builder.stopSeconds or 15;
+      };
+    };
+
+    systemd.services.homelab-deploy-builder-renewal = mkIf cfg.restartWhenIdle {
+      description = "Restart of an outdated builder, as soon as it is idle";
+      wantedBy = [ "multi-user.target" ];
+      after = [ "homelab-deploy-builder.service" ];
+      # Started anew by every switch that changes the builder.
+      restartTriggers = [ execStart ];
+      path = [ config.systemd.package or pkgs.systemd ];
+      environment.WANTED = execStart;
+      serviceConfig = {
+        # Not oneshot: a switch would wait for it, and so for the builds.
+        Type = "exec";
+        ExecStart = "${pkgs.runtimeShell} ${./restart-when-idle.sh}";
+        RemainAfterExit = true;
+        Restart = "on-failure";
+        RestartSec = "1min";
+        # It speaks with systemd, as root, and with nobody else.
+        CapabilityBoundingSet = "";
+        NoNewPrivileges = true;
+        PrivateNetwork = true;
+        PrivateTmp = true;
+        ProtectHome = true;
+        ProtectSystem = "strict";
+        RestrictAddressFamilies = [ "AF_UNIX" ];
+      };
+    };
+  };
+}

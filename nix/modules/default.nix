@@ -1,0 +1,32 @@
+# The modules, as a flake exports them.
+{ self }:
+let
+  # With keys, because a host may import several of them.
+  module = name: imports: {
+    key = "homelab-deploy#${name}";
+    _file = "homelab-deploy#${name}";
+    inherit imports;
+  };
+  package = module "package" [ (import ./package-option.nix { inherit self; }) ];
+in
+rec {
+  builder = module "builder" [
+    package
+    ./builder.nix
+    ./former-names.nix
+  ];
+  update = module "update" [
+    package
+    ./update.nix
+  ];
+  cache-host = module "cache-host" [
+    package
+    ./cache-host.nix
+    ./homelab-names.nix
+  ];
+  default = module "default" [
+    builder
+    update
+    cache-host
+  ];
+}

@@ -1,0 +1,290 @@
+# What the modules have in common: settings in the configuration file's own names, secrets as systemd credentials, and
+# one file that is checked twice: while the configuration evaluates by the JSON schema, while it builds by the program.
+{ lib, pkgs }:
+let
+  inherit (lib) types mkOption;
+
+  schema = lib.importJSON ./settings-schema.json;
+  checkSchema = import ./check-schema.nix schema;
+
+  # The names of settings that are paths of secrets: those that may be a systemd credential.
+  secretNamesOf =
+    schema:
+    lib.concatLists (
+      lib.mapAttrsToList (
+        name: property:
+        if builtins.match ".*CREDENTIALS_DIRECTORY.*" (property.pattern or "") != null then
+          [ name ]
+        else
+          secretNamesOf property
+      ) (schema.properties or { })
+    )
+    ++ lib.optionals (lib.isAttrs (schema.additionalProperties or null)) (secretNamesOf schema.additionalProperties);
+  secretNames = lib.unique (secretNamesOf schema);
+
+  format = pkgs.formats.json { };
+
+  isAttrs = value: builtins.isAttrs value && !lib.isDerivation value;
+  dotted = lib.concatStringsSep ".";
+  isCredential = lib.hasPrefix "$CREDENTIALS_DIRECTORY/";
+
+  # Every secret of the settings: { path = [ "nats" "nkeyFile" ]; value = "/run/secrets/…"; }
+  secretsIn =
+    path: settings:
+    lib.concatLists (
+      lib.mapAttrsToList (
+        name: value:
+        let
+          here = path ++ [ name ];
+        in
+        if isAttrs value then
+          secretsIn here value
+        else
+          lib.optional (lib.elem name secretNames && value != null) {
+            path = here;
+            inherit value;
+          }
+      ) settings
+    );
+
+  stores = [
+    "/nix/store"
+    builtins.storeDir
+  ];
+
+  # What is wrong with the path of a secret, or null.
+  secretProblem =
+    value:
+    if builtins.isPath value then
+      "is a path without quotes, which Nix would copy into its store where everybody can read it: write it in quotes, as \"/run/secrets/…\""
+    else if !builtins.isString value then
+      "must be the path of a file, as a string"
+    else if builtins.hasContext value || lib.any (store: lib.hasPrefix "${store}/" value) stores then
+      "is in the Nix store, which everybody can read: name a file outside of it, such as one of sops-nix or agenix"
+    else if isCredential value then
+      null
+    else if builtins.match "/[^%\n]+" value == null then
+      "must be an absolute path, without %, of a file that is there when the service starts"
+    else
+      null;
+
+  isRepoName =
+    name: builtins.match "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" name != null && name != "all" && name != "any";
+
+  # The value of a secret in the file.
+  credentialOf =
+    path: value: if isCredential value then value else "$CREDENTIALS_DIRECTORY/${dotted path}";
+
+  withCredentials =
+    path: settings:
+    lib.mapAttrs (
+      name: value:
+      let
+        here = path ++ [ name ];
+      in
+      if isAttrs value then
+        withCredentials here value
+      else if lib.elem name secretNames && value != null then
+        # Anything else is refused by an assertion, and must not be copied into the store on the way there.
+        if builtins.isString value then credentialOf here value else ""
+      else
+        value
+    ) settings;
+
+  withoutNulls =
+    value:
+    if isAttrs value then lib.mapAttrs (_: withoutNulls) (lib.filterAttrs (_: each: each != null) value) else value;
+in
+rec {
+  inherit format secretNames;
+
+  secretPath = types.mkOptionType {
+    name = "secretPath";
+    description = "absolute path outside the Nix store, as a string";
+    descriptionClass = "noun";
+    check = value: secretProblem value == null;
+    merge = types.str.merge;
+  };
+
+  settingsOption =
+    example:
+    mkOption {
+      type = types.submodule { freeformType = format.type; };
+      default = { };
+      inherit example;
+      description = ''
+        The configuration file, in its own names; docs/configuration.md describes all of them. The path of a secret
+        (`tokenFile`, `sshKeyFile` and others that name one) is loaded as a systemd credential, so the file it names
+        needs to be readable by root only.
+      '';
+    };
+
+  credentialsOption = mkOption {
+    type = types.attrsOf secretPath;
+    default = { };
+    example = {
+      "deploy-key" = "/run/secrets/deploy-key";
+    };
+    description = ''
+      More systemd credentials, by name. Settings refer to them as `$CREDENTIALS_DIRECTORY/name`. Secrets that stand
+      in the settings with their path need no entry here.
+    '';
+  };
+
+  natsOptions = role: inboxPrefix: {
+    servers = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "tls://nats.lan:4222" ];
+      description = "Servers of NATS to try.";
+    };
+    nkeyFile = mkOption {
+      type = types.nullOr secretPath;
+      default = null;
+      example = "/run/secrets/homelab-deploy/nats.nk";
+      description = "File with the NKey seed to sign in with, of a user with the role `${role}`.";
+    };
+    credentialsFile = mkOption {
+      type = types.nullOr secretPath;
+      default = null;
+      description = "File with NATS credentials (a JWT and its seed), instead of `nkeyFile`.";
+    };
+    inboxPrefix = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      defaultText = lib.literalExpression (builtins.toJSON inboxPrefix);
+      description = "Prefix of the subjects that answers come back on, as the server's permissions demand it.";
+    };
+    tls = {
+      caFile = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        description = "Certificate authority of the servers, PEM; the system's without it.";
+      };
+      certFile = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        description = "Our own certificate, PEM.";
+      };
+      keyFile = mkOption {
+        type = types.nullOr secretPath;
+        default = null;
+        description = "File with the key of `certFile`, PEM.";
+      };
+    };
+  };
+
+  # `settings.nats` out of the options of that name.
+  natsSettings =
+    nats:
+    lib.filterAttrs (_: value: value != null && value != [ ] && value != { }) {
+      inherit (nats)
+        servers
+        nkeyFile
+        credentialsFile
+        inboxPrefix
+        ;
+      tls = lib.filterAttrs (_: value: value != null) nats.tls;
+    };
+
+  natsAssertions =
+    option: nats:
+    let
+      isLoopback = server: builtins.match "(nats|tls)://(127\\.[0-9.]+|localhost|\\[::1])(:[0-9]+)?" server != null;
+      hasNone = nats.nkeyFile == null && nats.credentialsFile == null;
+    in
+    [
+      {
+        assertion = nats.servers != [ ];
+        message = "${option}.nats.servers is empty: say where NATS is, such as [ \"tls://nats.lan:4222\" ].";
+      }
+      {
+        assertion = hasNone -> lib.all isLoopback nats.servers;
+        message = "${option}.nats.nkeyFile is not set, and only a server on the loopback may be without users: make a key with `homelab-deploy nats keygen FILE`, and set this to the path of the seed on the machine.";
+      }
+      {
+        assertion = nats.nkeyFile == null || nats.credentialsFile == null;
+        message = "${option}.nats.nkeyFile and ${option}.nats.credentialsFile exclude each other: choose one.";
+      }
+    ];
+
+  # A service that the daemon trusts is root, and so is whoever gets hold of it.
+  trustAssertion = config: user: {
+    assertion = lib.all (trusted: trusted != user && trusted != "*") (config.nix.settings.trusted-users or [ ]);
+    message = "nix.settings.trusted-users makes ${user} as good as root: take it (or \"*\") out. The service needs allowed-users only.";
+  };
+
+  # All that can be known before anything is built.
+  settingsAssertions =
+    option: settings:
+    map
+      (problem: {
+        assertion = false;
+        message = "${option}.settings.${problem.path}: ${problem.message}";
+      })
+      (
+        lib.concatMap (
+          { path, value }:
+          let
+            message = secretProblem value;
+          in
+          lib.optional (message != null) {
+            path = dotted path;
+            inherit message;
+          }
+        ) (secretsIn [ ] settings)
+        ++ lib.concatMap (
+          name:
+          lib.optional (!isRepoName name) {
+            path = "repos.${name}";
+            message = "is not a repo name that can be used: small letters, digits and - (not at an end), at most 63, and not all or any";
+          }
+        ) (lib.attrNames (settings.repos or { }))
+        # A value that Nix would copy into its store is no longer compared with the schema.
+        ++ lib.filter ({ path, ... }: !(lib.elem path (map (secret: dotted secret.path) (secretsIn [ ] settings)))) (
+          checkSchema (withoutNulls settings)
+        )
+      );
+
+  # For LoadCredential=.
+  loadCredential =
+    settings: more:
+    map ({ path, value }: "${dotted path}:${value}") (
+      lib.filter ({ value, ... }: builtins.isString value && !isCredential value) (secretsIn [ ] settings)
+    )
+    ++ lib.mapAttrsToList (name: path: "${name}:${path}") more;
+
+  # The file, checked by the program that reads it.
+  settingsFile =
+    {
+      name,
+      role,
+      package,
+      settings,
+    }:
+    let
+      file = format.generate name (withCredentials [ ] (withoutNulls settings));
+    in
+    if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
+      pkgs.runCommand name { preferLocalBuild = true; } ''
+        ${lib.getExe package} config check --for ${role} ${file}
+        cp ${file} $out
+      ''
+    else
+      file;
+
+  # What a service of ours needs around it, besides its sandbox.
+  serviceEnvironment =
+    config:
+    let
+      authorities = config.security.pki.caBundle or "/etc/ssl/certs/ca-certificates.crt";
+    in
+    config.networking.proxy.envVars or { }
+    // {
+      NIX_REMOTE = "daemon";
+      # Node trusts only what it brings along, git and Nix what they are told: here all of them what the system trusts.
+      NODE_EXTRA_CA_CERTS = authorities;
+      NIX_SSL_CERT_FILE = authorities;
+      SSL_CERT_FILE = authorities;
+    };
+}

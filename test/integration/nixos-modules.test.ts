@@ -1,0 +1,331 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as v from "valibot";
+import { parseConfig } from "../../src/config/load.ts";
+import { moduleOptions, moduleOptionsPage } from "../support/module-options-page.ts";
+import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
+import {
+  configurationOf,
+  evaluateModules,
+  type Evaluated,
+  nixpkgsLibs,
+  whyWithoutLib,
+} from "../support/nixos-modules.ts";
+import { analyze, renderSection, type UnitSection, whyWithoutSystemd } from "../support/systemd-unit.ts";
+
+const root = join(import.meta.dirname, "../..");
+const nixFiles = globSync(["flake.nix", "{nix,infra,test}/**/*.nix"], { cwd: root });
+
+let store: ThrowAwayStore;
+beforeAll(async () => {
+  store = await createThrowAwayStore();
+});
+afterAll(() => store.remove());
+
+test("every file of Nix parses", async () => {
+  expect(nixFiles.length).toBeGreaterThan(20);
+  await store.run("nix-instantiate", "--parse", ...nixFiles.map((file) => join(root, file)));
+});
+
+test("docs/module-options.md is what the modules declare (npm run docs)", () => {
+  const page = readFileSync(join(root, "docs/module-options.md"), "utf8");
+  expect(page).toBe(moduleOptionsPage(moduleOptions()));
+});
+
+const Units = v.record(v.string(), v.record(v.string(), v.any()));
+
+/** What is wrong with a unit: nothing but a score of at most 2.0 is fine. */
+function complaints(name: string, sections: Readonly<Record<string, UnitSection>>): readonly string[] {
+  const directory = join(store.directory, "units");
+  const text = Object.entries(sections)
+    .map(([section, values]) => renderSection(section, values))
+    .join("\n");
+  const verified = analyze(directory, `${name}.service`, text, "verify");
+  const judged = analyze(directory, `${name}.service`, text, "security", "--offline=true", "--threshold=20");
+  return [
+    ...(verified.status === 0 && verified.output === "" ? [] : [verified.output]),
+    ...(judged.status === 0 ? [] : [judged.output]),
+  ];
+}
+
+test("systemd finds nothing wrong with the services, and exposes them by 2.0 at most", async ({ skip }) => {
+  const why = whyWithoutSystemd();
+  skip(why !== undefined, why);
+  const units = v.parse(
+    Units,
+    JSON.parse(
+      await store.run(
+        ...(["nix-instantiate", "--eval", "--strict", "--json"] as const),
+        join(root, "nix/modules/units.nix"),
+      ),
+    ),
+  );
+  expect(Object.keys(units)).toHaveLength(3);
+  for (const [name, service] of Object.entries(units)) {
+    expect(complaints(name, { Unit: { Description: name }, Service: service })).toEqual([]);
+  }
+  const { MemoryDenyWriteExecute, ...builder } = units["homelab-deploy-builder"] ?? {};
+  expect(MemoryDenyWriteExecute, "Node is killed with it").toBeUndefined();
+  // That a unit can be too exposed.
+  expect(
+    complaints("open", {
+      Service: { ...builder, PrivateUsers: false, RestrictNamespaces: false, SystemCallFilter: [] },
+    }),
+  ).not.toEqual([]);
+});
+
+test("the modules are evaluated with a real nixpkgs.lib, in the tests below", ({ skip }) => {
+  skip(nixpkgsLibs.length === 0, whyWithoutLib);
+  expect(nixpkgsLibs.map((lib) => existsSync(join(lib, "modules.nix")))).not.toContain(false);
+});
+
+describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
+  const evaluate = (
+    configuration: string,
+    harmonia?: "nested" | "flat" | "single-key" | "none",
+    module = "default",
+  ) =>
+    evaluateModules(store, lib, { configuration, module, ...(harmonia === undefined ? {} : { harmonia }) });
+  /** What Nix says against a configuration. */
+  const refusal = async (configuration: string): Promise<string> =>
+    evaluate(configuration).then(
+      () => "",
+      (error: unknown) => String(error),
+    );
+  const wholeFile = `import ${join(root, "test/nixos-modules/whole.nix")}`;
+  let whole: Evaluated;
+  beforeAll(async () => {
+    whole = await evaluate(wholeFile);
+  });
+
+  test("a whole configuration has no complaints, and none without being enabled", async () => {
+    expect([whole.failed, whole.warnings]).toEqual([[], []]);
+    const nothing = await evaluate("{ }");
+    expect(nothing).toMatchObject({
+      failed: [],
+      warnings: [],
+      services: {},
+      timers: {},
+      ports: [],
+      fileSystems: {},
+    });
+  });
+
+  test("the program accepts the generated files, and secrets are credentials in them", () => {
+    const builder = configurationOf(whole, "homelab-deploy-builder");
+    const { config, warnings } = parseConfig(builder, "builder.json", "builder");
+    expect(warnings).toEqual([]);
+    expect(config.nats).toMatchObject({
+      nkeyFile: "$CREDENTIALS_DIRECTORY/nats.nkeyFile",
+      inboxPrefix: "_INBOX_builder-cache01",
+    });
+    expect(config.metrics.listen).toBe("[::]:9480");
+    expect(builder).not.toContain("/run/secrets");
+    expect(whole.services["homelab-deploy-builder"]?.serviceConfig["LoadCredential"]).toEqual([
+      "nats.nkeyFile:/run/secrets/builder.nk",
+      "repos.nixos-servers.credentials.tokenFile:/run/secrets/git-token",
+      "deploy-key:/run/secrets/deploy-key",
+    ]);
+    const update = parseConfig(configurationOf(whole, "homelab-deploy-update-nixos-servers"), "update.json");
+    expect(Object.keys(update.config.repos)).toEqual(["nixos-servers"]);
+    // A repo's service has the secrets of that repo only.
+    const credentials = (unit: string): string =>
+      String(whole.services[unit]?.serviceConfig["LoadCredential"]);
+    expect(credentials("homelab-deploy-update-nixos-servers")).toContain("forge-token");
+    expect(credentials("homelab-deploy-update-nixos")).not.toMatch(/git-token|forge-token/);
+  });
+
+  test("a switch ends neither a build nor an update, and the update's timers are as documented", () => {
+    const { services, timers } = whole;
+    expect(services["homelab-deploy-builder"]?.restartIfChanged).toBe(false);
+    expect(services["homelab-deploy-update-nixos"]?.restartIfChanged).toBe(false);
+    expect(timers["homelab-deploy-update-nixos-servers"]).toEqual({
+      wantedBy: ["timers.target"],
+      timerConfig: { OnCalendar: "Sun 02:00", RandomizedDelaySec: "15min", Persistent: true },
+    });
+    expect(timers["homelab-deploy-update-nixos"]?.timerConfig["OnCalendar"]).toBe("Sat 04:00");
+    const { serviceConfig } = services["homelab-deploy-update-nixos"] ?? {};
+    expect(serviceConfig?.["ExecStart"]).toContain(" --proposal-succeeds");
+    expect(serviceConfig?.["RestartPreventExitStatus"]).toBe("1 2 4 70");
+  });
+
+  test("systemd finds nothing wrong with the units", ({ skip }) => {
+    const why = whyWithoutSystemd();
+    skip(why !== undefined, why);
+    for (const [name, { unitConfig, serviceConfig }] of Object.entries(whole.services)) {
+      if (name === "homelab-deploy-builder-renewal") continue; // it must speak with systemd, as root
+      // The text of a file stands in the place of its path.
+      const service = { ...serviceConfig, ExecStart: "/bin/true" };
+      expect(complaints(name, { Unit: unitConfig, Service: service })).toEqual([]);
+    }
+  });
+
+  test("the services may use Nix's daemon and are not trusted by it", async () => {
+    expect(whole.nix.settings).toMatchObject({
+      "trusted-users": ["root"],
+      "extra-allowed-users": ["homelab-deploy", "homelab-deploy-update", "gitea-runner"],
+    });
+    const trusting = await evaluate(
+      `{ lib, ... }: { imports = [ (${wholeFile}) ]; nix.settings.trusted-users = lib.mkForce [ "homelab-deploy" ]; }`,
+    );
+    expect(trusting.failed.join()).toMatch(/trusted-users makes homelab-deploy as good as root/);
+  });
+
+  test.each(["nested", "flat", "single-key"] as const)(
+    "a cache host sets Harmonia's %s options",
+    async (names) => {
+      const { failed, warnings, harmonia, nix, fileSystems, ports, runner, homelab } = await evaluate(
+        wholeFile,
+        names,
+      );
+      expect([failed, warnings]).toEqual([[], []]);
+      expect(harmonia).toMatchObject({ enable: true, settings: { bind: "[::]:5000", priority: 30 } });
+      expect([harmonia?.["signKeyPaths"] ?? harmonia?.["signKeyPath"]].flat()).toEqual([
+        "/var/lib/homelab-deploy-cache/signing-key",
+      ]);
+      expect(nix.gc).toMatchObject({ automatic: true });
+      expect(nix.settings).toMatchObject({ "min-free": 20 * 1024 ** 3, "max-free": 40 * 1024 ** 3 });
+      expect(fileSystems["/nix"]).toMatchObject({
+        fsType: "xfs",
+        neededForBoot: true,
+        device: "/dev/disk/by-label/nixstore",
+      });
+      expect(ports).toEqual([5000, 9480]);
+      expect(runner["homelab-deploy"]).toMatchObject({ labels: ["nix-builder:host"], name: "cache01" });
+      expect(homelab).toMatchObject({ host: { role: "build-host" } });
+    },
+  );
+
+  test("a cache host without Harmonia's module, or against its settings, says so", async () => {
+    const role = "services.homelab-deploy.cacheHost.enable = true;";
+    expect((await evaluate(`{ ${role} }`, "none")).failed).toEqual([
+      expect.stringContaining("needs the NixOS module of Harmonia"),
+    ]);
+    const against = `{ ${role} services.harmonia.cache.settings = { priority = 50; bind = "127.0.0.1:5000"; }; }`;
+    expect((await evaluate(against)).failed).toEqual([
+      expect.stringContaining("services.harmonia.cache.settings.bind is 127.0.0.1:5000"),
+      expect.stringContaining("services.harmonia.cache.settings.priority is 50"),
+    ]);
+    const given = await evaluate(
+      `{ ${role} services.homelab-deploy.cacheHost.signKeyFile = "/run/secrets/cache-key"; }`,
+    );
+    expect(given.harmonia).toMatchObject({ signKeyPaths: ["/run/secrets/cache-key"] });
+    expect(given.services["homelab-deploy-cache-key"]?.environment).toEqual({});
+  });
+
+  test("wrong settings are refused before anything is built, each with what to do", async () => {
+    const { failed } = await evaluate(`{
+      services.homelab-deploy.builder = {
+        enable = true;
+        nats.servers = [ "tls://nats.lan:4222" ];
+        metrics.openFirewall = true;
+        settings.builder = { stateDirectory = "/srv/state"; keepCommits = 0; evaluation.workers = "many"; };
+        settings.repos = {
+          a = { url = "https://git.lan/a"; branhc = "main"; credentials.tokenFile = "/nix/store/token"; };
+          b = { url = "https://git.lan/b"; credentials.tokenFile = "secrets/token"; };
+          c = { url = "https://git.lan/c"; credentials.sshKeyFile = ./key; };
+          all.url = "https://git.lan/d";
+          e = { };
+        };
+      };
+      services.homelab-deploy.update = {
+        enable = true;
+        nats.nkeyFile = "/run/a.nk";
+        nats.credentialsFile = "/run/a.creds";
+        settings.update.stateDirectory = "/srv";
+        repos.other.startAt = "daily";
+      };
+    }`);
+    const options = "services.homelab-deploy.builder";
+    const expected = [
+      `${options}.nats.nkeyFile is not set`,
+      `${options}.settings.repos.a.credentials.tokenFile: is in the Nix store`,
+      `${options}.settings.repos.b.credentials.tokenFile: must be an absolute path`,
+      `${options}.settings.repos.c.credentials.sshKeyFile: is a path without quotes`,
+      `${options}.settings.repos.all: is not a repo name`,
+      `${options}.settings.repos.a.branhc: is not a setting; there are allowImportFromDerivation, branch`,
+      `${options}.settings.repos.e.url: is needed`,
+      `${options}.settings.builder.keepCommits: must be at least 1`,
+      `${options}.settings.builder.evaluation.workers: must be "auto" or a whole number`,
+      `${options}.settings.builder.stateDirectory must be below /var/lib`,
+      `${options}.metrics.openFirewall opens a port that nothing listens on`,
+      `${options}.metrics.openFirewall is of no use while`,
+      "services.homelab-deploy.update.nats.servers is empty",
+      "services.homelab-deploy.update.nats.nkeyFile and services.homelab-deploy.update.nats.credentialsFile exclude",
+      "services.homelab-deploy.update.settings.repos is empty",
+      "services.homelab-deploy.update.settings.update.stateDirectory cannot be set",
+      "services.homelab-deploy.update.repos.other has times for a repo that is not in",
+    ];
+    expect(expected.filter((start) => !failed.some((message) => message.startsWith(start)))).toEqual([]);
+    expect(failed).toHaveLength(expected.length);
+  });
+
+  test.each([
+    [
+      "builder.nats.nkeyFile = ./key;",
+      /nats\.nkeyFile' is not of type `null or absolute path outside the Nix store, as a string/,
+    ],
+    ['builder.nats.nkeyFile = "/nix/store/key";', /absolute path outside the Nix store, as a string/],
+    ['cacheHost.signKeyFile = "key";', /signKeyFile' is not of type `null or absolute path outside/],
+    ['builder.nats.nkeyFil = "/run/k";', /nats\.nkeyFil' does not exist/],
+    ["builder.metrics.port = 99999;", /metrics\.port' is not of type/],
+    [
+      'cacheHost.runner = { enable = true; url = "x"; tokenFile = "/r"; labels = [ "nix" ]; };',
+      /runner\.labels.* is not of type/,
+    ],
+    [
+      'builder.settings.repos.nixos-servers.url = "https://other.lan/a";',
+      /repos\.nixos-servers\.url' has conflicting definition/,
+    ],
+  ])("%s does not evaluate", async (line, reason) => {
+    expect(await refusal(`{ imports = [ (${wholeFile}) { services.homelab-deploy.${line} } ]; }`)).toMatch(
+      reason,
+    );
+  });
+
+  test("the names of existing hosts go on working, also where a configuration declares them itself", async () => {
+    const hosts = `homelab.deploy.enable = true;
+      homelab.host = { tier = "test"; priority = "low"; role = "dns"; labels.room = "attic"; };`;
+    const alone = await evaluate(
+      `{ ${hosts} services.homelab-deploy.listener = { enable = true; natsUrl = "nats://n"; }; }`,
+    );
+    expect(alone.failed).toEqual([]);
+    expect(alone.warnings).toEqual([expect.stringContaining("has no listener")]);
+    const declared = await evaluate(`{ lib, config, ... }: with lib; {
+      options.homelab.deploy.enable = mkEnableOption "deployments";
+      options.homelab.host = {
+        tier = mkOption { type = types.enum [ "test" "prod" ]; default = "prod"; description = "tier"; };
+        priority = mkOption { type = types.enum [ "high" "low" ]; default = "high"; description = "priority"; };
+        role = mkOption { type = types.nullOr types.str; default = null; description = "role"; };
+        labels = mkOption { type = types.attrsOf types.str; default = { }; description = "labels"; };
+      };
+      config = { ${hosts} };
+    }`);
+    expect(declared.homelab).toEqual({
+      deploy: { enable: true },
+      host: { tier: "test", priority: "low", role: "dns", labels: { room: "attic" } },
+    });
+    expect((await evaluate("{ }")).homelab).toEqual({
+      deploy: { enable: false },
+      host: { tier: "prod", priority: "high", role: null, labels: {} },
+    });
+    const former = await evaluate(`{ services.homelab-deploy.builder = {
+      enable = true;
+      natsUrl = "tls://old.lan:4222";
+      nkeyFile = "/run/old.nk";
+      settings.repos.a.url = "https://git.lan/a";
+    }; }`);
+    expect(former.failed).toEqual([]);
+    expect(configurationOf(former, "homelab-deploy-builder")).toContain("tls://old.lan:4222");
+  });
+
+  test("docs/module-options.md has the options that there are, and no others", () => {
+    const documented = moduleOptions().map(({ name }) => name);
+    expect(documented.toSorted()).toEqual(whole.optionNames.toSorted());
+  });
+
+  test.each(["builder", "update", "cache-host"])("the module %s works alone", async (module) => {
+    expect(await evaluate("{ }", "nested", module)).toMatchObject({ failed: [], services: {} });
+  });
+});

@@ -1,0 +1,69 @@
+// Evaluates the NixOS modules with a real nixpkgs.lib, and stubs for the parts of NixOS that they set.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import type { ThrowAwayStore } from "./nix-store.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Copies of nixpkgs.lib from $NIXPKGS_LIB, with `:` between several: the directory `lib`, or what that is in. */
+export const nixpkgsLibs: readonly string[] = (process.env["NIXPKGS_LIB"] ?? "")
+  .split(":")
+  .filter((path) => path !== "")
+  .map((path) => (existsSync(join(path, "lib/modules.nix")) ? join(path, "lib") : path));
+export const whyWithoutLib =
+  "NIXPKGS_LIB does not name a copy of nixpkgs.lib, without which modules cannot be evaluated";
+
+const Section = v.record(
+  v.string(),
+  v.union([v.string(), v.number(), v.boolean(), v.array(v.union([v.string(), v.number(), v.boolean()]))]),
+);
+export const Evaluated = v.object({
+  failed: v.array(v.string()),
+  warnings: v.array(v.string()),
+  services: v.record(
+    v.string(),
+    v.object({
+      restartIfChanged: v.boolean(),
+      environment: v.record(v.string(), v.nullable(v.string())),
+      unitConfig: Section,
+      serviceConfig: Section,
+    }),
+  ),
+  timers: v.record(v.string(), v.object({ wantedBy: v.array(v.string()), timerConfig: Section })),
+  ports: v.array(v.number()),
+  nix: v.object({ settings: v.record(v.string(), v.unknown()), gc: v.record(v.string(), v.unknown()) }),
+  fileSystems: v.record(v.string(), v.unknown()),
+  harmonia: v.nullable(v.record(v.string(), v.unknown())),
+  runner: v.record(v.string(), v.record(v.string(), v.unknown())),
+  homelab: v.unknown(),
+  optionNames: v.array(v.string()),
+});
+export type Evaluated = v.InferOutput<typeof Evaluated>;
+
+export interface EvaluateOptions {
+  /** A module, as an expression. */
+  readonly configuration: string;
+  /** Whose names of Harmonia's options: test/nixos-modules/stubs.nix. */
+  readonly harmonia?: "nested" | "flat" | "single-key" | "none";
+  readonly module?: string;
+}
+
+/** Rejects with what Nix says when the configuration does not evaluate. */
+export async function evaluateModules(
+  store: ThrowAwayStore,
+  lib: string,
+  { configuration, harmonia = "nested", module = "default" }: EvaluateOptions,
+): Promise<Evaluated> {
+  const file = join(root, "test/nixos-modules/evaluate.nix");
+  const args = ["--arg", "nixpkgsLib", lib, "--arg", "configuration", configuration];
+  const strings = ["--argstr", "harmonia", harmonia, "--argstr", "module", module];
+  const text = await store.run("nix-instantiate", "--eval", "--strict", "--json", file, ...args, ...strings);
+  return v.parse(Evaluated, JSON.parse(text));
+}
+
+/** The configuration file that a unit starts its program with; the stubs put its text in the place of its path. */
+export function configurationOf(evaluated: Evaluated, unit: string): string {
+  const start = String(evaluated.services[unit]?.serviceConfig["ExecStart"]);
+  return /\ncp (?<text>\{.*\}) \$out\n/.exec(start)?.groups?.["text"] ?? "";
+}
