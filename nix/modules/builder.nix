@@ -156,6 +156,7 @@ in
         config.nix.package
         pkgs.git
         pkgs.openssh
+        pkgs.util-linux # flock
       ];
       environment = common.serviceEnvironment config;
       # Builds wait as long as NATS is away; giving up would need a person to start it again.

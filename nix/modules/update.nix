@@ -161,6 +161,7 @@ in
           config.nix.package
           pkgs.git
           pkgs.openssh
+          pkgs.util-linux # flock
         ];
         environment = common.serviceEnvironment config;
         # With Restart=: at most six tries a day.

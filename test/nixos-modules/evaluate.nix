@@ -23,6 +23,7 @@ let
     gitMinimal = fake "git-minimal";
     openssh = fake "openssh";
     systemd = fake "systemd";
+    util-linux = fake "util-linux";
     runtimeShell = "/bin/sh";
     stdenv = {
       hostPlatform.system = "x86_64-linux";
