@@ -161,6 +161,7 @@ in
           config.nix.package
           pkgs.git
           pkgs.openssh
+          pkgs.bash # sh
           pkgs.util-linux # flock
         ];
         environment = common.serviceEnvironment config;
