@@ -162,7 +162,7 @@ in
           pkgs.git
           pkgs.openssh
           pkgs.bash # sh
-          pkgs.util-linux # flock
+          pkgs.util-linux # flock, prlimit
         ];
         environment = common.serviceEnvironment config;
         # With Restart=: at most six tries a day.

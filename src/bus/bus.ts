@@ -6,6 +6,7 @@ import type { LogChunk } from "../protocol/log-chunk.ts";
 import type { BuilderName, BuildId } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
 import type { BuildRequest, ControlMessage } from "../protocol/request.ts";
+import type { UpdateEvent } from "../protocol/update-events.ts";
 import type { Target } from "../protocol/subjects.ts";
 
 /** A message of the work queue, held by us until it is acked, handed back, or left alone for too long. */
@@ -100,6 +101,8 @@ export interface BuilderBus extends BuildReader {
   reply(replyTo: string, event: BuildEvent): void;
   putStatus(status: BuilderStatus, signal: AbortSignal): Promise<void>;
   answerStatus(name: BuilderName, status: () => BuilderStatus, signal: AbortSignal): void;
+  /** What became of updates, from the oldest that is stored on. Ends when aborted. */
+  followUpdates(signal: AbortSignal): AsyncIterable<UpdateEvent>;
   /** Serious things to know about this server, such as that it may lose acknowledged messages in a power cut. */
   readonly serverWarnings: readonly string[];
   readonly isConnected: () => boolean;

@@ -13,6 +13,7 @@ import {
 } from "../protocol/subjects.ts";
 import type { BuilderBus } from "./bus.ts";
 import type { Connection } from "./connection.ts";
+import { followUpdates } from "./follow-updates.ts";
 import { createReader } from "./create-reader.ts";
 import { nextDelivery } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
@@ -108,6 +109,8 @@ export function createBuilderBus(connection: Connection): BuilderBus {
         signal,
       );
     },
+
+    followUpdates: (signal) => followUpdates(connection, signal),
 
     get serverWarnings() {
       version = nats.info?.version ?? version;

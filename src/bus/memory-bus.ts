@@ -126,6 +126,8 @@ export function createMemoryBus(clock: Clock): BuilderBus {
 
   return {
     serverWarnings: [],
+    // Updates that build in this process tell nobody on a bus.
+    async *followUpdates() {},
     isConnected: () => true,
     async submit(target, request) {
       if (submitted.has(request.id)) return;

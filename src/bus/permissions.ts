@@ -58,7 +58,7 @@ const reading: Permissions = {
     ...consumerInfo,
     ...[streams.events, streams.logs, streams.updates, streams.builders].flatMap(directGet),
   ],
-  subscribe: [live("build-events.*"), live("build-logs.*.*"), "build-progress.*"],
+  subscribe: [live("build-events.*"), live("build-logs.*.*"), live("update-events.*"), "build-progress.*"],
 };
 
 /** @param everybody all users of the server: a builder answers into their inboxes. */

@@ -1,4 +1,5 @@
 import { encodeUpdateEvent, updateEventId, type UpdateEvent } from "../protocol/update-events.ts";
+import { updateEventSubject } from "../protocol/subjects.ts";
 import type { Connection } from "./connection.ts";
 import { publishStored } from "./publish-stored.ts";
 
@@ -9,7 +10,7 @@ export async function publishUpdateEvent(
   signal: AbortSignal,
 ): Promise<void> {
   const publication = {
-    subject: `update-events.${event.repo}`,
+    subject: updateEventSubject(event.repo),
     data: encodeUpdateEvent(event),
     messageId: updateEventId(event),
   };

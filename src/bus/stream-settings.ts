@@ -105,6 +105,7 @@ export const streamSettings: readonly StreamSettings[] = [
       allow_direct: true,
       deny_delete: true,
       deny_purge: true,
+      republish: republished("update-events.>"),
     },
   },
   {

@@ -17,9 +17,11 @@ import { newBuildId } from "../protocol/ulid.ts";
 import { composeProposal } from "../update/compose-proposal.ts";
 import { composeReport } from "../update/compose-report.ts";
 import { createMemoryJournal, openJournal } from "../update/journal.ts";
-import { createOutbox, type Teller } from "../update/outbox.ts";
+import { announceError } from "../update/announce.ts";
+import { createOutbox, type Outbox, type Teller } from "../update/outbox.ts";
 import type { Proposal } from "../update/propose.ts";
 import { lockDigest } from "../update/pull-request-marker.ts";
+import { redact } from "../update/redact.ts";
 import { redactReport } from "../update/redact-report.ts";
 import { printBody } from "../update/report-markdown.ts";
 import { printReport } from "../update/report.ts";
@@ -134,7 +136,7 @@ export async function composeUpdate(
       trigger: triggerOf(context),
       forge,
       stale: { remindAfterDays: update.remindAfterDays, closeAfterDays: update.closeAfterDays },
-      outbox: createOutbox(join(directory, "outbox"), parts.tell, log),
+      outbox: openOutbox(parts, secrets),
       self: { machine: hostname(), pid: process.pid, trigger: triggerOf(context) },
       isAlive,
       describe,
@@ -142,6 +144,30 @@ export async function composeUpdate(
       log,
     },
   };
+}
+
+function openOutbox(
+  { stateDirectory, repo, tell, log }: Pick<ComposeUpdateOptions, "stateDirectory" | "repo" | "tell" | "log">,
+  secrets: readonly string[],
+): Outbox {
+  const tellClean: Teller = async (event, signal) => {
+    const { reason } = event;
+    await tell(reason === undefined ? event : { ...event, reason: redact(reason, secrets) }, signal);
+  };
+  return createOutbox(join(stateDirectory, "updates", repo, "outbox"), tellClean, log);
+}
+
+/** Tells of an update that could not even be put together. */
+export async function announceUncomposed(
+  parts: Omit<ComposeUpdateOptions, "nix" | "exec" | "builds" | "inputs">,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  if (parts.dryRun) return;
+  const { repo, settings, context } = parts;
+  const unknown = { journal: createMemoryJournal(), outbox: openOutbox(parts, []), forge: undefined };
+  const options = { repo, branch: settings.branch, clock: context.clock, ...unknown };
+  await announceError(options, error, signal);
 }
 
 async function forgeOf(

@@ -86,6 +86,14 @@ export async function startMetrics({
     if (!stopped.signal.aborted)
       log.warn({ error: messageOf(error) }, "earlier builds are missing in the metrics");
   });
+  const following = followUpdates();
+  async function followUpdates(): Promise<void> {
+    try {
+      for await (const event of bus.followUpdates(stopped.signal)) metrics.observeUpdate(event);
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, "updates are missing in the metrics");
+    }
+  }
   const server =
     listen === undefined
       ? undefined
@@ -112,6 +120,7 @@ export async function startMetrics({
       await server?.[Symbol.asyncDispose]();
       await pushing;
       await inputs.settled();
+      await following;
     },
   };
 }

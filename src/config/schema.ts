@@ -1,6 +1,7 @@
 // The configuration file: one JSON file for the builder and for the command line. Unknown keys are errors, and
 // defaults stand only here. `description` becomes docs/configuration.md and the JSON schema.
 import * as v from "valibot";
+import { updateOutcomes } from "../protocol/update-events.ts";
 import { allowedFor, BranchName, BuilderName, RepoName } from "../protocol/names.ts";
 import { CacheSettings } from "./cache-schema.ts";
 import { absolutePath, described, secretFile, seconds } from "./setting-types.ts";
@@ -320,6 +321,10 @@ export const UpdateSettings = v.strictObject({
   webhookFile: described(
     v.optional(secretFile),
     "File with a URL that is told what became of each update, as JSON that Slack-compatible receivers and ntfy show.",
+  ),
+  webhookOutcomes: described(
+    v.optional(v.array(v.picklist(updateOutcomes)), ["landed", "proposed", "failed"]),
+    "Which outcomes the webhook is told. NATS is told all of them.",
   ),
 });
 export type UpdateSettings = v.InferOutput<typeof UpdateSettings>;

@@ -13,6 +13,7 @@ import {
   parseRepoName,
 } from "../protocol/names.ts";
 import { Trigger } from "../protocol/request.ts";
+import type { UpdateEvent } from "../protocol/update-events.ts";
 import { buildVerdicts, hostVerdicts, type HostVerdict } from "../protocol/verdicts.ts";
 import { evaluationResults } from "./build-series.ts";
 import { createMetrics, type Metrics, type MetricsOptions } from "./metrics.ts";
@@ -373,3 +374,44 @@ test("whatever happens, labels are known names", async () => {
     { numRuns: 50 },
   );
 });
+
+test("updates: when one last succeeded, and which pull requests are open as the newest news know", async () => {
+  const metrics = metricsWith();
+  const tell = (outcome: UpdateEvent["outcome"], day: string, numbers?: readonly number[]): void =>
+    metrics.observeUpdate({
+      repo,
+      run: day,
+      outcome,
+      at: `2026-01-${day}T00:00:00Z`,
+      inputs: [],
+      hosts: {},
+      ...(numbers === undefined
+        ? {}
+        : { pullRequests: numbers.map((number) => ({ number, createdAt: "2026-01-02T00:00:00Z" })) }),
+    });
+  const shown = async (): Promise<readonly string[]> =>
+    (await metrics.render()).match(/^homelab_deploy_update_.*$/gm) ?? [];
+  const success = (day: number): string =>
+    `homelab_deploy_update_last_success_timestamp_seconds{repo="nixos"} ${Date.UTC(2026, 0, day) / 1000}`;
+  const open = `homelab_deploy_update_pull_request_created_timestamp_seconds{repo="nixos",number="42"} ${Date.UTC(2026, 0, 2) / 1000}`;
+
+  expect(await shown()).toEqual([]);
+  tell("no-change", "01", []);
+  tell("proposed", "02", [42]);
+  tell("failed", "03");
+  expect(await shown()).toEqual([success(1), open]);
+  tell("declined", "04", []);
+  expect(await shown()).toEqual([success(1)]);
+  tell("landed", "05", []);
+  expect(await shown()).toEqual([success(5)]);
+  metrics.observeUpdate({ ...landedElsewhere, repo: parseRepoName("another") });
+  expect(await shown()).toEqual([success(5)]);
+});
+
+const landedElsewhere: Omit<UpdateEvent, "repo"> = {
+  run: "1",
+  outcome: "landed",
+  at: "2026-01-06T00:00:00Z",
+  inputs: [],
+  hosts: {},
+};

@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import type { BranchName, RepoName } from "../protocol/names.ts";
 import { createBuildSeries, type BuildSeries } from "./build-series.ts";
 import { createInputSeries, type InputSeries } from "./input-series.ts";
+import { createUpdateSeries, type UpdateSeries } from "./update-series.ts";
 
 /** What is read at the moment of a scrape. */
 export interface Sample {
@@ -33,7 +34,7 @@ export interface MetricsOptions {
   readonly log: Log;
 }
 
-export interface Metrics extends BuildSeries, InputSeries {
+export interface Metrics extends BuildSeries, InputSeries, UpdateSeries {
   countDroppedLogLines(lines: number): void;
   /** The text of a scrape, and its media type. */
   readonly contentType: string;
@@ -56,6 +57,7 @@ export function createMetrics({ component, version, branches, sample, clock, log
   }).set({ component, version }, 1);
   const series = createBuildSeries(registry, branches);
   const inputs = createInputSeries(registry);
+  const updates = createUpdateSeries(registry, new Set(branches.keys()));
   const queued = gauge(
     "builds_queued",
     "Build requests that wait for a builder; NaN when NATS does not say.",
@@ -98,6 +100,7 @@ export function createMetrics({ component, version, branches, sample, clock, log
   return {
     ...series,
     ...inputs,
+    ...updates,
     countDroppedLogLines: (lines) => dropped.inc(lines),
     contentType: registry.contentType,
     // Those who scrape at the same time share one.

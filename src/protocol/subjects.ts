@@ -55,6 +55,7 @@ export function parseRequestSubject(subject: string): Target {
 
 export const controlSubject = (id: BuildId): string => `build-control.${id}`;
 export const eventSubject = (id: BuildId): string => `build-events.${id}`;
+export const updateEventSubject = (repo: RepoName): string => `update-events.${repo}`;
 export const logSubject = (id: BuildId, log: number): string => `build-logs.${id}.${log}`;
 export const progressSubject = (id: BuildId): string => `build-progress.${id}`;
 export const builderStatusSubject = (builder: BuilderName): string => `builder.${builder}.status`;

@@ -3,7 +3,15 @@ import * as v from "valibot";
 import { Commit, RepoName } from "./names.ts";
 import { decode, encode } from "./wire.ts";
 
-export const updateOutcomes = ["landed", "proposed", "no-change", "failed"] as const;
+/**
+ * - `landed`: it is on the branch
+ * - `proposed`: a person has to act
+ * - `declined`: a person closed a pull request of exactly this update, so it is not proposed again
+ * - `no-change`: there was nothing to update
+ * - `failed`: it ended without a verdict, or with an error
+ */
+export const updateOutcomes = ["landed", "proposed", "declined", "no-change", "failed"] as const;
+export type UpdateOutcome = (typeof updateOutcomes)[number];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(1024));
@@ -24,6 +32,15 @@ export const UpdateEvent = v.object({
   url: v.optional(text),
   /** Why, where it did not land. */
   reason: v.optional(text),
+  /** Pull requests of updates of this repo that are open then; absent when nobody asked the forge. */
+  pullRequests: v.optional(
+    v.pipe(
+      v.array(
+        v.object({ number: count, url: v.optional(text), createdAt: v.pipe(v.string(), v.isoTimestamp()) }),
+      ),
+      v.maxLength(100),
+    ),
+  ),
 });
 export type UpdateEvent = v.InferOutput<typeof UpdateEvent>;
 

@@ -1,6 +1,6 @@
 // News that have to be told, also when nobody can be reached just now: each is a file until it is told.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import {
@@ -11,7 +11,10 @@ import {
 } from "../protocol/update-events.ts";
 
 export interface Outbox {
-  /** Keeps the news, and tells it if possible. Never fails: what is told changes nothing in what happened. */
+  /**
+   * Keeps the news, and tells it if possible. Never fails: what is told changes nothing in what happened. The newest
+   * stay in `last-event.json` beside the directory, for those who are not told.
+   */
   put(event: UpdateEvent, signal: AbortSignal): Promise<void>;
   /** Tells what is left from earlier runs. */
   flush(signal: AbortSignal): Promise<void>;
@@ -49,6 +52,9 @@ export function createOutbox(directory: string, tell: Teller, log: Log): Outbox 
         const file = join(directory, `${updateEventId(event)}.json`);
         await writeFile(`${file}.new`, encodeUpdateEvent(event), { flush: true });
         await rename(`${file}.new`, file);
+        const last = join(dirname(directory), "last-event.json");
+        await writeFile(`${last}.new`, encodeUpdateEvent(event));
+        await rename(`${last}.new`, last);
       } catch (error) {
         log.warn({ error: messageOf(error) }, "news of an update could not be kept");
       }

@@ -4,8 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Forge } from "../forge/forge.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
-import type { UpdateEvent } from "../protocol/update-events.ts";
-import { hostClasses } from "./decide-classes.ts";
+import { announce, announceError, announceValidated } from "./announce.ts";
 import type { Hindrance } from "./decide-hindrance.ts";
 import type { StaleSettings } from "./decide-pull-requests.ts";
 import type { Found } from "./find-guilty.ts";
@@ -65,8 +64,17 @@ interface Told {
  *   landed then and no pull request was opened, and the next run goes on.
  */
 export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal): Promise<SafeUpdateResult> {
-  const { repository, branch, dryRun, outbox, journal, forge } = options;
-  if (dryRun) return concludeDryRun(await runUpdate(options, signal));
+  if (options.dryRun) return concludeDryRun(await runUpdate(options, signal));
+  try {
+    return await updateAlone(options, signal);
+  } catch (error) {
+    await orWarn(options, "the failure could not be told", () => announceError(options, error, signal));
+    throw error;
+  }
+}
+
+async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Promise<SafeUpdateResult> {
+  const { repository, branch, outbox, journal, forge } = options;
   const base = await repository.mirror.resolveBranch(branch, signal);
   const run = journal.last("ended") === undefined ? (journal.last("started")?.run ?? "new") : "new";
   await using lease = await acquireLease({ ...options, base, self: { ...options.self, run } }, signal);
@@ -79,6 +87,14 @@ export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal
     await orWarn(options, "earlier proposals could not be tended", () =>
       tendStale(proposeOptions(options, forge), running),
     );
+  }
+  // After old proposals were tended, so that it says which are open.
+  if (concluded.type === "no-change") {
+    await announce(options, { outcome: "no-change", base: concluded.base }, running);
+  }
+  if (concluded.type === "declined") {
+    const { url, validated } = concluded;
+    await announceValidated(options, validated, { outcome: "declined", url }, running);
   }
   return concluded;
 }
@@ -96,13 +112,22 @@ async function conclude(
 ): Promise<SafeUpdateResult> {
   if (result.type === "no-change") return result;
   const { found } = { found: undefined, ...result };
-  if (found?.landed !== undefined) await announcePart(options, result.candidate.base, found.landed, signal);
+  if (found?.landed !== undefined) {
+    const { commit, inputs } = found.landed;
+    const { base } = result.candidate;
+    await announce(options, { outcome: "landed", base, commit, inputs: [...inputs] }, signal);
+  }
   const because = found === undefined ? {} : { found };
   switch (result.type) {
     case "landed":
       return concludeLanded(options, result, signal);
     case "infra":
-      await tell(options, "failed", result, { reason: "some hosts have no verdict" }, signal);
+      await announceValidated(
+        options,
+        result,
+        { outcome: "failed", reason: "some hosts have no verdict" },
+        signal,
+      );
       return { type: "infra", validated: result, ...because };
     case "not-landed":
       return concludeProposal(
@@ -135,7 +160,7 @@ async function concludeLanded(
       supersede(proposeOptions(options, forge), { by }, signal),
     );
   }
-  await tell(options, "landed", validated, {}, signal);
+  await announceValidated(options, validated, { outcome: "landed" }, signal);
   await journal.append({ step: "ended", outcome: "landed" });
   return { type: "landed", validated };
 }
@@ -151,13 +176,8 @@ async function concludeProposal(
   const proposal = await options.describe(validated, context, signal);
   const because = { ...(why === undefined ? {} : { why }), ...(found === undefined ? {} : { found }) };
   if (forge === undefined) {
-    await tell(
-      options,
-      "proposed",
-      validated,
-      { reason: why?.message ?? "it does not build on every host" },
-      signal,
-    );
+    const reason = why?.message ?? "it does not build on every host";
+    await announceValidated(options, validated, { outcome: "proposed", reason }, signal);
     await journal.append({ step: "ended", outcome: "proposed" });
     return { type: "proposed", branch, validated, ...because };
   }
@@ -173,7 +193,8 @@ async function concludeProposal(
     await journal.append({ step: "ended", outcome: "declined" });
     return { type: "declined", url, validated, ...because };
   }
-  await tell(options, "proposed", validated, { url, reason: why?.message ?? proposal.title }, signal);
+  const reason = why?.message ?? proposal.title;
+  await announceValidated(options, validated, { outcome: "proposed", url, reason }, signal);
   await journal.append({ step: "ended", outcome: "proposed" });
   return { type: "proposed", branch, url, validated, ...because };
 }
@@ -188,47 +209,6 @@ const proposeOptions = (options: SafeUpdateOptions, forge: Forge): ProposeOption
   now: () => options.clock.now(),
   log: options.log,
 });
-
-async function tell(
-  options: SafeUpdateOptions,
-  outcome: UpdateEvent["outcome"],
-  { candidate, classes }: Validated,
-  more: Pick<UpdateEvent, "url" | "reason">,
-  signal: AbortSignal,
-): Promise<void> {
-  const hosts: Record<string, number> = {};
-  for (const hostClass of hostClasses) {
-    const count = [...classes.values()].filter((each) => each === hostClass).length;
-    if (count > 0) hosts[hostClass] = count;
-  }
-  const inputs = candidate.changes.map(({ path }) => path.join("/").slice(0, 200));
-  await announce(
-    options,
-    { outcome, base: candidate.base, commit: candidate.commit, inputs, hosts, ...more },
-    signal,
-  );
-}
-
-async function announcePart(
-  options: SafeUpdateOptions,
-  base: Commit,
-  { commit, inputs }: NonNullable<Found["landed"]>,
-  signal: AbortSignal,
-): Promise<void> {
-  await announce(options, { outcome: "landed", base, commit, inputs: [...inputs], hosts: {} }, signal);
-}
-
-async function announce(
-  { repo, journal, outbox, clock }: SafeUpdateOptions,
-  news: Pick<UpdateEvent, "outcome" | "base" | "commit" | "inputs" | "hosts" | "url" | "reason">,
-  signal: AbortSignal,
-): Promise<void> {
-  const run = journal.last("started")?.run ?? "";
-  const reason = news.reason === undefined ? {} : { reason: news.reason.slice(0, 1000) };
-  await outbox.put({ repo, run, at: clock.now().toISOString(), ...news, ...reason }, signal);
-  const { outcome, commit } = news;
-  await journal.append({ step: "announced", outcome, ...(commit === undefined ? {} : { commit }) });
-}
 
 /** An earlier run landed its commit and was ended before it had told so and tidied up. */
 async function tidyLanded(options: SafeUpdateOptions, signal: AbortSignal): Promise<void> {
@@ -251,7 +231,7 @@ async function tidyLanded(options: SafeUpdateOptions, signal: AbortSignal): Prom
     const inputs = journal.last("candidate")?.inputs ?? [];
     await announce(
       options,
-      { outcome: "landed", base: landing.base, commit: landing.commit, inputs, hosts: {} },
+      { outcome: "landed", base: landing.base, commit: landing.commit, inputs },
       signal,
     );
   }

@@ -4,12 +4,26 @@ import { UpdateEvent } from "../protocol/update-events.ts";
 import { createWebhookTeller } from "./webhook.ts";
 
 test.each(["", "not an address", "file:///etc/passwd"])("an address that is none is said: %j", (url) => {
-  expect(() => createWebhookTeller(url, fetch)).toThrow("no address");
+  expect(() => createWebhookTeller(url, ["landed"], fetch)).toThrow("no address");
+});
+
+test("outcomes that it is not to hear of are not told", async () => {
+  const told: string[] = [];
+  const answering = async (_url: unknown, request?: RequestInit): Promise<Response> => {
+    told.push(await new Response(request?.body ?? null).text());
+    return new Response("ok");
+  };
+  const tell = createWebhookTeller("https://chat.example.org/", ["landed"], answering);
+  for (const outcome of ["no-change", "landed"] as const) {
+    const event = { repo: "fleet", run: "1", outcome, at: "2026-01-01T00:00:00Z", inputs: [], hosts: {} };
+    await tell(v.parse(UpdateEvent, event), AbortSignal.timeout(1000));
+  }
+  expect(told.map((body) => body.includes("has landed"))).toEqual([true]);
 });
 
 test("an answer without success names the host, and nothing else of the address", async () => {
   const refusing = async (): Promise<Response> => new Response("no", { status: 403 });
-  const tell = createWebhookTeller("https://chat.example.org/hooks/secret-part", refusing);
+  const tell = createWebhookTeller("https://chat.example.org/hooks/secret-part", ["landed"], refusing);
   const event = {
     repo: "fleet",
     run: "1",

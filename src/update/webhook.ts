@@ -1,13 +1,19 @@
 // A webhook for people who have a chat or ntfy: one POST with what Slack-compatible receivers show, and the event.
 import { HomelabError } from "../base/errors.ts";
-import type { UpdateEvent } from "../protocol/update-events.ts";
+import type { UpdateEvent, UpdateOutcome } from "../protocol/update-events.ts";
 import type { Teller } from "./outbox.ts";
 
 const timeoutMs = 10_000;
 
-export function createWebhookTeller(url: string, fetch: typeof globalThis.fetch): Teller {
+/** @param outcomes others are not told */
+export function createWebhookTeller(
+  url: string,
+  outcomes: readonly UpdateOutcome[],
+  fetch: typeof globalThis.fetch,
+): Teller {
   const host = hostOf(url);
   return async (event, signal) => {
+    if (!outcomes.includes(event.outcome)) return;
     const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -42,9 +48,11 @@ export function sentenceOf({ repo, outcome, commit, inputs, url, reason }: Updat
       return `${repo}: the update${what} has landed as ${commit?.slice(0, 7) ?? "a commit"}: it builds on every host.`;
     case "proposed":
       return `${repo}: the update${what} needs you${reason === undefined ? "" : `: ${reason}`}. ${url ?? ""}`.trim();
+    case "declined":
+      return `${repo}: the update${what} was closed by a person before, and is not proposed again. ${url ?? ""}`.trim();
     case "no-change":
       return `${repo}: there is nothing to update.`;
     case "failed":
-      return `${repo}: the update could not be judged${reason === undefined ? "" : `: ${reason}`}; the next run goes on.`;
+      return `${repo}: the update could not be judged${reason === undefined ? "" : `: ${reason}`}.`;
   }
 }

@@ -37,6 +37,7 @@ test("green: the update lands as it was validated, and its branch is gone", asyn
   // And now there is nothing left to do.
   expect((await rig.update()).type).toBe("no-change");
   expect(await lab.branches()).toEqual(branches);
+  expect(rig.told.map(({ outcome }) => outcome)).toEqual(["landed", "no-change"]);
 });
 
 test("nothing new: no branch, no commit", async ({ lab, rig }) => {
@@ -183,6 +184,12 @@ test("a run for some inputs that did not end is not taken for one of all", async
   const away = "upstream is away";
   const broken = { listHosts: () => Promise.reject(new Error(away)), updateLock: rig.upstream.updateLock };
   await expect(rig.update({ inputs: ["alpha"], upstream: broken })).rejects.toThrow(away);
+  const [failed] = rig.told;
+  expect(failed).toMatchObject({
+    outcome: "failed",
+    reason: away,
+    run: (await rig.journal()).last("started")?.run,
+  });
   expect((await rig.update()).type).toBe("landed");
   expect(await lab.show("master", "flake.lock")).toContain(beta);
 });

@@ -11,7 +11,7 @@ import type { Teller } from "../../update/outbox.ts";
 import { safeUpdate } from "../../update/safe-update.ts";
 import { createWebhookTeller } from "../../update/webhook.ts";
 import { chooseRepos } from "../choose-repos.ts";
-import { composeUpdate, type ComposedUpdate } from "../compose-update.ts";
+import { announceUncomposed, composeUpdate, type ComposedUpdate } from "../compose-update.ts";
 import { connectCommand, loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { startLocalBuilder, userStateDirectory } from "../local-builder.ts";
@@ -62,22 +62,22 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
   let worst = 0;
   const documents: object[] = [];
   for (const [repo, settings] of repos) {
+    const parts = {
+      context,
+      config,
+      repo,
+      settings,
+      stateDirectory,
+      nix,
+      exec,
+      builds: builders.reader,
+      tell,
+      dryRun,
+      inputs: options.input,
+      log,
+    };
     let composed: ComposedUpdate | undefined;
     try {
-      const parts = {
-        context,
-        config,
-        repo,
-        settings,
-        stateDirectory,
-        nix,
-        exec,
-        builds: builders.reader,
-        tell,
-        dryRun,
-        inputs: options.input,
-        log,
-      };
       composed = await composeUpdate(parts, signal);
       const result = await safeUpdate(composed.options, signal);
       worst = Math.max(worst, updateExitCode(result, options.proposalSucceeds === true));
@@ -86,6 +86,7 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
         context.out.write(describeUpdate(repo, result, composed.reportFiles.markdown, context.outStyle));
     } catch (error) {
       signal.throwIfAborted();
+      if (composed === undefined) await announceUncomposed(parts, error, signal);
       // One repo's fault does not keep the others from their update.
       worst = Math.max(worst, exitCodeOfError(error));
       documents.push({ repo, outcome: "error", ...errorJson(error, context.options.debug) });
@@ -161,6 +162,7 @@ async function tellerOf(
             credentialsDirectory,
             log,
           }),
+          config.update.webhookOutcomes,
           fetch,
         );
   return async (event, signal) => {

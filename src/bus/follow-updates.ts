@@ -1,0 +1,83 @@
+// What became of updates, from the oldest that is stored on, and then as it is told.
+import { createDoorbell } from "../base/doorbell.ts";
+import { messageOf } from "../base/errors.ts";
+import { live, streams } from "../protocol/subjects.ts";
+import { decodeUpdateEvent, type UpdateEvent } from "../protocol/update-events.ts";
+import type { Connection } from "./connection.ts";
+import { explainNatsError } from "./nats-errors.ts";
+import { createStreamReader, createTail, type StoredMessage } from "./stored-messages.ts";
+
+const subjects = "update-events.*";
+/** Republished messages are not acknowledged; what was missed is found at the latest after this. */
+const pollMs = 60_000;
+
+/** Ends when the signal aborts. While NATS is away it waits. What cannot be read is left out with a warning. */
+export async function* followUpdates(
+  connection: Connection,
+  signal: AbortSignal,
+): AsyncGenerator<UpdateEvent, void, void> {
+  const { nats, clock, log } = connection;
+  const doorbell = createDoorbell();
+  const tail = createTail(createStreamReader(connection, streams.updates), subjects);
+  const doubt = (): void => {
+    tail.doubt();
+    doorbell.ring();
+  };
+  const stopListening = connection.onChange(doubt);
+  // That there is something is all that a live message says: what is given comes from the stream.
+  const subscription = nats.subscribe(live(subjects), {
+    callback: (error) => {
+      if (error !== null) {
+        const because = explainNatsError(error, "follow updates").message;
+        log.warn({ because }, "news of updates come late");
+      }
+      doubt();
+    },
+  });
+  const over = new AbortController();
+  void poll().catch(() => undefined); // over
+  async function poll(): Promise<void> {
+    for (;;) {
+      await clock.sleep(pollMs, over.signal);
+      doubt();
+    }
+  }
+
+  async function read(): Promise<StoredMessage | undefined> {
+    try {
+      return await connection.whileConnected(tail.next(), signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const because = explainNatsError(error, "read the news of updates").message;
+      log.warn({ because }, "news of updates come late");
+      // It is asked again at the next ring.
+      await doorbell.wait(signal).catch(() => undefined);
+      return undefined;
+    }
+  }
+
+  try {
+    while (!signal.aborted) {
+      if (!connection.isConnected() || !tail.isBehind()) {
+        await doorbell.wait(signal).catch(() => undefined);
+        continue;
+      }
+      const message = await read();
+      const event = message === undefined ? undefined : decoded(message, connection);
+      if (event !== undefined) yield event;
+    }
+  } finally {
+    over.abort();
+    stopListening();
+    subscription.unsubscribe();
+  }
+}
+
+function decoded({ data, subject }: StoredMessage, { log }: Connection): UpdateEvent | undefined {
+  try {
+    return decodeUpdateEvent(data);
+  } catch (error) {
+    log.warn({ subject, because: messageOf(error) }, "a stored message cannot be read and is left out");
+    return undefined;
+  }
+}
