@@ -16,6 +16,7 @@ import { runRepoPoller, type PolledCommits } from "./poll-repos.ts";
 import type { Repo } from "./repo.ts";
 import { runRequestIntake } from "./request-intake.ts";
 import { createRequestResolver } from "./resolve-request.ts";
+import type { ServingProof } from "./serving-check.ts";
 import { runSweeper } from "./sweeper.ts";
 import type { UsualDurations } from "./usual-durations.ts";
 
@@ -25,6 +26,7 @@ export interface BuilderOptions {
   readonly bus: BuilderBus;
   readonly nix: Nix;
   readonly gcRoots: GcRoots;
+  readonly servingProof?: ServingProof;
   readonly memory: EvaluationMemory;
   readonly repos: ReadonlyMap<RepoName, Repo>;
   readonly polled: PolledCommits;

@@ -9,9 +9,11 @@ export type Decision =
       readonly verdict: HostVerdict;
       readonly reason?: string;
       readonly details?: string;
+      /** Of a success: the cache was proven to serve it. Of another: it was not, and that is why. */
+      readonly cached?: boolean;
     }
   /** The infrastructure failed it: to be tried again while attempts are left. */
-  | { readonly type: "retry"; readonly reason: string };
+  | { readonly type: "retry"; readonly reason: string; readonly cached?: false };
 
 /**
  * What becomes of a host after Nix tried to build it: `built` only when its output is valid. Its own failure

@@ -158,6 +158,7 @@ function work(
     evaluation: undefined,
     remembered: false,
     alone: false,
+    outcome: undefined,
     attempt: 1,
     reevaluated: false,
     ...more,

@@ -19,6 +19,7 @@ import { runEvaluationPool } from "./evaluation-pool.ts";
 import type { DiskFloor } from "./disk-floor.ts";
 import { runOutputCheck } from "./output-check.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
+import { runServingCheck, type ServingProof } from "./serving-check.ts";
 import { createProgressBoard } from "./progress-board.ts";
 import type { BuildSource, RunningBuild } from "./running-build.ts";
 import type { UsualDurations } from "./usual-durations.ts";
@@ -37,6 +38,8 @@ export interface EngineSettings {
 export interface EngineOptions {
   readonly nix: Nix;
   readonly gcRoots: GcRoots;
+  /** With it, only what the cache is proven to serve is a success. */
+  readonly servingProof?: ServingProof;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: EngineSettings;
@@ -71,12 +74,14 @@ export interface Engine {
 const logsPerEpoch = 1_000_000;
 
 export function createEngine(options: EngineOptions, signal: AbortSignal): Engine {
-  const { nix, gcRoots, clock, log, settings, durations, appendLog, publishProgress, onStored } = options;
+  const { nix, gcRoots, servingProof, clock, log, settings, durations } = options;
+  const { appendLog, publishProgress, onStored } = options;
   const needs: NeedsOfHosts = new Map();
   const finishing = new Map<BuildId, () => void>();
   const board = createWorkBoard({
     clock,
     retryPolicy: settings.retryPolicy,
+    provesServing: servingProof !== undefined,
     onFinished: (build) => finishing.get(build.id)?.(),
   });
 
@@ -200,6 +205,9 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
           signal,
         ).catch(stopped),
         runOutputCheck({ board, nix, gcRoots }, signal).catch(stopped),
+        servingProof === undefined
+          ? undefined
+          : runServingCheck({ board, proof: servingProof }, signal).catch(stopped),
         lane("interactive"),
         lane("batch"),
       ]).finally(() => board.close());

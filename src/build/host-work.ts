@@ -10,10 +10,19 @@ import type { RunningBuild } from "./running-build.ts";
  * - `evaluation`: waits for an evaluator; `evaluating`: in one
  * - `check`: evaluated; whether its output is there already is being asked
  * - `ready`: waits for the next Nix process of its lane; `building`: in one
+ * - `serving`: its output is there; whether the cache serves it is being proven
  * - `delayed`: an infrastructure fault; waits before it is tried again
  * - `done`: has its verdict, or nobody wants it any more
  */
-export type Stage = "evaluation" | "evaluating" | "check" | "ready" | "building" | "delayed" | "done";
+export type Stage =
+  | "evaluation"
+  | "evaluating"
+  | "check"
+  | "ready"
+  | "building"
+  | "serving"
+  | "delayed"
+  | "done";
 
 export interface HostWork extends Revision {
   readonly key: WorkKey;
@@ -28,6 +37,8 @@ export interface HostWork extends Revision {
   remembered: boolean;
   /** Evaluate it in a process of its own: its batch failed, and perhaps through it. */
   alone: boolean;
+  /** How its output came to be there, the first time that it was seen. */
+  outcome: "built" | "unchanged" | undefined;
   /** How often it was tried; grows only through infrastructure faults. */
   attempt: number;
   /** It was evaluated again because its derivation was collected in between; that happens once. */

@@ -98,6 +98,7 @@ function stage(...names: readonly string[]): Stage {
         evaluation: { drvPath: fakeDrv(host), outPath: fakeOut(host), system: "x86_64-linux", warnings: [] },
         remembered: false,
         alone: false,
+        outcome: undefined,
         attempt: 1,
         reevaluated: false,
       },

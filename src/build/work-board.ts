@@ -8,14 +8,14 @@ import type { HostEvaluation } from "../nix/nix.ts";
 import { boundedText, type FinishedHost, type HostRef } from "../protocol/events.ts";
 import { fullName, type BuildId } from "../protocol/names.ts";
 import type { Priority } from "../protocol/request.ts";
-import { decideBuildVerdict } from "../protocol/verdicts.ts";
+import { decideBuildVerdict, isSuccess } from "../protocol/verdicts.ts";
 import type { Decision } from "./decide-verdicts.ts";
 import { workKey, type HostWork, type Stage, type WorkKey } from "./host-work.ts";
 import type { BuildSource, RunningBuild } from "./running-build.ts";
 
 export interface WorkBoard {
   readonly builds: ReadonlyMap<BuildId, RunningBuild>;
-  readonly bells: Readonly<Record<"evaluation" | "check" | Priority, Doorbell>>;
+  readonly bells: Readonly<Record<"evaluation" | "check" | "serving" | Priority, Doorbell>>;
   inStage(stage: Stage): HostWork[];
   /** The source that a piece of work is from, as any of the builds that watch it knows it. */
   sourceOf(work: HostWork): BuildSource | undefined;
@@ -39,11 +39,18 @@ export interface WorkBoard {
 export interface WorkBoardOptions {
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
+  /** Success waits for a proof that the cache serves it. */
+  readonly provesServing: boolean;
   /** All hosts of this build have their verdict, and its last event is on the way. */
   readonly onFinished: (build: RunningBuild) => void;
 }
 
-export function createWorkBoard({ clock, retryPolicy, onFinished }: WorkBoardOptions): WorkBoard {
+export function createWorkBoard({
+  clock,
+  retryPolicy,
+  provesServing,
+  onFinished,
+}: WorkBoardOptions): WorkBoard {
   const builds = new Map<BuildId, RunningBuild>();
   const works = new Map<WorkKey, HostWork>();
   const unwantedListeners = new Set<(work: HostWork) => void>();
@@ -51,6 +58,7 @@ export function createWorkBoard({ clock, retryPolicy, onFinished }: WorkBoardOpt
   const bells = {
     evaluation: createDoorbell(),
     check: createDoorbell(),
+    serving: createDoorbell(),
     interactive: createDoorbell(),
     batch: createDoorbell(),
   };
@@ -90,16 +98,27 @@ export function createWorkBoard({ clock, retryPolicy, onFinished }: WorkBoardOpt
     const delayed = new Map<string, HostWork[]>();
     for (const [work, decision] of decisions) {
       if (work.stage === "done") continue;
+      if (awaitsServing(work, decision)) continue;
       if (decision.type === "verdict") finished.set(work, decision);
       else if (work.attempt >= retryPolicy.attempts) {
         const reason =
           work.attempt === 1 ? decision.reason : `${decision.reason} (tried ${work.attempt} times)`;
-        finished.set(work, { type: "verdict", verdict: "infra-failed", reason });
+        finished.set(work, { ...decision, type: "verdict", verdict: "infra-failed", reason });
       } else delayed.set(decision.reason, [...(delayed.get(decision.reason) ?? []), work]);
     }
     for (const [reason, group] of delayed) delay(group, reason);
     eachBuild([...finished.keys()], (build, hosts) => finish(build, hosts, (work) => finished.get(work)));
     for (const work of finished.keys()) retire(work);
+  }
+
+  /** Takes what only the proof that it is served keeps from its verdict. */
+  function awaitsServing(work: HostWork, decision: Decision): boolean {
+    if (!provesServing || decision.type !== "verdict" || decision.cached !== undefined) return false;
+    if (!isSuccess(decision.verdict)) return false;
+    work.outcome ??= decision.verdict;
+    work.stage = "serving";
+    bells.serving.ring();
+    return true;
   }
 
   function delay(group: readonly HostWork[], reason: string): void {
@@ -156,6 +175,7 @@ export function createWorkBoard({ clock, retryPolicy, onFinished }: WorkBoardOpt
         ...(outPath === undefined ? {} : { outPath }),
         ...(decision?.reason === undefined ? {} : { reason: boundedText(decision.reason) }),
         ...(decision?.details === undefined ? {} : { details: boundedText(decision.details) }),
+        ...(decision?.cached === undefined ? {} : { cached: decision.cached }),
         durationMs,
       };
     });
@@ -193,6 +213,7 @@ export function createWorkBoard({ clock, retryPolicy, onFinished }: WorkBoardOpt
       evaluation: undefined,
       remembered: false,
       alone: false,
+      outcome: undefined,
       attempt: 1,
       reevaluated: false,
     };

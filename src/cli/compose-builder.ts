@@ -7,13 +7,17 @@ import type { Log } from "../base/log.ts";
 import type { BuilderOptions } from "../build/builder.ts";
 import type { EngineSettings } from "../build/engine.ts";
 import type { Repo } from "../build/repo.ts";
+import type { ServingProof } from "../build/serving-check.ts";
+import { createServingProof } from "../cache/serving-proof.ts";
 import { createHostFilter } from "../config/host-filter.ts";
 import type { BuilderSettings, Config, RepoSettings } from "../config/schema.ts";
 import { createMirror } from "../git/mirror.ts";
 import { createEvaluationMemory } from "../nix/evaluation-memory.ts";
 import { createNix } from "../nix/create-nix.ts";
+import type { Nix } from "../nix/nix.ts";
 import { createExec } from "../process/create-exec.ts";
 import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
+import { composeVerification, openCache } from "./compose-cache.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
 import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
@@ -56,6 +60,9 @@ export async function composeBuilder(
     version: programVersion(),
     nix,
     gcRoots,
+    ...(config.cache.verifyBuilds
+      ? { servingProof: await composeServingProof(config, nix, clock, log) }
+      : {}),
     dropOldRoots: (repos, until) => dropOldRoots(retention, repos, until),
     memory: createEvaluationMemory({
       directory: join(stateDirectory, "evaluations"),
@@ -79,6 +86,25 @@ export async function composeBuilder(
     stopMs: builder.stopSeconds * 1000,
     diskSpace: () => diskSpace(nix.storeDirectory),
   };
+}
+
+async function composeServingProof(
+  { cache, builder }: Config,
+  nix: Nix,
+  clock: Clock,
+  log: Log,
+): Promise<ServingProof> {
+  const access = await openCache(cache, {}, clock);
+  const { stateDirectory } = builder;
+  const verify = await composeVerification({
+    settings: cache,
+    access,
+    stateDirectory,
+    content: "start",
+    clock,
+    log,
+  });
+  return createServingProof({ nix, url: access.url, verify });
 }
 
 function composeRepo(

@@ -29,7 +29,8 @@ export const buildVerdicts = [
 export const BuildVerdict = v.picklist(buildVerdicts);
 export type BuildVerdict = v.InferOutput<typeof BuildVerdict>;
 
-export const isSuccess = (verdict: HostVerdict): boolean => verdict === "built" || verdict === "unchanged";
+export const isSuccess = (verdict: HostVerdict): verdict is "built" | "unchanged" =>
+  verdict === "built" || verdict === "unchanged";
 
 /** It failed by the host's own fault: building it again from the same commit fails again. */
 export const isOwnFault = (verdict: HostVerdict): boolean =>
