@@ -142,7 +142,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
         const waitMs = Math.max(retryDelay(retry, number + 1), askedMs);
         if (number >= retry.attempts || waitMs > longestRetryAfterMs) {
           if (error instanceof CutOffError) throw error;
-          throw unreachable(options.url, path, messageOf(error));
+          throw unreachable(options.url, path, error);
         }
         await clock.sleep(waitMs, signal);
       }
@@ -256,8 +256,15 @@ function totalBytesOf({ statusCode, headers }: http.IncomingMessage): number | u
   return length === undefined || isEncoded ? undefined : Number(length);
 }
 
-const unreachable = (url: string, path: string, reason: string): HomelabError =>
-  new HomelabError("unavailable", `the cache ${url} does not answer for ${path}: ${reason}`, {
+/** The server takes the connection, and ends it without an answer, at every attempt. */
+export class HangUpError extends HomelabError {
+  override readonly name = "HangUpError";
+}
+
+function unreachable(url: string, path: string, error: unknown): HomelabError {
+  const Kind = isLostConnection(error) ? HangUpError : HomelabError;
+  return new Kind("unavailable", `the cache ${url} does not answer for ${path}: ${messageOf(error)}`, {
     code: "CACHE_UNREACHABLE",
     hint: "see whether its service runs, and whether this machine reaches it: curl URL/nix-cache-info",
   });
+}

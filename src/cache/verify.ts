@@ -2,7 +2,7 @@
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { PathFacts } from "../nix/nix.ts";
 import type { StorePath } from "../protocol/names.ts";
-import type { CacheClient } from "./cache-client.ts";
+import { HangUpError, type CacheClient } from "./cache-client.ts";
 import type { Finding } from "./finding.ts";
 import { judgeNarInfo, maxNarInfoBytes, type NarInfoJudgement } from "./judge-narinfo.ts";
 import { judgeNarContent } from "./nar-content.ts";
@@ -194,15 +194,27 @@ async function judgePath(
   const judgement = await judgeNarInfo(path, facts, answer, keys);
   if (judgement.narInfo !== undefined) onNarInfo(judgement.narInfo);
   if (judgement.type === "fault") return judgement;
-  const { fault, isAsSaid } = await judgeNar(options, judgement.narInfo, signal);
+  const { fault, isAsSaid } = await judgeNar(options, judgement.narInfo, signal).catch(faultOfHangUp);
   return fault === undefined ? { ...judgement, isAsSaid } : { type: "fault", ...fault };
+}
+
+interface NarJudgement {
+  readonly fault?: NarFault;
+  readonly isAsSaid: boolean;
+}
+
+/** Harmonia ends the connection where a path is in its database and not on its disk. It answered for the narinfo. */
+function faultOfHangUp(error: unknown): NarJudgement {
+  if (!(error instanceof HangUpError)) throw error;
+  const detail = "the cache hangs up when it is asked for its NAR";
+  return { fault: { problem: "corrupt", detail }, isAsSaid: false };
 }
 
 async function judgeNar(
   { client, content, timeoutMs }: VerifyOptions,
   narInfo: NarInfo,
   signal: AbortSignal,
-): Promise<{ readonly fault?: NarFault; readonly isAsSaid: boolean }> {
+): Promise<NarJudgement> {
   if (content === "whole") {
     const judgement = await judgeNarContent(client, narInfo, timeoutMs, signal);
     return judgement.type === "fault"

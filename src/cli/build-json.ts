@@ -19,6 +19,7 @@ export function buildJson(state: BuildState): object {
             verdict: finished.verdict,
             reason: finished.reason,
             details: finished.details,
+            cached: finished.cached,
             durationMs: finished.durationMs,
           }),
     })),

@@ -2,7 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Choose } from "./program.ts";
 import { examples } from "./help-text.ts";
-import { collect, parsePositive } from "./parse-options.ts";
+import { collect, parseDuration, parsePositive } from "./parse-options.ts";
 
 export function addCacheCommands(program: Command, choose: Choose): void {
   const cache = program.command("cache").description("The binary cache, and what its store keeps.");
@@ -31,6 +31,32 @@ export function addCacheCommands(program: Command, choose: Choose): void {
       choose(
         async (context) =>
           (await import("./commands/cache-verify.ts")).runCacheVerify(context, targets, options),
+        options.json === true,
+      ),
+    );
+  cache
+    .command("status")
+    .description("The cache from outside; on the builder also its disk, and what is rooted.")
+    .option("--cache <url>", "the cache (default: cache.url of the configuration)")
+    .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/cache-status.ts")).runCacheStatus(context, options),
+        options.json === true,
+      ),
+    );
+  cache
+    .command("wait")
+    .description("Wait until every host of a commit is built, and the cache serves it.")
+    .requiredOption("--rev <commit>", "the commit, as 40 hexadecimal digits")
+    .option("--timeout <duration>", "give up after this, such as 30m", parseDuration, 15 * 60_000)
+    .option("--cache <url>", "the cache (default: cache.url of the configuration)")
+    .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
+    .option("--json", "as one JSON document")
+    .action((options) =>
+      choose(
+        async (context) => (await import("./commands/cache-wait.ts")).runCacheWait(context, options),
         options.json === true,
       ),
     );

@@ -136,6 +136,12 @@ const faults: Record<
     finding: /^corrupt: its narinfo ends after 30 bytes/,
   },
   "cuts the NAR off": { of: "nar", fault: { cutAt: 10 }, finding: /^corrupt: its NAR ends after 10 bytes/ },
+  "hangs up when it is asked for the NAR": {
+    of: "nar",
+    fault: { hangUp: true },
+    finding: /^corrupt: the cache hangs up/,
+  },
+  "hangs up": { of: "narinfo", fault: { hangUp: true }, finding: /^unanswered: .*socket hang up/ },
   "has a shorter NAR": {
     of: "nar",
     fault: { edit: (body) => body.subarray(0, 1000) },

@@ -15,6 +15,8 @@ export interface Fault {
   readonly edit?: (body: Buffer) => Buffer | string;
   /** The connection ends after so many bytes of the body, which was promised whole. */
   readonly cutAt?: number;
+  /** The connection ends without an answer. */
+  readonly hangUp?: boolean;
   /** Nothing comes, and the connection stays. */
   readonly hang?: boolean;
   /** Only the first so many times. */
@@ -31,9 +33,12 @@ export interface NarCache extends AsyncDisposable {
   setFault(path: string, fault?: Fault): void;
 }
 
-/** @param directory of a `file://` store */
+/** What there is at a path such as `/nar/….nar`; undefined for nothing. */
+export type ReadServed = (path: string) => Promise<Buffer | undefined>;
+
+/** @param source the directory of a `file://` store, or what reads it */
 export async function serveNarCache(
-  directory: string,
+  source: string | ReadServed,
   options: { ranges?: boolean } = {},
 ): Promise<NarCache> {
   const faults = new Map<string, { fault: Fault; left: number }>();
@@ -56,7 +61,11 @@ export async function serveNarCache(
     requests.push(path);
     const fault = takeFault(path);
     if (fault.hang === true) return;
-    const file = await readServed(directory, path);
+    if (fault.hangUp === true) {
+      request.socket.destroy();
+      return;
+    }
+    const file = await (typeof source === "string" ? readFromDirectory(source, path) : source(path));
     const status = fault.status ?? (file === undefined ? 404 : 200);
     const edited = Buffer.from(fault.edit?.(file ?? Buffer.alloc(0)) ?? file ?? "");
     const range = /^bytes=0-(?<last>\d+)$/.exec(request.headers.range ?? "")?.groups?.["last"];
@@ -96,7 +105,7 @@ export async function serveNarCache(
   };
 }
 
-async function readServed(directory: string, path: string): Promise<Buffer | undefined> {
+async function readFromDirectory(directory: string, path: string): Promise<Buffer | undefined> {
   const name = path.replace(/\?.*$/, "");
   if (!/^\/(?:nar\/)?[\w.-]+$/.test(name)) return undefined;
   try {

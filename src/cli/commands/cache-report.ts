@@ -1,11 +1,11 @@
 // `homelab-deploy cache report`: how big what is kept is, how it grows, and whether the disk is enough.
-import { statfs } from "node:fs/promises";
-import { decideDisk, type Disk } from "../../cache/decide-disk.ts";
+import { decideDisk } from "../../cache/decide-disk.ts";
 import { measureRoots, type Closures } from "../../cache/measure-roots.ts";
 import { readClosures } from "../../cache/read-closures.ts";
 import type { RootedCommit } from "../../nix/nix.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import { untilInterrupted, type Context } from "../context.ts";
+import { diskOf } from "../disk-of.ts";
 import { openStoreRoots, sayReading } from "../open-store-roots.ts";
 import { renderStoreReport, storeReportJson, type StoreReport } from "../print/store-report.ts";
 
@@ -31,11 +31,6 @@ export async function runCacheReport(context: Context, options: ReportOptions): 
     out.write(renderStoreReport(report, print));
   }
   return answer.verdict === "too-small" ? exitCodes.failed : exitCodes.success;
-}
-
-async function diskOf(directory: string): Promise<Disk> {
-  const { bavail, blocks, bsize } = await statfs(directory);
-  return { availableBytes: bavail * bsize, totalBytes: blocks * bsize };
 }
 
 /** Systems that are rooted and were never built: their sizes are not in the numbers. */

@@ -1,0 +1,65 @@
+// What a cache says of itself, and how fast.
+import { HomelabError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import type { CacheClient } from "./cache-client.ts";
+
+export interface CacheInfo {
+  /** The only store that its paths can be used in. */
+  readonly storeDirectory: string;
+  /** The lower, the earlier Nix asks it; cache.nixos.org has 40. Absent where it says none: Nix takes 50. */
+  readonly priority?: number;
+  /** Whether Nix may ask it for many paths at once. */
+  readonly wantMassQuery: boolean;
+}
+
+export interface CacheProbe {
+  readonly info: CacheInfo;
+  /** Of the usual answer, over a connection that is open already. */
+  readonly latencyMs: number;
+}
+
+const maxBytes = 16 * 1024;
+const rounds = 5;
+
+/** Reads `nix-cache-info`; undefined for what is none. */
+export function parseCacheInfo(text: string): CacheInfo | undefined {
+  const field = (name: string): string | undefined =>
+    new RegExp(`^${name}: *(?<value>\\S+) *$`, "m").exec(text)?.groups?.["value"];
+  const storeDirectory = field("StoreDir");
+  if (storeDirectory?.startsWith("/") !== true) return undefined;
+  const priority = field("Priority");
+  return {
+    storeDirectory,
+    ...(priority !== undefined && /^\d{1,9}$/.test(priority) ? { priority: Number(priority) } : {}),
+    wantMassQuery: field("WantMassQuery") === "1",
+  };
+}
+
+/** @throws HomelabError `unavailable` with code `CACHE_UNREACHABLE`, also when something else answers there */
+export async function probeCache(
+  client: CacheClient,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<CacheProbe> {
+  const durations: number[] = [];
+  let text = "";
+  // The first answer has the time in it that connecting takes.
+  for (let round = 0; round <= rounds; round++) {
+    const startedAt = clock.monotonic();
+    const { status, body } = await client.get("nix-cache-info", { maxBytes }, signal);
+    if (round > 0) durations.push(clock.monotonic() - startedAt);
+    text = status === 200 ? new TextDecoder().decode(body) : "";
+  }
+  const info = parseCacheInfo(text);
+  if (info === undefined) {
+    throw new HomelabError(
+      "unavailable",
+      `there is no binary cache at ${client.url}: something else answers`,
+      {
+        code: "CACHE_UNREACHABLE",
+        hint: "check cache.url, and what stands in front of the cache: curl URL/nix-cache-info",
+      },
+    );
+  }
+  return { info, latencyMs: durations.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0 };
+}

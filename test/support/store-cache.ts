@@ -1,0 +1,69 @@
+// Serves a throw-away store as Harmonia does: from the store itself, as it is now, with a narinfo made and signed for
+// each question.
+import { execFile } from "node:child_process";
+import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { parseRegistrations } from "../../src/nix/path-facts.ts";
+import { serveNarCache, type NarCache } from "./nar-cache.ts";
+import type { ThrowAwayStore } from "./nix-store.ts";
+
+const run = promisify(execFile);
+
+export interface StoreCache extends NarCache {
+  /** `name:base64` of the key that everything is signed with. */
+  readonly publicKey: string;
+}
+
+export async function serveStore(store: ThrowAwayStore): Promise<StoreCache> {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
+  const signed = (text: string): string => `store-1:${sign(null, Buffer.from(text), key).toString("base64")}`;
+
+  async function pathOf(hash: string): Promise<string | undefined> {
+    const names = await readdir(store.storeDirectory);
+    const name = names.find((each) => each.startsWith(`${hash}-`) && !each.endsWith(".lock"));
+    return name === undefined ? undefined : join(store.storeDirectory, name);
+  }
+
+  async function narInfoOf(path: string): Promise<Buffer | undefined> {
+    const text = await store.run("nix-store", "--dump-db", path).catch(() => "");
+    const [facts] = parseRegistrations(text);
+    if (facts === undefined) return undefined;
+    const { narHash, narSize, references } = facts;
+    const hash = basename(path).slice(0, 32);
+    const lines = [
+      `StorePath: ${path}`,
+      `URL: nar/${narHash.slice("sha256:".length)}.nar?hash=${hash}`,
+      "Compression: none",
+      `FileHash: ${narHash}`,
+      `FileSize: ${narSize}`,
+      `NarHash: ${narHash}`,
+      `NarSize: ${narSize}`,
+      ...(references.length === 0
+        ? []
+        : [`References: ${references.map((each) => basename(each)).join(" ")}`]),
+      `Sig: ${signed(`1;${path};${narHash};${narSize};${references.join(",")}`)}`,
+    ];
+    return Buffer.from(`${lines.join("\n")}\n`);
+  }
+
+  const cache = await serveNarCache(async (url) => {
+    if (url === "/nix-cache-info") {
+      return Buffer.from(`StoreDir: ${store.storeDirectory}\nWantMassQuery: 1\nPriority: 30\n`);
+    }
+    const hash = /^\/(?:(?<asked>\w{32})\.narinfo|nar\/\w+\.nar\?hash=(?<of>\w{32}))$/.exec(url)?.groups;
+    const path = await pathOf(hash?.["asked"] ?? hash?.["of"] ?? "none");
+    if (path === undefined) return undefined;
+    if (url.endsWith(".narinfo")) return await narInfoOf(path);
+    const options = {
+      env: { ...store.environment },
+      encoding: "buffer",
+      maxBuffer: 64 * 1024 * 1024,
+    } as const;
+    return (await run("nix-store", ["--dump", path], options)).stdout;
+  });
+  const base64 = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("base64");
+  return { ...cache, publicKey: `store-1:${base64}` };
+}
