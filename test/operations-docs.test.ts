@@ -29,8 +29,11 @@ test("every metric is explained, and no other", () => {
   expect(explained.toSorted()).toEqual(metrics.toSorted());
 });
 
-test.each(["docs/operations.md", "docs/update.md", "docs/cache.md"])("the example configurations of %s are valid", (file) => {
-  const examples = codeBlocks(readPage(file)).filter(({ language }) => language === "json");
-  expect(examples.length).toBeGreaterThan(0);
-  for (const { text } of examples) expect(parseConfig(text, "example").warnings).toEqual([]);
-});
+test.each(["docs/operations.md", "docs/update.md", "docs/cache.md"])(
+  "the example configurations of %s are valid",
+  (file) => {
+    const examples = codeBlocks(readPage(file)).filter(({ language }) => language === "json");
+    expect(examples.length).toBeGreaterThan(0);
+    for (const { text } of examples) expect(parseConfig(text, "example").warnings).toEqual([]);
+  },
+);

@@ -56,7 +56,7 @@ export async function serveStore(store: ThrowAwayStore): Promise<StoreCache> {
     const hash = /^\/(?:(?<asked>\w{32})\.narinfo|nar\/\w+\.nar\?hash=(?<of>\w{32}))$/.exec(url)?.groups;
     const path = await pathOf(hash?.["asked"] ?? hash?.["of"] ?? "none");
     if (path === undefined) return undefined;
-    if (url.endsWith(".narinfo")) return await narInfoOf(path);
+    if (url.endsWith(".narinfo")) return narInfoOf(path);
     const options = {
       env: { ...store.environment },
       encoding: "buffer",
