@@ -128,6 +128,7 @@ export async function composeUpdate(
       policy: { preExisting: update.preExisting },
       search: { parts: update.searchParts, milliseconds: update.searchMinutes * 60_000 },
       partialLanding: update.partialLanding,
+      landing: update.landing,
       giteaHosts: giteaHosts(config),
       ...(parts.inputs === undefined && update.inputs === undefined
         ? {}

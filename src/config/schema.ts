@@ -126,6 +126,10 @@ export const RepoUpdateSettings = v.strictObject({
     days(14),
     "And is closed after so many days; never with commits or reviews of people, or the label `keep`.",
   ),
+  landing: described(
+    v.optional(v.picklist(["push", "pull-request"]), "push"),
+    "How what builds gets onto the branch: by a push, or through a pull request that is merged by fast-forward, for a branch that nobody may push to (Gitea from 1.22, Forgejo; needs `forge`).",
+  ),
   partialLanding: described(
     v.optional(v.boolean(), false),
     "Whether inputs that build on every host land without those that do not.",

@@ -14,8 +14,6 @@ export interface ForgeCapabilities {
   readonly casBranch: boolean;
   /** `fastForward` works. */
   readonly fastForwardMerge: boolean;
-  /** Reviews without comments on lines are seen too. */
-  readonly allReviews: boolean;
 }
 
 export interface RepositoryFacts {
@@ -32,8 +30,22 @@ export interface RepositoryFacts {
 export interface BranchFacts {
   readonly commit: Commit;
   readonly isProtected: boolean;
-  /** Whether the token's user may push to it; undefined where the forge does not say. */
+  /** Whether the token's user may push to it, or merge into it; undefined where the forge does not say. */
   readonly canPush: boolean | undefined;
+  readonly canMerge: boolean | undefined;
+  /** What a merge into it needs, as far as the forge says: contexts of commit statuses, perhaps as globs. */
+  readonly requiredStatuses: readonly string[];
+  readonly requiredApprovals: number;
+}
+
+/** What is said about a commit, for its page, its pull requests and the rules of protected branches. */
+export interface CommitStatusWish {
+  /** Whose word it is: `homelab-deploy/update`. A later one of the same context takes its place. */
+  readonly context: string;
+  readonly state: "pending" | "success" | "failure" | "error";
+  /** One line; forges keep at most 140 characters of it. */
+  readonly description: string;
+  readonly url?: string;
 }
 
 export interface PullRequest {
@@ -128,7 +140,7 @@ export interface PullRequestActivity {
   readonly commits: readonly PullRequestCommit[];
   /** Of others than the token's user. */
   readonly comments: readonly Comment[];
-  /** Reviews, or where the forge does not show them comments on lines, of others than the token's user. */
+  /** Of others than the token's user; a request to review is none yet. */
   readonly reviews: number;
 }
 
@@ -172,6 +184,8 @@ export interface Forge {
     move: { readonly branch: BranchName; readonly from: Commit; readonly to: Commit },
     signal: AbortSignal,
   ): Promise<LandResult>;
+  /** Says it about a commit of the repository, unless that was its last word already. */
+  ensureStatus(commit: Commit, wish: CommitStatusWish, signal: AbortSignal): Promise<void>;
 
   /** Those whose head is in this repository, the oldest first; `closed` includes merged ones. */
   pullRequests(

@@ -18,7 +18,6 @@ export const giteaCapabilities: ForgeCapabilities = {
   maxBodyBytes: 1_000_000,
   casBranch: false,
   fastForwardMerge: false,
-  allReviews: false,
 };
 
 export function giteaDialect(version: string): GiteaDialect {

@@ -3,7 +3,7 @@ import { ensurePullRequest } from "./ensure-pull-request.ts";
 import type { Comment, Forge, PullRequest, PullRequestWish } from "./forge.ts";
 import { badAnswerError } from "./forge-error.ts";
 import { pageSize, type GiteaContext } from "./gitea-context.ts";
-import { CompareAnswer, PullRequestAnswer, ReviewCountAnswer } from "./gitea-schemas.ts";
+import { CompareAnswer, PullRequestAnswer, ReviewAnswer } from "./gitea-schemas.ts";
 import { allPages } from "./pages.ts";
 
 type PullRequests = Pick<
@@ -96,23 +96,29 @@ function ofThisRepository(pull: PullRequest | undefined, path: readonly (string 
   );
 }
 
-/** Commits by comparing the two ends; reviews only as far as they have comments on lines, whose authors are not told. */
+/** Commits by comparing the two ends. */
 export async function giteaActivity(
   context: GiteaContext,
   pull: PullRequest,
   comments: readonly Comment[],
   signal: AbortSignal,
 ): ReturnType<Forge["activity"]> {
-  const { http, repo, user } = context;
-  const { value: counts } = await http.call(
-    { method: "GET", path: [...repo, "pulls", pull.number], answer: ReviewCountAnswer },
-    signal,
-  );
   return {
     commits: await commitsOf(context, pull, signal),
-    comments: comments.filter(({ author }) => author !== user),
-    reviews: counts.review_comments,
+    comments: comments.filter(({ author }) => author !== context.user),
+    reviews: await countReviews(context, pull.number, signal),
   };
+}
+
+/** A rule of the repository can ask people for their review; that is nothing that they did. */
+async function countReviews(
+  { http, repo, user }: GiteaContext,
+  number: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const path = [...repo, "pulls", number, "reviews"];
+  const reviews = await allPages(http, { path, item: ReviewAnswer, pageSize }, signal);
+  return reviews.filter((review) => review.state !== "REQUEST_REVIEW" && review.user?.login !== user).length;
 }
 
 async function commitsOf({ http, repo }: GiteaContext, pull: PullRequest, signal: AbortSignal) {

@@ -26,10 +26,23 @@ export const RepositoryAnswer = v.object({
 });
 
 export const BranchAnswer = v.pipe(
-  v.object({ commit: v.object({ id: Commit }), protected: Flag, user_can_push: Flag }),
-  v.transform(({ commit, ...branch }): BranchFacts => {
-    return { commit: commit.id, isProtected: branch.protected, canPush: branch.user_can_push };
+  v.object({
+    commit: v.object({ id: Commit }),
+    protected: Flag,
+    user_can_push: Flag,
+    user_can_merge: Flag,
+    enable_status_check: Flag,
+    status_check_contexts: v.optional(v.nullable(v.array(v.string()), []), []),
+    required_approvals: v.optional(v.nullable(v.number(), 0), 0),
   }),
+  v.transform(({ commit, ...branch }): BranchFacts => ({
+    commit: commit.id,
+    isProtected: branch.protected,
+    canPush: branch.user_can_push,
+    canMerge: branch.user_can_merge,
+    requiredStatuses: branch.enable_status_check ? branch.status_check_contexts : [],
+    requiredApprovals: branch.required_approvals,
+  })),
 );
 
 export const LabelAnswer = v.object({ id: Id, name: v.string() });
@@ -75,8 +88,16 @@ export const PullRequestAnswer = v.pipe(
   }),
 );
 
-/** Beside a pull request: comments on lines, by whomever. */
-export const ReviewCountAnswer = v.object({ review_comments: v.optional(v.number(), 0) });
+/** A team that is asked for a review has no user. */
+export const ReviewAnswer = v.object({ user: v.nullish(Account), state: Text });
+
+/** Of a commit: the newest of each context. */
+export const CombinedStatusAnswer = v.object({
+  statuses: v.optional(
+    v.nullable(v.array(v.object({ context: Text, status: Text, description: Text, target_url: Text })), []),
+    [],
+  ),
+});
 
 export const AttachmentAnswer = v.pipe(
   v.object({ name: v.string(), size: v.number(), browser_download_url: v.string() }),

@@ -8,6 +8,7 @@ import { giteaDialect } from "./gitea-dialect.ts";
 import { giteaFastForward } from "./gitea-fast-forward.ts";
 import { giteaLabels } from "./gitea-labels.ts";
 import { giteaActivity, giteaPullRequests } from "./gitea-pull-requests.ts";
+import { giteaStatuses } from "./gitea-statuses.ts";
 import { RepositoryAnswer, UserAnswer, VersionAnswer } from "./gitea-schemas.ts";
 import type { RepositoryAccess } from "./repository-access.ts";
 import { webUrls } from "./web-urls.ts";
@@ -52,6 +53,7 @@ export async function createGitea(
       };
     },
     ...giteaBranches(context),
+    ...giteaStatuses(context),
     ...pullRequests,
     ...comments,
     ...giteaLabels(context),

@@ -24,9 +24,14 @@ export const RepositoryAnswer = v.object({
 
 export const BranchAnswer = v.pipe(
   v.object({ commit: v.object({ sha: Commit }), protected: Flag }),
-  v.transform((branch): BranchFacts => {
-    return { commit: branch.commit.sha, isProtected: branch.protected, canPush: undefined };
-  }),
+  v.transform((branch): BranchFacts => ({
+    commit: branch.commit.sha,
+    isProtected: branch.protected,
+    canPush: undefined,
+    canMerge: undefined,
+    requiredStatuses: [],
+    requiredApprovals: 0,
+  })),
 );
 
 export const LabelAnswer = v.object({ name: v.string() });
@@ -87,3 +92,10 @@ export const CommitAnswer = v.pipe(
 );
 
 export const ReviewAnswer = v.object({ user: Account });
+
+/** Of a commit: the newest of each context. */
+export const CombinedStatusAnswer = v.object({
+  statuses: v.array(
+    v.object({ context: v.string(), state: v.string(), description: Text, target_url: Text }),
+  ),
+});

@@ -7,6 +7,7 @@ import type { GithubContext } from "./github-context.ts";
 import { githubLabels } from "./github-labels.ts";
 import { githubPullRequests } from "./github-pull-requests.ts";
 import { BranchAnswer, RepositoryAnswer, UserAnswer } from "./github-schemas.ts";
+import { githubStatuses } from "./github-statuses.ts";
 import { anything } from "./http.ts";
 import type { RepositoryAccess } from "./repository-access.ts";
 import { webUrls } from "./web-urls.ts";
@@ -18,7 +19,6 @@ const capabilities: ForgeCapabilities = {
   maxBodyBytes: 65_000,
   casBranch: false,
   fastForwardMerge: false,
-  allReviews: true,
 };
 
 /** @throws HomelabError as every call does. */
@@ -35,6 +35,7 @@ export async function createGithub(
     user: account.login,
     web: webUrls("github", page),
     ...repositoryAndBranches(context),
+    ...githubStatuses(context),
     ...githubPullRequests(context),
     ...githubComments(context),
     ...githubLabels(context),

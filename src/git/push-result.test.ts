@@ -33,9 +33,9 @@ test.each([
   [
     "a hook",
     `${to}\n!\t${refs}\t[remote rejected] (pre-receive hook declined)\nDone\n`,
-    "remote: \nremote: error: Not allowed to push to protected branch master        \nTo x",
+    "remote: error:        \nremote: error: Not allowed to push to protected branch master        \nremote: error:        \nTo x",
     1,
-    { type: "refused", reason: "error: Not allowed to push to protected branch master" },
+    { type: "refused", reason: "Not allowed to push to protected branch master" },
   ],
   [
     "a hook that says nothing",

@@ -38,12 +38,12 @@ const isRace = (summary: string): boolean =>
     summary,
   );
 
-/** What a hook said, in one line. */
+/** What a hook said, in one line. Gitea puts it between two lines with `error:` alone, and that word before it. */
 function remoteWords(stderr: string): string {
   const said = stderr
     .split("\n")
     .filter((text) => text.startsWith("remote: "))
-    .map((text) => text.slice("remote: ".length).trim())
+    .map((text) => text.replace(/^remote: (?:error:)?/, "").trim())
     .filter((text) => text !== "");
   return said.length === 0 ? "" : gitWords(said.slice(0, 5).join("; "));
 }

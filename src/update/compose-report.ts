@@ -103,7 +103,7 @@ function verdictOf({ outcome, classes, candidate }: Validated, { why, found }: P
       ? ""
       : ` ${found.landed.inputs.join(", ")} landed without the others as ${found.landed.commit.slice(0, 7)}.`;
   if (outcome.type !== "propose")
-    return `The update of ${inputs} builds on all ${classes.size} hosts, but did not land: ${why?.message ?? "nobody said why"}.`;
+    return `The update of ${inputs} builds on all ${classes.size} hosts${why === undefined ? "" : `, but did not land: ${why.message}`}.`;
   const hosts = `${outcome.hosts.length} of ${classes.size} hosts`;
   const culprit =
     found?.guilty.length === 1 && isRestGood({ candidate }, found)

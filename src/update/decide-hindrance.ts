@@ -5,6 +5,8 @@ export interface Hindrance {
   readonly reason: "race" | "refused" | "lock" | "downgrade";
   /** Has text from outside. */
   readonly message: string;
+  /** What to change so that the next update lands, where that is known. */
+  readonly advice?: string;
 }
 
 /** An update moves inputs forward on the place they are declared at; these are something else. */

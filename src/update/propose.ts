@@ -14,6 +14,7 @@ import {
   type StaleSettings,
 } from "./decide-pull-requests.ts";
 import type { Journal } from "./journal.ts";
+import { updateLabels } from "./report-headline.ts";
 import { markerStart } from "./pull-request-marker.ts";
 import { deleteUpdateBranch } from "./update-branch.ts";
 
@@ -60,14 +61,39 @@ export async function propose(
   proposal: Proposal,
   signal: AbortSignal,
 ): Promise<ProposeResult> {
-  const { forge, journal, base, log } = options;
+  const { forge, journal } = options;
+  await journal.append({ step: "proposing", commit });
+  const opened = await openPullRequest(options, head, proposal, signal);
+  if (opened.type === "declined") return opened;
+  const { pullRequest } = opened;
+  await ensureLabels(options, pullRequest.number, proposal.labels, signal);
+  for (const comment of proposal.comments) await ensureComment(forge, pullRequest.number, comment, signal);
+  await journal.append({ step: "proposed", commit, number: pullRequest.number, url: pullRequest.url });
+  await supersede(options, { by: pullRequest.url, except: pullRequest.number }, signal);
+  return { type: "proposed", pullRequest };
+}
+
+/**
+ * The open pull request of a branch as the proposal says it, unless people have worked on it: then as it is.
+ *
+ * @throws HomelabError `refused` `FOREIGN_PULL_REQUEST`
+ */
+export async function openPullRequest(
+  { forge, base, author, log }: Pick<ProposeOptions, "forge" | "base" | "author" | "log">,
+  head: BranchName,
+  { title, body, lock }: Proposal,
+  signal: AbortSignal,
+): Promise<ProposeResult> {
   const closed = await forge.pullRequests({ state: "closed", base }, signal);
-  const declined = isDeclined(closed.filter(isOurs), proposal.lock);
+  const declined = isDeclined(closed.filter(isOurs), lock);
   if (declined !== undefined) return { type: "declined", pullRequest: declined };
 
-  await journal.append({ step: "proposing", commit });
-  const wish = { head, base, title: proposal.title, body: proposal.body, marker: markerStart };
-  const ensured = await forge.ensurePullRequest(wish, signal);
+  const [open] = (await forge.pullRequests({ state: "open", head, base }, signal)).filter(isOurs);
+  if (open !== undefined && hasHumanWork(open, await forge.activity(open.number, signal), author.email)) {
+    log.info({ url: open.url }, "the pull request has work of people and keeps its text");
+    return { type: "proposed", pullRequest: open };
+  }
+  const ensured = await forge.ensurePullRequest({ head, base, title, body, marker: markerStart }, signal);
   if (ensured.type === "foreign") {
     throw new HomelabError(
       "refused",
@@ -78,24 +104,43 @@ export async function propose(
       },
     );
   }
-  const { pullRequest } = ensured;
+  return { type: "proposed", pullRequest: ensured.pullRequest };
+}
+
+/** Labels are for overview; without them the proposal is still one. Of ours, those of an earlier state go. */
+async function ensureLabels(
+  { forge, log }: Pick<ProposeOptions, "forge" | "log">,
+  number: number,
+  wishes: Proposal["labels"],
+  signal: AbortSignal,
+): Promise<void> {
+  const names = wishes.map(({ name }) => name);
   try {
-    await forge.ensureLabels(proposal.labels, signal);
-    await forge.addLabels(
-      pullRequest.number,
-      proposal.labels.map(({ name }) => name),
+    await forge.ensureLabels(wishes, signal);
+    await forge.addLabels(number, names, signal);
+    await forge.removeLabels(
+      number,
+      updateLabels.filter((name) => !names.includes(name)),
       signal,
     );
   } catch (error) {
-    // Labels are for overview; without them the proposal is still one.
     signal.throwIfAborted();
     if (!(error instanceof HomelabError) || error.kind === "unavailable") throw error;
-    log.warn({ error: messageOf(error) }, "the pull request has no labels");
+    log.warn({ error: messageOf(error) }, "the pull request does not have its labels");
   }
-  for (const comment of proposal.comments) await ensureComment(forge, pullRequest.number, comment, signal);
-  await journal.append({ step: "proposed", commit, number: pullRequest.number, url: pullRequest.url });
-  await supersede(options, { by: pullRequest.url, except: pullRequest.number }, signal);
-  return { type: "proposed", pullRequest };
+}
+
+/** Branches of open proposals that people have reviewed, keep open or work on: they are not written to any more. */
+export async function branchesOfPeople(
+  { forge, base, author }: Pick<ProposeOptions, "forge" | "base" | "author">,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const branches = new Set<string>();
+  for (const open of (await forge.pullRequests({ state: "open", base }, signal)).filter(isOurs)) {
+    const activity = await forge.activity(open.number, signal);
+    if (hasHumanWork(open, activity, author.email)) branches.add(open.head);
+  }
+  return branches;
 }
 
 async function ensureComment(

@@ -7,7 +7,8 @@ const maxTitleLength = 120;
 export const brokenHosts = ({ hosts }: Pick<UpdateReport, "hosts">): readonly string[] =>
   hosts.filter((host) => brokenClasses.has(host.class)).map(({ host }) => host);
 
-export type UpdateLabel = "build-failure" | "needs-review";
+export const updateLabels = ["build-failure", "needs-review"] as const;
+export type UpdateLabel = (typeof updateLabels)[number];
 
 /** Which labels say what has to be done. None for an infrastructure fault: that is nobody's work here. */
 export function labelsOf(report: Pick<UpdateReport, "hosts" | "review" | "inputs">): readonly UpdateLabel[] {

@@ -35,7 +35,10 @@ export const sectionsOf = (report: UpdateReport): readonly Section[] => [
 
 const reviewSection = ({ review }: UpdateReport): Section => ({
   title: "Needs a look",
-  pieces: review.map(({ reason, message }) => `- ${reason}: ${codeSpan(message, 500)}`),
+  pieces: review.map(
+    ({ reason, message, advice }) =>
+      `- ${reason}: ${codeSpan(message, 500)}${advice === undefined ? "" : `; to let the next one land: ${codeSpan(advice, 500)}`}`,
+  ),
   between: "\n",
 });
 

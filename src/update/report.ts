@@ -104,7 +104,14 @@ export const UpdateReport = v.object({
   packages: v.array(PackageChange),
   /** Warnings that the base did not have. */
   warnings: v.array(v.object({ text: Line, hosts: Hosts })),
-  review: v.array(v.object({ reason: v.picklist(reviewReasons), message: Line })),
+  review: v.array(
+    v.object({
+      reason: v.picklist(reviewReasons),
+      message: Line,
+      /** What to change so that the next update lands. */
+      advice: v.exactOptional(Line),
+    }),
+  ),
   /** The update before this one. */
   previous: v.exactOptional(v.object({ run: Line, outcome: Line, base: v.exactOptional(Commit) })),
   /** Secrets that were taken out of its texts. */

@@ -9,12 +9,25 @@ import type { Hindrance } from "./decide-hindrance.ts";
 import type { StaleSettings } from "./decide-pull-requests.ts";
 import type { Found } from "./find-guilty.ts";
 import { acquireLease, type Holder } from "./lease.ts";
+import { tellStatus } from "./commit-statuses.ts";
+import { createLanding } from "./landing.ts";
 import type { Outbox } from "./outbox.ts";
-import { propose, supersede, tendStale, type Proposal, type ProposeOptions } from "./propose.ts";
+import { requireRepository } from "./require-repository.ts";
+import type { LandingWay } from "./refusal-advice.ts";
+import {
+  branchesOfPeople,
+  propose,
+  supersede,
+  tendStale,
+  type Proposal,
+  type ProposeOptions,
+} from "./propose.ts";
 import { deleteUpdateBranch } from "./update-branch.ts";
 import { runUpdate, type UpdateOptions, type UpdateResult, type Validated } from "./update-run.ts";
 
-export interface SafeUpdateOptions extends UpdateOptions {
+export interface SafeUpdateOptions extends Omit<UpdateOptions, "land" | "tellStatus" | "branchesOfPeople"> {
+  /** How what builds gets onto the branch. */
+  readonly landing: LandingWay;
   /** Where proposals are made; without it they stay on their branch. */
   readonly forge: Forge | undefined;
   readonly stale: StaleSettings;
@@ -64,7 +77,7 @@ interface Told {
  *   landed then and no pull request was opened, and the next run goes on.
  */
 export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal): Promise<SafeUpdateResult> {
-  if (options.dryRun) return concludeDryRun(await runUpdate(options, signal));
+  if (options.dryRun) return concludeDryRun(await runUpdate(runOptions(options), signal));
   try {
     return await updateAlone(options, signal);
   } catch (error) {
@@ -75,13 +88,14 @@ export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal
 
 async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Promise<SafeUpdateResult> {
   const { repository, branch, outbox, journal, forge } = options;
+  if (forge !== undefined) await requireRepository(forge, signal);
   const base = await repository.mirror.resolveBranch(branch, signal);
   const run = journal.last("ended") === undefined ? (journal.last("started")?.run ?? "new") : "new";
   await using lease = await acquireLease({ ...options, base, self: { ...options.self, run } }, signal);
   const running = AbortSignal.any([signal, lease.lost]);
   await outbox.flush(running);
   await tidyLanded(options, running);
-  const result = await runUpdate(options, running);
+  const result = await runUpdate(runOptions(options), running);
   const concluded = await conclude(options, result, running);
   if (forge !== undefined && concluded.type !== "infra") {
     await orWarn(options, "earlier proposals could not be tended", () =>
@@ -98,6 +112,21 @@ async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Pro
   }
   return concluded;
 }
+
+const runOptions = (options: SafeUpdateOptions): UpdateOptions => ({
+  ...options,
+  land: createLanding({
+    ...options,
+    way: options.landing,
+    describe: async (validated, branch, signal) => options.describe(validated, { branch }, signal),
+    propose: (forge) => proposeOptions(options, forge),
+  }),
+  tellStatus: async (commit, status, signal) => tellStatus(options, commit, status, signal),
+  branchesOfPeople: async (signal) =>
+    options.forge === undefined
+      ? new Set()
+      : branchesOfPeople(proposeOptions(options, options.forge), signal),
+});
 
 function concludeDryRun(result: UpdateResult): SafeUpdateResult {
   if (result.type === "no-change") return result;

@@ -11,6 +11,8 @@ export interface BranchOptions {
   readonly journal: Journal;
   readonly branch: BranchName;
   readonly author: { readonly email: string };
+  /** Branches that people have taken over without a commit: by a review, or a label. */
+  readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
 }
 
 const heads = "refs/heads/";
@@ -29,11 +31,17 @@ export async function claimBranch(
   const { repository, journal } = options;
   const day = journal.last("started")?.branch;
   if (day === undefined) throw new Error("the run was not begun");
+  const fixed = new Set(await options.branchesOfPeople(signal));
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const choice = chooseBranch(day, candidate.commit, await updateBranches(options, signal));
+    const choice = chooseBranch(day, candidate.commit, await updateBranches(options, fixed, signal));
     if (choice.type === "push") {
       const ref = `${heads}${choice.name}`;
       const pushed = await repository.push([{ ref, from: choice.from, to: candidate.commit }], signal);
+      if (pushed.type === "refused" && choice.from !== undefined) {
+        // A rule may allow new branches, and none that are replaced.
+        fixed.add(choice.name);
+        continue;
+      }
       if (pushed.type === "refused") {
         throw new HomelabError("refused", `the remote refuses the branch ${choice.name}: ${pushed.reason}`, {
           code: "BRANCH_REFUSED",
@@ -51,18 +59,19 @@ export async function claimBranch(
   });
 }
 
-/** The remote's branches below our prefix, each with whether it holds work of ours only. */
-export async function updateBranches(
+/** The remote's branches below our prefix, each with whether it may be replaced: it holds work of ours only. */
+async function updateBranches(
   { repository, author }: BranchOptions,
+  fixed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<UpdateBranch[]> {
   const refs = await repository.remoteRefs(`${heads}${branchPrefix}`, signal);
   return Promise.all(
-    [...refs].map(async ([ref, tip]) => ({
-      name: parseBranchName(ref.slice(heads.length)),
-      tip,
-      isOurs: await isOurBranch(repository, ref, author.email, signal),
-    })),
+    [...refs].map(async ([ref, tip]) => {
+      const name = parseBranchName(ref.slice(heads.length));
+      const isOurs = !fixed.has(name) && (await isOurBranch(repository, ref, author.email, signal));
+      return { name, tip, isOurs };
+    }),
   );
 }
 

@@ -5,7 +5,8 @@ import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import type { PushResult, Repository } from "../git/git.ts";
+import type { CommitStatusWish } from "../forge/forge.ts";
+import type { Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
@@ -19,11 +20,13 @@ import {
   type Outcome,
   type Policy,
 } from "./decide-classes.ts";
+import { pendingStatus, statusOf } from "./commit-statuses.ts";
 import type { InputHistory } from "./bisect-input.ts";
 import { findGuilty, type Found, type GuiltyOptions } from "./find-guilty.ts";
 import type { Journal } from "./journal.ts";
 import { branchOfDay } from "./decide-branch.ts";
 import { hindranceOf, type Hindrance } from "./decide-hindrance.ts";
+import type { Land, Landed } from "./landing.ts";
 import { claimBranch } from "./update-branch.ts";
 import { buildCommit } from "./validate.ts";
 
@@ -47,6 +50,10 @@ export interface UpdateOptions {
   readonly search: { readonly parts: number; readonly milliseconds: number };
   /** Whether those that do not break it land without the others. */
   readonly partialLanding: boolean;
+  readonly land: Land;
+  /** Says the verdict about a commit where people look for it; never fails. */
+  readonly tellStatus: (commit: Commit, status: CommitStatusWish, signal: AbortSignal) => Promise<void>;
+  readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
   /** Nothing leaves this machine. */
   readonly dryRun: boolean;
   readonly trigger: string;
@@ -97,7 +104,7 @@ const rounds = 3;
  * @throws HomelabError `unavailable` for infrastructure faults; the next run goes on.
  */
 export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Promise<UpdateResult> {
-  const { repository, branch, journal, clock, log, dryRun } = options;
+  const { repository, branch, journal, clock, log, dryRun, tellStatus } = options;
   let base = await repository.mirror.resolveBranch(branch, signal);
   const run = await beginRun(options, base);
   const fullLock = await resolveFullLock(options, base, signal);
@@ -109,9 +116,11 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
       await journal.append({ step: "ended", outcome: "no-change" });
       return { type: "no-change", base };
     }
-    const claimed = dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
+    let claimed = dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
+    if (!dryRun) await tellStatus(candidate.commit, pendingStatus, signal);
     const validated = await validate(options, candidate, signal);
     const { outcome } = validated;
+    if (!dryRun) await tellStatus(candidate.commit, statusOf(outcome, validated.classes), signal);
     const strange = hindranceOf(candidate.findings);
     if (dryRun) {
       const wouldLand = outcome.type === "land" && strange === undefined;
@@ -131,15 +140,14 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
         base = found.landed.commit;
         continue;
       }
+      // Where parts of it were, and under another name if that one cannot be replaced.
+      if (isNew) claimed = await claimBranch(options, candidate, signal);
       return { type: "broken", ...sofar() };
     }
     if (strange !== undefined) return { type: "not-landed", why: strange, ...sofar() };
-    const pushed = await land(options, candidate, signal);
-    if (pushed.type === "pushed") return { type: "landed", ...sofar() };
-    if (pushed.type === "refused") {
-      const why = { reason: "refused", message: pushed.reason } as const;
-      return { type: "not-landed", why, ...sofar() };
-    }
+    const landed = await land(options, validated, claimed, signal);
+    if (landed.type === "landed") return { type: "landed", ...sofar() };
+    if (landed.type === "refused") return { type: "not-landed", why: landed.why, ...sofar() };
     if (round === rounds) {
       const message = `${branch} moved ${rounds} times while this was validated`;
       return { type: "not-landed", why: { reason: "race", message }, ...sofar() };
@@ -151,14 +159,16 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
 
 /** Exactly the commit that was validated, and only onto the base that it was validated on. */
 async function land(
-  { repository, branch, journal }: UpdateOptions,
-  { commit, base }: Candidate,
+  { journal, ...options }: UpdateOptions,
+  validated: Validated,
+  updateBranch: BranchName,
   signal: AbortSignal,
-): Promise<PushResult> {
+): Promise<Landed> {
+  const { commit, base } = validated.candidate;
   await journal.append({ step: "landing", commit, base });
-  const pushed = await repository.push([{ ref: `refs/heads/${branch}`, from: base, to: commit }], signal);
-  if (pushed.type === "pushed") await journal.append({ step: "landed", commit, base });
-  return pushed;
+  const landed = await options.land(validated, updateBranch, signal);
+  if (landed.type === "landed") await journal.append({ step: "landed", commit, base });
+  return landed;
 }
 
 /** What of it lands without the guilty inputs is validated on every host like all else. */
@@ -175,9 +185,11 @@ async function findGuiltyInputs(
       candidateOf(options, { ...round, fullLock }, names, until),
     claim: async (part, until) => void (await claimBranch(options, part, until)),
     async land(part, until) {
-      const { outcome } = await validate(options, part, until);
-      if (outcome.type !== "land" || hindranceOf(part.findings) !== undefined) return false;
-      return (await land(options, part, until)).type === "pushed";
+      const judged = await validate(options, part, until);
+      await options.tellStatus(part.commit, statusOf(judged.outcome, judged.classes), until);
+      if (judged.outcome.type !== "land" || hindranceOf(part.findings) !== undefined) return false;
+      const claimed = await claimBranch(options, part, until);
+      return (await land(options, judged, claimed, until)).type === "landed";
     },
   };
   return options.search.parts === 0 ? undefined : findGuilty(parts, validated, signal);

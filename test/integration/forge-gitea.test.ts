@@ -149,7 +149,7 @@ test("moves a branch only from the commit that it was expected at", async ({ rig
 
 test("does not move a branch that went another way, or that is protected", async ({ rig }) => {
   const { forge, server, base: branch, baseCommit: from, headCommit: to } = rig;
-  server.state.protectedBranches.add(branch);
+  server.state.protectedBranches.set(branch, {});
   expect(await forge.moveBranch({ branch, from, to }, never)).toMatchObject({ type: "refused" });
   server.state.protectedBranches.clear();
   await server.remote.commit({ branch });

@@ -46,7 +46,7 @@ describe.each(kinds)("%s", (kind) => {
 
   test("knows who we are, the repository and its branches", async ({ rig }) => {
     const { forge, server, head, headCommit } = rig;
-    server.state.protectedBranches.add("main");
+    server.state.protectedBranches.set("main", {});
 
     expect(forge).toMatchObject({ kind, user: "homelab-bot" });
     expect(await forge.repository(never)).toEqual({
@@ -217,8 +217,11 @@ describe.each(kinds)("%s", (kind) => {
     server.state.addComment(number, "person", "wait");
     const pushed = await server.remote.commit({ branch: head });
     const pull = server.state.pulls[0];
-    pull?.reviews.push({ author: "person", state: "APPROVED" });
-    if (pull !== undefined) pull.reviewComments = 1;
+    pull?.reviews.push(
+      { author: "person", state: "APPROVED" },
+      { author: "other", state: "REQUEST_REVIEW" },
+      { author: "homelab-bot", state: "COMMENT" },
+    );
 
     const activity = await forge.activity(number, never);
     expect(activity.commits).toHaveLength(2);

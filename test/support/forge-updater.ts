@@ -116,7 +116,9 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
     },
     async forget() {
       server.faults.clear();
-      for (const list of [server.state.pulls, server.state.comments, server.state.labels]) list.length = 0;
+      const { pulls, comments, labels, statuses, protectedBranches } = server.state;
+      for (const list of [pulls, comments, labels, statuses]) list.length = 0;
+      protectedBranches.clear();
       for (const branch of Object.keys(await lab.branches())) {
         if (branch !== "master") await lab.git("-C", lab.remote, "branch", "--quiet", "-D", branch);
       }

@@ -112,6 +112,7 @@ export async function startUpdateRig(
           giteaHosts: [],
           search: { parts: 20, milliseconds: 60_000 },
           partialLanding: false,
+          landing: "push",
           dryRun: false,
           trigger: "test",
           forge,

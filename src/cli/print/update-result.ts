@@ -49,6 +49,9 @@ export function describeUpdate(
           : []),
         ...(result.found?.bisected ?? []).map((found) => `  ${style.clean(revisionLine(found))}`),
         ...partOf(result.found, style),
+        ...(result.why?.advice === undefined
+          ? []
+          : [`  ${style.dim("To let it land:")} ${style.clean(result.why.advice)}.`]),
         `  ${result.url === undefined ? `Branch:  ${result.branch}` : `See:     ${style.clean(result.url)}`}`,
         `  Report:  ${reportFile}`,
         "",
@@ -103,7 +106,12 @@ export function updateJson(result: SafeUpdateResult): object {
     inputs: validated.candidate.changes,
     hosts: Object.fromEntries(validated.classes),
     ...(result.type === "proposed"
-      ? { branch: result.branch, url: result.url, why: result.why?.message }
+      ? {
+          branch: result.branch,
+          url: result.url,
+          why: result.why?.message,
+          advice: result.why?.advice,
+        }
       : {}),
     ...("found" in result ? { found: result.found } : {}),
     ...(result.type === "declined" ? { url: result.url } : {}),

@@ -40,8 +40,6 @@ export interface Pull {
   headCommit: string;
   /** How often it still says that it cannot be merged yet. */
   mergeabilityPending: number;
-  /** Comments on lines. */
-  reviewComments: number;
   readonly reviews: { readonly author: string; readonly state: string }[];
   labels: Label[];
 }
@@ -55,6 +53,22 @@ export interface Comment {
   readonly files: { readonly id: number; readonly name: string; readonly bytes: Buffer }[];
 }
 
+export interface CommitStatus {
+  readonly commit: string;
+  readonly context: string;
+  readonly state: string;
+  readonly description: string;
+  readonly url: string;
+}
+
+/** What a protected branch demands. Whoever may push to it does not have to meet what is demanded of merges. */
+export interface Protection {
+  readonly canPush?: boolean;
+  readonly canMerge?: boolean;
+  readonly requiredStatuses?: readonly string[];
+  readonly requiredApprovals?: number;
+}
+
 export interface ForgeState {
   readonly owner: string;
   readonly name: string;
@@ -65,8 +79,12 @@ export interface ForgeState {
   readonly labels: Label[];
   readonly pulls: Pull[];
   readonly comments: Comment[];
-  readonly protectedBranches: Set<string>;
+  readonly protectedBranches: Map<string, Protection>;
+  /** All that was ever said, in order. */
+  readonly statuses: CommitStatus[];
   archived: boolean;
+  /** A setting of the repository. */
+  allowsFastForward: boolean;
   mirror: boolean;
   attachments: { enabled: boolean; allowed_types: string; max_size: number; max_files: number };
 
@@ -114,8 +132,10 @@ export function createForgeState(options: ForgeStateOptions): ForgeState {
     labels: [],
     pulls: [],
     comments: [],
-    protectedBranches: new Set(),
+    protectedBranches: new Map(),
+    statuses: [],
     archived: false,
+    allowsFastForward: true,
     mirror: false,
     attachments: {
       enabled: true,
@@ -151,7 +171,6 @@ export function createForgeState(options: ForgeStateOptions): ForgeState {
         updatedAt: createdAt,
         headCommit: fork ? "f".repeat(40) : ((await state.tip(head)) ?? ""),
         mergeabilityPending: 0,
-        reviewComments: 0,
         reviews: [],
         labels: [],
       };

@@ -55,7 +55,7 @@ export function giteaJson(state: ForgeState, rootUrl: string): GiteaJson {
       default_branch: "main",
       has_pull_requests: true,
       permissions: { admin: false, push: reader?.canPush === true, pull: true },
-      allow_fast_forward_only_merge: true,
+      allow_fast_forward_only_merge: state.allowsFastForward,
     }),
     pull(pull, baseCommit) {
       const isHere = pull.headRepositoryId === state.repositoryId;
@@ -80,7 +80,7 @@ export function giteaJson(state: ForgeState, rootUrl: string): GiteaJson {
         },
         base: { label: pull.base, ref: pull.base, sha: baseCommit, repo_id: state.repositoryId },
         comments: state.comments.filter((comment) => comment.pull === pull.number).length,
-        review_comments: pull.reviewComments,
+        review_comments: 0,
         created_at: pull.createdAt.toISOString(),
         updated_at: pull.updatedAt.toISOString(),
         closed_at: null,

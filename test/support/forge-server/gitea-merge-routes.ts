@@ -1,6 +1,8 @@
 // Moving branches: by merging, by comparing and swapping, and what compares commits.
 import { type Route, route, text } from "./api.ts";
+import type { Pull } from "./forge-state.ts";
 import { type GiteaApi, isFrom } from "./gitea-api.ts";
+import { newestStatuses } from "./gitea-status-routes.ts";
 
 export function giteaMergeRoutes(api: GiteaApi): Route[] {
   const { state, repository, refuse, writer } = api;
@@ -14,9 +16,14 @@ export function giteaMergeRoutes(api: GiteaApi): Route[] {
         pull.mergeabilityPending--;
         throw refuse(405, "Please try again later");
       }
-      if (text(call.json["do"]) !== "fast-forward-only") throw refuse(405, "not an allowed merge style");
-      if (text(call.json["head_commit_id"]) !== pull.headCommit) throw refuse(409, "head out of date");
       const base = (await state.tip(pull.base)) ?? "";
+      const why = whyNotMerged(api, pull);
+      if (why !== undefined) throw refuse(405, why);
+      if (text(call.json["do"]) !== "fast-forward-only" || !state.allowsFastForward) {
+        // As it stands there.
+        throw refuse(405, "fast-forward-only is not allowed an allowed merge style for this repository");
+      }
+      if (text(call.json["head_commit_id"]) !== pull.headCommit) throw refuse(409, "head out of date");
       // A base that went another way is no error that it knows.
       if (!(await state.isAncestor(base, pull.headCommit))) throw refuse(500, "");
       await state.git("update-ref", `refs/heads/${pull.base}`, pull.headCommit, base);
@@ -41,6 +48,22 @@ export function giteaMergeRoutes(api: GiteaApi): Route[] {
   ];
 }
 
+/** In the order and the words of services/pull/check.go and merge.go. */
+function whyNotMerged({ state }: GiteaApi, { base, headCommit, reviews }: Pull): string | undefined {
+  const rule = state.protectedBranches.get(base);
+  if (rule === undefined) return undefined;
+  if (rule.canMerge === false) return "User not allowed to merge PR";
+  const said = newestStatuses(state, headCommit);
+  const isGreen = (context: string): boolean =>
+    said.some((status) => status.context === context && status.state === "success");
+  if (rule.requiredStatuses?.every(isGreen) === false) {
+    return "not ready to merge: Not all required status checks successful";
+  }
+  const approvals = reviews.filter((review) => review.state === "APPROVED").length;
+  if (approvals < (rule.requiredApprovals ?? 0)) return "not ready to merge: Does not have enough approvals";
+  return undefined;
+}
+
 function compareAndSwap({ state, repository, refuse, writer }: GiteaApi): Route {
   return route("PUT", `${repository}/branches/{branch}`, async (call) => {
     writer(call);
@@ -49,7 +72,8 @@ function compareAndSwap({ state, repository, refuse, writer }: GiteaApi): Route 
     const tip = await state.tip(name);
     if (tip === undefined) throw refuse(404, "The target couldn't be found.");
     if (tip === to) return { status: 204 };
-    if (state.protectedBranches.has(name))
+    const rule = state.protectedBranches.get(name);
+    if (rule !== undefined && rule.canPush !== true)
       throw refuse(403, `Not allowed to push to protected branch ${name}`);
     if (from !== "" && tip !== from) throw refuse(422, "branch commit does not match the expected one");
     if (!(await state.isAncestor(tip, to))) throw refuse(422, "not a fast-forward");

@@ -6,6 +6,8 @@ import { giteaAttachmentRoutes } from "./gitea-attachment-routes.ts";
 import { giteaJson } from "./gitea-json.ts";
 import { giteaLabelRoutes } from "./gitea-label-routes.ts";
 import { giteaMergeRoutes } from "./gitea-merge-routes.ts";
+import { giteaReviewRoutes } from "./gitea-review-routes.ts";
+import { giteaStatusRoutes } from "./gitea-status-routes.ts";
 
 export function giteaRoutes(context: ApiContext, kind: GiteaApi["kind"], version: string): readonly Route[] {
   const { state, rootUrl } = context;
@@ -37,6 +39,8 @@ export function giteaRoutes(context: ApiContext, kind: GiteaApi["kind"], version
     ...giteaAttachmentRoutes(api),
     ...giteaLabelRoutes(api),
     ...giteaMergeRoutes(api),
+    ...giteaReviewRoutes(api),
+    ...giteaStatusRoutes(api),
   ];
 }
 
@@ -59,16 +63,17 @@ function branchRoutes({ state, repository, refuse, writer }: GiteaApi): Route[] 
       const name = values["branch"] ?? "";
       const id = await state.tip(name);
       if (id === undefined) throw refuse(404, "The target couldn't be found.");
-      const isProtected = state.protectedBranches.has(name);
+      const rule = state.protectedBranches.get(name);
+      const isWriter = user?.canPush === true;
       const json = {
         name,
         commit: { id, message: "" },
-        protected: isProtected,
-        user_can_push: user?.canPush === true && !isProtected,
-        user_can_merge: user?.canPush === true,
-        enable_status_check: false,
-        status_check_contexts: [],
-        required_approvals: 0,
+        protected: rule !== undefined,
+        user_can_push: isWriter && (rule === undefined || rule.canPush === true),
+        user_can_merge: isWriter && rule?.canMerge !== false,
+        enable_status_check: rule?.requiredStatuses !== undefined,
+        status_check_contexts: rule?.requiredStatuses ?? [],
+        required_approvals: rule?.requiredApprovals ?? 0,
       };
       return { status: 200, json };
     }),

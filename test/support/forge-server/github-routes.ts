@@ -154,7 +154,11 @@ function pullRoutes(api: GithubApi): Route[] {
     }),
     route("GET", `${repository}/pulls/{index}/reviews`, (call) =>
       list(
-        api.pull(call).reviews.map(({ author, state: its }) => ({ user: { login: author }, state: its })),
+        api
+          .pull(call)
+          // Requests for a review are elsewhere.
+          .reviews.filter(({ state: its }) => its !== "REQUEST_REVIEW")
+          .map(({ author, state: its }) => ({ user: { login: author }, state: its })),
         call,
       ),
     ),
