@@ -30,6 +30,8 @@ export async function giteaFastForward(
     } catch (error) {
       signal.throwIfAborted();
       if (hasStatus(error, 405) && /try again later/i.test(error.message)) {
+        // Said of what cannot be merged too: that will not change.
+        if (await hasDiverged(context, pull, head, signal)) return { type: "moved" };
         if (attempt >= notYet.attempts) throw error;
         await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
       } else if (hasStatus(error, 403, 405)) {
