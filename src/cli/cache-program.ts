@@ -1,5 +1,5 @@
 // The commands about the binary cache and the store behind it.
-import type { Command } from "@commander-js/extra-typings";
+import { Option, type Command } from "@commander-js/extra-typings";
 import type { Choose } from "./program.ts";
 import { examples } from "./help-text.ts";
 import { collect, parseDuration, parsePositive } from "./parse-options.ts";
@@ -50,7 +50,11 @@ export function addCacheCommands(program: Command, choose: Choose): void {
     .command("wait")
     .description("Wait until every host of a commit is built, and the cache serves it.")
     .requiredOption("--rev <commit>", "the commit, as 40 hexadecimal digits")
-    .option("--timeout <duration>", "give up after this, such as 30m", parseDuration, 15 * 60_000)
+    .addOption(
+      new Option("--timeout <duration>", "give up after this, such as 30m")
+        .argParser(parseDuration)
+        .default(15 * 60_000, "15m"),
+    )
     .option("--cache <url>", "the cache (default: cache.url of the configuration)")
     .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
     .option("--json", "as one JSON document")

@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError, Option } from "@commander-js/extra-t
 import { exitCodes } from "../protocol/exit-codes.ts";
 import { addCacheCommands } from "./cache-program.ts";
 import { commonHelp, examples } from "./help-text.ts";
+import { addNatsCommands } from "./nats-program.ts";
 import {
   collect,
   parseBuildWish,
@@ -10,7 +11,6 @@ import {
   parseDuration,
   parsePort,
   parsePositive,
-  parseScale,
 } from "./parse-options.ts";
 import { createContext, InterruptedError, type Context } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
@@ -313,55 +313,7 @@ export function createProgram(choose: Choose): Command {
       ),
     );
 
-  const nats = program.command("nats").description("The NATS server: keys, its configuration, streams.");
-  nats
-    .command("keygen")
-    .description("Make an NKey pair: the seed into a new file, the public key to standard output.")
-    .argument("<file>", "the seed's file; never overwritten")
-    .action((file) =>
-      choose(async (context) => (await import("./commands/nats.ts")).runKeygen(context, file), false),
-    );
-  nats
-    .command("setup")
-    .description("Create the streams, or check them. Needs the admin's key, or a server without users.")
-    .option("--check", "only look")
-    .option("--repair", "bring weaker settings up to what is required")
-    .option("--scale <factor>", "size of new streams, such as 0.1 for a small disk", parseScale, 1)
-    .option("--json", "as one JSON document")
-    .action((options) =>
-      choose(
-        async (context) => (await import("./commands/nats.ts")).runSetup(context, options),
-        options.json === true,
-      ),
-    );
-  nats
-    .command("config")
-    .description("Print a complete nats-server configuration with a user of least privilege for each role.")
-    .addHelpText(
-      "after",
-      examples("nats keygen admin.seed", "nats config --admin UA… --builder cache01=UB… > nats.conf"),
-    )
-    .option("--admin <key>", "public key of the admin, who sets up streams")
-    .option("--operator <key>", "public key of an operator, may be repeated", collect)
-    .option("--ci <key>", "public key of CI, may be repeated", collect)
-    .option("--builder <name=key>", "a builder and its public key, may be repeated", collect)
-    .option("--listener <host=key>", "a host and its public key, may be repeated", collect)
-    .option("--dashboard <key>", "public key of the dashboard, may be repeated", collect)
-    .option("--system <key>", "public key for the system account")
-    .option("--listen <address>", "address and port", "127.0.0.1:4222")
-    .option("--store <directory>", "where JetStream keeps its streams", "/var/lib/nats/jetstream")
-    .option("--max-store <GiB>", "what JetStream may use of that disk", parseCount, 10)
-    .option("--monitoring <address>", "address of the monitoring pages")
-    .option("--server-tls-cert <file>", "the server's certificate; with it TLS is required")
-    .option("--server-tls-key <file>", "the key of --server-tls-cert")
-    .option("--server-tls-ca <file>", "authority of the clients' certificates")
-    .option("--server-version <version>", "the nats-server that reads it", "2.10.0")
-    .action((options) =>
-      choose(
-        async (context) => (await import("./commands/nats.ts")).runServerConfig(context, options),
-        false,
-      ),
-    );
+  addNatsCommands(program, choose);
 
   program
     .command("completion")
