@@ -8,6 +8,7 @@ import { createBareRepository } from "./bare-repository.ts";
 import { coalesce } from "./coalesce.ts";
 import type { Mirror } from "./git.ts";
 import { createGitCommand } from "./git-command.ts";
+import { readHeads } from "./read-heads.ts";
 import { remoteError } from "./remote-error.ts";
 import { secretsOf, type GitCredentials } from "./sign-in-programs.ts";
 
@@ -26,7 +27,6 @@ export interface MirrorOptions {
   readonly keptCommits?: number;
 }
 
-const listTimeoutMs = 30_000;
 const fetchTimeoutMs = 120_000;
 
 /**
@@ -56,11 +56,7 @@ export function createMirror({
     isOpen = true;
   });
 
-  const askRemote = coalesce(async (signal) => {
-    const result = await git.ask(["ls-remote", "--heads", "--", url], { signal, timeoutMs: listTimeoutMs });
-    if (result.exitCode !== 0) throw await failure(result, listTimeoutMs);
-    return parseHeads(result.stdout);
-  });
+  const askRemote = coalesce(async (signal) => readHeads({ git, url, credentials }, signal));
 
   const fetchBranches = coalesce(async (signal) => {
     const failed = await fetchOnce(signal);
@@ -68,7 +64,7 @@ export function createMirror({
       await repository.tidy(signal);
       return;
     }
-    if (await repository.isIntact(signal)) throw await failure(failed, fetchTimeoutMs);
+    if (await repository.isIntact(signal)) throw await failure(failed);
     await fetchAnew(signal);
   });
 
@@ -84,7 +80,7 @@ export function createMirror({
     log.warn({ repo, directory }, "this mirror is broken and is fetched anew");
     await repository.startAnew(signal);
     const failed = await fetchOnce(signal);
-    if (failed !== undefined) throw await failure(failed, fetchTimeoutMs);
+    if (failed !== undefined) throw await failure(failed);
     await repository.tidy(signal);
   }
 
@@ -102,9 +98,9 @@ export function createMirror({
     return again !== undefined && (await repository.has(again, signal)) ? again : undefined;
   }
 
-  async function failure(result: ExecResult, timeoutMs: number): Promise<HomelabError> {
+  async function failure(result: ExecResult): Promise<HomelabError> {
     const secrets = await secretsOf(credentials);
-    return remoteError({ url, result, timeoutMs, secrets });
+    return remoteError({ url, result, timeoutMs: fetchTimeoutMs, secrets });
   }
 
   function unknownBranch(branch: BranchName, heads: Iterable<string>): HomelabError {
@@ -150,15 +146,4 @@ export function createMirror({
       await repository.keep(commit, signal);
     },
   };
-}
-
-/** Lines of `git ls-remote`: the hash, a tab, the ref. */
-function parseHeads(listing: string): ReadonlyMap<string, Commit> {
-  const heads = new Map<string, Commit>();
-  for (const line of listing.split("\n")) {
-    const match = /^(?<commit>[0-9a-f]{40})\trefs\/heads\/(?<branch>.+)$/.exec(line);
-    const { commit, branch } = match?.groups ?? {};
-    if (commit !== undefined && branch !== undefined) heads.set(branch, parseCommit(commit));
-  }
-  return heads;
 }

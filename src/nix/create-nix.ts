@@ -18,6 +18,7 @@ import { isFull } from "./store-room.ts";
 import { createStore } from "./store.ts";
 import { createSubstituterProber } from "./substituters.ts";
 import { createUnbuilt } from "./unbuilt.ts";
+import type { NixConfig } from "./unsafe-settings.ts";
 import { createLockUpdater } from "./update-lock.ts";
 
 export interface NixOptions {
@@ -34,6 +35,8 @@ export interface NixOptions {
 export interface InstalledNix extends Nix {
   /** Nix's own: `/nix/var/nix`. */
   readonly stateDirectory: string;
+  /** Of nix.conf: what unsafe-settings.ts judges. */
+  readonly settings: NixConfig;
 }
 
 /**
@@ -59,6 +62,7 @@ export async function createNix(
     systems: settings.systems,
     storeDirectory: settings.storeDirectory,
     stateDirectory: settings.stateDirectory,
+    settings: settings.judged,
     ...store,
     readDerivation,
     ...createEvaluator({

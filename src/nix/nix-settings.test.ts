@@ -58,7 +58,8 @@ const nixThatKnows =
   async (_, args) => {
     if (args.includes("--version")) return answered(`nix (Nix) ${version}\n`);
     if (args.includes("eval")) return answered("/nix/store");
-    return args.includes(configCommand) ? answered(JSON.stringify(config)) : answered("", 1);
+    const all = { ...config, "access-tokens": { value: { "git.lan": "secret" } } };
+    return args.includes(configCommand) ? answered(JSON.stringify(all)) : answered("", 1);
   };
 
 const read = async (exec: Exec) => readNixSettings(exec, {}, new AbortController().signal);
@@ -75,6 +76,8 @@ test.each([
     substituters: ["https://cache.nixos.org/"],
     storeDirectory: "/nix/store",
     stateDirectory: "/nix/var/nix",
+    // Nothing else: other settings hold secrets.
+    judged: { "max-jobs": 4 },
   });
 });
 

@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
-import type { Exec } from "../process/exec.ts";
+import type { Exec, ExecResult } from "../process/exec.ts";
 import { featureFlags } from "./nix-command.ts";
 import type { Environment } from "./nix-environment.ts";
 import { isAtLeast } from "./nix-version.ts";
+import { judgedSettings, type NixConfig } from "./unsafe-settings.ts";
 
 /** What this installation of Nix says of itself. */
 export interface NixSettings {
@@ -16,6 +17,8 @@ export interface NixSettings {
   readonly storeDirectory: string;
   /** Where Nix keeps `gcroots`, `db` and `daemon-socket`. */
   readonly stateDirectory: string;
+  /** Of all others those that somebody judges: among the rest are access tokens. */
+  readonly judged: NixConfig;
 }
 
 const setting = <Schema extends v.GenericSchema>(value: Schema) => v.object({ value });
@@ -29,6 +32,8 @@ const ConfigOutput = v.object({
   builders: v.optional(setting(v.string()), { value: "" }),
 });
 type ConfigOutput = v.InferOutput<typeof ConfigOutput>;
+const AllSettings = v.record(v.string(), v.looseObject({ value: v.optional(v.unknown()) }));
+type AllSettings = v.InferOutput<typeof AllSettings>;
 
 const startDeadlineMs = 60_000;
 const installHint =
@@ -59,17 +64,10 @@ export async function readNixSettings(
   const version = parseVersion(versionOutput.stdout);
   if (version === undefined) throw broken("nix --version", versionOutput.stdout + versionOutput.stderrTail);
 
-  // The old name first where it is the only one; forks of Nix count their versions in their own way.
-  const names = [["config", "show"], ["show-config"]];
-  let config: ConfigOutput | undefined;
-  let said = "";
-  for (const name of isAtLeast(version, 2, 20) ? names : names.toReversed()) {
-    const { exitCode, stdout, stderrTail } = await run(...featureFlags, ...name, "--json");
-    config = exitCode === 0 ? parseConfig(stdout) : undefined;
-    if (config !== undefined) break;
-    said ||= stderrTail;
-  }
-  if (config === undefined) throw broken("nix show-config --json", said);
+  const all = await readConfig(run, version);
+  const parsed = v.safeParse(ConfigOutput, all);
+  if (!parsed.success) throw broken("nix show-config --json", v.summarize(parsed.issues));
+  const config = parsed.output;
 
   const store = await run(...featureFlags, "eval", "--raw", "--expr", "builtins.storeDir");
   if (store.exitCode !== 0 || !store.stdout.startsWith("/")) {
@@ -82,6 +80,9 @@ export async function readNixSettings(
     substituters: config.substituters.value,
     storeDirectory: store.stdout.trim(),
     stateDirectory: env["NIX_STATE_DIR"] ?? "/nix/var/nix",
+    judged: Object.fromEntries(
+      judgedSettings.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name].value]])),
+    ),
   };
 }
 
@@ -89,9 +90,25 @@ export async function readNixSettings(
 export const parseVersion = (output: string): string | undefined =>
   /^nix .*?(?<version>\d+\.\d+\S*)\s*$/m.exec(output)?.groups?.["version"];
 
-function parseConfig(stdout: string): ConfigOutput | undefined {
+type Run = (...args: string[]) => Promise<ExecResult>;
+
+/** Every setting as an object with its `value`. @throws HomelabError `unavailable` with code `NIX_BROKEN` */
+async function readConfig(run: Run, version: string): Promise<AllSettings> {
+  // The old name first where it is the only one; forks of Nix count their versions in their own way.
+  const names = [["config", "show"], ["show-config"]];
+  let said = "";
+  for (const name of isAtLeast(version, 2, 20) ? names : names.toReversed()) {
+    const { exitCode, stdout, stderrTail } = await run(...featureFlags, ...name, "--json");
+    const config = exitCode === 0 ? parseConfig(stdout) : undefined;
+    if (config !== undefined) return config;
+    said ||= stderrTail;
+  }
+  throw broken("nix show-config --json", said);
+}
+
+function parseConfig(stdout: string): AllSettings | undefined {
   try {
-    const result = v.safeParse(ConfigOutput, JSON.parse(stdout));
+    const result = v.safeParse(AllSettings, JSON.parse(stdout));
     return result.success ? result.output : undefined;
   } catch {
     return undefined;

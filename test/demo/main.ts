@@ -44,7 +44,9 @@ async function reportFailure(failure: unknown, directory: string): Promise<void>
 
 async function waitForBuilder(lab: HomeLab, signal: AbortSignal): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(30_000)]);
-  while (!(await succeeds(lab, ["doctor"], deadline))) await sleep(200, undefined, { signal: deadline });
+  // Once there are streams it takes requests. Not by doctor: a throw-away store has no sandbox.
+  while (!(await succeeds(lab, ["builds", "list"], deadline)))
+    await sleep(200, undefined, { signal: deadline });
 }
 
 async function show(lab: HomeLab, signal: AbortSignal): Promise<void> {

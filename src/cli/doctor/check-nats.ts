@@ -5,6 +5,7 @@ import { warningsAbout } from "../../bus/create-builder-bus.ts";
 import { checkStreams, describeDifference, type Finding as StreamFinding } from "../../bus/setup.ts";
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
 import { formatBytes, formatDuration } from "../print/duration.ts";
+import { checkVersion } from "./known-holes.ts";
 import { findingOf, type Finding } from "./finding.ts";
 
 export function describeServer(connection: Connection): Finding[] {
@@ -20,7 +21,7 @@ export function describeServer(connection: Connection): Finding[] {
     message,
     hint: "use nats-server 2.10 or newer with `sync_interval: always`; `homelab-deploy nats config` prints such a configuration",
   }));
-  return [server, ...warnings];
+  return [server, ...warnings, ...checkVersion("nats-server", version ?? "")];
 }
 
 export async function checkStreamSettings(connection: Connection): Promise<Finding[]> {

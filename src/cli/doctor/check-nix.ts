@@ -1,39 +1,76 @@
 // Nix on this machine, for machines that build.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createNix } from "../../nix/create-nix.ts";
-import { createExec } from "../../process/create-exec.ts";
+import { userInfo } from "node:os";
 import { silentLog } from "../../base/log.ts";
+import { createNix, type InstalledNix } from "../../nix/create-nix.ts";
+import { unsafeSettings, type BuildUser } from "../../nix/unsafe-settings.ts";
+import type { Exec } from "../../process/exec.ts";
 import type { Context } from "../context.ts";
-import { findingOf, type Finding } from "./finding.ts";
+import { checkVersion } from "./known-holes.ts";
+import { findingOf, ok, warning, type Finding } from "./finding.ts";
 
-export async function checkNix({ environment, clock }: Context, signal: AbortSignal): Promise<Finding[]> {
-  const directory = await mkdtemp(join(tmpdir(), "homelab-deploy-doctor-"));
+export interface NixParts extends Pick<Context, "environment" | "clock"> {
+  readonly exec: Exec;
+  /** Ours alone, for Nix's home. */
+  readonly directory: string;
+}
+
+export interface NixCheck {
+  /** Undefined when it does not work. */
+  readonly nix: InstalledNix | undefined;
+  readonly findings: readonly Finding[];
+}
+
+export async function checkNix(
+  { environment, clock, exec, directory }: NixParts,
+  signal: AbortSignal,
+): Promise<NixCheck> {
   try {
     const nix = await createNix(
-      { exec: createExec(), environment, stateDirectory: directory, clock, log: silentLog },
+      { exec, environment, stateDirectory: directory, clock, log: silentLog },
       signal,
     );
-    const found: Finding = {
-      check: "Nix",
-      state: "ok",
-      message: `Nix ${nix.version} builds for ${nix.systems.join(" ")}`,
-    };
     const { dead } = await nix.probeSubstituters(signal);
-    return [
-      found,
-      ...dead.map(({ url, reason }): Finding => ({
-        check: `substituter ${url}`,
-        state: "warning",
-        message: reason,
-        hint: "builds leave it out; remove it from nix.conf if it is gone for good",
-      })),
+    const findings = [
+      ok("Nix", `Nix ${nix.version} builds for ${nix.systems.join(" ")}`),
+      ...checkVersion("Nix", nix.version),
+      ...judgeSettings(nix, await buildUser(exec, environment, signal)),
+      ...dead.map(({ url, reason }) =>
+        warning(
+          `substituter ${url}`,
+          reason,
+          "builds leave it out; remove it from nix.conf if it is gone for good",
+        ),
+      ),
     ];
+    return { nix, findings };
   } catch (error) {
     signal.throwIfAborted();
-    return [findingOf("Nix", error)];
-  } finally {
-    await rm(directory, { recursive: true, force: true });
+    return { nix: undefined, findings: [findingOf("Nix", error)] };
   }
+}
+
+export function judgeSettings(
+  { settings }: Pick<InstalledNix, "settings">,
+  user: BuildUser,
+): readonly Finding[] {
+  const unsafe = unsafeSettings(settings, user);
+  if (unsafe.length === 0) return [ok("nix.conf", "nothing unsafe is set")];
+  return unsafe.map(({ setting, is, severity, because, instead }) => ({
+    check: `nix.conf ${setting}`,
+    state: severity,
+    message: `is ${is === "" ? "empty" : is}: ${because}`,
+    hint: `write into nix.conf: ${instead}`,
+  }));
+}
+
+/** Who doctor runs as: the builder's user, when it is asked as it should be. */
+async function buildUser(
+  exec: Exec,
+  environment: Context["environment"],
+  signal: AbortSignal,
+): Promise<BuildUser> {
+  const { username } = userInfo();
+  const env = { PATH: environment["PATH"] ?? "" };
+  const { stdout } = await exec("id", ["-Gn"], { env, signal, cwd: "/", timeoutMs: 5000 });
+  return { name: username, groups: stdout.trim().split(/\s+/) };
 }

@@ -1,0 +1,110 @@
+// The binary cache: whether it answers, serves this kind of store, and is trusted by the keys that it signs with.
+// Whether it really serves what was built says `cache verify`.
+import { readFile } from "node:fs/promises";
+import { messageOf } from "../../base/errors.ts";
+import type { CacheClient } from "../../cache/cache-client.ts";
+import type { CacheSettings } from "../../config/cache-schema.ts";
+import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";
+
+export interface CacheParts {
+  readonly openClient: () => Promise<CacheClient>;
+  /** The path of the secret key, when this machine has it; undefined when it is not set or only in a service. */
+  readonly secretKeyFile: string | undefined;
+  /** Of this machine's Nix; undefined without one. */
+  readonly nix: { readonly storeDirectory: string; readonly trustedKeys: readonly string[] } | undefined;
+}
+
+const infoBytes = 64 * 1024;
+
+export async function checkCache(
+  settings: CacheSettings,
+  { openClient, secretKeyFile, nix }: CacheParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  return [
+    ...(settings.url === undefined ? [] : await checkAnswer(openClient, nix?.storeDirectory, signal)),
+    ...judgeKeys(settings, nix?.trustedKeys),
+    ...(secretKeyFile === undefined ? [] : [await checkSecretKey(secretKeyFile, settings.publicKeys)]),
+  ];
+}
+
+async function checkAnswer(
+  openClient: () => Promise<CacheClient>,
+  storeDirectory: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    using client = await openClient();
+    const { status, body } = await client.get("nix-cache-info", { maxBytes: infoBytes }, signal);
+    return [judgeInfo(client.url, status, Buffer.from(body).toString(), storeDirectory)];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [findingOf("cache", error)];
+  }
+}
+
+export function judgeInfo(
+  url: string,
+  status: number,
+  text: string,
+  storeDirectory: string | undefined,
+): Finding {
+  const store = /^StoreDir: (?<store>\/\S+)$/m.exec(text)?.groups?.["store"];
+  if (status !== 200 || store === undefined) {
+    const message = `${url}/nix-cache-info is not that of a binary cache (HTTP status ${status})`;
+    return wrong("cache", message, "cache.url is the root of the cache: curl URL/nix-cache-info");
+  }
+  if (storeDirectory !== undefined && store !== storeDirectory) {
+    const message = `${url} serves ${store}, and this machine's store is ${storeDirectory}`;
+    return wrong("cache", message, "cache.url must be the cache of this store");
+  }
+  return ok("cache", `${url} serves ${store}`);
+}
+
+/** @param trusted `trusted-public-keys` of this machine */
+export function judgeKeys(
+  { url, publicKeys }: Pick<CacheSettings, "url" | "publicKeys">,
+  trusted: readonly string[] | undefined,
+): readonly Finding[] {
+  if (url !== undefined && publicKeys.length === 0) {
+    const advice =
+      "set cache.publicKeys to what the cache signs with: nix key convert-secret-to-public < FILE";
+    return [
+      warning("cache keys", "it is not said by which key the cache signs: nothing can be proven", advice),
+    ];
+  }
+  if (trusted === undefined) return [];
+  return publicKeys.flatMap((key): Finding[] => {
+    const name = key.split(":")[0] ?? "";
+    if (trusted.includes(key)) return [ok("cache keys", `this machine trusts ${name}`)];
+    const other = trusted.some((each) => each.startsWith(`${name}:`));
+    const message = other
+      ? `this machine trusts another key of the name ${name}`
+      : `this machine does not trust ${name}`;
+    const advice = `hosts that fetch from the cache need in nix.conf: extra-trusted-public-keys = ${key}`;
+    return [other ? wrong("cache keys", message, advice) : warning("cache keys", message, advice)];
+  });
+}
+
+async function checkSecretKey(file: string, publicKeys: readonly string[]): Promise<Finding> {
+  try {
+    return judgeSecretKey(file, await readFile(file, "utf8"), publicKeys);
+  } catch (error) {
+    return unknown("cache secret key", `${file}: ${messageOf(error)}`, "run doctor as who signs");
+  }
+}
+
+/** Nix writes `name:base64` of the 32 bytes of the seed and the 32 of the public key. */
+export function judgeSecretKey(file: string, text: string, publicKeys: readonly string[]): Finding {
+  const check = "cache secret key";
+  const { name, base64 } = /^(?<name>[^\s:]+):(?<base64>[A-Za-z0-9+/]+=*)\s*$/.exec(text)?.groups ?? {};
+  const bytes = Buffer.from(base64 ?? "", "base64");
+  if (name === undefined || bytes.length !== 64) {
+    const advice = "make one: nix key generate-secret --key-name NAME > FILE";
+    return wrong(check, `${file} is no secret key of Nix`, advice);
+  }
+  const publicKey = `${name}:${bytes.subarray(32).toString("base64")}`;
+  if (publicKeys.includes(publicKey)) return ok(check, `${file} is the key of ${name}`);
+  const advice = `add its public key to cache.publicKeys, and to every host: ${publicKey}`;
+  return wrong(check, `what ${file} signs, nobody trusts: its public key is not in cache.publicKeys`, advice);
+}

@@ -1,0 +1,99 @@
+// Whether git can read every configured repo, and whether the branch is there.
+import { join } from "node:path";
+import type { RepoSettings } from "../../config/schema.ts";
+import { createGitCommand } from "../../git/git-command.ts";
+import { readHeads } from "../../git/read-heads.ts";
+import type { Exec } from "../../process/exec.ts";
+import { didYouMean } from "../../protocol/did-you-mean.ts";
+import { parseRepoName } from "../../protocol/names.ts";
+import { gitAccess } from "../git-access.ts";
+import type { Environment } from "../print/output-mode.ts";
+import { checkVersion } from "./known-holes.ts";
+import { findingOf, ok, warning, wrong, type Finding } from "./finding.ts";
+
+export interface RemoteParts {
+  readonly exec: Exec;
+  readonly environment: Environment;
+  /** Ours alone, for git's home. */
+  readonly directory: string;
+}
+
+export async function checkGit(
+  { exec, environment }: RemoteParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    const env = { PATH: environment["PATH"] ?? "" };
+    const { stdout } = await exec("git", ["--version"], { env, signal, cwd: "/", timeoutMs: 10_000 });
+    return [ok("git", stdout.trim()), ...checkVersion("git", stdout.trim())];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [findingOf("git", error)];
+  }
+}
+
+export async function checkRemotes(
+  repos: Readonly<Record<string, RepoSettings>>,
+  parts: RemoteParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const checked = Object.entries(repos).map(async ([name, settings]) =>
+    checkRemote(name, settings, parts, signal),
+  );
+  return (await Promise.all(checked)).flat();
+}
+
+async function checkRemote(
+  name: string,
+  settings: RepoSettings,
+  { exec, environment, directory }: RemoteParts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const check = `repo ${name}`;
+  try {
+    const access = gitAccess(parseRepoName(name), settings, directory, environment);
+    const credentials = access.credentials ?? {};
+    const git = createGitCommand({ ...access, exec, credentials, directory: join(directory, name) });
+    await git.prepare();
+    const heads = await readHeads({ git, url: access.url, credentials }, signal);
+    return judgeRemote(check, settings, heads);
+  } catch (error) {
+    signal.throwIfAborted();
+    return [findingOf(check, error)];
+  }
+}
+
+export function judgeRemote(
+  check: string,
+  { url, branch, update }: Pick<RepoSettings, "url" | "branch" | "update">,
+  heads: ReadonlyMap<string, string>,
+): readonly Finding[] {
+  const tip = heads.get(branch);
+  if (tip === undefined) {
+    const near = didYouMean(branch, heads.keys());
+    const advice = near === undefined ? "set repos.….branch" : `did you mean ${near}? Set repos.….branch`;
+    const message = heads.size === 0 ? `${url} is empty` : `${url} has no branch ${branch}`;
+    return [wrong(check, message, advice)];
+  }
+  const reached = ok(check, `${branch} of ${url} is at ${tip.slice(0, 12)}`);
+  const other = update.forge === undefined ? undefined : otherServer(url, update.forge.url);
+  return other === undefined
+    ? [reached]
+    : [
+        reached,
+        warning(
+          `${check}: forge`,
+          `its commits are pushed to ${other.git}, and its pull requests opened on ${other.forge}`,
+          "update.forge must be the forge of the same repository",
+        ),
+      ];
+}
+
+/** The hosts of both, when they differ. */
+function otherServer(
+  git: string,
+  forge: string,
+): { readonly git: string; readonly forge: string } | undefined {
+  const [one, other] = [URL.parse(git)?.hostname ?? "", URL.parse(forge)?.hostname ?? ""];
+  return one === "" || one === other ? undefined : { git: one, forge: other };
+}
