@@ -42,7 +42,11 @@ test("each thing that keeps updates from working is named, with what to do", asy
   const silent = state.addUser("silent", { scopes: ["write:repository", "read:user"] });
   expect(await found(silent.token)).toEqual({ "forge of servers: scope": "wrong" });
 
-  state.protectedBranches.add(rig.base);
+  state.protectedBranches.set(rig.base, { canPush: false, canMerge: true });
+  expect(await found(bot.token)).toEqual({});
+  state.protectedBranches.set(rig.base, { canPush: false, canMerge: true, requiredApprovals: 1 });
+  expect(await found(bot.token)).toEqual({ "forge of servers: branch main": "warning" });
+  state.protectedBranches.set(rig.base, { canPush: false, canMerge: false });
   expect(await found(bot.token)).toEqual({ "forge of servers: branch main": "warning" });
 
   state.archived = true;

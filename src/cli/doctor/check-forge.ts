@@ -1,7 +1,7 @@
 // What the safe update needs of a forge: a token that may do it, and a repository that lets it. Nothing is changed:
 // where only a write tells whether it is allowed, what it names does not exist.
 import { HomelabError } from "../../base/errors.ts";
-import type { Forge } from "../../forge/forge.ts";
+import type { BranchFacts, Forge } from "../../forge/forge.ts";
 import { parseBranchName, type BranchName } from "../../protocol/names.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
 import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";
@@ -62,26 +62,29 @@ async function checkBranch(
   const at = `${check}: branch ${name}`;
   const branch = await forge.branch(name, signal);
   if (branch === undefined) return [wrong(at, "there is no such branch", "set repos.….branch")];
-  if (branch.canPush === true)
-    return [ok(at, branch.isProtected ? "protected, and we may push" : "we may push")];
-  if (branch.canPush === undefined) {
-    return branch.isProtected
-      ? [
-          unknown(
-            at,
-            "it is protected, and the forge does not say whether we may push",
-            "try: homelab-deploy update --dry-run",
-          ),
-        ]
-      : [];
+  return judgeBranch(at, branch, forge.user);
+}
+
+export function judgeBranch(
+  at: string,
+  { isProtected, canPush, canMerge, requiredApprovals }: BranchFacts,
+  user: string,
+): readonly Finding[] {
+  if (canPush === true) return [ok(at, isProtected ? "protected, and we may push" : "we may push")];
+  if (!isProtected && canPush === undefined) return [];
+  if (canPush === undefined && canMerge === undefined) {
+    const advice = "see what `homelab-deploy update` says of it, or look at the branch's protection";
+    return [unknown(at, "it is protected, and the forge does not say whether we may push", advice)];
   }
-  return [
-    warning(
-      at,
-      "it is protected, and this user may not push to it: no update can land by itself",
-      `allow ${forge.user} to push in the branch's protection, or merge the proposals yourself`,
-    ),
-  ];
+  if (canMerge === true && requiredApprovals === 0) {
+    return [ok(at, "protected: what builds everywhere lands through a pull request")];
+  }
+  const message =
+    canMerge === true
+      ? `a merge into it needs ${requiredApprovals} approvals: no update can land by itself`
+      : "it is protected, and this user may not push to it: no update can land by itself";
+  const advice = `allow ${user} to push or merge in the branch's protection, or merge the proposals yourself`;
+  return [warning(at, message, advice)];
 }
 
 async function checkScopes(check: string, forge: Forge, signal: AbortSignal): Promise<readonly Finding[]> {
