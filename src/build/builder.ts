@@ -175,6 +175,12 @@ async function runPresence(
   }
 }
 
+/**
+ * Evaluations are remembered of at least so many. They are small, unlike what roots keep: and an update that looks
+ * for what breaks hosts asks about some dozens, which must not displace the branch's own, nor each other until tomorrow.
+ */
+const rememberedRevisions = 64;
+
 /** Roots and memory of old commits go when a build is over; never those that running builds use. */
 async function retain(
   { dropOldRoots, memory, keepCommits, log }: BuilderOptions,
@@ -194,7 +200,7 @@ async function retain(
         for (const source of build.sources.values())
           if (source.repo === repo) inUse.add(revisionName(source));
       }
-      await memory.prune(repo, keepCommits, inUse);
+      await memory.prune(repo, Math.max(keepCommits, rememberedRevisions), inUse);
     }
   } catch (error) {
     log.warn({ build: id, error: messageOf(error) }, "old GC roots could not be dropped");

@@ -22,20 +22,19 @@ export interface CandidateOptions {
   readonly repository: Repository;
   /** Where flake.lock is in the repository. */
   readonly lockPath: string;
-  readonly run: string;
   readonly author: { readonly name: string; readonly email: string };
   /** The host names of forges that are Gitea, for links to what changed. */
   readonly giteaHosts: readonly string[];
 }
 
 /**
- * The base with some inputs taken from the complete update. The same base, lock and run give the same commit.
+ * The base with some inputs taken from the complete update. The same base and lock give the same commit.
  *
  * @param inputs of the flake itself; all that the update changed without it
  * @returns undefined when nothing would change.
  */
 export async function makeCandidate(
-  { repository, lockPath, run, author, giteaHosts }: CandidateOptions,
+  { repository, lockPath, author, giteaHosts }: CandidateOptions,
   base: Commit,
   fullLock: string,
   inputs: readonly string[] | undefined,
@@ -49,7 +48,7 @@ export async function makeCandidate(
   const changes = diffLocks(before ?? emptyLock(full), lock, giteaHosts).inputs;
   if (changes.length === 0) return undefined;
   const names = changes.map(({ path }) => path[0] ?? "");
-  const message = updateMessage({ run, base, inputs: names, details: changes.map(describeChange) });
+  const message = updateMessage({ base, inputs: names, details: changes.map(describeChange) });
   const commit = await repository.commit(
     { parent: base, files: new Map([[lockPath, text]]), message, author, date: newestOf(changes) },
     signal,

@@ -1,8 +1,8 @@
-// The message of our commits: bounded, and with trailers by which they are known again.
+// The message of our commits: bounded, with trailers by which they are known again, and without anything of the run:
+// the same update in another run is the same commit, of which builders remember all evaluations.
 import type { Commit } from "../protocol/names.ts";
 
 const trailers = {
-  run: "Homelab-Update-Run",
   base: "Homelab-Update-Base",
   inputs: "Homelab-Update-Inputs",
 } as const;
@@ -10,14 +10,13 @@ const subjectLength = 72;
 const mostDetails = 100;
 
 export interface CommitMessage {
-  readonly run: string;
   readonly base: Commit;
   readonly inputs: readonly string[];
   /** One line for each input: `nixpkgs: 1a2b3c4 → 5d6e7f8 (2026-11-20)`. */
   readonly details: readonly string[];
 }
 
-export function updateMessage({ run, base, inputs, details }: CommitMessage): string {
+export function updateMessage({ base, inputs, details }: CommitMessage): string {
   const more = details.length - mostDetails;
   return [
     subjectOf(inputs),
@@ -25,7 +24,6 @@ export function updateMessage({ run, base, inputs, details }: CommitMessage): st
     ...details.slice(0, mostDetails).map(oneLine),
     ...(more > 0 ? [`and ${more} more`] : []),
     "",
-    `${trailers.run}: ${run}`,
     `${trailers.base}: ${base}`,
     `${trailers.inputs}: ${inputs.map(safeName).join(", ")}`,
   ].join("\n");
@@ -36,7 +34,7 @@ export function isOurCommit(
   { message, authorEmail }: { readonly message: string; readonly authorEmail: string },
   ourEmail: string,
 ): boolean {
-  return authorEmail === ourEmail && new RegExp(`^${trailers.run}: \\S+$`, "m").test(message);
+  return authorEmail === ourEmail && new RegExp(`^${trailers.base}: \\S+$`, "m").test(message);
 }
 
 /** As many names as fit: `flake.lock: update nixpkgs, home-manager (+3)`. */

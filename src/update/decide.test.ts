@@ -156,7 +156,6 @@ test("the branch of the day is made, taken over or left alone", () => {
 test("our commits are bounded and known again, and an input's name cannot speak to a forge", () => {
   const inputs = Array.from({ length: 40 }, (_, i) => `input-${i}`);
   const message = updateMessage({
-    run: "01JD",
     base: ours,
     inputs: [...inputs, "[skip ci] @all #1"],
     details: ["a: 1 → 2\n#5 closes"],

@@ -106,12 +106,12 @@ const rounds = 3;
 export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Promise<UpdateResult> {
   const { repository, branch, journal, clock, log, dryRun, tellStatus } = options;
   let base = await repository.mirror.resolveBranch(branch, signal);
-  const run = await beginRun(options, base);
+  await beginRun(options, base);
   const fullLock = await resolveFullLock(options, base, signal);
   let found: Found | undefined;
 
   for (let round = 1; ; round++) {
-    const candidate = await nextCandidate(options, { run, base, fullLock, only: found?.guilty }, signal);
+    const candidate = await nextCandidate(options, { base, fullLock, only: found?.guilty }, signal);
     if (candidate === undefined) {
       await journal.append({ step: "ended", outcome: "no-change" });
       return { type: "no-change", base };
@@ -134,7 +134,7 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
     if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
-      if (isNew) found = await findGuiltyInputs(options, { run, base, fullLock }, validated, signal);
+      if (isNew) found = await findGuiltyInputs(options, { base, fullLock }, validated, signal);
       if (isNew && found?.landed !== undefined) {
         // What is left is proposed on top of what has landed.
         base = found.landed.commit;
@@ -195,13 +195,12 @@ async function findGuiltyInputs(
   return options.search.parts === 0 ? undefined : findGuilty(parts, validated, signal);
 }
 
-async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit): Promise<string> {
+async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit): Promise<void> {
   const started = journal.last("started");
   const isOpen = started !== undefined && journal.last("ended") === undefined;
   // What was resolved for some inputs says nothing of the others.
   const isSame = isDeepStrictEqual(started?.inputs?.toSorted(), inputs?.toSorted());
-  if (isOpen && isSame && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs)
-    return started.run;
+  if (isOpen && isSame && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs) return;
   await journal.restart();
   const now = clock.now();
   const run = newBuildId(now);
@@ -213,7 +212,6 @@ async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit)
     branch: branchOfDay(now),
     ...(inputs === undefined ? {} : { inputs: [...inputs] }),
   });
-  return run;
 }
 
 /** Upstream is asked once in a run: every candidate of it is about the same moment. */
@@ -230,7 +228,6 @@ async function resolveFullLock(
 }
 
 interface Round {
-  readonly run: string;
   readonly base: Commit;
   readonly fullLock: string;
   /** What is left after a part has landed. */
@@ -265,11 +262,11 @@ async function nextCandidate(
 
 async function candidateOf(
   options: UpdateOptions,
-  { run, base, fullLock }: Round,
+  { base, fullLock }: Round,
   inputs: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<Candidate | undefined> {
-  return makeCandidate({ ...options, lockPath: lockPathOf(options), run }, base, fullLock, inputs, signal);
+  return makeCandidate({ ...options, lockPath: lockPathOf(options) }, base, fullLock, inputs, signal);
 }
 
 async function validate(

@@ -13,6 +13,7 @@ import { runCommandStart } from "./command-start.ts";
 import { compileProgram } from "./compiled-program.ts";
 import { runLogVolume } from "./log-volume.ts";
 import { describeMachine, describeNoise } from "./machine.ts";
+import { runRedUpdate } from "./red-update.ts";
 import { runRequestLatency } from "./request-latency.ts";
 import { runThousandHosts } from "./thousand-hosts.ts";
 import { runUnchangedBuild } from "./unchanged-build.ts";
@@ -21,6 +22,7 @@ const benches: Readonly<Record<string, Bench>> = {
   cold: runColdBuild,
   unchanged: runUnchangedBuild,
   "thousand-hosts": runThousandHosts,
+  update: runRedUpdate,
   latency: runRequestLatency,
   logs: runLogVolume,
   "activity-log": runActivityLogSpeed,
