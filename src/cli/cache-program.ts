@@ -11,9 +11,12 @@ export function addCacheCommands(program: Command, choose: Choose): void {
     .description("Prove that the cache serves systems whole: present, as built, signed, and answering.")
     .argument("[host...]", "hosts, also as repo/host, or paths in the store")
     .option("--all", "the newest system of every host")
+    .option("--repo <name>", "only of this repo")
     .option("--cache <url>", "the cache (default: cache.url of the configuration)")
     .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
     .option("--full", "ask for everything again, and download and hash every NAR")
+    .option("--repair", "sign, restore or copy what can be, and prove it again")
+    .option("--key-file <file>", "secret key for --repair (default: cache.secretKeyFile)")
     .option(
       "--without-store",
       "compare with nothing here: prove what the cache itself says that belongs to it",
@@ -31,6 +34,24 @@ export function addCacheCommands(program: Command, choose: Choose): void {
       choose(
         async (context) =>
           (await import("./commands/cache-verify.ts")).runCacheVerify(context, targets, options),
+        options.json === true,
+      ),
+    );
+  cache
+    .command("warm")
+    .description("Fill a cold cache: build everything, and prove that all of it is served.")
+    .argument("[host...]", "hosts, also as repo/host")
+    .option("--all", "every host of every repo, or of --repo")
+    .option("--repo <name>", "only this repo")
+    .option("--timeout <duration>", "stop waiting for the build after this; it goes on", parseDuration)
+    .option("--cache <url>", "the cache (default: cache.url of the configuration)")
+    .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
+    .option("--without-store", "for machines whose store has not got the systems")
+    .option("--json", "one JSON object for each event, and one for the proof")
+    .addHelpText("after", examples("cache warm --all", "cache warm --all --repo nixos-servers"))
+    .action((hosts, options) =>
+      choose(
+        async (context) => (await import("./commands/cache-warm.ts")).runCacheWarm(context, hosts, options),
         options.json === true,
       ),
     );

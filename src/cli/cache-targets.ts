@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
-import { StorePath, type FullHostName } from "../protocol/names.ts";
+import { StorePath, type FullHostName, type RepoName } from "../protocol/names.ts";
 import { readBuilds } from "./find-build.ts";
 import { newestSystems } from "./newest-systems.ts";
 
@@ -48,18 +48,21 @@ const isStorePath = (text: string): text is StorePath => v.is(StorePath, text);
  * The newest built system of each host.
  *
  * @param names `host` or `repo/host`; "all" for every host that there is
+ * @param repo only of this one
  * @throws HomelabError `usage` with code `UNKNOWN_HOST` or `AMBIGUOUS_HOST`
  */
 export async function hostTargets(
   reader: BuildReader,
   names: readonly string[] | "all",
+  repo: RepoName | undefined,
   signal: AbortSignal,
 ): Promise<CacheTargets> {
   const ids = await reader.listBuilds(signal);
-  const { systems, hosts } = newestSystems(await readBuilds(reader, ids.slice(0, lookedAt), signal));
+  const { systems, hosts: every } = newestSystems(await readBuilds(reader, ids.slice(0, lookedAt), signal));
+  const hosts = every.filter((name) => repo === undefined || name.startsWith(`${repo}/`));
   const wanted = names === "all" ? hosts : names.map((name) => findHost(name, hosts));
   if (wanted.length === 0) {
-    throw new HomelabError("usage", "no host was built yet", {
+    throw new HomelabError("usage", `no host${repo === undefined ? "" : ` of ${repo}`} was built yet`, {
       code: "UNKNOWN_HOST",
       hint: "build them first: homelab-deploy build --all",
     });

@@ -30,6 +30,12 @@ export const CacheSettings = v.strictObject({
     v.optional(secretFile),
     "File with the secret key that `cache verify --repair` signs with. Not needed where the cache signs by itself.",
   ),
+  storeUrl: described(
+    v.optional(
+      v.pipe(v.string(), v.maxLength(1024), v.regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s@]+$/, "must be a URL")),
+    ),
+    "The store behind the cache as Nix writes it, such as `file:///srv/cache`, where `cache verify --repair` copies what is missing. Not needed where the cache serves the builder's own store.",
+  ),
   caFile: described(
     v.optional(absolutePath),
     "Certificate authority of an https:// cache, PEM; Node's own without it.",

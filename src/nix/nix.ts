@@ -291,6 +291,16 @@ export interface Nix {
   ): Promise<ReadonlyMap<StorePath, PathFacts>>;
 }
 
+/** Mends what a binary cache serves. Each gives why it could not, in a line, or nothing. */
+export interface StoreRepair {
+  /** In this machine's store. */
+  sign(paths: readonly StorePath[], signal: AbortSignal): Promise<string | undefined>;
+  /** Checks the content in this machine's store, and fetches or builds it again where it is damaged. */
+  restore(path: StorePath, signal: AbortSignal): Promise<string | undefined>;
+  /** Copies from this machine's store to the cache's, in place of what is there. */
+  replace(paths: readonly StorePath[], signal: AbortSignal): Promise<string | undefined>;
+}
+
 export interface SubstituterProbe {
   /** Those that answer, in nix.conf's order; undefined when all do, so that Nix keeps its own setting. */
   readonly use: readonly string[] | undefined;

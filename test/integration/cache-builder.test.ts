@@ -65,6 +65,10 @@ test("what is built is proven to be served, and what is not served is no success
   expect(status.stdout).toMatch(/is signed by store-1\n/);
   expect(status.stdout).toMatch(/rooted: [\d.]+ KiB/);
 
+  const warmed = await homelab.run(["cache", "warm", "--all", "--repo", "fleet", ...flags]);
+  expect(warmed.exitCode).toBe(0);
+  expect(warmed.stdout).toMatch(/2 hosts succeeded[\s\S]*fleet\/host01 .* served[\s\S]*serves \d+ paths/);
+
   cache.setFault("*", { status: 404 });
   const next = await homelab.fleet.commit({ hosts: 2, shared: 1, salt: "next" });
   const unserved = await homelab.run(["build", "--all", "--json"]);

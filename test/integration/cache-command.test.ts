@@ -1,11 +1,12 @@
 // `homelab-deploy cache` as people run it: a process of its own, a real store, and caches made of what Nix copied.
 import { execFile } from "node:child_process";
-import { symlink, writeFile } from "node:fs/promises";
+import { chmod, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
-import { hashPartOf } from "../../src/cache/narinfo.ts";
+import { hashPartOf, parseNarInfo } from "../../src/cache/narinfo.ts";
 import { createCacheLab } from "../support/cache-lab.ts";
 import { serveNarCache } from "../support/nar-cache.ts";
+import { serveStore } from "../support/store-cache.ts";
 
 const program = join(import.meta.dirname, "../../src/cli/main.ts");
 
@@ -104,4 +105,61 @@ test("a cache that does not answer, or nothing to prove by, is never success", a
   const collected = lab.top.replace(hashPartOf(lab.top), "0".repeat(32));
   const missing = await cache({ ...keys, url: "http://127.0.0.1:9" }, "verify", collected);
   expect(missing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining("has not got it") });
+});
+
+test("repair copies to a cache with a store of its own, in place of what is wrong there", async ({
+  lab,
+  cache,
+}) => {
+  const broken = await lab.copy("broken");
+  const narInfoFile = (path: typeof lab.top): string => join(broken, `${hashPartOf(path)}.narinfo`);
+  await rm(narInfoFile(lab.top));
+  await rm(join(broken, parseNarInfo(await readFile(narInfoFile(lab.leaf), "utf8")).url));
+  const middle = await readFile(narInfoFile(lab.middle), "utf8");
+  await writeFile(narInfoFile(lab.middle), middle.replace(/^NarSize: /m, "NarSize: 1"));
+  await using served = await serveNarCache(broken);
+  const settings = {
+    url: served.url,
+    publicKeys: [lab.publicKey],
+    storeUrl: `file://${broken}?compression=none`,
+  };
+  const key = ["--key-file", lab.secretKeyFile];
+  expect((await cache(settings, "verify", lab.top, ...key)).exitCode).toBe(1);
+  const repaired = await cache(settings, "verify", lab.top, "--repair", ...key);
+  expect(repaired).toMatchObject({ exitCode: 0, stderr: "repair: copying 3 paths to the cache\n" });
+  expect(repaired.stdout).toMatch(/serves 3 paths .* 3 repaired\.\n$/);
+  expect((await cache(settings, "verify", lab.top, "--full")).exitCode).toBe(0);
+});
+
+test("repair signs with a key that is trusted, and restores what is damaged in this store", async ({
+  lab,
+  cache,
+}) => {
+  await using served = await serveStore(lab.store, { signs: false });
+  const settings = { url: served.url, publicKeys: [lab.publicKey] };
+  const keyless = await cache(settings, "verify", lab.top, "--repair");
+  expect(keyless).toMatchObject({
+    exitCode: 1,
+    stdout: expect.stringContaining("not repaired: it cannot be signed"),
+  });
+  const foreign = await cache(
+    settings,
+    "verify",
+    lab.top,
+    "--repair",
+    "--key-file",
+    lab.foreignSecretKeyFile,
+  );
+  expect(foreign).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("none that is trusted") });
+  const signed = await cache(settings, "verify", lab.top, "--repair", "--key-file", lab.secretKeyFile);
+  expect(signed).toMatchObject({ exitCode: 0, stderr: "repair: signing 3 paths\n" });
+
+  await chmod(lab.leaf, 0o644);
+  await writeFile(lab.leaf, "damaged");
+  const damaged = await cache(settings, "verify", lab.top, "--full", "--json");
+  expect(JSON.parse(damaged.stdout)).toMatchObject({ findings: [{ path: lab.leaf, problem: "corrupt" }] });
+  const key = ["--key-file", lab.secretKeyFile];
+  const restored = await cache(settings, "verify", lab.top, "--full", "--repair", "--json", ...key);
+  expect(restored.exitCode).toBe(0);
+  expect(JSON.parse(restored.stdout)).toMatchObject({ served: true, repaired: [lab.leaf], findings: [] });
 });

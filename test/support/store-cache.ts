@@ -16,7 +16,8 @@ export interface StoreCache extends NarCache {
   readonly publicKey: string;
 }
 
-export async function serveStore(store: ThrowAwayStore): Promise<StoreCache> {
+/** @param signs false for only those signatures that the store itself has */
+export async function serveStore(store: ThrowAwayStore, { signs = true } = {}): Promise<StoreCache> {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
   const signed = (text: string): string => `store-1:${sign(null, Buffer.from(text), key).toString("base64")}`;
@@ -25,6 +26,13 @@ export async function serveStore(store: ThrowAwayStore): Promise<StoreCache> {
     const names = await readdir(store.storeDirectory);
     const name = names.find((each) => each.startsWith(`${hash}-`) && !each.endsWith(".lock"));
     return name === undefined ? undefined : join(store.storeDirectory, name);
+  }
+
+  /** A list of one object in Nix 2.8, an object by path since 2.19. */
+  async function signaturesOf(path: string): Promise<readonly string[]> {
+    const text = await store.run("nix", "path-info", "--json", path);
+    const list = /"signatures":(?<list>\[[^\]]*\])/.exec(text)?.groups?.["list"] ?? "[]";
+    return JSON.parse(list) as string[];
   }
 
   async function narInfoOf(path: string): Promise<Buffer | undefined> {
@@ -44,7 +52,8 @@ export async function serveStore(store: ThrowAwayStore): Promise<StoreCache> {
       ...(references.length === 0
         ? []
         : [`References: ${references.map((each) => basename(each)).join(" ")}`]),
-      `Sig: ${signed(`1;${path};${narHash};${narSize};${references.join(",")}`)}`,
+      ...(await signaturesOf(path)).map((signature) => `Sig: ${signature}`),
+      ...(signs ? [`Sig: ${signed(`1;${path};${narHash};${narSize};${references.join(",")}`)}`] : []),
     ];
     return Buffer.from(`${lines.join("\n")}\n`);
   }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import { silentLog } from "../../base/log.ts";
+import type { RepairOutcome } from "../../cache/repair.ts";
 import {
   verifyClosure,
   verifyWithoutStore,
@@ -11,11 +12,12 @@ import {
 import { createNix } from "../../nix/create-nix.ts";
 import type { Nix } from "../../nix/nix.ts";
 import { createExec } from "../../process/create-exec.ts";
-import type { StorePath } from "../../protocol/names.ts";
+import { parseRepoName, type StorePath } from "../../protocol/names.ts";
 import { hostTargets, isPathArgument, pathTarget, type CacheTargets } from "../cache-targets.ts";
 import { composeVerification, openCache, type CacheChoice } from "../compose-cache.ts";
 import { connectReader, loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
+import { repairCache } from "../repair-cache.ts";
 import { userStateDirectory } from "../local-builder.ts";
 import { createPeopleLog } from "../people-log.ts";
 import {
@@ -28,8 +30,11 @@ import { createProgressLine } from "../print/progress-line.ts";
 
 export interface CacheVerifyOptions extends CacheChoice {
   readonly all?: boolean | undefined;
+  readonly repo?: string | undefined;
   readonly full?: boolean | undefined;
   readonly withoutStore?: boolean | undefined;
+  readonly repair?: boolean | undefined;
+  readonly keyFile?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -38,9 +43,22 @@ export async function runCacheVerify(
   names: readonly string[],
   options: CacheVerifyOptions,
 ): Promise<number> {
+  const result = await verifyCache(context, names, options, untilInterrupted(context.signals));
+  const { out, outStyle: style } = context;
+  if (options.json === true) out.write(`${JSON.stringify(verificationJson(result), undefined, 2)}\n`);
+  else out.write(renderVerification(result, { style, width: out.columns }));
+  return verificationExitCode(result);
+}
+
+/** @throws HomelabError when what is to be proven cannot be found out */
+export async function verifyCache(
+  context: Context,
+  names: readonly string[],
+  options: CacheVerifyOptions,
+  signal: AbortSignal,
+): Promise<CacheVerification> {
   checkArguments(names, options);
-  const signal = untilInterrupted(context.signals);
-  const { clock, out, outStyle: style, err } = context;
+  const { clock, err } = context;
   const settings = (await loadCommandConfig(context)).cache;
   const stateDirectory = join(userStateDirectory(context.environment));
   using access = await openCache(settings, options, clock);
@@ -62,28 +80,39 @@ export async function runCacheVerify(
   };
   const paths = [...new Set(targets.targets.map(({ path }) => path))];
   let verification: Verification;
+  let repairs: RepairOutcome | undefined;
   try {
     verification =
       nix === undefined
         ? await verifyWithoutStore(verifyOptions, paths, signal)
         : await verifyAgainstStore(nix, verifyOptions, paths, signal);
+    progress.end();
+    if (options.repair === true && nix !== undefined && verification.findings.length > 0) {
+      const parts = { context, settings, keys: access.keys, verify: verifyOptions, stateDirectory };
+      repairs = await repairCache(nix, parts, options.keyFile, verification, signal);
+      ({ verification } = repairs);
+    }
   } finally {
     progress.end();
   }
-  const result: CacheVerification = {
+  return {
     ...targets,
     url: access.url,
     keys: access.keys.map(({ name }) => name),
     content,
     comparedWithStore: nix !== undefined,
     verification,
+    ...(repairs === undefined ? {} : { repairs }),
   };
-  if (options.json === true) out.write(`${JSON.stringify(verificationJson(result), undefined, 2)}\n`);
-  else out.write(renderVerification(result, { style, width: out.columns }));
-  return verificationExitCode(result);
 }
 
-function checkArguments(names: readonly string[], { all }: CacheVerifyOptions): void {
+function checkArguments(names: readonly string[], { all, repair, withoutStore }: CacheVerifyOptions): void {
+  if (repair === true && withoutStore === true) {
+    throw new HomelabError("usage", "without a store there is nothing to repair from", {
+      code: "BAD_ARGUMENTS",
+      hint: "leave --repair or --without-store out",
+    });
+  }
   if ((all === true) === names.length > 0) {
     throw new HomelabError(
       "usage",
@@ -105,7 +134,7 @@ async function openNix(context: Context, stateDirectory: string, signal: AbortSi
 async function findTargets(
   context: Context,
   names: readonly string[],
-  { all }: CacheVerifyOptions,
+  { all, repo }: CacheVerifyOptions,
   storeDirectory: string | undefined,
   signal: AbortSignal,
 ): Promise<CacheTargets> {
@@ -115,7 +144,12 @@ async function findTargets(
   const hosts = names.filter((name) => !isPathArgument(name));
   if (all !== true && hosts.length === 0) return { targets: paths, unbuilt: [] };
   await using connected = await connectReader(context, signal);
-  const { targets, unbuilt } = await hostTargets(connected.reader, all === true ? "all" : hosts, signal);
+  const { targets, unbuilt } = await hostTargets(
+    connected.reader,
+    all === true ? "all" : hosts,
+    repo === undefined ? undefined : parseRepoName(repo),
+    signal,
+  );
   return { targets: [...paths, ...targets], unbuilt };
 }
 

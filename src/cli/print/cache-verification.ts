@@ -1,6 +1,7 @@
 // What a verification of the cache found, for people and as JSON.
 import { attribute, type TopProof } from "../../cache/attribute.ts";
 import { countProblems, pathProblems, type Finding } from "../../cache/finding.ts";
+import type { RepairOutcome } from "../../cache/repair.ts";
 import type { Verification } from "../../cache/verify.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { CacheTarget, CacheTargets } from "../cache-targets.ts";
@@ -14,7 +15,9 @@ export interface CacheVerification extends CacheTargets {
   readonly content: "start" | "whole";
   /** Whether hashes, sizes and references were compared with this machine's store. */
   readonly comparedWithStore: boolean;
+  /** After the repairs, where there were some. */
   readonly verification: Verification;
+  readonly repairs?: Pick<RepairOutcome, "repaired" | "left">;
 }
 
 /** So many findings are shown to people; `--json` has all. */
@@ -28,7 +31,7 @@ export function verificationExitCode({ verification, targets }: CacheVerificatio
 }
 
 export function verificationJson(result: CacheVerification): object {
-  const { url, keys, content, comparedWithStore, verification, targets, unbuilt } = result;
+  const { url, keys, content, comparedWithStore, verification, repairs, targets, unbuilt } = result;
   const proofs = attribute(pathsOf(targets), verification);
   return {
     cache: url,
@@ -46,6 +49,9 @@ export function verificationJson(result: CacheVerification): object {
       return { name, path, cached: findings.length === 0, paths, bytes, notServed: findings.length };
     }),
     unbuilt,
+    ...(repairs === undefined
+      ? {}
+      : { repaired: repairs.repaired, notRepaired: Object.fromEntries(repairs.left) }),
     findings: verification.findings.map((finding) => ({
       ...finding,
       neededBy: neededBy(finding, targets, proofs),
@@ -95,7 +101,7 @@ function proofRow(name: string, proof: TopProof | undefined, style: Style): stri
 }
 
 function renderFindings(
-  { verification: { findings }, targets }: CacheVerification,
+  { verification: { findings }, targets, repairs }: CacheVerification,
   proofs: ReadonlyMap<string, TopProof>,
   style: Style,
 ): readonly string[] {
@@ -107,7 +113,12 @@ function renderFindings(
     const names = neededBy(finding, targets, proofs);
     const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
     const of = names.length === 0 ? "" : ` (${names.slice(0, 3).join(", ")}${more})`;
-    return [`${style.red(problem)} ${path}${style.clean(of)}`, `    ${style.clean(detail)}`];
+    const left = repairs?.left.get(path);
+    return [
+      `${style.red(problem)} ${path}${style.clean(of)}`,
+      `    ${style.clean(detail)}`,
+      ...(left === undefined ? [] : [`    not repaired: ${style.clean(left)}`]),
+    ];
   });
   const left = findings.length - shown.length;
   if (left > 0) lines.push(style.dim(`and ${left} more; --json has all of them`));
@@ -124,7 +135,7 @@ const neededBy = (
     .map(({ name }) => name);
 
 function conclusion(result: CacheVerification, style: Style): string {
-  const { url, content, comparedWithStore, verification } = result;
+  const { url, content, comparedWithStore, verification, repairs } = result;
   const { closure, asked, findings, asSaid } = verification;
   const count = `${closure.size} paths (${formatBytes(bytesOf(verification))})`;
   const how = [
@@ -132,13 +143,15 @@ function conclusion(result: CacheVerification, style: Style): string {
     ...(content === "whole" ? ["every NAR of these read and hashed"] : []),
     ...(comparedWithStore ? [] : ["not compared with a store"]),
   ].join(", ");
+  const repaired = repairs?.repaired.length ?? 0;
+  const mended = repaired === 0 ? "" : ` ${repaired} repaired.`;
   const notes =
     asSaid.length === 0
       ? ""
       : `\n${style.yellow("note:")} ${asSaid.length} NARs are compressed in a way that cannot be undone here: only what the cache itself says of them was compared.`;
   if (findings.length === 0)
-    return `${style.green(style.glyphs.success)} ${url} serves ${count}: ${how}.${notes}`;
-  return `${style.red(style.glyphs.failure)} ${url} does not serve ${findings.length} of ${count}: ${how}.${notes}`;
+    return `${style.green(style.glyphs.success)} ${url} serves ${count}: ${how}.${mended}${notes}`;
+  return `${style.red(style.glyphs.failure)} ${url} does not serve ${findings.length} of ${count}: ${how}.${mended}${notes}`;
 }
 
 const bytesOf = ({ closure }: Verification): number =>
