@@ -156,8 +156,7 @@ in
         config.nix.package
         pkgs.git
         pkgs.openssh
-        pkgs.bash # sh
-        pkgs.util-linux # flock
+        pkgs.util-linux # flock, prlimit
       ];
       environment = common.serviceEnvironment config;
       # Builds wait as long as NATS is away; giving up would need a person to start it again.

@@ -38,6 +38,4 @@
     "~@resources"
   ];
   SystemCallErrorNumber = "EPERM";
-  # Nix wants a stack of this size for deep evaluations, and may not raise the limit itself (setrlimit is in @resources).
-  LimitSTACK = "64M:infinity";
 }

@@ -161,7 +161,6 @@ in
           config.nix.package
           pkgs.git
           pkgs.openssh
-          pkgs.bash # sh
           pkgs.util-linux # flock, prlimit
         ];
         environment = common.serviceEnvironment config;
