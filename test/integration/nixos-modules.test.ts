@@ -1,4 +1,5 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as v from "valibot";
@@ -17,6 +18,9 @@ import { analyze, renderSection, type UnitSection, whyWithoutSystemd } from "../
 const root = join(import.meta.dirname, "../..");
 const nixFiles = globSync(["flake.nix", "{nix,infra,test}/**/*.nix"], { cwd: root });
 
+const natsServerProgram = process.env["NATS_SERVER_BIN"] ?? "nats-server";
+const natsServer = spawnSync(natsServerProgram, ["--version"], { encoding: "utf8" });
+
 let store: ThrowAwayStore;
 beforeAll(async () => {
   store = await createThrowAwayStore();
@@ -31,6 +35,24 @@ test("every file of Nix parses", async () => {
 test("docs/module-options.md is what the modules declare (npm run docs)", () => {
   const page = readFileSync(join(root, "docs/module-options.md"), "utf8");
   expect(page).toBe(moduleOptionsPage(moduleOptions()));
+});
+
+test("infra/nats makes a configuration that nats-server takes", async ({ skip }) => {
+  skip(natsServer.error !== undefined, "there is no nats-server");
+  const version = /v(?<version>[\d.]+)/.exec(natsServer.stdout)?.groups?.["version"] ?? "";
+  const expression = `import ${join(root, "infra/nats/arguments.nix")} {
+    users = import ${join(root, "infra/nats/users.nix")};
+    listen = "127.0.0.1:4222"; store = "${store.directory}/jetstream"; maxStoreGiB = 1; serverVersion = "${version}";
+  }`;
+  const args = v.parse(
+    v.array(v.string()),
+    JSON.parse(await store.run("nix-instantiate", "--eval", "--strict", "--json", "-E", expression)),
+  );
+  const config = execFileSync(process.execPath, [join(root, "src/cli/main.ts"), "nats", "config", ...args]);
+  const file = join(store.directory, "nats.conf");
+  writeFileSync(file, config);
+  expect(spawnSync(natsServerProgram, ["-t", "-c", file], { encoding: "utf8" })).toMatchObject({ status: 0 });
+  expect(String(config)).toContain("_INBOX_builder-nix-cache01");
 });
 
 const Units = v.record(v.string(), v.record(v.string(), v.any()));
@@ -318,6 +340,21 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     }; }`);
     expect(former.failed).toEqual([]);
     expect(configurationOf(former, "homelab-deploy-builder")).toContain("tls://old.lan:4222");
+  });
+
+  test("the hosts of infra/nixos evaluate, and the builder's file is valid", async () => {
+    for (const host of ["nix-cache01", "ns1", "web01"]) {
+      const files = ["common.nix", `${host}.nix`].map((file) => join(root, "infra/nixos/hosts", file));
+      const evaluated = await evaluate(
+        `{ imports = [ ${files.join(" ")} { networking.hostName = "${host}"; } ]; }`,
+      );
+      expect([host, evaluated.failed, evaluated.warnings]).toEqual([host, [], []]);
+      if (host !== "nix-cache01") continue;
+      const builder = configurationOf(evaluated, "homelab-deploy-builder");
+      expect(parseConfig(builder, "builder.json", "builder").warnings).toEqual([]);
+      const update = configurationOf(evaluated, "homelab-deploy-update-nixos-servers");
+      expect(parseConfig(update, "update.json").warnings).toEqual([]);
+    }
   });
 
   test("docs/module-options.md has the options that there are, and no others", () => {

@@ -21,6 +21,9 @@ let
     coreutils = fake "coreutils";
     git = fake "git";
     gitMinimal = fake "git-minimal";
+    nats-server = fake "nats-server" // {
+      version = "2.10.27";
+    };
     openssh = fake "openssh";
     systemd = fake "systemd";
     util-linux = fake "util-linux";

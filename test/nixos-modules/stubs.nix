@@ -190,6 +190,11 @@ in
       neededForBoot = flag false;
       options = list;
     };
+    services.nginx.enable = flag false;
+    services.nats = {
+      enable = flag false;
+      jetstream = flag false;
+    };
     services.gitea-actions-runner.instances = attrsOfOptions {
       enable = flag false;
       name = mkOption { type = types.str; };

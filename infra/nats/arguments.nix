@@ -1,0 +1,46 @@
+# The arguments of `homelab-deploy nats config` for these users. Plain Nix, so that a test can run it without nixpkgs.
+{
+  users,
+  listen,
+  store,
+  maxStoreGiB,
+  serverVersion,
+  # { cert, key }: paths where nats-server runs
+  tls ? null,
+}:
+let
+  named =
+    option: users:
+    builtins.concatMap (name: [
+      option
+      "${name}=${users.${name}}"
+    ]) (builtins.attrNames users);
+in
+[
+  "--admin"
+  users.admin
+]
+++ named "--operator" users.operators or { }
+++ named "--ci" users.ci or { }
+++ named "--builder" users.builders or { }
+++ [
+  "--listen"
+  listen
+  "--store"
+  store
+  "--max-store"
+  (toString maxStoreGiB)
+  "--server-version"
+  serverVersion
+]
+++ (
+  if tls == null then
+    [ ]
+  else
+    [
+      "--server-tls-cert"
+      tls.cert
+      "--server-tls-key"
+      tls.key
+    ]
+)
