@@ -357,6 +357,22 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     }
   });
 
+  test.each([
+    ["builder", "machine", "homelab-deploy-builder"],
+    ["update", "machine", "homelab-deploy-update-fleet"],
+    ["cache", "cache", "homelab-deploy-cache-key"],
+  ])("the test %s for virtual machines has valid settings", async (name, node, unit) => {
+    const evaluated = await evaluate(`let
+      pkgs = { stdenv.hostPlatform.system = "x86_64-linux"; writeTextDir = _: _: "/x"; runCommand = _: _: _: "/x"; lib = import ${lib}; };
+      vm = (import ${join(root, "nix/tests", name)}.nix { self.nixosModules.default = { }; } { inherit pkgs; }).nodes.${node};
+      settings = if builtins.isFunction vm then vm { inherit pkgs; } else vm;
+    in { services.homelab-deploy = settings.services.homelab-deploy; }`);
+    expect([evaluated.failed, evaluated.warnings]).toEqual([[], []]);
+    expect(Object.keys(evaluated.services)).toContain(unit);
+    const file = configurationOf(evaluated, unit);
+    expect(file === "" ? [] : parseConfig(file, "vm.json").warnings).toEqual([]);
+  });
+
   test("docs/module-options.md has the options that there are, and no others", () => {
     const documented = moduleOptions().map(({ name }) => name);
     expect(documented.toSorted()).toEqual(whole.optionNames.toSorted());

@@ -43,6 +43,7 @@ let
     documentation = list;
     wantedBy = list;
     requiredBy = list;
+    requires = list;
     wants = list;
     after = list;
     before = list;
