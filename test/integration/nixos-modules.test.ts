@@ -55,6 +55,49 @@ test("infra/nats makes a configuration that nats-server takes", async ({ skip })
   expect(String(config)).toContain("_INBOX_builder-nix-cache01");
 });
 
+test("the package fetches by name and hash what runs and what compiles, and nothing else", async () => {
+  const read = (file: string) => `builtins.fromJSON (builtins.readFile ${join(root, file)})`;
+  const expression = `import ${join(root, "nix/npm-packages.nix")} {
+    package = ${read("package.json")}; packageLock = ${read("package-lock.json")};
+    buildTools = [ "typescript" "@types/node" ]; os = "linux"; cpu = "x64";
+  }`;
+  const Lock = v.object({
+    package: v.object({
+      dependencies: v.record(v.string(), v.string()),
+      devDependencies: v.record(v.string(), v.string()),
+    }),
+    packageLock: v.object({
+      packages: v.record(
+        v.string(),
+        v.object({ resolved: v.optional(v.string()), integrity: v.optional(v.string()) }),
+      ),
+    }),
+  });
+  const { package: manifest, packageLock } = v.parse(
+    Lock,
+    JSON.parse(await store.run("nix-instantiate", "--eval", "--strict", "--json", "-E", expression)),
+  );
+  expect(Object.keys(manifest.devDependencies)).toEqual(["@types/node", "typescript"]);
+  const { "": project, ...packages } = packageLock.packages;
+  expect(project).toBeDefined();
+  const wanted = [
+    ...Object.keys(manifest.dependencies),
+    "typescript",
+    "@types/node",
+    "@typescript/typescript-linux-x64",
+  ];
+  expect(wanted.filter((name) => packages[`node_modules/${name}`] === undefined)).toEqual([]);
+  expect(
+    Object.keys(packages).filter((path) => /vitest|oxlint|win32|node_modules\/node$/.test(path)),
+  ).toEqual([]);
+  for (const { resolved, integrity } of Object.values(packages)) {
+    expect(resolved).toMatch(
+      /^https:\/\/registry\.npmjs\.org\/(?:@[^/]+\/)?(?<name>[^/]+)\/-\/\k<name>-\d[^/]*\.tgz$/,
+    );
+    expect(integrity).toMatch(/^sha512-/);
+  }
+});
+
 const Units = v.record(v.string(), v.record(v.string(), v.any()));
 
 /** What is wrong with a unit: nothing but a score of at most 2.0 is fine. */
