@@ -4,10 +4,12 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { runBuilder } from "../../src/build/builder.ts";
+import type { BuilderBus } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import { composeBuilder } from "../../src/cli/compose-builder.ts";
 import { startMetrics } from "../../src/cli/start-metrics.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { parseRepoName } from "../../src/protocol/names.ts";
 import { allSelectors, missingIn } from "../infra/monitoring-files.ts";
 import { freePort } from "../support/free-port.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
@@ -24,7 +26,21 @@ test("a builder serves what alerts and dashboard name, and the age of every inpu
     }),
     "test",
   );
-  const [clock, log, bus] = [systemClock, silentLog, createMemoryBus(systemClock)];
+  const [clock, log] = [systemClock, silentLog];
+  const bus: BuilderBus = {
+    ...createMemoryBus(clock),
+    async *followUpdates() {
+      yield {
+        repo: parseRepoName("fleet"),
+        run: "1",
+        outcome: "no-change",
+        at: "2026-01-02T00:00:00Z",
+        inputs: [],
+        hosts: {},
+        pullRequests: [{ number: 42, createdAt: "2026-01-01T00:00:00Z" }],
+      };
+    },
+  };
   const scrape = async (): Promise<string> => (await fetch(`http://${listen}/metrics`)).text();
   const seconds = await lab.git("-C", join(lab.directory, "alpha"), "log", "-1", "--format=%ct");
   async function expectInputs(): Promise<void> {
