@@ -1,9 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
+import type { RetryPolicy } from "../base/retry.ts";
 import type { Forge, ForgeKind } from "./forge.ts";
 import { createGitea } from "./gitea.ts";
 import { createGithub } from "./github.ts";
-import { createHttp, type HttpOptions } from "./http.ts";
+import { createHttp, type Http } from "./http.ts";
 
 export interface ForgeSettings {
   /** Whether it is Gitea or Forgejo is found out by asking the server. */
@@ -21,6 +22,7 @@ export interface ForgeParts {
   /** Reads a secret now, from the path that the settings name. */
   readonly readSecret: (file: string) => Promise<string>;
   readonly timeoutMs?: number;
+  readonly retryPolicy?: RetryPolicy;
 }
 
 /**
@@ -30,25 +32,34 @@ export interface ForgeParts {
  */
 export async function createForge(
   settings: ForgeSettings,
-  { fetch, clock, readSecret, ...rest }: ForgeParts,
+  parts: ForgeParts,
   signal: AbortSignal,
 ): Promise<Forge> {
   const { kind, owner, repo } = settings;
+  const http = openForgeHttp(settings, parts);
+  const page = `${rootUrl(settings.url)}/${owner}/${repo}`;
+  return kind === "github"
+    ? createGithub({ http, owner, repo, page }, signal)
+    : createGitea({ http, owner, repo, page }, signal);
+}
+
+/**
+ * The API of a forge, for what the port Forge does not have.
+ *
+ * @throws HomelabError `config` with code `BAD_FORGE` for settings that cannot be meant.
+ */
+export function openForgeHttp(
+  { kind, url, owner, repo, tokenFile }: ForgeSettings,
+  { fetch, clock, readSecret, ...rest }: ForgeParts,
+): Http {
   for (const name of [owner, repo]) checkName(name);
-  const root = rootUrl(settings.url);
-  const readToken = (): Promise<string> => readSecret(settings.tokenFile);
-  const api = (apiUrl: string, more: Pick<HttpOptions, "scheme" | "headers">): HttpOptions => {
-    return { apiUrl, fetch, clock, readToken, ...rest, ...more };
-  };
-  const page = `${root}/${owner}/${repo}`;
-  if (kind === "github") {
-    const headers = { accept: "application/vnd.github+json", "x-github-api-version": "2022-11-28" };
-    const apiUrl = root === "https://github.com" ? "https://api.github.com" : `${root}/api/v3`;
-    const http = createHttp(api(apiUrl, { scheme: "Bearer", headers }));
-    return createGithub({ http, owner, repo, page }, signal);
-  }
-  const http = createHttp(api(`${root}/api/v1`, { scheme: "token" }));
-  return createGitea({ http, owner, repo, page }, signal);
+  const root = rootUrl(url);
+  const readToken = (): Promise<string> => readSecret(tokenFile);
+  const common = { fetch, clock, readToken, ...rest };
+  if (kind !== "github") return createHttp({ ...common, apiUrl: `${root}/api/v1`, scheme: "token" });
+  const headers = { accept: "application/vnd.github+json", "x-github-api-version": "2022-11-28" };
+  const apiUrl = root === "https://github.com" ? "https://api.github.com" : `${root}/api/v3`;
+  return createHttp({ ...common, apiUrl, scheme: "Bearer", headers });
 }
 
 /** Gitea's and GitHub's names for users and repositories; `.` and `..` would climb in a URL. */

@@ -20,6 +20,7 @@ import { checkNatsDurability } from "./check-nats-durability.ts";
 import { checkNatsRights } from "./check-nats-rights.ts";
 import { checkNix } from "./check-nix.ts";
 import { checkGit, checkRemotes } from "./check-remotes.ts";
+import { checkRunners } from "./check-runners.ts";
 import { checkSecrets } from "./check-secrets.ts";
 import { findingOf, type Finding } from "./finding.ts";
 
@@ -99,6 +100,9 @@ async function examineNats(
   }
 }
 
+/** Somebody waits for the answer. */
+const impatient = { attempts: 2, firstDelayMs: 500, factor: 1, maxDelayMs: 500 };
+
 async function examineForges(
   { environment, clock }: Context,
   { repos }: Config,
@@ -107,11 +111,15 @@ async function examineForges(
   const findings = Object.entries(repos).map(async ([repo, { branch, update }]) => {
     if (update.forge === undefined) return [];
     const { repository, ...rest } = update.forge;
+    const settings = { ...rest, repo: repository };
     const source = { credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], log: silentLog };
     const readToken = async (file: string): Promise<string> => readSecret(file, source);
-    const forgeParts = { fetch, clock, readSecret: readToken, timeoutMs: 10_000 };
-    const signIn = async () => createForge({ ...rest, repo: repository }, forgeParts, signal);
-    return checkForge({ repo, branch }, signIn, signal);
+    const parts = { fetch, clock, readSecret: readToken, timeoutMs: 10_000, retryPolicy: impatient };
+    const signIn = async () => createForge(settings, parts, signal);
+    const found = await checkForge({ repo, branch }, signIn, signal);
+    // Without a token that works nothing more can be said.
+    if (found.length === 1) return found;
+    return [...found, ...(await checkRunners(repo, settings, branch, parts, signal))];
   });
   return (await Promise.all(findings)).flat();
 }
