@@ -22,6 +22,14 @@ let
     inherit settings;
   };
   execStart = "${lib.getExe cfg.package} --config ${configFile} builder";
+  # root's own files in the builder's directories would keep the builder out of them. What is kept there between
+  # calls is apart from what the daemon keeps, except for the GC roots.
+  byHand = pkgs.writeShellScriptBin "homelab-deploy-builder" ''
+    export HOMELAB_DEPLOY_CONFIG=${configFile}
+    export CREDENTIALS_DIRECTORY=/run/credentials/homelab-deploy-builder.service
+    export XDG_STATE_HOME=${stateDirectory}/by-hand
+    exec ${pkgs.util-linux}/bin/runuser --user homelab-deploy -- ${lib.getExe cfg.package} "$@"
+  '';
   isLoopback = lib.any (prefix: lib.hasPrefix prefix cfg.metrics.address) [
     "127."
     "localhost"
@@ -127,7 +135,10 @@ in
       metrics = mkIf cfg.metrics.enable { listen = "${metricsHost}:${toString cfg.metrics.port}"; };
     };
 
-    environment.systemPackages = [ cfg.package ];
+    environment.systemPackages = [
+      cfg.package
+      byHand
+    ];
 
     users.users.homelab-deploy = {
       isSystemUser = true;

@@ -201,6 +201,14 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     expect(credentials("homelab-deploy-update-nixos")).not.toMatch(/git-token|forge-token/);
   });
 
+  test("people on the builder have a command that is the builder: its user, configuration and secrets", () => {
+    const { "homelab-deploy-builder": command, "homelab-deploy": program } = whole.commands;
+    expect(program).toBeNull();
+    expect(command).toContain(configurationOf(whole, "homelab-deploy-builder"));
+    expect(command).toContain("CREDENTIALS_DIRECTORY=/run/credentials/homelab-deploy-builder.service");
+    expect(command).toMatch(/runuser --user homelab-deploy -- .*\/homelab-deploy "\$@"/);
+  });
+
   test("a switch ends neither a build nor an update, and the update's timers are as documented", () => {
     const { services, timers } = whole;
     expect(services["homelab-deploy-builder"]?.restartIfChanged).toBe(false);

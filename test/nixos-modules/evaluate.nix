@@ -38,6 +38,7 @@ let
       generate = _: builtins.toJSON;
     };
     runCommand = _: _: script: "<${script}>";
+    writeShellScriptBin = name: text: fake name // { inherit text; };
   };
   self.packages.x86_64-linux.default = fake "homelab-deploy";
   evaluated = lib.evalModules {
@@ -61,6 +62,9 @@ in
     _: service: removeAttrs service [ "restartTriggers" ] // { path = map (each: each.name or each) service.path; }
   ) config.systemd.services;
   inherit (config.systemd) timers;
+  commands = lib.listToAttrs (
+    map (each: lib.nameValuePair each.name (each.text or null)) config.environment.systemPackages
+  );
   users = lib.attrNames config.users.users;
   ports = config.networking.firewall.allowedTCPPorts;
   nix = removeAttrs config.nix [ "package" ];

@@ -37,6 +37,8 @@ export const Evaluated = v.object({
   harmonia: v.nullable(v.record(v.string(), v.unknown())),
   runner: v.record(v.string(), v.record(v.string(), v.unknown())),
   homelab: v.unknown(),
+  /** What people find in PATH, with its text where it is a script of ours. */
+  commands: v.record(v.string(), v.nullable(v.string())),
   optionNames: v.array(v.string()),
 });
 export type Evaluated = v.InferOutput<typeof Evaluated>;
