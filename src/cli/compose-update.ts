@@ -12,8 +12,10 @@ import type { Forge } from "../forge/forge.ts";
 import type { ClosureDiff } from "../nix/closure-diff.ts";
 import type { Nix } from "../nix/nix.ts";
 import type { Exec } from "../process/exec.ts";
+import type { BuildState } from "../protocol/build-state.ts";
 import type { RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
+import { buildWithin } from "../update/build-within.ts";
 import { composeProposal } from "../update/compose-proposal.ts";
 import { composeReport } from "../update/compose-report.ts";
 import { createMemoryJournal, openJournal } from "../update/journal.ts";
@@ -27,10 +29,10 @@ import { printBody } from "../update/report-markdown.ts";
 import { printReport } from "../update/report.ts";
 import type { ProposalContext, SafeUpdateOptions } from "../update/safe-update.ts";
 import type { Validated } from "../update/update-run.ts";
-import { buildCommit } from "../update/validate.ts";
 import { compareClosures } from "./compare-closures.ts";
 import type { Context } from "./context.ts";
 import { createInputHistory } from "./input-history.ts";
+import { createNixDownstream } from "./nix-downstream.ts";
 import { createNixUpstream } from "./nix-upstream.ts";
 import { lockPathOf, openRepository } from "./open-repository.ts";
 
@@ -98,7 +100,7 @@ export async function composeUpdate(
     const { publishLogs } = update;
     const maxBodyBytes = forge?.capabilities.maxBodyBytes ?? 60_000;
     return composeProposal(
-      { report: whole, lock, state: validated.state, builds, secrets, publishLogs, maxBodyBytes },
+      { report: whole, lock, states: statesOf(validated), builds, secrets, publishLogs, maxBodyBytes },
       until,
     );
   }
@@ -111,6 +113,14 @@ export async function composeUpdate(
       ...(settings.directory === undefined ? {} : { directory: settings.directory }),
       repository,
       builds,
+      downstream: createNixDownstream({
+        config,
+        settings,
+        repository,
+        nix,
+        open: (name, theirs) =>
+          openRepository({ repo: name, settings: theirs, stateDirectory, exec, environment, log }),
+      }),
       upstream: createNixUpstream({ nix, repository, directory: settings.directory }),
       history: createInputHistory({
         config,
@@ -170,6 +180,11 @@ export async function announceUncomposed(
   const options = { repo, branch: settings.branch, clock: context.clock, ...unknown };
   await announceError(options, error, signal);
 }
+/** The builds that have logs of what failed. */
+const statesOf = ({ state, downstream }: Validated): readonly BuildState[] => [
+  state,
+  ...downstream.flatMap((each) => each.state ?? []),
+];
 
 async function forgeOf(
   { settings, context }: ComposeUpdateOptions,
@@ -191,7 +206,7 @@ async function diffsOf(
   try {
     const id = newBuildId(context.clock.now());
     const wish = { id, repo, commit: candidate.base, requestedBy: "update: what does it change?" };
-    const base = await buildCommit(builds, wish, AbortSignal.any([signal, AbortSignal.timeout(baseBuildMs)]));
+    const base = await buildWithin({ builds, log, milliseconds: baseBuildMs }, wish, signal);
     return await compareClosures(nix, base, state, log, signal);
   } catch (error) {
     signal.throwIfAborted();

@@ -12,7 +12,12 @@ export interface NixUpstreamOptions {
 }
 
 const updateTimeoutMs = 30 * 60_000;
-const listing = { timeoutMs: 5 * 60_000, maxMemoryBytes: 4 * 1024 ** 3, allowImportFromDerivation: false };
+/** Without import from derivation: a list of hosts that needs it is not to be had before anybody looked. */
+export const listingOptions = {
+  timeoutMs: 5 * 60_000,
+  maxMemoryBytes: 4 * 1024 ** 3,
+  allowImportFromDerivation: false,
+};
 
 export function createNixUpstream({ nix, repository, directory }: NixUpstreamOptions): Upstream {
   return {
@@ -36,7 +41,7 @@ export function createNixUpstream({ nix, repository, directory }: NixUpstreamOpt
         commit,
         ...(directory === undefined ? {} : { directory }),
       };
-      return nix.listHosts(source, listing, signal);
+      return nix.listHosts(source, listingOptions, signal);
     },
   };
 }

@@ -154,6 +154,37 @@ test("warns of what works, but hardly as it was meant", () => {
   ]);
 });
 
+test("repos downstream must be others of the configuration, and each only once", () => {
+  const downstream = (...repos: readonly string[]) => ({
+    repos: {
+      servers: { url, update: { downstream: repos.map((repo) => ({ repo, input: "servers" })) } },
+      nixos: { url: `${url}-2` },
+    },
+  });
+  const text = (value: object): string => JSON.stringify(value);
+  expect(parseConfig(text(downstream("nixos")), "f").config.repos).toMatchObject({
+    servers: { update: { downstream: [{ repo: "nixos", input: "servers", required: false }] } },
+  });
+  const at = "repos.servers.update.downstream";
+  expect(() => parseConfig(text(downstream("nixos", "nixos")), "f")).toThrow(
+    `${at}[1].repo: stands there twice`,
+  );
+  expect(() => parseConfig(text(downstream("servers")), "f")).toThrow(`${at}[0].repo: is the repo itself`);
+  expect(() => parseConfig(text(downstream("elsewhere")), "f")).toThrow(`${at}[0].repo: is no repo of this`);
+});
+
+test("of two repos in one repository only one can be updated", () => {
+  const forge = { url: "https://git.lan", owner: "a", repository: "b", tokenFile: "/t" };
+  const twins = (second: object) =>
+    JSON.stringify({
+      repos: { one: { url, update: { forge } }, two: { url, directory: "two", update: second } },
+    });
+  expect(parseConfig(twins({}), "f").warnings).toEqual([]);
+  expect(() => parseConfig(twins({ forge }), "f")).toThrow(
+    "repos.two.update.forge: is of the same repository as repos.one: only one repo of a repository can be updated",
+  );
+});
+
 test("reads a file, and says why one cannot be used", async () => {
   const directory = await mkdtemp(join(tmpdir(), "config-"));
   const path = join(directory, "homelab.json");

@@ -66,6 +66,8 @@ function sectionsOf(section: Section): Section[] {
   const inner = Object.entries(section.schema.properties ?? {}).flatMap(([name, schema]): Section[] => {
     const path = section.path === "" ? name : `${section.path}.${name}`;
     if (schema.properties !== undefined) return sectionsOf({ path, schema });
+    if (schema.items?.properties !== undefined)
+      return sectionsOf({ path: `${path}[]`, schema: schema.items });
     const record = recordOf(schema);
     return record === undefined ? [] : sectionsOf({ path: `${path}.<name>`, schema: record });
   });

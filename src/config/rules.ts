@@ -2,6 +2,7 @@
 import { parseGlob } from "./glob.ts";
 import { formatPath, type Problem } from "./problems.ts";
 import type { Config, NatsSettings, RepoSettings } from "./schema.ts";
+import { isSameRepository } from "./shared-repository.ts";
 
 /** Who reads the file: the daemon needs repos, the command line often only NATS. */
 export type ConfigRole = "builder" | "client";
@@ -27,6 +28,7 @@ export function checkRules(config: Config, role: ConfigRole): RuleFindings {
   const seen = new Map<string, string>();
   for (const [name, repo] of repos) {
     problems.push(...credentialsProblems(name, repo), ...patternProblems(name, repo));
+    problems.push(...downstreamProblems(name, repo, config.repos), ...sharedProblems(name, repo, repos));
     warnings.push(...patternWarnings(name, repo));
     const place = JSON.stringify([repo.url, repo.branch, repo.directory ?? ""]);
     const twin = seen.get(place);
@@ -88,6 +90,38 @@ function* credentialsProblems(name: string, { url, credentials }: RepoSettings):
     else if (!sshPath.test(path)) {
       yield { path: at(key), message: "may have only letters, digits and _ . / + @ = , : - in its path" };
     }
+  }
+}
+
+function* downstreamProblems(
+  name: string,
+  { update }: RepoSettings,
+  repos: Config["repos"],
+): Iterable<Problem> {
+  const seen = new Set<string>();
+  for (const [index, { repo }] of update.downstream.entries()) {
+    const path = formatPath(["repos", name, "update", "downstream", index, "repo"]);
+    if (repo === name) yield { path, message: "is the repo itself" };
+    else if (!Object.hasOwn(repos, repo)) yield { path, message: "is no repo of this configuration" };
+    else if (seen.has(repo)) yield { path, message: "stands there twice" };
+    seen.add(repo);
+  }
+}
+
+/** Who names a forge means it to be updated. */
+function* sharedProblems(
+  name: string,
+  { url, update }: RepoSettings,
+  repos: readonly (readonly [string, RepoSettings])[],
+): Iterable<Problem> {
+  if (update.forge === undefined) return;
+  for (const [twin, other] of repos) {
+    if (twin === name) return;
+    if (other.update.forge === undefined || !isSameRepository(url, other.url)) continue;
+    yield {
+      path: formatPath(["repos", name, "update", "forge"]),
+      message: `is of the same repository as repos.${twin}: only one repo of a repository can be updated`,
+    };
   }
 }
 

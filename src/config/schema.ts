@@ -2,7 +2,8 @@
 // defaults stand only here. `description` becomes docs/configuration.md and the JSON schema.
 import * as v from "valibot";
 import { updateOutcomes } from "../protocol/update-events.ts";
-import { allowedFor, BranchName, BuilderName, RepoName } from "../protocol/names.ts";
+import { allowedFor, BranchName, BuilderName, HostName, RepoName } from "../protocol/names.ts";
+import { FlakeInput } from "../protocol/overrides.ts";
 import { CacheSettings } from "./cache-schema.ts";
 import { absolutePath, described, secretFile, seconds } from "./setting-types.ts";
 
@@ -84,6 +85,26 @@ export type ForgeSettings = v.InferOutput<typeof ForgeSettings>;
 const days = (fallback: number) =>
   v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(365)), fallback);
 
+const flakeInput = v.message(
+  FlakeInput,
+  "is not the name of a flake's input: letters, digits, _ and -, beginning with a letter",
+);
+const hostName = v.message(HostName, `is not a host name we can use; allowed is ${allowedFor("host")}`);
+
+export const DownstreamSettings = v.strictObject({
+  repo: described(repoName, "A repo of this configuration whose flake has this one as an input."),
+  input: described(flakeInput, "The name of that input in its `flake.nix`."),
+  hosts: described(
+    v.optional(v.pipe(v.array(hostName), v.minLength(1), v.maxLength(2000))),
+    "Only these of its hosts; all without it.",
+  ),
+  required: described(
+    v.optional(v.boolean(), false),
+    "Whether breaking its hosts keeps the update from landing; otherwise it is only told.",
+  ),
+});
+export type DownstreamSettings = v.InferOutput<typeof DownstreamSettings>;
+
 export const RepoUpdateSettings = v.strictObject({
   inputs: described(
     v.optional(
@@ -94,6 +115,10 @@ export const RepoUpdateSettings = v.strictObject({
   preExisting: described(
     v.optional(v.picklist(["block", "allow"]), "block"),
     "Whether hosts that did not build before the update either keep it from landing.",
+  ),
+  downstream: described(
+    v.optional(v.pipe(v.array(DownstreamSettings), v.maxLength(8)), []),
+    "Repos that use this one: their hosts are built with every candidate. Nothing is ever pushed to them.",
   ),
   forge: described(
     v.optional(ForgeSettings),

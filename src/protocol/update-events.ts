@@ -14,6 +14,7 @@ export const updateOutcomes = ["landed", "proposed", "declined", "no-change", "f
 export type UpdateOutcome = (typeof updateOutcomes)[number];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Counts = v.record(v.pipe(v.string(), v.maxLength(32)), count);
 const text = v.pipe(v.string(), v.maxLength(1024));
 
 export const UpdateEvent = v.object({
@@ -27,7 +28,9 @@ export const UpdateEvent = v.object({
   commit: v.optional(Commit),
   inputs: v.pipe(v.array(text), v.maxLength(500)),
   /** How many hosts are of each class. */
-  hosts: v.record(v.pipe(v.string(), v.maxLength(32)), count),
+  hosts: Counts,
+  /** The same of repos that use this one and were built with it, by their names. */
+  downstream: v.optional(v.record(RepoName, Counts)),
   /** Of the pull request. */
   url: v.optional(text),
   /** Why, where it did not land. */

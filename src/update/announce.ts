@@ -5,7 +5,7 @@ import type { Forge } from "../forge/forge.ts";
 import type { BranchName, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 import type { UpdateEvent } from "../protocol/update-events.ts";
-import { hostClasses } from "./decide-classes.ts";
+import { hostClasses, type Classes } from "./decide-classes.ts";
 import { isOurs } from "./decide-pull-requests.ts";
 import type { Journal } from "./journal.ts";
 import type { Outbox } from "./outbox.ts";
@@ -21,7 +21,9 @@ export interface AnnounceOptions {
 }
 
 export type News = Pick<UpdateEvent, "outcome"> &
-  Partial<Pick<UpdateEvent, "run" | "base" | "commit" | "inputs" | "hosts" | "url" | "reason">>;
+  Partial<
+    Pick<UpdateEvent, "run" | "base" | "commit" | "inputs" | "hosts" | "downstream" | "url" | "reason">
+  >;
 
 const reasonLength = 1000;
 const mostPullRequests = 100;
@@ -47,18 +49,24 @@ export async function announce(options: AnnounceOptions, news: News, signal: Abo
 /** Of what was validated. */
 export async function announceValidated(
   options: AnnounceOptions,
-  { candidate, classes }: Validated,
+  { candidate, classes, downstream }: Validated,
   news: News,
   signal: AbortSignal,
 ): Promise<void> {
-  const hosts: Record<string, number> = {};
-  for (const hostClass of hostClasses) {
-    const count = [...classes.values()].filter((each) => each === hostClass).length;
-    if (count > 0) hosts[hostClass] = count;
-  }
+  const theirs = downstream.map((each) => [each.repo, countsOf(each.classes)] as const);
+  const told = theirs.length === 0 ? {} : { downstream: Object.fromEntries(theirs) };
   const inputs = candidate.changes.map(({ path }) => path.join("/").slice(0, 200));
   const { base, commit } = candidate;
-  await announce(options, { base, commit, inputs, hosts, ...news }, signal);
+  await announce(options, { base, commit, inputs, hosts: countsOf(classes), ...told, ...news }, signal);
+}
+
+function countsOf(classes: Classes): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const hostClass of hostClasses) {
+    const count = [...classes.values()].filter((each) => each === hostClass).length;
+    if (count > 0) counts[hostClass] = count;
+  }
+  return counts;
 }
 
 /**

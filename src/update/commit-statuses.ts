@@ -3,7 +3,8 @@ import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { CommitStatusWish, Forge } from "../forge/forge.ts";
 import type { Commit } from "../protocol/names.ts";
-import type { Classes, Outcome } from "./decide-classes.ts";
+import { gatedHosts } from "./judge-downstream.ts";
+import type { Validated } from "./update-run.ts";
 
 /** One for the whole update: hosts have no status of their own. */
 export const statusContext = "homelab-deploy/update";
@@ -15,16 +16,18 @@ export const pendingStatus: CommitStatusWish = {
 };
 
 /** Green says that every host builds, not that it lands: strange locks build too. */
-export function statusOf(outcome: Outcome, classes: Classes): CommitStatusWish {
+export function statusOf(validated: Pick<Validated, "outcome" | "classes" | "downstream">): CommitStatusWish {
+  const { outcome } = validated;
+  const total = gatedHosts(validated);
   const context = statusContext;
-  const all = classes.size === 1 ? "the one host" : `all ${classes.size} hosts`;
+  const all = total === 1 ? "the one host" : `all ${total} hosts`;
   switch (outcome.type) {
     case "land":
       return { context, state: "success", description: `It builds on ${all}.` };
     case "infra":
       return { context, state: "error", description: "No verdict on some hosts; the next run goes on." };
     case "propose": {
-      const some = `${outcome.hosts.length} of ${classes.size} hosts`;
+      const some = `${outcome.hosts.length} of ${total} hosts`;
       const description =
         outcome.label === "build-failure"
           ? `It breaks ${some}.`

@@ -17,8 +17,8 @@ export interface ProposalParts {
   readonly report: UpdateReport;
   /** Of the candidate's lock, as in the marker. */
   readonly lock: string;
-  /** The build with the logs. */
-  readonly state: BuildState;
+  /** The builds with the logs. */
+  readonly states: readonly BuildState[];
   readonly builds: BuildReader;
   readonly secrets: readonly string[];
   readonly publishLogs: PublishLogs;
@@ -56,18 +56,17 @@ const withoutLogs = (report: UpdateReport): UpdateReport => ({
 });
 
 async function logComments(
-  { state, builds, secrets }: ProposalParts,
+  { states, builds, secrets }: ProposalParts,
   report: UpdateReport,
   signal: AbortSignal,
 ): Promise<ProposalComment[]> {
   const wanted = report.failures.filter(({ attachment }) => attachment !== undefined).slice(0, mostLogs);
-  const files = await readLogs(
-    builds,
-    state,
-    new Map(wanted.map((failure) => [failure.drvPath ?? "", failure])),
-    secrets,
-    signal,
-  );
+  const byDerivation = new Map(wanted.map((failure) => [failure.drvPath ?? "", failure]));
+  const files = new Map<string, FileToAttach>();
+  for (const state of states) {
+    const read = await readLogs(builds, state, byDerivation, secrets, signal);
+    for (const [drvPath, file] of read) files.set(drvPath, file);
+  }
   return wanted.flatMap((failure) => {
     const file = files.get(failure.drvPath ?? "");
     return file === undefined ? [] : [commentOf(failure, file)];
@@ -86,7 +85,7 @@ function commentOf(failure: RootFailure, file: FileToAttach): ProposalComment {
   };
 }
 
-/** All logs in one pass: the store of logs is read from beginning to end. */
+/** All logs of a build in one pass: the store of logs is read from beginning to end. */
 async function readLogs(
   builds: BuildReader,
   state: BuildState,

@@ -9,6 +9,7 @@ import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./
 import type { ProposalContext } from "./safe-update.ts";
 import type { BisectedInput } from "./bisect-input.ts";
 import { isRestGood } from "./find-guilty.ts";
+import { gatedHosts, type DownstreamVerdict } from "./judge-downstream.ts";
 import type { Validated } from "./update-run.ts";
 
 export interface ReportFacts {
@@ -25,7 +26,7 @@ export function composeReport(
   context: ProposalContext,
   facts: ReportFacts,
 ): UpdateReport {
-  const { candidate, state, classes } = validated;
+  const { candidate, state, classes, downstream } = validated;
   const guilty = context.found?.guilty.length === 1 ? context.found.guilty[0] : undefined;
   return {
     v: 1,
@@ -37,10 +38,13 @@ export function composeReport(
     updateBranch: context.branch,
     verdict: verdictOf(validated, context),
     inputs: candidate.changes.map((change) => ({ ...change, path: [...change.path] })),
-    hosts: [...classes].map(([host, hostClass]) =>
-      hostReport(host, hostClass, hostOf(state, host), facts.diffs.get(host)),
-    ),
-    failures: [...derivationFailures(state), ...evaluationFailures(state)].map((failure) =>
+    hosts: [
+      ...[...classes].map(([host, hostClass]) =>
+        hostReport(host, hostClass, hostOf(state, host), facts.diffs.get(host)),
+      ),
+      ...downstream.flatMap(downstreamHosts),
+    ],
+    failures: [...failuresOf(state), ...downstream.flatMap(downstreamFailures)].map((failure) =>
       guilty === undefined ? failure : { ...failure, input: guilty },
     ),
     bisected: (context.found?.bisected ?? []).map(bisectedReport),
@@ -95,16 +99,35 @@ function hostReport(
   };
 }
 
+function downstreamHosts({ repo, required, classes, state, reason }: DownstreamVerdict): ReportedHost[] {
+  return [...classes].map(([host, hostClass]) => ({
+    ...hostReport(host, hostClass, state && hostOf(state, host), undefined),
+    host: `${repo}/${host}`,
+    part: required ? "required" : "advisory",
+    ...(reason === undefined ? {} : { message: reason }),
+  }));
+}
+
+function downstreamFailures({ repo, state }: DownstreamVerdict): RootFailure[] {
+  if (state === undefined) return [];
+  return failuresOf(state).map((failure) => ({
+    ...failure,
+    hosts: failure.hosts.map((host) => `${repo}/${host}`),
+  }));
+}
+
 /** One sentence. */
-function verdictOf({ outcome, classes, candidate }: Validated, { why, found }: ProposalContext): string {
+function verdictOf(validated: Validated, { why, found }: ProposalContext): string {
+  const { outcome, candidate } = validated;
+  const all = gatedHosts(validated);
   const inputs = candidate.changes.length === 1 ? "1 input" : `${candidate.changes.length} inputs`;
   const landed =
     found?.landed === undefined
       ? ""
       : ` ${found.landed.inputs.join(", ")} landed without the others as ${found.landed.commit.slice(0, 7)}.`;
   if (outcome.type !== "propose")
-    return `The update of ${inputs} builds on all ${classes.size} hosts${why === undefined ? "" : `, but did not land: ${why.message}`}.`;
-  const hosts = `${outcome.hosts.length} of ${classes.size} hosts`;
+    return `The update of ${inputs} builds on all ${all} hosts${why === undefined ? "" : `, but did not land: ${why.message}`}.`;
+  const hosts = `${outcome.hosts.length} of ${all} hosts`;
   const culprit =
     found?.guilty.length === 1 && isRestGood({ candidate }, found)
       ? `; without ${found.guilty[0] ?? ""} the rest builds`
@@ -113,6 +136,11 @@ function verdictOf({ outcome, classes, candidate }: Validated, { why, found }: P
     ? `The update of ${inputs} breaks ${hosts}${culprit}.${landed}`
     : `The update of ${inputs} breaks nothing, but ${hosts} did not build before either, and policy lets that block it.`;
 }
+
+const failuresOf = (state: BuildState): RootFailure[] => [
+  ...derivationFailures(state),
+  ...evaluationFailures(state),
+];
 
 function derivationFailures(state: BuildState): RootFailure[] {
   return state.failures

@@ -22,7 +22,7 @@ export const hostClasses = [
 ] as const;
 export type HostClass = (typeof hostClasses)[number];
 
-/** What is known of the base. A host without a state there was not asked for, because it builds now. */
+/** What is known of the base. Of a host that builds now there may be nothing: its base was not built for this. */
 export interface BaseKnowledge {
   readonly inventory: readonly string[];
   readonly hosts: ReadonlyMap<string, HostState>;
@@ -36,6 +36,12 @@ export const brokenClasses: ReadonlySet<HostClass> = new Set(["regression", "eva
 export const hostsToCompare = (candidate: BuildState): HostName[] =>
   [...candidate.hosts.values()]
     .filter(({ finished }) => finished !== undefined && isOwnFault(finished.verdict))
+    .map(({ host }) => host);
+
+/** Hosts of the candidate that build, whose base is only known where it was built before. */
+export const greenHosts = (candidate: BuildState): HostName[] =>
+  [...candidate.hosts.values()]
+    .filter(({ finished }) => finished !== undefined && isSuccess(finished.verdict))
     .map(({ host }) => host);
 
 export function classifyHosts(candidate: BuildState, base: BaseKnowledge): Classes {
@@ -81,13 +87,33 @@ export type Outcome =
       readonly hosts: readonly string[];
     };
 
-/** Landing needs a verdict of every host; no host at all is no success. */
-export function decideOutcome(classes: Classes, policy: Policy): Outcome {
+/** What a repo downstream comes to. */
+export interface DownstreamClasses {
+  readonly repo: string;
+  readonly required: boolean;
+  readonly classes: Classes;
+}
+
+/**
+ * Landing needs a verdict of every host; no host at all is no success. Of repos downstream only those count that are
+ * required, and of these not what was broken before: that is theirs to mend, whatever the policy here.
+ */
+export function decideOutcome(
+  classes: Classes,
+  policy: Policy,
+  downstream: readonly DownstreamClasses[] = [],
+): Outcome {
+  const required = downstream.filter((each) => each.required);
+  const requiredHosts = (wanted: (hostClass: HostClass) => boolean): string[] =>
+    required.flatMap(({ repo, classes: theirs }) =>
+      [...theirs].flatMap(([host, hostClass]) => (wanted(hostClass) ? [`${repo}/${host}`] : [])),
+    );
   const of = (...wanted: readonly HostClass[]): string[] =>
     [...classes].filter(([, hostClass]) => wanted.includes(hostClass)).map(([host]) => host);
-  const infra = of("infra");
-  if (infra.length > 0 || classes.size === 0) return { type: "infra", hosts: infra };
-  const broken = brokenHosts(classes);
+  const infra = [...of("infra"), ...requiredHosts((hostClass) => hostClass === "infra")];
+  const isEmpty = [classes, ...required.map((each) => each.classes)].some(({ size }) => size === 0);
+  if (infra.length > 0 || isEmpty) return { type: "infra", hosts: infra };
+  const broken = [...brokenHosts(classes), ...requiredHosts((hostClass) => brokenClasses.has(hostClass))];
   if (broken.length > 0) return { type: "propose", label: "build-failure", hosts: broken };
   const old = of("pre-existing");
   if (old.length > 0 && policy.preExisting === "block")

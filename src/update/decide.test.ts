@@ -124,6 +124,39 @@ test.each<[readonly HostClass[], "block" | "allow", string]>([
   expect(outcome.type === "propose" ? `${outcome.type} ${outcome.label}` : outcome.type).toBe(expected);
 });
 
+test.each<[boolean, HostClass[], string]>([
+  [true, ["ok", "unchanged", "fixed"], "land"],
+  [true, ["ok", "regression"], "propose build-failure nixos/h1"],
+  [true, ["missing-host"], "propose build-failure nixos/h0"],
+  [true, ["regression", "infra"], "infra nixos/h1"],
+  [true, [], "infra "],
+  // Theirs to mend, although policy here blocks.
+  [true, ["ok", "pre-existing"], "land"],
+  [false, ["regression", "eval-error", "infra", "pre-existing"], "land"],
+  [false, [], "land"],
+])("downstream, required %s, %j: %s", (required, classes, expected) => {
+  const theirs = new Map(classes.map((hostClass, i) => [`h${i}`, hostClass]));
+  const outcome = decideOutcome(new Map([["own", "ok"]]), { preExisting: "block" }, [
+    { repo: "nixos", required, classes: theirs },
+  ]);
+  const { hosts, label } = { hosts: undefined, label: undefined, ...outcome };
+  expect([outcome.type, label, hosts?.join()].filter((part) => part !== undefined).join(" ")).toBe(expected);
+});
+
+test("what breaks here and downstream is named together", () => {
+  const own = new Map<string, HostClass>([["own", "regression"]]);
+  const nixos = {
+    repo: "nixos",
+    required: true,
+    classes: new Map<string, HostClass>([["gunter", "eval-error"]]),
+  };
+  expect(decideOutcome(own, { preExisting: "block" }, [nixos])).toEqual({
+    type: "propose",
+    label: "build-failure",
+    hosts: ["own", "nixos/gunter"],
+  });
+});
+
 const [ours, theirs] = [parseCommit("a".repeat(40)), parseCommit("b".repeat(40))];
 const day = branchOfDay(new Date("2026-11-22T23:59:59Z"));
 const named = (suffix: string) => parseBranchName(`${day}${suffix}`);

@@ -1,11 +1,10 @@
 // Why an update breaks hosts: by which of its inputs, and by which revisions of these.
 import type { Commit, HostName } from "../protocol/names.ts";
-import { parseHostName } from "../protocol/names.ts";
 import { isSuccess } from "../protocol/verdicts.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import { bisectInput, type BisectedInput, type InputHistory } from "./bisect-input.ts";
+import type { BrokenPart } from "./broken-part.ts";
 import type { Candidate } from "./candidate.ts";
-import { brokenHosts } from "./decide-classes.ts";
 import { breakageOf } from "./decide-revision.ts";
 import { isolateInputs, type SearchBudget } from "./isolate.ts";
 import type { ProbeOptions } from "./probe-commit.ts";
@@ -46,11 +45,11 @@ export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { guilty
 /** When it returns, builders find the candidate again where they did before, unless a part of it has landed. */
 export async function findGuilty(
   options: GuiltyOptions,
-  validated: Validated,
+  candidate: Candidate,
+  broken: BrokenPart,
   signal: AbortSignal,
 ): Promise<Found> {
   const { search, clock, makePart, claim } = options;
-  const { candidate, classes } = validated;
   const budget = { parts: search.parts, deadline: clock.monotonic() + search.milliseconds };
   const offer = async (names: readonly string[]): Promise<Commit | undefined> => {
     const part = await makePart(names, signal);
@@ -58,12 +57,11 @@ export async function findGuilty(
     return part?.commit;
   };
   const inputs = candidate.changes.map(({ path }) => path[0] ?? "");
-  const hosts = brokenHosts(classes).map(parseHostName);
-  const searched = await isolateInputs({ ...options, offer, budget }, inputs, hosts, signal);
+  const searched = await isolateInputs({ ...options, offer, budget }, inputs, broken.hosts, signal);
   const { landable, guilty, incomplete } = searched;
   const landed = await landRest(options, landable, signal);
   const left = { ...budget, parts: budget.parts - searched.tests };
-  const bisected = await bisectGuilty({ ...options, budget: left }, validated, searched, signal);
+  const bisected = await bisectGuilty({ ...options, budget: left }, candidate, broken, searched, signal);
   if (landed === undefined) await claim(candidate, signal);
   return { guilty, incomplete, bisected, ...(landed === undefined ? {} : { landed }) };
 }
@@ -82,12 +80,12 @@ async function landRest(
 /** Each guilty input on top of what builds: there the old revision was seen to build, and the new one to break. */
 async function bisectGuilty(
   options: GuiltyOptions & { readonly budget: SearchBudget },
-  { candidate, state, baseState, classes }: Validated,
+  candidate: Candidate,
+  { hosts, state, baseState }: BrokenPart,
   { landable, guilty, incomplete }: SearchResult,
   signal: AbortSignal,
 ): Promise<readonly BisectedInput[]> {
   const { history, makePart, claim, budget } = options;
-  const hosts = brokenHosts(classes).map(parseHostName);
   const isBaseGood = candidate.changes.length === 1 && hosts.every((host) => hasBuilt(baseState, host));
   async function offer(input: string, rev: Commit): Promise<Commit> {
     const fullLock = await history.lockAt(candidate.commit, input, rev, signal);

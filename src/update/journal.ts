@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
-import { BranchName, BuildId, Commit } from "../protocol/names.ts";
+import { BranchName, BuildId, Commit, RepoName } from "../protocol/names.ts";
 
 const Entry = v.variant("step", [
   v.object({
@@ -21,7 +21,15 @@ const Entry = v.variant("step", [
   v.object({ step: v.literal("resolved"), fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)) }),
   v.object({ step: v.literal("candidate"), commit: Commit, base: Commit, inputs: v.array(v.string()) }),
   v.object({ step: v.literal("branch-pushed"), branch: BranchName, commit: Commit }),
-  v.object({ step: v.literal("build-asked"), commit: Commit, build: BuildId }),
+  /** Of a repo downstream, which stays at this commit for the whole run. */
+  v.object({ step: v.literal("downstream"), repo: RepoName, commit: Commit }),
+  /** Of the hosts of a candidate, or of those of a repo downstream with it. */
+  v.object({
+    step: v.literal("build-asked"),
+    commit: Commit,
+    build: BuildId,
+    downstream: v.exactOptional(RepoName),
+  }),
   v.object({ step: v.literal("validated"), commit: Commit, build: BuildId }),
   v.object({ step: v.literal("landing"), commit: Commit, base: Commit }),
   v.object({ step: v.literal("landed"), commit: Commit, base: Commit }),

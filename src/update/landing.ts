@@ -81,7 +81,7 @@ async function landByMerge(
 ): Promise<LandResult> {
   const { commit } = validated.candidate;
   // A rule may ask for it, so here it has to be there.
-  await forge.ensureStatus(commit, statusOf(validated.outcome, validated.classes), signal);
+  await forge.ensureStatus(commit, statusOf(validated), signal);
   const proposal = await options.describe(validated, updateBranch, signal);
   const opened = await openPullRequest(options.propose(forge), updateBranch, proposal, signal);
   const { url, number } = opened.pullRequest;

@@ -7,11 +7,15 @@ import type { BuildState } from "../protocol/build-state.ts";
 import type { Commit, HostName, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 import { isSuccess } from "../protocol/verdicts.ts";
+import type { OverriddenCommit } from "./judge-revision.ts";
 import { buildCommit } from "./validate.ts";
 
 export interface ProbeOptions {
   readonly builds: BuildReader;
+  /** Whose hosts are built. */
   readonly repo: RepoName;
+  /** What of it is built for a commit that is offered: that commit, or another with it as an input. */
+  readonly revisionOf: (commit: Commit) => OverriddenCommit;
   readonly clock: Clock;
   readonly log: Log;
   /** The hosts that are there at a commit. */
@@ -35,7 +39,7 @@ export type Probed =
   | { readonly type: "unknown"; readonly reason: string };
 
 export async function probeCommit(
-  { builds, repo, clock, log, inventory }: ProbeOptions,
+  { builds, repo, revisionOf, clock, log, inventory }: ProbeOptions,
   { offer, hosts, question }: Probe,
   signal: AbortSignal,
 ): Promise<Probed> {
@@ -45,7 +49,8 @@ export async function probeCommit(
     const present = await inventory(commit, signal);
     const missing = hosts.filter((host) => !present.includes(host));
     if (missing.length > 0) return { type: "missing", hosts: missing };
-    const wish = { id: newBuildId(clock.now()), repo, commit, hosts, requestedBy: `update: ${question}` };
+    const id = newBuildId(clock.now());
+    const wish = { id, repo, ...revisionOf(commit), hosts, requestedBy: `update: ${question}` };
     return { type: "built", state: await buildCommit(builds, wish, signal) };
   } catch (error) {
     signal.throwIfAborted();

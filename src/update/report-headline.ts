@@ -4,8 +4,9 @@ import type { UpdateReport } from "./report.ts";
 
 const maxTitleLength = 120;
 
+/** Those that keep it from landing. */
 export const brokenHosts = ({ hosts }: Pick<UpdateReport, "hosts">): readonly string[] =>
-  hosts.filter((host) => brokenClasses.has(host.class)).map(({ host }) => host);
+  hosts.filter((host) => brokenClasses.has(host.class) && host.part !== "advisory").map(({ host }) => host);
 
 export const updateLabels = ["build-failure", "needs-review"] as const;
 export type UpdateLabel = (typeof updateLabels)[number];

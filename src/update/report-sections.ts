@@ -90,7 +90,7 @@ const hostSection = ({ hosts }: UpdateReport): Section => ({
     )
     .map((host) =>
       tableRow([
-        codeSpan(host.host),
+        host.part === undefined ? codeSpan(host.host) : `${codeSpan(host.host)} (${host.part})`,
         host.message === undefined ? host.class : `${host.class}: ${codeSpan(host.message, 120)}`,
         host.durationMs === undefined ? "–" : durationOf(host.durationMs),
         host.sizeDelta === undefined ? "–" : sizeDeltaOf(host.sizeDelta),
@@ -146,14 +146,17 @@ const packageSection = ({ packages, hosts }: UpdateReport): Section => ({
       codeSpan(change.name),
       versions(change.removed),
       versions(change.added),
-      change.hosts.length === hosts.length ? "all" : hostList(change.hosts),
+      change.hosts.length === hosts.filter(({ part }) => part === undefined).length
+        ? "all"
+        : hostList(change.hosts),
     ]),
   ),
   between: "\n",
 });
 
 function reproduceSection({ candidate, base, updateBranch, hosts }: UpdateReport): Section {
-  const host = hosts.find(({ class: found }) => classOrder.indexOf(found) < 3)?.host ?? hosts[0]?.host;
+  const own = hosts.filter(({ part }) => part === undefined);
+  const host = own.find(({ class: found }) => classOrder.indexOf(found) < 3)?.host ?? own[0]?.host;
   const commands = [
     `git fetch origin ${updateBranch}`,
     `git diff ${base} ${candidate} -- flake.lock`,

@@ -57,6 +57,19 @@ test("where no single revision could be named, a range or the reason is said", (
   expect(body).toContain("- `src`, its revisions were not told apart: `it was at another place before`");
 });
 
+test("hosts of other repos say whether they count, and only required ones are failures", () => {
+  const gunter = { host: "nixos/gunter", class: "regression" as const, reboot: [] };
+  const advisory = reportOf({ hosts: [...hosts("ok"), { ...gunter, part: "advisory" as const }] });
+  expect(printBody(advisory)).toContain("| `nixos/gunter` (advisory) | regression |");
+  expect(titleOf(advisory)).not.toContain("fail");
+  expect(labelsOf(advisory)).not.toContain("build-failure");
+  const required = reportOf({ hosts: [...hosts("ok"), { ...gunter, part: "required" as const }] });
+  expect(titleOf(required)).toContain(": 1 host fails");
+  expect(labelsOf(required)).toContain("build-failure");
+  // There is no such host in this repo to build.
+  expect(printBody(required)).toMatch(/nixosConfigurations\.host0\./);
+});
+
 test("a short comment says the verdict and who fails", () => {
   const comment = printShortComment(reportOf());
   expect(comment).toContain("Failing: `web`");

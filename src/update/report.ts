@@ -33,6 +33,8 @@ const Input = v.object({
 const HostReport = v.object({
   host: v.pipe(v.string(), v.maxLength(256)),
   class: v.picklist(hostClasses),
+  /** Of a host of another repo that uses this one, whose name is then `<repo>/<host>`: whether it counts. */
+  part: v.exactOptional(v.picklist(["required", "advisory"])),
   /** Milliseconds of its build. */
   durationMs: v.exactOptional(v.pipe(v.number(), v.minValue(0))),
   /** Of its closure, compared with before. */

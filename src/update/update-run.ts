@@ -2,7 +2,6 @@
 // an earlier run, or the remote, has it already: so it can be killed anywhere, and run again.
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../base/clock.ts";
-import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import type { CommitStatusWish } from "../forge/forge.ts";
@@ -10,25 +9,19 @@ import type { Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
-import { parseBuildId } from "../protocol/names.ts";
 import { changedInputs, makeCandidate, requireInputs, type Candidate } from "./candidate.ts";
-import {
-  classifyHosts,
-  decideOutcome,
-  hostsToCompare,
-  type Classes,
-  type Outcome,
-  type Policy,
-} from "./decide-classes.ts";
+import type { Classes, Outcome, Policy } from "./decide-classes.ts";
 import { pendingStatus, statusOf } from "./commit-statuses.ts";
 import type { InputHistory } from "./bisect-input.ts";
+import { brokenPart } from "./broken-part.ts";
 import { findGuilty, type Found, type GuiltyOptions } from "./find-guilty.ts";
 import type { Journal } from "./journal.ts";
 import { branchOfDay } from "./decide-branch.ts";
 import { hindranceOf, type Hindrance } from "./decide-hindrance.ts";
 import type { Land, Landed } from "./landing.ts";
 import { claimBranch } from "./update-branch.ts";
-import { buildCommit } from "./validate.ts";
+import type { Downstream, DownstreamVerdict } from "./judge-downstream.ts";
+import { validateCandidate } from "./validate-candidate.ts";
 
 export interface UpdateOptions {
   readonly repo: RepoName;
@@ -44,6 +37,8 @@ export interface UpdateOptions {
   readonly giteaHosts: readonly string[];
   /** Only these; all without it. */
   readonly inputs?: readonly string[];
+  /** Repos that have this one as an input, and are built with it. */
+  readonly downstream: readonly Downstream[];
   /** Of the inputs, for finding the revision that breaks an update. */
   readonly history: InputHistory;
   /** For finding what breaks an update: parts of it that are built at most, and for how long; 0 looks for nothing. */
@@ -75,6 +70,7 @@ export interface Validated {
   /** Of the base, for the hosts that fail; absent where none does. */
   readonly baseState?: BuildState;
   readonly classes: Classes;
+  readonly downstream: readonly DownstreamVerdict[];
   readonly outcome: Outcome;
 }
 
@@ -118,9 +114,9 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
     }
     let claimed = dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
     if (!dryRun) await tellStatus(candidate.commit, pendingStatus, signal);
-    const validated = await validate(options, candidate, signal);
+    const validated = await validateCandidate(options, candidate, signal);
     const { outcome } = validated;
-    if (!dryRun) await tellStatus(candidate.commit, statusOf(outcome, validated.classes), signal);
+    if (!dryRun) await tellStatus(candidate.commit, statusOf(validated), signal);
     const strange = hindranceOf(candidate.findings);
     if (dryRun) {
       const wouldLand = outcome.type === "land" && strange === undefined;
@@ -178,21 +174,23 @@ async function findGuiltyInputs(
   validated: Validated,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
+  const broken = brokenPart(options, validated);
+  if (broken === undefined) return undefined;
   const parts: GuiltyOptions = {
     ...options,
-    inventory: (commit, until) => options.upstream.listHosts(commit, until),
+    ...broken.place,
     makePart: (names, until, fullLock = round.fullLock) =>
       candidateOf(options, { ...round, fullLock }, names, until),
     claim: async (part, until) => void (await claimBranch(options, part, until)),
     async land(part, until) {
-      const judged = await validate(options, part, until);
-      await options.tellStatus(part.commit, statusOf(judged.outcome, judged.classes), until);
+      const judged = await validateCandidate(options, part, until);
+      await options.tellStatus(part.commit, statusOf(judged), until);
       if (judged.outcome.type !== "land" || hindranceOf(part.findings) !== undefined) return false;
       const claimed = await claimBranch(options, part, until);
       return (await land(options, judged, claimed, until)).type === "landed";
     },
   };
-  return options.search.parts === 0 ? undefined : findGuilty(parts, validated, signal);
+  return options.search.parts === 0 ? undefined : findGuilty(parts, validated.candidate, broken, signal);
 }
 
 async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit): Promise<void> {
@@ -267,79 +265,4 @@ async function candidateOf(
   signal: AbortSignal,
 ): Promise<Candidate | undefined> {
   return makeCandidate({ ...options, lockPath: lockPathOf(options) }, base, fullLock, inputs, signal);
-}
-
-async function validate(
-  options: UpdateOptions,
-  candidate: Candidate,
-  signal: AbortSignal,
-): Promise<Validated> {
-  const { builds, journal, repo, policy, upstream, log, trigger } = options;
-  const id = await buildIdFor(options, candidate.commit, signal);
-  const requestedBy = `update ${journal.last("started")?.run ?? ""} (${trigger})`;
-  const state = await buildCommit(builds, { id, repo, commit: candidate.commit, requestedBy }, signal);
-  const inventory = await upstream.listHosts(candidate.base, signal);
-  const failing = hostsToCompare(state);
-  const baseState =
-    failing.length === 0
-      ? undefined
-      : await buildBase(
-          options,
-          candidate.base,
-          failing.filter((host) => inventory.includes(host)),
-          signal,
-        );
-  const classes = classifyHosts(state, {
-    inventory,
-    hosts: new Map([...(baseState?.hosts.values() ?? [])].map((host) => [host.host, host])),
-  });
-  const outcome = decideOutcome(classes, policy);
-  log.info({ commit: candidate.commit, build: id, outcome: outcome.type }, "validated the candidate");
-  if (outcome.type !== "infra")
-    await journal.append({ step: "validated", commit: candidate.commit, build: id });
-  return { candidate, state, classes, outcome, ...(baseState === undefined ? {} : { baseState }) };
-}
-
-/** The build that an earlier run asked for, unless it ended without a verdict on the hosts. */
-async function buildIdFor({ builds, journal, clock }: UpdateOptions, commit: Commit, signal: AbortSignal) {
-  const asked = journal.last("build-asked");
-  if (asked !== undefined && asked.commit === commit) {
-    const last = await builds.lastEvent(asked.build, signal);
-    const isUseless =
-      last?.type === "rejected" ||
-      (last?.type === "finished" && last.verdict !== "succeeded" && last.verdict !== "failed");
-    if (!isUseless) return asked.build;
-  }
-  const build = parseBuildId(newBuildId(clock.now()));
-  await journal.append({ step: "build-asked", commit, build });
-  return build;
-}
-
-/** Whether these hosts were broken before: their base is built too, but only they. */
-async function buildBase(
-  { builds, repo, clock, log }: UpdateOptions,
-  base: Commit,
-  hosts: ReturnType<typeof hostsToCompare>,
-  signal: AbortSignal,
-): Promise<BuildState | undefined> {
-  if (hosts.length === 0) return undefined;
-  try {
-    return await buildCommit(
-      builds,
-      {
-        id: newBuildId(clock.now()),
-        repo,
-        commit: base,
-        hosts,
-        requestedBy: "update: was it broken before?",
-      },
-      signal,
-    );
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof HomelabError)) throw error;
-    // Nobody can say that it was broken before, so it counts as broken by the update.
-    log.warn({ error: error.message }, "the base could not be built for comparison");
-    return undefined;
-  }
 }

@@ -1,30 +1,34 @@
 // Building a commit for its verdicts, by whoever builds: the same builds that people ask for.
+import { isDeepStrictEqual } from "node:util";
 import { HomelabError } from "../base/errors.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import { applyEvent, isOver, unknownBuild, type BuildState } from "../protocol/build-state.ts";
 import type { BuildId, Commit, HostName, RepoName } from "../protocol/names.ts";
+import type { Override } from "../protocol/overrides.ts";
 
 export interface BuildWish {
   /** The same id again attaches to the same build. */
   readonly id: BuildId;
   readonly repo: RepoName;
   readonly commit: Commit;
+  readonly overrides?: readonly Override[] | undefined;
   /** Without it all hosts of the commit. */
-  readonly hosts?: readonly HostName[];
+  readonly hosts?: readonly HostName[] | undefined;
   readonly requestedBy: string;
 }
 
 /**
  * Asks for the build and waits until it is over.
  *
- * @throws HomelabError `unavailable` `NO_VERDICT` when it ends without one: rejected, expired, cancelled.
+ * @throws HomelabError `unavailable` `NO_VERDICT` when it ends without one: rejected, expired, cancelled; or when it
+ *   was built without the overrides.
  */
 export async function buildCommit(
   builds: BuildReader,
   wish: BuildWish,
   signal: AbortSignal,
 ): Promise<BuildState> {
-  const { id, repo, commit, hosts, requestedBy } = wish;
+  const { id, repo, commit, overrides, hosts, requestedBy } = wish;
   await builds.submit(
     { repo, host: "all" },
     {
@@ -33,6 +37,7 @@ export async function buildCommit(
       priority: "batch",
       trigger: "update",
       requestedBy: requestedBy.slice(0, 120),
+      ...(overrides === undefined ? {} : { overrides: [...overrides] }),
       ...(hosts === undefined ? {} : { hosts: [...hosts] }),
     },
     signal,
@@ -42,9 +47,18 @@ export async function buildCommit(
     if (message.type === "event") state = applyEvent(state, message.event);
   }
   if (!isOver(state)) throw noVerdict(state, "its events ended");
+  // Its repo was out of reach before it had any hosts: that says nothing of them.
+  if (state.hosts.size === 0 && state.status === "infra-failed")
+    throw noVerdict(state, state.reason ?? "it never had any hosts");
   const noVerdicts: readonly BuildState["status"][] = ["rejected", "expired", "cancelled"];
-  if (!noVerdicts.includes(state.status)) return state;
-  throw noVerdict(state, `it was ${state.status}${state.reason === undefined ? "" : `: ${state.reason}`}`);
+  if (noVerdicts.includes(state.status))
+    throw noVerdict(state, `it was ${state.status}${state.reason === undefined ? "" : `: ${state.reason}`}`);
+  // Who does not know the field ignores it, and builds something else.
+  const taken = state.sources.find((source) => source.repo === repo)?.overrides;
+  if (state.sources.length > 0 && !isDeepStrictEqual(taken, overrides)) {
+    throw noVerdict(state, "the builder does not know overrides: bring it to the same release");
+  }
+  return state;
 }
 
 const noVerdict = (state: BuildState, why: string): HomelabError =>

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { UpdateEvent } from "../protocol/update-events.ts";
-import { createWebhookTeller } from "./webhook.ts";
+import { createWebhookTeller, sentenceOf } from "./webhook.ts";
 
 test.each(["", "not an address", "file:///etc/passwd"])("an address that is none is said: %j", (url) => {
   expect(() => createWebhookTeller(url, ["landed"], fetch)).toThrow("no address");
@@ -34,5 +34,25 @@ test("an answer without success names the host, and nothing else of the address"
   };
   await expect(tell(v.parse(UpdateEvent, event), AbortSignal.timeout(1000))).rejects.toThrow(
     "the webhook at chat.example.org answered 403",
+  );
+});
+
+test("what landed says what of other repos does not build with it", () => {
+  const event = {
+    repo: "fleet",
+    run: "1",
+    outcome: "landed",
+    at: "2026-01-01T00:00:00Z",
+    commit: "a".repeat(40),
+    inputs: ["nixpkgs"],
+    hosts: { ok: 1 },
+  };
+  const sentence = (downstream?: object): string =>
+    sentenceOf(v.parse(UpdateEvent, { ...event, downstream }));
+  const plain = "fleet: the update (nixpkgs) has landed as aaaaaaa: it builds on every host.";
+  expect(sentence()).toBe(plain);
+  expect(sentence({ nixos: { ok: 2, fixed: 1 } })).toBe(plain);
+  expect(sentence({ nixos: { ok: 2, regression: 1 } })).toBe(
+    `${plain} With it in repos that use it: nixos: 1 regression.`,
   );
 });

@@ -39,13 +39,24 @@ function hostOf(url: string): string {
   });
 }
 
+/** Of repos that use it, what did not become green. */
+function downstreamSentence(downstream: UpdateEvent["downstream"] = {}): string {
+  const bad = Object.entries(downstream).flatMap(([repo, counts]) => {
+    const classes = Object.entries(counts).filter(([name]) => !["ok", "unchanged", "fixed"].includes(name));
+    return classes.length === 0
+      ? []
+      : [`${repo}: ${classes.map(([name, count]) => `${count} ${name}`).join(", ")}`];
+  });
+  return bad.length === 0 ? "" : ` With it in repos that use it: ${bad.join("; ")}.`;
+}
+
 /** One line for people. */
-export function sentenceOf({ repo, outcome, commit, inputs, url, reason }: UpdateEvent): string {
+export function sentenceOf({ repo, outcome, commit, inputs, downstream, url, reason }: UpdateEvent): string {
   const what =
     inputs.length === 0 ? "" : ` (${inputs.slice(0, 5).join(", ")}${inputs.length > 5 ? ", …" : ""})`;
   switch (outcome) {
     case "landed":
-      return `${repo}: the update${what} has landed as ${commit?.slice(0, 7) ?? "a commit"}: it builds on every host.`;
+      return `${repo}: the update${what} has landed as ${commit?.slice(0, 7) ?? "a commit"}: it builds on every host.${downstreamSentence(downstream)}`;
     case "proposed":
       return `${repo}: the update${what} needs you${reason === undefined ? "" : `: ${reason}`}. ${url ?? ""}`.trim();
     case "declined":

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test as base } from "vitest";
 import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { createDownstreamOf } from "../support/downstream-of-lab.ts";
 import { startForgeServer } from "../support/forge-server/forge-server.ts";
 import { createUpdateLab, type UpdateLab } from "../support/update-lab.ts";
 
@@ -28,31 +29,36 @@ const test = base
     onCleanup(() => lab[Symbol.asyncDispose]());
     return lab;
   })
-  .extend("update", async ({ forge, lab }) => async (settings: object = {}, args: readonly string[] = []) => {
-    await mkdir(join(lab.directory, "secrets"), { recursive: true });
-    const tokenFile = join(lab.directory, "secrets/token");
-    await writeFile(tokenFile, `${forge.bot.token}\n`, { mode: 0o600 });
-    const { owner, name } = forge.state;
-    const config = join(lab.directory, "config.json");
-    await writeFile(
-      config,
-      JSON.stringify({
-        repos: {
-          fleet: {
-            url: lab.url,
-            update: {
-              forge: { kind: "gitea", url: forge.url, owner, repository: name, tokenFile },
-              identity: { email: "bot@homelab.invalid" },
-              ...settings,
+  .extend(
+    "update",
+    async ({ forge, lab }) =>
+      async (settings: object = {}, args: readonly string[] = [], others: object = {}) => {
+        await mkdir(join(lab.directory, "secrets"), { recursive: true });
+        const tokenFile = join(lab.directory, "secrets/token");
+        await writeFile(tokenFile, `${forge.bot.token}\n`, { mode: 0o600 });
+        const { owner, name } = forge.state;
+        const config = join(lab.directory, "config.json");
+        await writeFile(
+          config,
+          JSON.stringify({
+            repos: {
+              ...others,
+              fleet: {
+                url: lab.url,
+                update: {
+                  forge: { kind: "gitea", url: forge.url, owner, repository: name, tokenFile },
+                  identity: { email: "bot@homelab.invalid" },
+                  ...settings,
+                },
+              },
             },
-          },
-        },
-        builder: { retry: { attempts: 2, firstDelaySeconds: 0 } },
-        update: { stateDirectory: join(lab.directory, "state") },
-      }),
-    );
-    return run(lab, ["update", "--builds", "local", "--config", config, ...args]);
-  });
+            builder: { retry: { attempts: 2, firstDelaySeconds: 0 } },
+            update: { stateDirectory: join(lab.directory, "state") },
+          }),
+        );
+        return run(lab, ["update", "--builds", "local", "--config", config, ...args]);
+      },
+  );
 
 async function run(lab: UpdateLab, args: readonly string[]) {
   const child = spawn(process.execPath, [program, ...args], {
@@ -96,6 +102,38 @@ test("red: one pull request that says what, where and why, with the log; and the
   expect(forge.state.pulls).toHaveLength(1);
   expect([forge.state.comments.length, forge.state.labels.length]).toEqual(counts);
   expect(before).toContain("open");
+});
+
+test("a required repo downstream that breaks is in the pull request, with its log; an advisory one only in the output", async ({
+  forge,
+  lab,
+  update,
+}) => {
+  const nixos = await createDownstreamOf(lab, { hosts: ["gunter"] });
+  const repos = { nixos: { url: nixos.url } };
+  const downstream = (required: boolean) => ({ downstream: [{ repo: "nixos", input: "servers", required }] });
+  await lab.bump("beta", { value: "2", breaks: ["gunter"] });
+  const required = await update(downstream(true), ["--repo", "fleet"], repos);
+  expect(required.exitCode).toBe(1);
+  expect(required.stdout).toContain("it breaks 1 of 4 hosts (nixos/gunter)");
+  expect(required.stdout).toContain("Required: nixos/gunter regression.");
+  const [pullRequest] = forge.state.pulls;
+  expect(pullRequest?.title).toBe("flake.lock: update beta: 1 host fails");
+  expect(pullRequest?.body).toContain("| `nixos/gunter` (required) | regression: ");
+  expect(pullRequest?.body).toContain("E: not with this");
+  const attachment = forge.state.comments.flatMap((comment) => comment.files)[0];
+  expect(gunzipSync(attachment?.bytes ?? Buffer.alloc(0)).toString()).toContain("E: not with this");
+
+  const advisory = await update(downstream(false), ["--repo", "fleet", "--json"], repos);
+  expect(advisory.exitCode).toBe(0);
+  expect(JSON.parse(advisory.stdout)).toMatchObject({
+    updates: [
+      {
+        outcome: "landed",
+        downstream: [{ repo: "nixos", input: "servers", required: false, hosts: { gunter: "regression" } }],
+      },
+    ],
+  });
 });
 
 test("then green: it lands, and the pull request of before is closed with a link", async ({

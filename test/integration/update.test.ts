@@ -82,6 +82,25 @@ test("what was broken before blocks, or is allowed by policy", async ({ lab, rig
   expect(allowed.type).toBe("landed");
 });
 
+test("a host that failed at the base in a build of before is fixed, whether it did not build or not evaluate", async ({
+  lab,
+  rig,
+}) => {
+  await lab.bump("alpha", { value: "2", breaks: ["host01"], throws: ["host02"] });
+  const broken = await rig.update();
+  // A person lands it all the same, and builds it.
+  if (broken.type !== "proposed") throw new Error(`it was ${broken.type}`);
+  const { commit } = broken.validated.candidate;
+  await lab.git("-C", lab.remote, "update-ref", "refs/heads/master", commit);
+  await lab.bump("alpha", { value: "3" });
+  const result = await rig.update();
+  expect(result.type === "landed" && Object.fromEntries(result.validated.classes)).toEqual({
+    host01: "fixed",
+    host02: "fixed",
+    host03: "ok",
+  });
+});
+
 test("master moves once: the update is carried onto the new tip and validated there", async ({
   lab,
   rig,

@@ -7,12 +7,13 @@ import type { BuildReader } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import { composeBuilder } from "../../src/cli/compose-builder.ts";
 import { createInputHistory } from "../../src/cli/input-history.ts";
+import { createNixDownstream } from "../../src/cli/nix-downstream.ts";
 import { createNixUpstream } from "../../src/cli/nix-upstream.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Forge } from "../../src/forge/forge.ts";
 import { createRepository } from "../../src/git/create-repository.ts";
 import { createExec } from "../../src/process/create-exec.ts";
-import { parseBranchName, parseRepoName } from "../../src/protocol/names.ts";
+import { parseBranchName, parseRepoName, type RepoName } from "../../src/protocol/names.ts";
 import type { UpdateEvent } from "../../src/protocol/update-events.ts";
 import { openJournal, type Journal } from "../../src/update/journal.ts";
 import { createOutbox } from "../../src/update/outbox.ts";
@@ -38,17 +39,24 @@ export interface UpdateRig extends AsyncDisposable {
 
 const repo = parseRepoName("fleet");
 
+/** Other repos of the configuration, and which of them are downstream of the fleet. */
+export interface DownstreamRig {
+  readonly repos?: Readonly<Record<string, object>>;
+  readonly downstream?: readonly object[];
+}
+
 export async function startUpdateRig(
   lab: UpdateLab,
   name = "updater",
   log: Log = silentLog,
+  { repos = {}, downstream = [] }: DownstreamRig = {},
 ): Promise<UpdateRig> {
   const stopped = new AbortController();
   const environment = { ...lab.store.environment, HOME: join(lab.store.directory, "home") };
   const state = join(lab.directory, name);
   const { config } = parseConfig(
     JSON.stringify({
-      repos: { fleet: { url: lab.url, pollSeconds: 0 } },
+      repos: { ...repos, fleet: { url: lab.url, pollSeconds: 0, update: { downstream } } },
       builder: { name, stateDirectory: join(state, "builder"), retry: { attempts: 2, firstDelaySeconds: 0 } },
     }),
     "test",
@@ -63,6 +71,20 @@ export async function startUpdateRig(
     directory: join(state, "builder/mirrors/fleet.git"),
     environment,
   });
+  const settings = config.repos[repo];
+  const rigNix = {
+    config,
+    repository,
+    nix: composed.nix,
+    open: (downstreamRepo: RepoName, { url }: { readonly url: string }) =>
+      createRepository({
+        exec: createExec(),
+        repo: downstreamRepo,
+        url,
+        directory: join(state, `builder/mirrors/${downstreamRepo}.git`),
+        environment,
+      }),
+  };
   const told: UpdateEvent[] = [];
   const describe = async (validated: Validated, { branch, why }: ProposalContext): Promise<Proposal> => {
     const { candidate, outcome } = validated;
@@ -104,6 +126,7 @@ export async function startUpdateRig(
           branch: parseBranchName("master"),
           repository,
           builds: bus,
+          downstream: settings === undefined ? [] : createNixDownstream({ ...rigNix, settings }),
           upstream,
           history,
           journal: await journal(),

@@ -4,6 +4,7 @@ import { HomelabError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import type { Config } from "../../config/schema.ts";
+import { isSameRepository } from "../../config/shared-repository.ts";
 import { resolveSecretPath } from "../../config/secrets.ts";
 import { createNix } from "../../nix/create-nix.ts";
 import { createExec } from "../../process/create-exec.ts";
@@ -32,6 +33,7 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
   const signal = untilInterrupted(context.signals);
   const config = await loadCommandConfig(context);
   const repos = chooseRepos(config, options.repo);
+  refuseShared(repos);
   const dryRun = options.dryRun === true;
   if (dryRun && options.builds === "nats") {
     throw new HomelabError(
@@ -97,6 +99,22 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
   }
   if (options.json === true) context.out.write(`${JSON.stringify({ updates: documents }, undefined, 2)}\n`);
   return worst;
+}
+
+/** Both would use the same branch of the day, and close each other's pull requests. */
+function refuseShared(repos: ReturnType<typeof chooseRepos>): void {
+  for (const [index, [name, { url }]] of repos.entries()) {
+    const twin = repos.slice(0, index).find(([, other]) => isSameRepository(url, other.url));
+    if (twin === undefined) continue;
+    throw new HomelabError(
+      "config",
+      `${twin[0]} and ${name} are in one repository, of which only one can be updated`,
+      {
+        code: "SHARED_REPOSITORY",
+        hint: "name the one that is: --repo",
+      },
+    );
+  }
 }
 
 /** As configured; for a service what systemd gives it; otherwise the user's own. */

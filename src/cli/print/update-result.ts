@@ -5,6 +5,8 @@ import type { SafeUpdateResult } from "../../update/safe-update.ts";
 import type { BisectedInput } from "../../update/bisect-input.ts";
 import { isRestGood, type Found } from "../../update/find-guilty.ts";
 import type { Validated } from "../../update/update-run.ts";
+import type { HostClass } from "../../update/decide-classes.ts";
+import { gatedHosts, type DownstreamVerdict } from "../../update/judge-downstream.ts";
 import type { Style } from "./style.ts";
 
 /**
@@ -34,6 +36,11 @@ export function describeUpdate(
   reportFile: string,
   style: Style,
 ): string {
+  const lines = result.type === "no-change" ? [] : downstreamOf(result.validated, style);
+  return outcomeText(repo, result, reportFile, style) + lines.map((line) => `${line}\n`).join("");
+}
+
+function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string, style: Style): string {
   const name = style.bold(`${repo}:`);
   const { success, failure, fault } = style.glyphs;
   switch (result.type) {
@@ -105,6 +112,7 @@ export function updateJson(result: SafeUpdateResult): object {
     build: validated.state.id,
     inputs: validated.candidate.changes,
     hosts: Object.fromEntries(validated.classes),
+    ...(validated.downstream.length === 0 ? {} : { downstream: validated.downstream.map(downstreamJson) }),
     ...(result.type === "proposed"
       ? {
           branch: result.branch,
@@ -119,18 +127,54 @@ export function updateJson(result: SafeUpdateResult): object {
   };
 }
 
+const downstreamJson = ({
+  repo,
+  input,
+  required,
+  commit,
+  state,
+  classes,
+  reason,
+}: DownstreamVerdict): object => ({
+  repo,
+  input,
+  required,
+  commit,
+  build: state?.id,
+  hosts: Object.fromEntries(classes),
+  reason,
+});
+
 const inputsOf = ({ candidate }: Validated): string => {
   const names = candidate.changes.map(({ path }) => path.join("/").replaceAll(/[^A-Za-z0-9_./-]/g, "_"));
   return names.length > 6 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
 };
 
-const hostsOf = ({ classes }: Validated): string =>
-  classes.size === 1 ? "the one host" : `all ${classes.size} hosts`;
+function hostsOf(validated: Validated): string {
+  const count = gatedHosts(validated);
+  return count === 1 ? "the one host" : `all ${count} hosts`;
+}
 
-function brokenOf({ outcome, classes }: Validated): string {
+/** Of repos downstream, what does not build or has no verdict, whether it counts or not. */
+function downstreamOf({ downstream }: Validated, style: Style): readonly string[] {
+  return downstream.flatMap(({ repo, required, classes, reason }) => {
+    const bad = [...classes].filter(([, hostClass]) => !goodClasses.has(hostClass));
+    if (bad.length === 0) return [];
+    const shown = bad.slice(0, 5).map(([host, hostClass]) => `${repo}/${host} ${hostClass}`);
+    const more = bad.length > shown.length ? ", …" : "";
+    const because = reason === undefined ? "" : `: ${reason}`;
+    return [style.clean(`  ${required ? "Required" : "Advisory"}: ${shown.join(", ")}${more}${because}.`)];
+  });
+}
+
+const goodClasses: ReadonlySet<HostClass> = new Set(["ok", "unchanged", "fixed"]);
+
+function brokenOf(validated: Validated): string {
+  const { outcome } = validated;
+  const all = gatedHosts(validated);
   if (outcome.type !== "propose") return "it has no verdict on every host";
   const hosts = outcome.hosts.slice(0, 5).join(", ") + (outcome.hosts.length > 5 ? ", …" : "");
   return outcome.label === "build-failure"
-    ? `it breaks ${outcome.hosts.length} of ${classes.size} hosts (${hosts})`
-    : `${outcome.hosts.length} of ${classes.size} hosts did not build before either (${hosts})`;
+    ? `it breaks ${outcome.hosts.length} of ${all} hosts (${hosts})`
+    : `${outcome.hosts.length} of ${all} hosts did not build before either (${hosts})`;
 }
