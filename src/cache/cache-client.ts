@@ -1,6 +1,7 @@
 // Our own HTTP client for binary caches. Nix's would not do: what it says of a cache it takes from its cache on disk.
 import http from "node:http";
 import https from "node:https";
+import { urlToHttpOptions } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
 import { retryDelay, type RetryPolicy } from "../base/retry.ts";
@@ -94,6 +95,9 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
     ? new https.Agent({ ...agentOptions, ...(options.ca === undefined ? {} : { ca: options.ca }) })
     : new http.Agent(agentOptions);
   const deadlines = createDeadlines(clock);
+  const onAbort = createAborts();
+  // Once, because taking a URL apart for each request costs more than the request.
+  const target = { agent, ...urlToHttpOptions(base) };
 
   async function attempt<Result>(
     path: string,
@@ -102,14 +106,13 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
     read: (response: http.IncomingMessage) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
-    const url = new URL(path, base);
-    if (url.origin !== base.origin) throw new UnusableAnswerError(`${path} is not in the cache`);
-    const request = (isTls ? https : http).request(url, {
-      agent,
+    const request = (isTls ? https : http).request({
+      ...target,
+      // Some servers take a path for another one when it is escaped otherwise, so it goes as the cache wrote it.
+      path: `${base.pathname}${path}`,
       headers: { "user-agent": "homelab-deploy", ...headers },
     });
-    const onAbort = (): void => void request.destroy(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const stopWaiting = onAbort(signal, request);
     const met = deadlines.start(limitMs, (error) => request.destroy(error));
     try {
       const response = await answerOf(request);
@@ -121,7 +124,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
       }
     } finally {
       met();
-      signal.removeEventListener("abort", onAbort);
+      stopWaiting();
     }
   }
 
@@ -190,6 +193,23 @@ const mayPass = (error: unknown): boolean =>
   error instanceof CutOffError ||
   error instanceof DeadlineError ||
   (error instanceof Error && "code" in error && typeof error.code === "string");
+
+/** One listener for each signal, and not one for each request: thousands of them come and go. */
+function createAborts(): (signal: AbortSignal, request: http.ClientRequest) => () => void {
+  const waiting = new WeakMap<AbortSignal, Set<http.ClientRequest>>();
+  return (signal, request) => {
+    let requests = waiting.get(signal);
+    if (requests === undefined) {
+      requests = new Set();
+      waiting.set(signal, requests);
+      const all = requests;
+      const abort = (): void => all.forEach((each) => each.destroy(signal.reason as Error));
+      signal.addEventListener("abort", abort, { once: true });
+    }
+    requests.add(request);
+    return () => void requests.delete(request);
+  };
+}
 
 /** The server says that it cannot answer now. */
 class ServerFault extends Error {

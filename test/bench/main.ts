@@ -8,6 +8,7 @@ import { createScratch } from "../support/scratch.ts";
 import { runActivityLogSpeed } from "./activity-log-speed.ts";
 import type { Bench, BenchContext, BenchResult } from "./bench.ts";
 import { renderTable } from "./bench-table.ts";
+import { runCacheVerification } from "./cache-verify.ts";
 import { runColdBuild } from "./cold-build.ts";
 import { runCommandStart } from "./command-start.ts";
 import { compileProgram } from "./compiled-program.ts";
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, Bench>> = {
   update: runRedUpdate,
   latency: runRequestLatency,
   logs: runLogVolume,
+  "cache-verify": runCacheVerification,
   "activity-log": runActivityLogSpeed,
   start: runCommandStart,
 };
