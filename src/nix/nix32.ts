@@ -11,18 +11,3 @@ export function nix32(bytes: Uint8Array): string {
   });
   return digits.join("");
 }
-
-/** The bytes of Nix's base 32; undefined for what `nix32` never writes of so many bytes. */
-export function parseNix32(text: string, byteLength: number): Uint8Array | undefined {
-  const bytes = new Uint8Array(byteLength);
-  for (let index = 0; index < text.length; index++) {
-    const digit = alphabet.indexOf(text.charAt(text.length - 1 - index));
-    if (digit < 0) return undefined;
-    const bit = index * 5;
-    const byte = Math.floor(bit / 8);
-    const pair = digit << (bit % 8);
-    if (byte < byteLength) bytes[byte] = (bytes[byte] ?? 0) | (pair & 255);
-    if (byte + 1 < byteLength) bytes[byte + 1] = (bytes[byte + 1] ?? 0) | (pair >> 8);
-  }
-  return nix32(bytes) === text ? bytes : undefined;
-}
