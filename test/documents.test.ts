@@ -36,7 +36,7 @@ test.each(pages)("%s links to pages and sections that are there", (page) => {
 });
 
 test.each(pages)("%s names only files of this project that are there", (page) => {
-  const named = [...readPage(page).matchAll(/`(?<path>(?:src|test|bin|docs)\/[\w./-]+)`/g)].map(
+  const named = [...readPage(page).matchAll(/`(?<path>(?:src|test|bin|docs|infra|nix)\/[\w./-]+)`/g)].map(
     ({ groups }) => groups?.["path"] ?? "",
   );
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
@@ -88,7 +88,7 @@ test.each(pages)("%s shows only commands and options that there are", (page) => 
   expect(wrong.map(({ text }) => text)).toEqual([]);
 });
 
-const workflows = globSync("docs/examples/*.yaml", { cwd: root });
+const workflows = globSync("infra/nixos/.github/workflows/*.yaml", { cwd: root });
 
 test("there are examples of workflows", () => {
   expect(workflows.length).toBeGreaterThan(1);
