@@ -4,21 +4,24 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Exec, ExecResult } from "../process/exec.ts";
 import { lockOf, node } from "../../test/support/flake-locks.ts";
-import { printFlakeLock } from "./flake-lock.ts";
+import { parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
 import type { LockUpdate } from "./nix.ts";
 import { createLockUpdater, updateArguments } from "./update-lock.ts";
 
 const base = printFlakeLock(lockOf({ a: node("a"), b: node("b") }));
+/** Instead of a lock: there is none. */
+const noLock = "";
 const signal = new AbortController().signal;
 
 /** Updates with a Nix that says this and, perhaps, writes another lock. */
 async function updateWith(
   { stderr = "", ...result }: Partial<ExecResult> & { readonly stderr?: string },
   lock?: string,
+  before = base,
 ): Promise<LockUpdate> {
   const directory = await mkdtemp(join(tmpdir(), "homelab-update-lock-"));
   onTestFinished(async () => rm(directory, { recursive: true }));
-  await writeFile(join(directory, "flake.lock"), base);
+  if (before !== noLock) await writeFile(join(directory, "flake.lock"), before);
   const exec: Exec = async (_, __, options) => {
     expect(options.cwd).toBe(directory);
     if (lock !== undefined) await writeFile(join(directory, "flake.lock"), lock);
@@ -145,4 +148,9 @@ test.each([
   ],
 ])("an update can fail by %s", async (_, result, failure) => {
   expect(await updateWith(result)).toMatchObject({ type: "failed", failure });
+});
+
+test("a flake without inputs has no lock, and nothing to update", async () => {
+  const result = await updateWith({}, undefined, noLock);
+  expect(result.type === "updated" && parseFlakeLock(result.lock).nodes).toEqual({ root: {} });
 });

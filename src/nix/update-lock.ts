@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Exec } from "../process/exec.ts";
 import { updatableInputs } from "./flake-lock-diff.ts";
-import { maxLockBytes, parseFlakeLock } from "./flake-lock.ts";
+import { maxLockBytes, parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
 import type { Environment } from "./nix-environment.ts";
 import { isAtLeast } from "./nix-version.ts";
 import type { Nix } from "./nix.ts";
@@ -12,6 +12,9 @@ import { lockingFlags, runLocking } from "./run-locking.ts";
 
 /** What Nix takes for an element of an input path (`flakeIdRegex`). */
 const inputPattern = /^[A-Za-z][A-Za-z0-9_-]*$/;
+
+/** Nix writes no lock for a flake without inputs. */
+const noInputs = printFlakeLock({ version: 7, root: "root", nodes: { root: {} } });
 
 export interface LockUpdaterOptions {
   readonly exec: Exec;
@@ -35,8 +38,8 @@ export function createLockUpdater({
       const result = await runLocking(locking, updateArguments(version, inputs), signal);
       if (result.type === "failed") return result;
       // Exit code 0 says nothing of what is in the file, nor that there is one.
-      const after = await readLock(path);
-      if (after === undefined) throw unreadable("Nix did not write it");
+      const after = (await readLock(path)) ?? (before === undefined ? noInputs : undefined);
+      if (after === undefined) throw unreadable("it is gone");
       parseFlakeLock(after);
       return { type: "updated", lock: after };
     },
