@@ -7,6 +7,8 @@ export interface ForgeErrorDetails extends ErrorDetails {
   readonly status?: number | undefined;
   /** How long the forge asks us to wait before the next attempt. */
   readonly retryAfterMs?: number | undefined;
+  /** What the forge itself said, as in `FailedAnswer`. */
+  readonly words?: string | undefined;
 }
 
 /** A call to the forge that did not succeed. No text in it contains the token. */
@@ -14,11 +16,13 @@ export class ForgeError extends HomelabError {
   override readonly name = "ForgeError";
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly words: string;
 
   constructor(kind: ErrorKind, message: string, details: ForgeErrorDetails) {
     super(kind, message, details);
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
+    this.words = details.words ?? "";
   }
 }
 
@@ -111,6 +115,7 @@ export function failedAnswerError(answer: FailedAnswer): ForgeError {
     hint,
     status,
     retryAfterMs,
+    words,
   });
 }
 

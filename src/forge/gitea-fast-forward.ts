@@ -1,7 +1,7 @@
 import type { Commit } from "../protocol/names.ts";
 import { type RetryPolicy, retryDelay } from "../base/retry.ts";
 import type { LandResult, PullRequest } from "./forge.ts";
-import { hasStatus, isUnavailable } from "./forge-error.ts";
+import { type ForgeError, hasStatus, isUnavailable } from "./forge-error.ts";
 import { readBranch } from "./gitea-branches.ts";
 import type { GiteaContext } from "./gitea-context.ts";
 import { CompareAnswer, PullRequestAnswer } from "./gitea-schemas.ts";
@@ -34,9 +34,9 @@ export async function giteaFastForward(
         if (await hasDiverged(context, pull, head, signal)) return { type: "moved" };
         if (attempt >= notYet.attempts) throw error;
         await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
-      } else if (hasStatus(error, 403, 405)) {
+      } else if (hasStatus(error, 403, 405) || isRejectedPush(error)) {
         if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
-        return { type: "refused", message: error.message };
+        return { type: "refused", message: error.words === "" ? error.message : error.words };
       } else if (hasStatus(error, 404, 409) || isUnavailable(error)) {
         // A base that went another way is answered with 500 and no word, and a lost answer may have been a yes.
         if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
@@ -48,6 +48,10 @@ export async function giteaFastForward(
     }
   }
 }
+
+/** By a hook or a rule of the repository, said by the same status as that somebody else was quicker. */
+const isRejectedPush = (error: unknown): error is ForgeError =>
+  hasStatus(error, 409) && /^PushRejected/.test(error.words);
 
 /** The base may have gone on from there already: then the pull request says it. */
 async function hasLanded(

@@ -9,6 +9,7 @@ const trailers = {
 const subjectLength = 72;
 const mostDetails = 100;
 
+/** Nothing of a run is in it: runs that come to the same have the same commit. */
 export interface CommitMessage {
   readonly base: Commit;
   readonly inputs: readonly string[];

@@ -23,17 +23,23 @@ export type BranchChoice =
 
 const mostSuffixes = 50;
 
-/** The branch of the day, or with `-2`, `-3`, … where people have worked on it. */
+const ofSomeDay = new RegExp(`^${branchPrefix}\\d{4}-\\d{2}-\\d{2}(?:-\\d+)?$`);
+
+/**
+ * The branch that has the commit, of whatever day: an update that comes to the same again keeps its pull request.
+ * Otherwise that of the day, or with `-2`, `-3`, … where people have worked on it.
+ */
 export function chooseBranch(
   day: BranchName,
   candidate: Commit,
   branches: readonly UpdateBranch[],
 ): BranchChoice {
+  const same = branches.find(({ name, tip }) => tip === candidate && ofSomeDay.test(name));
+  if (same !== undefined) return { type: "adopt", name: same.name };
   for (let number = 1; number <= mostSuffixes; number++) {
     const name = number === 1 ? day : parseBranchName(`${day}-${number}`);
     const there = branches.find((branch) => branch.name === name);
     if (there === undefined) return { type: "push", name, from: undefined };
-    if (there.tip === candidate) return { type: "adopt", name };
     if (there.isOurs) return { type: "push", name, from: there.tip };
   }
   throw new RangeError(`${mostSuffixes} branches of ${day} hold work of others`);

@@ -168,6 +168,16 @@ test("the branch of the day is made, taken over or left alone", () => {
     type: "adopt",
     name: day,
   });
+  const before = parseBranchName("flake-update/2026-11-15-2");
+  expect(chooseBranch(day, ours, [{ name: before, tip: ours, isOurs: false }])).toEqual({
+    type: "adopt",
+    name: before,
+  });
+  const foreign = parseBranchName("flake-update/experiment");
+  expect(chooseBranch(day, ours, [{ name: foreign, tip: ours, isOurs: true }])).toMatchObject({
+    type: "push",
+    name: day,
+  });
   expect(chooseBranch(day, ours, [{ name: day, tip: theirs, isOurs: true }])).toEqual({
     type: "push",
     name: day,

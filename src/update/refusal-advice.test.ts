@@ -18,9 +18,10 @@ test.each<[string, Partial<Refusal>, string]>([
   ],
   ["Not allowed to push to protected branch master", { user: undefined }, "allow the update's user to push"],
   ["branch master is protected from unverified commit 1234", {}, "must not require signed commits"],
+  ["wont sign: nokey", { way: "pull-request" }, "must not require signed commits"],
   ["Internal Server Error (no message for end users)", {}, "the forge's log"],
   ["branch master is protected from changing file flake.lock", {}, "take flake.lock out"],
-  ["not ready to merge: Changed protected files", { way: "pull-request" }, "take flake.lock out"],
+  ["Changed protected files", { way: "pull-request" }, "take flake.lock out"],
   ["User not allowed to merge PR", { way: "pull-request" }, "allow update-bot to merge"],
   [
     "Does not have enough approvals",

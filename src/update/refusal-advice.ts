@@ -29,7 +29,8 @@ export function adviceFor({
   facts,
 }: Refusal): string | undefined {
   const on = `the protection rule of ${branch}`;
-  if (/unverified commit/i.test(words)) return `${on} must not require signed commits: updates do not sign`;
+  if (/unverified commit|wont sign/i.test(words))
+    return `${on} must not require signed commits: updates do not sign`;
   // Gitea 1.26.0 answers so to commits without a signature where they are required.
   if (/Internal Server Error/.test(words)) {
     return `see the forge's log for why; if ${on} requires signed commits, it must not: updates do not sign`;

@@ -20,6 +20,19 @@ export function labelsOf(report: Pick<UpdateReport, "hosts" | "review" | "inputs
   ];
 }
 
+/** The one sentence that whoever is woken by it needs; no text from outside is in it. */
+export function headlineOf(report: Pick<UpdateReport, "hosts" | "review">): string {
+  const { hosts, review } = report;
+  const broken = brokenHosts(report).length;
+  const before = hosts.filter((host) => host.class === "pre-existing").length;
+  const all = hosts.length === 1 ? "the one host" : `all ${hosts.length} hosts`;
+  const some = (count: number): string =>
+    `${count} of ${hosts.length} hosts ${count === 1 ? "does" : "do"} not build`;
+  if (broken > 0) return `${some(broken)} any more with this update.`;
+  if (before > 0) return `It breaks nothing, but ${some(before)}, and did not before either.`;
+  return review.length > 0 ? `It builds on ${all}, and waits for a person.` : `It builds on ${all}.`;
+}
+
 /** `flake.lock: update nixpkgs, home-manager (+3): 2 hosts fail`, at most 120 characters. */
 export function titleOf(report: Pick<UpdateReport, "hosts" | "inputs">): string {
   const names = report.inputs.flatMap(({ path }) => (path.length === 1 ? path : [])).map(safeName);

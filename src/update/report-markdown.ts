@@ -1,6 +1,6 @@
 import { fitSections } from "./fit-sections.ts";
 import { codeSpan } from "./markdown-text.ts";
-import { brokenHosts } from "./report-headline.ts";
+import { brokenHosts, headlineOf } from "./report-headline.ts";
 import { countsOf, sectionsOf } from "./report-sections.ts";
 import type { UpdateReport } from "./report.ts";
 
@@ -29,16 +29,32 @@ export function printShortComment(report: UpdateReport): string {
   return `${[summaryOf(report), ...failing].join("\n\n")}\n`;
 }
 
-function summaryOf({ verdict, hosts, run, repo, base, candidate, branch, redactions }: UpdateReport): string {
+function summaryOf(report: UpdateReport): string {
+  const { verdict, hosts, failures, run, repo, base, candidate, branch, redactions } = report;
   const reboots = hosts.filter(({ reboot }) => reboot.length > 0).length;
   const counts = countsOf(hosts);
   return [
-    `**Verdict:** ${codeSpan(verdict, 500)}`,
+    `**${headlineOf(report)}**`,
     [
+      `- verdict: ${codeSpan(verdict, 500)}`,
+      ...(failures.length === 0 ? [] : [`- what fails: ${failuresOf(failures)}`]),
       `- hosts: ${counts === "" ? "none" : counts}`,
       ...(reboots > 0 ? [`- only whole after a reboot: ${reboots} ${reboots === 1 ? "host" : "hosts"}`] : []),
       `- commit ${codeSpan(candidate)} on ${codeSpan(base)} of ${codeSpan(branch)} in ${codeSpan(repo)}, update ${codeSpan(run)}`,
       ...(redactions > 0 ? [`- secrets taken out of the texts: ${redactions}`] : []),
     ].join("\n"),
   ].join("\n\n");
+}
+
+const mostFailuresNamed = 3;
+
+function failuresOf(failures: UpdateReport["failures"]): string {
+  const named = failures
+    .slice(0, mostFailuresNamed)
+    .map(
+      ({ name, input }) =>
+        `${codeSpan(name)}${input === undefined ? "" : ` (by the input ${codeSpan(input)})`}`,
+    );
+  const more = failures.length - named.length;
+  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
 }

@@ -2,6 +2,7 @@
 import type { HostClass } from "./decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
 import { codeBlock, codeSpan, link, tableHead, tableRow, tailOf } from "./markdown-text.ts";
+import { brokenHosts } from "./report-headline.ts";
 import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./report.ts";
 
 const tailLines = 50;
@@ -23,6 +24,7 @@ const classOrder: readonly HostClass[] = [
 /** The most important first: a long report is cut from the bottom. */
 export const sectionsOf = (report: UpdateReport): readonly Section[] => [
   reviewSection(report),
+  adviceSection(report),
   inputSection(report),
   revisionSection(report),
   hostSection(report),
@@ -41,6 +43,24 @@ const reviewSection = ({ review }: UpdateReport): Section => ({
   ),
   between: "\n",
 });
+
+/** For what is left to a person; a report of what lands by itself needs none. */
+function adviceSection(report: UpdateReport): Section {
+  const broken = brokenHosts(report).length > 0;
+  const decide = broken
+    ? `Mend the hosts on ${codeSpan(report.updateBranch)}: what you push there is yours, and no update writes to it any more.`
+    : "If you want it, merge it by fast-forward: then what lands is the commit that was built.";
+  const left = [
+    decide,
+    "Or leave it: the next run looks at the next state of the inputs, and closes this when it lands or proposes that.",
+    `Or close it: exactly this is not proposed again. The label ${codeSpan("keep")} keeps it open.`,
+  ];
+  return {
+    title: "What you can do",
+    pieces: broken || report.review.length > 0 ? left.map((each) => `- ${each}`) : [],
+    between: "\n",
+  };
+}
 
 const inputSection = ({ inputs }: UpdateReport): Section => ({
   title: "Inputs",
@@ -166,10 +186,7 @@ function reproduceSection({ candidate, base, updateBranch, hosts }: UpdateReport
   ];
   return {
     title: "How to reproduce",
-    pieces: [
-      codeBlock(commands.join("\n")),
-      "Push to this branch and it is yours: no update touches it any more. To let a later update try again, close this pull request.",
-    ],
+    pieces: [codeBlock(commands.join("\n"))],
     between: "\n\n",
   };
 }

@@ -14,12 +14,18 @@ const hosts = (...classes: readonly UpdateReport["hosts"][number]["class"][]) =>
 
 test("says what happened, what to do, and where to look", () => {
   const body = printBody(reportOf(), "<!-- marker -->");
-  expect(body.startsWith("<!-- marker -->\n\n**Verdict:** `1 of 3 hosts does not build any more`\n")).toBe(
-    true,
-  );
+  expect(body.split("\n").slice(0, 5)).toEqual([
+    "<!-- marker -->",
+    "",
+    "**1 of 3 hosts does not build any more with this update.**",
+    "",
+    "- verdict: `1 of 3 hosts does not build any more`",
+  ]);
+  expect(body).toContain("- what fails: `openssl-3.0.14`\n");
   const headings = body.match(/^## .*$/gm);
   expect(headings).toEqual(
     [
+      "What you can do",
       "Inputs",
       "By which revision",
       "Hosts",
@@ -43,6 +49,22 @@ test("says what happened, what to do, and where to look", () => {
   expect(body).toContain("nix build '.?rev=bbbb");
   expect(body).toMatch(/nixosConfigurations\.web\./);
   expect(body.indexOf("`web`")).toBeLessThan(body.indexOf("`db`"));
+});
+
+test.each([
+  [hosts("regression", "missing-host", "ok"), [], "2 of 3 hosts do not build any more with this update."],
+  [
+    hosts("pre-existing", "ok"),
+    ["policy"],
+    "It breaks nothing, but 1 of 2 hosts does not build, and did not before either.",
+  ],
+  [hosts("ok", "unchanged"), ["refused"], "It builds on all 2 hosts, and waits for a person."],
+  [hosts("ok"), [], "It builds on the one host."],
+] as const)("begins with what the reader needs first: %#", (of, reasons, expected) => {
+  const review = reasons.map((reason) => ({ reason, message: "somebody said why" }));
+  const body = printBody(reportOf({ hosts: [...of], review, failures: [] }));
+  expect(body.split("\n")[0]).toBe(`**${expected}**`);
+  expect(body.includes("## What you can do")).toBe(!expected.endsWith("one host."));
 });
 
 test("where no single revision could be named, a range or the reason is said", () => {

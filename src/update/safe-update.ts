@@ -1,6 +1,6 @@
 // The safe update as an operator knows it: one at a time, landed or proposed, told, and tidied up after.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Forge } from "../forge/forge.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
@@ -172,26 +172,42 @@ async function conclude(
   }
 }
 
-/** It is on the branch: whatever fails from here on is tidied up by a later run. */
+/** It is on the branch: what cannot be reached from here on is tidied up by the next run. */
 async function concludeLanded(
   options: SafeUpdateOptions,
   validated: Extract<UpdateResult, { type: "landed" }>,
   signal: AbortSignal,
 ): Promise<SafeUpdateResult> {
-  const { repository, forge, journal } = options;
-  const { commit } = validated.candidate;
-  await orWarn(options, "the update's branch could not be deleted", () =>
-    deleteUpdateBranch(repository, validated.branch, commit, signal),
-  );
+  await announceValidated(options, validated, { outcome: "landed" }, signal);
+  await orWarn(options, "what is left of a landed update could not be tidied up", async () => {
+    await tidyUp(options, validated.branch, validated.candidate.commit, signal);
+    await options.journal.append({ step: "ended", outcome: "landed" });
+  });
+  return { type: "landed", validated };
+}
+
+/**
+ * What is refused stays as it is.
+ *
+ * @throws HomelabError `unavailable`
+ */
+async function tidyUp(
+  options: SafeUpdateOptions,
+  updateBranch: BranchName | undefined,
+  commit: Commit,
+  signal: AbortSignal,
+): Promise<void> {
+  const { repository, forge } = options;
+  // First: a forge closes the pull requests of a branch that goes away, without a word.
   if (forge !== undefined) {
-    const by = forge.web.commit(commit);
-    await orWarn(options, "earlier proposals could not be closed", () =>
-      supersede(proposeOptions(options, forge), { by }, signal),
+    await unlessRefused(options, "earlier proposals could not be closed", () =>
+      supersede(proposeOptions(options, forge), { by: forge.web.commit(commit) }, signal),
     );
   }
-  await announceValidated(options, validated, { outcome: "landed" }, signal);
-  await journal.append({ step: "ended", outcome: "landed" });
-  return { type: "landed", validated };
+  if (updateBranch === undefined) return;
+  await unlessRefused(options, "the update's branch could not be deleted", () =>
+    deleteUpdateBranch(repository, updateBranch, commit, signal),
+  );
 }
 
 async function concludeProposal(
@@ -247,12 +263,6 @@ async function tidyLanded(options: SafeUpdateOptions, signal: AbortSignal): Prom
   const tip = await repository.mirror.resolveBranch(branch, signal);
   await repository.mirror.ensureCommit(landing.commit, signal).catch(() => undefined);
   if (!(await repository.isAncestor(landing.commit, tip, signal))) return;
-  const pushed = journal.last("branch-pushed");
-  if (pushed !== undefined) {
-    await orWarn(options, "the update's branch could not be deleted", () =>
-      deleteUpdateBranch(repository, pushed.branch, landing.commit, signal),
-    );
-  }
   const isTold = journal.entries.some(
     (entry) => entry.step === "announced" && entry.outcome === "landed" && entry.commit === landing.commit,
   );
@@ -264,7 +274,24 @@ async function tidyLanded(options: SafeUpdateOptions, signal: AbortSignal): Prom
       signal,
     );
   }
+  // After a part of it the rest was on the branch and in the pull request, and a new run looks after them.
+  if (journal.last("candidate")?.commit === landing.commit) {
+    await tidyUp(options, journal.last("branch-pushed")?.branch, landing.commit, signal);
+  }
   await journal.append({ step: "ended", outcome: "landed" });
+}
+
+async function unlessRefused(
+  options: SafeUpdateOptions,
+  what: string,
+  act: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof HomelabError) || error.kind === "unavailable") throw error;
+    options.log.warn({ error: messageOf(error) }, what);
+  }
 }
 
 /** For what a later run makes up for. */

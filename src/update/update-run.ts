@@ -201,10 +201,9 @@ async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit)
   if (isOpen && isSame && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs) return;
   await journal.restart();
   const now = clock.now();
-  const run = newBuildId(now);
   await journal.append({
     step: "started",
-    run,
+    run: newBuildId(now),
     at: now.toISOString(),
     base,
     branch: branchOfDay(now),

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test as base } from "vitest";
 import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { badGateway } from "../support/forge-server/faults.ts";
 import type { ForgeState, Protection } from "../support/forge-server/forge-state.ts";
 import { startForgeServer } from "../support/forge-server/forge-server.ts";
 import { giteaContract } from "../support/forge-server/gitea-contract.ts";
@@ -140,6 +141,47 @@ test("a pull request that a person has approved is neither closed nor written to
     [day, "open"],
     [`${day}-2`, "closed"],
   ]);
+});
+
+test("what a landed update could not tidy up, the next run does", async ({ forge, lab, updater }) => {
+  await lab.bump("beta", { value: newValue(), breaks: ["host02"] });
+  expect((await updater.update()).type).toBe("proposed");
+  await lab.bump("beta", { value: newValue(), breaks: [] });
+  const effect = { type: "answer", answer: badGateway } as const;
+  forge.faults.add({ method: "PATCH", path: /./, times: 1000, effect });
+  expect((await updater.update()).type).toBe("landed");
+  expect(pullsOf(forge.state)).toEqual([[day, "open"]]);
+  forge.faults.clear();
+  expect((await updater.update()).type).toBe("no-change");
+  expect(pullsOf(forge.state)).toEqual([[day, "closed"]]);
+  expect(forge.state.comments.at(-1)?.body).toContain("superseded by");
+  expect(Object.keys(await lab.branches())).toEqual(["master"]);
+});
+
+test("an approval lets the same update land in the pull request that was approved", async ({
+  forge,
+  lab,
+  updater,
+}) => {
+  protect(forge.state, { requiredApprovals: 1 });
+  await lab.bump("alpha", { value: newValue() });
+  expect((await byMerge(updater)).type).toBe("proposed");
+  forge.state.pulls[0]?.reviews.push({ author: "kai", state: "APPROVED" });
+  expect((await byMerge(updater)).type).toBe("landed");
+  expect(pullsOf(forge.state)).toEqual([[day, "merged"]]);
+});
+
+test("a hook that refuses a merge is no race: its words are in the proposal", async ({
+  forge,
+  lab,
+  updater,
+}) => {
+  await lab.bump("alpha", { value: newValue() });
+  const message = "PushRejected with remote message: not on a Friday";
+  const effect = { type: "answer", answer: { status: 409, body: JSON.stringify({ message }) } } as const;
+  forge.faults.add({ method: "POST", path: /merge$/, times: 1, effect });
+  const result = await byMerge(updater);
+  expect(result.type === "proposed" && result.why).toEqual({ reason: "refused", message });
 });
 
 test("an update that breaks something now is no longer labelled as one that only has to be decided", async ({

@@ -57,10 +57,10 @@ function whyNotMerged({ state }: GiteaApi, { base, headCommit, reviews }: Pull):
   const isGreen = (context: string): boolean =>
     said.some((status) => status.context === context && status.state === "success");
   if (rule.requiredStatuses?.every(isGreen) === false) {
-    return "not ready to merge: Not all required status checks successful";
+    return "Not all required status checks successful";
   }
   const approvals = reviews.filter((review) => review.state === "APPROVED").length;
-  if (approvals < (rule.requiredApprovals ?? 0)) return "not ready to merge: Does not have enough approvals";
+  if (approvals < (rule.requiredApprovals ?? 0)) return "Does not have enough approvals";
   return undefined;
 }
 
