@@ -4,7 +4,8 @@ import type { LandResult, PullRequest } from "./forge.ts";
 import { type ForgeError, hasStatus, isUnavailable } from "./forge-error.ts";
 import { readBranch } from "./gitea-branches.ts";
 import type { GiteaContext } from "./gitea-context.ts";
-import { CompareAnswer, PullRequestAnswer } from "./gitea-schemas.ts";
+import { compareBranches } from "./gitea-compare.ts";
+import { PullRequestAnswer } from "./gitea-schemas.ts";
 import { anything } from "./http.ts";
 
 /** Two minutes altogether: right after its creation Gitea still computes whether a pull request can be merged. */
@@ -31,7 +32,7 @@ export async function giteaFastForward(
       signal.throwIfAborted();
       if (hasStatus(error, 405) && /try again later/i.test(error.message)) {
         // Said of what cannot be merged too: that will not change.
-        if (await hasDiverged(context, pull, head, signal)) return { type: "moved" };
+        if (await hasDiverged(context, pull, signal)) return { type: "moved" };
         if (attempt >= notYet.attempts) throw error;
         await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
       } else if (hasStatus(error, 403, 405) || isRejectedPush(error)) {
@@ -40,8 +41,7 @@ export async function giteaFastForward(
       } else if (hasStatus(error, 404, 409) || isUnavailable(error)) {
         // A base that went another way is answered with 500 and no word, and a lost answer may have been a yes.
         if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
-        if (hasStatus(error, 409) || (await hasDiverged(context, pull, head, signal)))
-          return { type: "moved" };
+        if (hasStatus(error, 409) || (await hasDiverged(context, pull, signal))) return { type: "moved" };
         if (hasStatus(error, 404) || attempt >= 3) throw error;
         await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
       } else throw error;
@@ -51,7 +51,7 @@ export async function giteaFastForward(
 
 /** By a hook or a rule of the repository, said by the same status as that somebody else was quicker. */
 const isRejectedPush = (error: unknown): error is ForgeError =>
-  hasStatus(error, 409) && /^PushRejected/.test(error.words);
+  hasStatus(error, 409) && error.words.startsWith("PushRejected");
 
 /** The base may have gone on from there already: then the pull request says it. */
 async function hasLanded(
@@ -69,14 +69,10 @@ async function hasLanded(
 
 /** Whether the base has commits that the head has not. */
 async function hasDiverged(
-  { http, repo, ...context }: GiteaContext,
-  { base }: PullRequest,
-  head: Commit,
+  context: GiteaContext,
+  { base, head }: PullRequest,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const branch = await readBranch({ http, repo, ...context }, base, signal);
-  if (branch === undefined) return true;
-  const path = [...repo, "compare", `${head}...${branch.commit}`];
-  const { value } = await http.call({ method: "GET", path, answer: CompareAnswer }, signal);
-  return value.total_commits > 0;
+  if ((await readBranch(context, base, signal)) === undefined) return true;
+  return (await compareBranches(context, head, base, signal)).total_commits > 0;
 }

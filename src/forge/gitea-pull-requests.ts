@@ -2,8 +2,9 @@ import type { BranchName } from "../protocol/names.ts";
 import { ensurePullRequest } from "./ensure-pull-request.ts";
 import type { Comment, Forge, PullRequest, PullRequestWish } from "./forge.ts";
 import { badAnswerError } from "./forge-error.ts";
+import { compareBranches } from "./gitea-compare.ts";
 import { pageSize, type GiteaContext } from "./gitea-context.ts";
-import { CompareAnswer, PullRequestAnswer, ReviewAnswer } from "./gitea-schemas.ts";
+import { PullRequestAnswer, ReviewAnswer } from "./gitea-schemas.ts";
 import { allPages } from "./pages.ts";
 
 type PullRequests = Pick<
@@ -104,7 +105,7 @@ export async function giteaActivity(
   signal: AbortSignal,
 ): ReturnType<Forge["activity"]> {
   return {
-    commits: await commitsOf(context, pull, signal),
+    commits: (await compareBranches(context, pull.base, pull.head, signal)).commits,
     comments: comments.filter(({ author }) => author !== context.user),
     reviews: await countReviews(context, pull.number, signal),
   };
@@ -119,11 +120,4 @@ async function countReviews(
   const path = [...repo, "pulls", number, "reviews"];
   const reviews = await allPages(http, { path, item: ReviewAnswer, pageSize }, signal);
   return reviews.filter((review) => review.state !== "REQUEST_REVIEW" && review.user?.login !== user).length;
-}
-
-async function commitsOf({ http, repo }: GiteaContext, pull: PullRequest, signal: AbortSignal) {
-  if (pull.baseCommit === undefined || pull.headCommit === undefined) return [];
-  const path = [...repo, "compare", `${pull.baseCommit}...${pull.headCommit}`];
-  const { value } = await http.call({ method: "GET", path, answer: CompareAnswer }, signal);
-  return value.commits;
 }

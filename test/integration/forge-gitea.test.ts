@@ -187,6 +187,14 @@ test("a base that went another way is not an outage, though the forge answers wi
   expect(posts(rig, /merge$/).map(({ status }) => status)).toEqual([500]);
 });
 
+base("a Gitea that compares only branches sees that the base moved, and what people did", async () => {
+  await using rig = await createForgeRig({ kind: "gitea", version: "1.22.3" });
+  const number = await pullOf(rig);
+  expect((await rig.forge.activity(number, never)).commits).toHaveLength(1);
+  await rig.server.remote.commit({ branch: rig.base });
+  expect(await rig.forge.fastForward(number, rig.headCommit, never)).toEqual({ type: "moved" });
+});
+
 test("a 500 without such a reason is an outage", async ({ rig }) => {
   const number = await pullOf(rig);
   const effect = { type: "answer", answer: internalError } as const;

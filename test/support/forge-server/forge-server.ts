@@ -75,6 +75,7 @@ export async function startForgeServer(options: ForgeServerOptions): Promise<For
     apiPath: `/git${kind === "github" ? "/api/v3" : "/api/v1"}`,
     routes: kind === "github" ? githubRoutes(api) : giteaRoutes(api, kind, version),
     checksScopes: kind !== "github",
+    refusesUnknownTokens: kind === "gitea",
     repository: remote.path,
   };
 
@@ -115,6 +116,8 @@ interface Serving {
   readonly apiPath: string;
   readonly routes: readonly Route[];
   readonly checksScopes: boolean;
+  /** Gitea 1.26: also where guests may read. */
+  readonly refusesUnknownTokens: boolean;
   readonly repository: string;
 }
 
@@ -156,7 +159,14 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
     return;
   }
   if (effect?.type === "meanwhile") await effect.happens();
-  const reply = await answer(serving, { method, path, query: url.searchParams, user, body });
+  const reply = await answer(serving, {
+    method,
+    path,
+    query: url.searchParams,
+    user,
+    hasUnknownToken: user === undefined && request.headers.authorization !== undefined,
+    body,
+  });
   if (effect?.type === "drop-after") {
     log(undefined);
     request.socket.destroy();
@@ -172,6 +182,7 @@ interface Asked {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly user: User | undefined;
+  readonly hasUnknownToken: boolean;
   /** Undefined when it could not be read. */
   readonly body: RequestBody | undefined;
 }
@@ -179,6 +190,9 @@ interface Asked {
 async function answer(serving: Serving, asked: Asked): Promise<Reply> {
   const { contract, violations } = serving;
   const { method, path, query, body } = asked;
+  if (asked.hasUnknownToken && serving.refusesUnknownTokens) {
+    return { status: 401, json: { message: "invalid username, password or token", url: "" } };
+  }
   if (body === undefined) return { status: 422, json: { message: "the body cannot be read", url: "" } };
   const json = asDocumented(body.json);
   const checked: CheckedRequest = { method, path, query, json, form: body.form };
@@ -224,7 +238,7 @@ function asDocumented(json: unknown): unknown {
   return { ...rest, do: Do };
 }
 
-/** By `token T`, `Bearer T` and Basic; whom we do not know is anonymous, which is no error yet. */
+/** By `token T`, `Bearer T` and Basic; whom Forgejo does not know is anonymous, which is no error yet. */
 function signedIn(state: ForgeState, authorization: string): User | undefined {
   const [scheme = "", credentials = ""] = authorization.split(" ");
   const basic = Buffer.from(credentials, "base64").toString().split(":").at(-1) ?? "";

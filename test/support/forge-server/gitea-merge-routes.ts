@@ -34,6 +34,8 @@ export function giteaMergeRoutes(api: GiteaApi): Route[] {
     ...(isFrom(api, 26) ? [compareAndSwap(api)] : []),
     route("GET", `${repository}/compare/{basehead}`, async ({ values }) => {
       const [from = "", to = ""] = (values["basehead"] ?? "").split("...");
+      // Seen with 1.22.3, and no longer with 1.26.0.
+      if (!isFrom(api, 26) && (await state.tip(from)) === undefined) throw refuse(404, "BaseNotExist");
       const format = "--format=%H%x00%ae%x00%B%x01";
       const log = await state.git("log", format, `${from}..${to}`, "--").catch(() => {
         throw refuse(404, "The target couldn't be found.");
