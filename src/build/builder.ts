@@ -44,6 +44,8 @@ export interface BuilderOptions {
   readonly onDroppedLogLines?: (lines: number) => void;
   /** For metrics. */
   readonly onStored?: (event: BuildEvent, state: BuildState) => void;
+  /** This builder does not hold the build any more: it is finished, or another builder took it over. */
+  readonly onOver?: (id: BuildId) => void;
   /** All is running; for those who start it. */
   readonly onReady?: () => void;
 }
@@ -86,7 +88,10 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
       clock,
       log,
       onStored,
-      onOver: (id, state) => void retain(options, engine, id, state, stopped.signal),
+      onOver(id, state) {
+        options.onOver?.(id);
+        void retain(options, engine, id, state, stopped.signal);
+      },
     },
     stopped.signal,
   );

@@ -18,6 +18,7 @@ import type { Environment } from "./print/output-mode.ts";
 
 export interface RunningMetrics extends AsyncDisposable {
   readonly onStored: (event: BuildEvent, state: BuildState) => void;
+  readonly onOver: (id: BuildId) => void;
   readonly onDroppedLogLines: (lines: number) => void;
 }
 
@@ -43,7 +44,7 @@ export async function startMetrics({
 }: StartMetricsOptions): Promise<RunningMetrics> {
   const { listen, pushgateway } = config.metrics;
   if (listen === undefined && pushgateway === undefined) {
-    return { onStored() {}, onDroppedLogLines() {}, async [Symbol.asyncDispose]() {} };
+    return { onStored() {}, onOver() {}, onDroppedLogLines() {}, async [Symbol.asyncDispose]() {} };
   }
   const stopped = new AbortController();
   /** When each was accepted. */
@@ -101,15 +102,14 @@ export async function startMetrics({
   let pushing: Promise<unknown> = restoring;
   return {
     onDroppedLogLines: (lines) => metrics.countDroppedLogLines(lines),
+    onOver: (id) => void running.delete(id),
     onStored(event, state) {
       metrics.observe(event, state);
       if (event.type === "accepted" || event.type === "resumed") {
         running.set(event.build, new Date(state.startedAt ?? event.at));
         inputs.follow(state);
       }
-      if (!isTerminal(event)) return;
-      running.delete(event.build);
-      if (pushgateway === undefined) return;
+      if (!isTerminal(event) || pushgateway === undefined) return;
       const { name: builder } = composed;
       pushing = pushing.then(() =>
         pushMetrics({ url: pushgateway, builder, metrics, clock, log, signal: stopped.signal }),
