@@ -29,13 +29,16 @@ export const configurationsOf = (source: FlakeSource): string =>
  * change nothing at all. There `--update-input` makes Nix forget them; 2.34 needs it no more and means to drop it.
  */
 function overrideFlags({ overrides = [] }: FlakeSource, nixVersion: string): readonly string[] {
+  if (overrides.length === 0) return [];
   const keepsOldLock = !isAtLeast(nixVersion, 2, 34);
-  return overrides.flatMap((override) => [
+  const overriding = overrides.flatMap((override) => [
     ...(keepsOldLock ? ["--update-input", override.input] : []),
     "--override-input",
     override.input,
     flakeReference(override),
   ]);
+  // An override is a change of the lock.
+  return ["--no-write-lock-file", ...overriding];
 }
 
 export interface EvaluationTarget {

@@ -55,6 +55,19 @@ test.each(
   );
 });
 
+test.each([
+  "cannot write modified lock file of flake 'git+file:///m?rev=1' (use '--no-write-lock-file' to ignore)",
+  "flake 'git+file:///m?rev=1' requires lock file changes but they're not allowed due to '--no-update-lock-file'",
+])("a lock that lacks an input is said in words that help: %s", (text) => {
+  expect(failed({ stderr: ownError(text) })).toMatchObject({
+    cause: "error",
+    message: expect.stringMatching(
+      /^flake.lock does not fit flake.nix: .* nix flake lock, and commit it$/,
+    ) as string,
+    details: expect.stringContaining(text) as string,
+  });
+});
+
 test.each(
   versions.flatMap((version) => [`${version}/our_gone_git_input`, `${version}/our_gone_tarball_input`]),
 )("an input that cannot be fetched is an infrastructure fault: %s", (log) => {

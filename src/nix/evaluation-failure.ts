@@ -51,11 +51,22 @@ export function evaluationFailure({
   if (text === undefined) {
     return because("infra", `the evaluator ended with ${result.exitCode ?? "no exit code"} and said nothing`);
   }
+  if (isStaleLock(text)) {
+    return because(
+      "error",
+      "flake.lock does not fit flake.nix: an input is missing, superfluous or declared otherwise, or another version of Nix wrote it. Run nix flake lock, and commit it",
+    );
+  }
   const cause = looksLikeInfrastructure(text) ? "infra" : "error";
   // "program 'git' failed" says little; what git said stands before it.
   const fatal = cause === "infra" ? log.plainLines.findLast((line) => line.startsWith("fatal: ")) : undefined;
   return because(cause, fatal === undefined ? text : `${text}: ${fatal}`);
 }
+
+/** The words of Nix 2.8, and of 2.26 to 2.34. */
+const isStaleLock = (error: string): boolean =>
+  /^cannot write modified lock file of flake '/.test(error) ||
+  /^flake '[^']*' requires lock file changes but they're not allowed/.test(error);
 
 /** Nix writes some errors past its own log format: `error: stack overflow (possible infinite recursion)`. */
 const plainError = (lines: readonly string[]): string | undefined =>

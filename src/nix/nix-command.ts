@@ -10,7 +10,8 @@ export const logFlags = ["--log-format", "internal-json"] as const;
  * For every evaluation of a flake.
  *
  * - A flake's own `nixConfig` is never accepted: its `post-build-hook` would run as the builder's user.
- * - The lock file is as it was committed.
+ * - The lock file is as it was committed, or Nix fails. `--no-write-lock-file` beside it would undo that: then Nix
+ *   resolves what the lock lacks, and only warns (`lockFlake` in its flake.cc).
  * - Nix's evaluation cache is off: parallel processes find it locked, and it loses warnings.
  * - No global flake registry is downloaded.
  */
@@ -19,7 +20,6 @@ export function evaluationFlags(options: { readonly allowImportFromDerivation: b
     ...featureFlags,
     ...logFlags,
     "--no-accept-flake-config",
-    "--no-write-lock-file",
     "--no-update-lock-file",
     "--option",
     "eval-cache",

@@ -179,7 +179,9 @@ test("takes a mirror at any path and a flake in any directory", async () => {
 });
 
 async function commitFlake(text: string): Promise<Commit> {
-  return fleet.commit({}, { branch: "flakes", files: { "flake.nix": text } });
+  // Instead of one that another test left in the checkout.
+  const lock = JSON.stringify({ nodes: { root: {} }, root: "root", version: 7 });
+  return fleet.commit({}, { branch: "flakes", files: { "flake.nix": text, "flake.lock": lock } });
 }
 
 test("a flake without configurations has no hosts, and a broken one is an error", async () => {
@@ -235,6 +237,19 @@ test("an input that cannot be fetched is not a fault of the host", async () => {
   );
   const outcome = await evaluate(["web"], { mirror: fleet.bare, commit });
   expect(outcome).toMatchObject({ type: "failed", failure: { cause: "infra" } });
+});
+
+test("an input that the lock lacks is not resolved on the fly: the commit would mean another thing each day", async () => {
+  const flake = `{
+    inputs.self-made.url = "git+file://${fleet.bare}?ref=refs/homelab-deploy/${source.commit}&rev=${source.commit}";
+    outputs = { self-made, ... }: { nixosConfigurations.web.config = self-made.nixosConfigurations.host01.config; };
+  }`;
+  const unlocked = { mirror: fleet.bare, commit: await commitFlake(flake) };
+  await expect(evaluator().listHosts(unlocked, options, signal)).rejects.toMatchObject({
+    kind: "failed",
+    code: "INVENTORY_FAILED",
+    message: expect.stringContaining("flake.lock does not fit flake.nix") as string,
+  });
 });
 
 test("a host that throws the words of a fault has failed by itself", async () => {
