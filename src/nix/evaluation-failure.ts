@@ -65,7 +65,7 @@ export function evaluationFailure({
 
 /** The words of Nix 2.8, and of 2.26 to 2.34. */
 const isStaleLock = (error: string): boolean =>
-  /^cannot write modified lock file of flake '/.test(error) ||
+  error.startsWith("cannot write modified lock file of flake '") ||
   /^flake '[^']*' requires lock file changes but they're not allowed/.test(error);
 
 /** Nix writes some errors past its own log format: `error: stack overflow (possible infinite recursion)`. */
