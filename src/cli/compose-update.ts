@@ -92,7 +92,9 @@ export async function composeUpdate(
   ): Promise<Proposal> {
     const diffs = await diffsOf(parts, validated, until);
     const run = journal.last("started")?.run ?? "";
-    const whole = composeReport(validated, found, { run, repo, branch: settings.branch, diffs });
+    const unavailable = journal.last("resolved")?.unavailable ?? [];
+    const facts = { run, repo, branch: settings.branch, diffs, unavailable };
+    const whole = composeReport(validated, found, facts);
     const report = redactReport(whole, secrets);
     await writeFile(reportFiles.markdown, printBody(report, "", 1024 * 1024));
     await writeFile(reportFiles.json, printReport(report));

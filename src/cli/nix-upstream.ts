@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 import type { Repository } from "../git/git.ts";
 import type { Nix } from "../nix/nix.ts";
+import { InputUnavailableError } from "../update/update-reachable.ts";
 import type { Upstream } from "../update/update-run.ts";
 
 export interface NixUpstreamOptions {
@@ -29,11 +30,10 @@ export function createNixUpstream({ nix, repository, directory }: NixUpstreamOpt
       if (result.type === "updated") return result.lock;
       const { kind, message, hint, input, details } = result.failure;
       const which = input === undefined ? "the inputs" : `the input ${input}`;
-      throw new HomelabError(kind, `${which} could not be updated: ${message}`, {
-        code: "INPUT_UPDATE_FAILED",
-        hint,
-        cause: details === "" ? undefined : new Error(details),
-      });
+      const text = `${which} could not be updated: ${message}`;
+      const more = { hint, cause: details === "" ? undefined : new Error(details) };
+      if (kind === "unavailable" && input !== undefined) throw new InputUnavailableError(input, text, more);
+      throw new HomelabError(kind, text, { code: "INPUT_UPDATE_FAILED", ...more });
     },
     async listHosts(commit, signal) {
       const source = {

@@ -10,12 +10,14 @@ import type { ProposalContext } from "./safe-update.ts";
 import type { BisectedInput } from "./bisect-input.ts";
 import { isRestGood } from "./find-guilty.ts";
 import { gatedHosts, type DownstreamVerdict } from "./judge-downstream.ts";
+import type { UnavailableInput } from "./update-reachable.ts";
 import type { Validated } from "./update-run.ts";
 
 export interface ReportFacts {
   readonly run: string;
   readonly repo: RepoName;
   readonly branch: BranchName;
+  readonly unavailable: readonly UnavailableInput[];
   /** By host; only for those whose closures could be compared here. */
   readonly diffs: ReadonlyMap<string, ClosureDiff>;
 }
@@ -47,6 +49,7 @@ export function composeReport(
     failures: [...failuresOf(state), ...downstream.flatMap(downstreamFailures)].map((failure) =>
       guilty === undefined ? failure : { ...failure, input: guilty },
     ),
+    unavailable: facts.unavailable.map((each) => ({ ...each })),
     bisected: (context.found?.bisected ?? []).map(bisectedReport),
     packages: mergeDiffs(facts.diffs).map((change) => ({
       ...change,

@@ -7,6 +7,20 @@ export const branchPrefix = "flake-update/";
 export const branchOfDay = (now: Date): BranchName =>
   parseBranchName(`${branchPrefix}${now.toISOString().slice(0, 10)}`);
 
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/**
+ * Whether a branch can be deleted: of ours alone, nobody's pull request, and of a day that has been over for an hour,
+ * so that no run that is still about it has pushed it lately. The dates of our commits say nothing of when that was.
+ */
+export function isForgotten({ name, isOurs }: UpdateBranch, needed: ReadonlySet<string>, now: Date): boolean {
+  const day = /^flake-update\/(?<day>\d{4}-\d{2}-\d{2})(?:-\d+)?$/.exec(name)?.groups?.["day"];
+  if (!isOurs || needed.has(name) || day === undefined) return false;
+  // An impossible date is never over.
+  return now.getTime() - Date.parse(`${day}T00:00:00Z`) >= dayMs + hourMs;
+}
+
 /** A branch of the remote below our prefix. */
 export interface UpdateBranch {
   readonly name: BranchName;

@@ -12,7 +12,7 @@ import {
 } from "../protocol/names.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 import { isOurCommit, updateMessage } from "./commit-message.ts";
-import { branchOfDay, chooseBranch } from "./decide-branch.ts";
+import { branchOfDay, chooseBranch, isForgotten } from "./decide-branch.ts";
 import { classifyHosts, decideOutcome, hostsToCompare, type HostClass } from "./decide-classes.ts";
 import { isFree } from "./lease.ts";
 import { parseJournal } from "./journal.ts";
@@ -194,6 +194,20 @@ test("the branch of the day is made, taken over or left alone", () => {
       { name: named("-2"), tip: theirs, isOurs: true },
     ]),
   ).toEqual({ type: "push", name: named("-2"), from: theirs });
+});
+
+test.each<[string, string, Partial<{ isOurs: boolean }>, string[], boolean]>([
+  ["of a day that is over", "flake-update/2026-11-22", {}, [], true],
+  ["a second one of that day", "flake-update/2026-11-22-2", {}, [], true],
+  ["with a pull request", "flake-update/2026-11-22", {}, ["flake-update/2026-11-22"], false],
+  ["with work of people", "flake-update/2026-11-22", { isOurs: false }, [], false],
+  ["of today", "flake-update/2026-11-23", {}, [], false],
+  ["that a person named", "flake-update/mine", {}, [], false],
+  ["of no day", "flake-update/2026-19-39", {}, [], false],
+])("a branch %s", (_name, name, changed, needed, expected) => {
+  const found = { name: parseBranchName(name), tip: theirs, isOurs: true, ...changed };
+  expect(isForgotten(found, new Set(needed), new Date("2026-11-23T01:00:00Z"))).toBe(expected);
+  expect(isForgotten(found, new Set(needed), new Date("2026-11-23T00:59:00Z"))).toBe(false);
 });
 
 test("our commits are bounded and known again, and an input's name cannot speak to a forge", () => {

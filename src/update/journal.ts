@@ -18,7 +18,12 @@ const Entry = v.variant("step", [
     inputs: v.exactOptional(v.array(v.string())),
   }),
   /** The one moment of upstream that this run is about: Nix's own complete update of the lock. */
-  v.object({ step: v.literal("resolved"), fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)) }),
+  v.object({
+    step: v.literal("resolved"),
+    fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)),
+    /** Inputs that were out of reach then. */
+    unavailable: v.exactOptional(v.array(v.object({ input: v.string(), reason: v.string() }))),
+  }),
   v.object({ step: v.literal("candidate"), commit: Commit, base: Commit, inputs: v.array(v.string()) }),
   v.object({ step: v.literal("branch-pushed"), branch: BranchName, commit: Commit }),
   /** Of a repo downstream, which stays at this commit for the whole run. */

@@ -26,6 +26,7 @@ export const sectionsOf = (report: UpdateReport): readonly Section[] => [
   reviewSection(report),
   adviceSection(report),
   inputSection(report),
+  unavailableSection(report),
   revisionSection(report),
   hostSection(report),
   failureSection(report),
@@ -76,6 +77,14 @@ const inputSection = ({ inputs }: UpdateReport): Section => ({
         ...(compareUrl === undefined ? [] : [link("commits", compareUrl)]),
       ].join(" "),
     ]),
+  ),
+  between: "\n",
+});
+
+const unavailableSection = ({ unavailable }: UpdateReport): Section => ({
+  title: "Inputs out of reach",
+  pieces: unavailable.map(
+    ({ input, reason }) => `- ${codeSpan(input)} stays as it is: ${codeSpan(reason, 500)}`,
   ),
   between: "\n",
 });

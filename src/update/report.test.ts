@@ -27,6 +27,7 @@ test("says what happened, what to do, and where to look", () => {
     [
       "What you can do",
       "Inputs",
+      "Inputs out of reach",
       "By which revision",
       "Hosts",
       "Failures",
@@ -221,6 +222,7 @@ const hostileReport = fc
           attachment: b,
           input: c,
         })),
+        unavailable: [{ input: c, reason: d }],
         bisected: [
           {
             input: a,

@@ -101,6 +101,8 @@ export const UpdateReport = v.object({
   inputs: v.array(Input),
   hosts: v.array(HostReport),
   failures: v.array(RootFailure),
+  /** Inputs that were out of reach, and stay as the base has them. */
+  unavailable: v.array(v.object({ input: Line, reason: Line })),
   /** What is known of the revisions of guilty inputs. */
   bisected: v.array(Bisected),
   packages: v.array(PackageChange),

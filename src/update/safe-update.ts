@@ -22,6 +22,7 @@ import {
   type Proposal,
   type ProposeOptions,
 } from "./propose.ts";
+import { tidyBranches } from "./tidy-branches.ts";
 import { deleteUpdateBranch } from "./update-branch.ts";
 import { runUpdate, type UpdateOptions, type UpdateResult, type Validated } from "./update-run.ts";
 
@@ -100,6 +101,9 @@ async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Pro
   if (forge !== undefined && concluded.type !== "infra") {
     await orWarn(options, "earlier proposals could not be tended", () =>
       tendStale(proposeOptions(options, forge), running),
+    );
+    await orWarn(options, "old branches of updates could not be deleted", () =>
+      tidyBranches({ ...options, forge }, running),
     );
   }
   // After old proposals were tended, so that it says which are open.

@@ -60,8 +60,8 @@ export async function claimBranch(
 }
 
 /** The remote's branches below our prefix, each with whether it may be replaced: it holds work of ours only. */
-async function updateBranches(
-  { repository, author }: BranchOptions,
+export async function updateBranches(
+  { repository, author }: Pick<BranchOptions, "repository" | "author">,
   fixed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<UpdateBranch[]> {

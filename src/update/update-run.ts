@@ -19,6 +19,7 @@ import type { Journal } from "./journal.ts";
 import { branchOfDay } from "./decide-branch.ts";
 import { hindranceOf, type Hindrance } from "./decide-hindrance.ts";
 import type { Land, Landed } from "./landing.ts";
+import { updateReachable } from "./update-reachable.ts";
 import { claimBranch } from "./update-branch.ts";
 import type { Downstream, DownstreamVerdict } from "./judge-downstream.ts";
 import { validateCandidate } from "./validate-candidate.ts";
@@ -58,7 +59,10 @@ export interface UpdateOptions {
 
 /** What Nix does for an update. */
 export interface Upstream {
-  /** The lock with all inputs, or these, brought up to date now. @throws HomelabError `unavailable`. */
+  /**
+   * The lock with all inputs, or these, brought up to date now.
+   * @throws InputUnavailableError when one of them cannot be reached; HomelabError.
+   */
   updateLock(base: Commit, inputs: readonly string[] | undefined, signal: AbortSignal): Promise<string>;
   /** Attributes of `nixosConfigurations` at a commit. */
   listHosts(commit: Commit, signal: AbortSignal): Promise<readonly string[]>;
@@ -212,16 +216,20 @@ async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit)
 }
 
 /** Upstream is asked once in a run: every candidate of it is about the same moment. */
-async function resolveFullLock(
-  { journal, upstream, inputs }: UpdateOptions,
-  base: Commit,
-  signal: AbortSignal,
-): Promise<string> {
+async function resolveFullLock(options: UpdateOptions, base: Commit, signal: AbortSignal): Promise<string> {
+  const { journal, upstream, repository, inputs, log } = options;
   const known = journal.last("resolved");
   if (known !== undefined) return known.fullLock;
-  const fullLock = await upstream.updateLock(base, inputs, signal);
-  await journal.append({ step: "resolved", fullLock });
-  return fullLock;
+  const baseLock = await repository.readFile(base, lockPathOf(options), signal);
+  const update = async (names: readonly string[] | undefined): Promise<string> =>
+    upstream.updateLock(base, names, signal);
+  const { lock, unavailable } = await updateReachable({ update, baseLock, inputs, log });
+  await journal.append({
+    step: "resolved",
+    fullLock: lock,
+    ...(unavailable.length === 0 ? {} : { unavailable: [...unavailable] }),
+  });
+  return lock;
 }
 
 interface Round {

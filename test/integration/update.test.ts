@@ -2,10 +2,18 @@ import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
 import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Forge } from "../../src/forge/forge.ts";
+import { parseBranchName } from "../../src/protocol/names.ts";
+import { createMemoryJournal } from "../../src/update/journal.ts";
+import { tidyBranches } from "../../src/update/tidy-branches.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
 import { startUpdateRig, type UpdateRig } from "../support/update-rig.ts";
 
 const day = branchOfDay(new Date());
+/** As the rig has it. */
+const bot = { email: "bot@homelab.invalid" };
 
 const test = base
   .extend("lab", async ({}, { onCleanup }) => {
@@ -218,6 +226,45 @@ test("the input that takes a host away is named", async ({ lab, rig }) => {
   await lab.bump("beta", { value: "2", removes: ["host02"] });
   const result = await rig.update();
   expect(result.type === "proposed" && result.found).toMatchObject({ guilty: ["beta"], incomplete: false });
+});
+
+test("an input that is out of reach stays as it is, and the others land; of none nothing does", async ({
+  lab,
+  rig,
+}) => {
+  const alpha = await lab.bump("alpha", { value: "2" });
+  const beta = await lab.git("-C", join(lab.directory, "beta"), "rev-parse", "HEAD");
+  await rename(join(lab.directory, "beta"), join(lab.directory, "elsewhere"));
+  expect((await rig.update()).type).toBe("landed");
+  const lock = await lab.show("master", "flake.lock");
+  expect([alpha, beta].map((rev) => lock.includes(rev))).toEqual([true, true]);
+  expect((await rig.journal()).last("resolved")?.unavailable).toMatchObject([{ input: "beta" }]);
+
+  for (const name of ["alpha", "gamma"])
+    await rename(join(lab.directory, name), join(lab.directory, `no-${name}`));
+  await expect(rig.update()).rejects.toMatchObject({ kind: "unavailable", code: "INPUT_UPDATE_FAILED" });
+});
+
+test("the branch of a day that is over is deleted, unless it is somebody's", async ({ lab, rig }) => {
+  const twoDaysAgo = new Date(Date.now() - 48 * 3_600_000);
+  const old = branchOfDay(twoDaysAgo);
+  await lab.bump("beta", { value: "2", breaks: ["host02"] });
+  await rig.update({ clock: { ...systemClock, now: () => twoDaysAgo } });
+  await lab.git("-C", lab.remote, "branch", `${old}-2`, old);
+  await lab.commit(`${old}-2`, { "hosts.json": JSON.stringify({ hosts: ["host01"] }) });
+  const tidy = async (pullRequests: Forge["pullRequests"]): Promise<readonly string[]> => {
+    const options = { journal: createMemoryJournal(), branch: parseBranchName("master"), author: bot };
+    const forge = { pullRequests };
+    await tidyBranches(
+      { ...options, repository: rig.repository, forge, clock: systemClock, log: silentLog },
+      AbortSignal.timeout(30_000),
+    );
+    return Object.keys(await lab.branches());
+  };
+  const away = Promise.reject(new Error("the forge is away"));
+  await expect(tidy(() => away)).rejects.toThrow("away");
+  expect(Object.keys(await lab.branches())).toEqual([old, `${old}-2`, "master"]);
+  expect(await tidy(async () => [])).toEqual([`${old}-2`, "master"]);
 });
 
 test("what was broken before does not hide the input that breaks more", async ({ lab, rig }) => {

@@ -50,6 +50,7 @@ export const reportOf = (changed: Partial<v.InferInput<typeof UpdateReport>> = {
         attachment: "web-openssl-3.0.14-00000000.log.gz",
       },
     ],
+    unavailable: [{ input: "old-lib", reason: "the input old-lib could not be updated: HTTP error 503" }],
     bisected: [
       {
         input: "nixpkgs",

@@ -11,6 +11,7 @@ import { createNixDownstream } from "../../src/cli/nix-downstream.ts";
 import { createNixUpstream } from "../../src/cli/nix-upstream.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Forge } from "../../src/forge/forge.ts";
+import type { Repository } from "../../src/git/git.ts";
 import { createRepository } from "../../src/git/create-repository.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { parseBranchName, parseRepoName, type RepoName } from "../../src/protocol/names.ts";
@@ -31,6 +32,7 @@ import type { UpdateLab } from "./update-lab.ts";
 export interface UpdateRig extends AsyncDisposable {
   readonly told: UpdateEvent[];
   readonly upstream: Upstream;
+  readonly repository: Repository;
   /** Of the builder: whom it built what for, and which evaluations were not remembered. */
   readonly builds: BuildReader;
   update(overrides?: Partial<SafeUpdateOptions>, forge?: Forge): Promise<SafeUpdateResult>;
@@ -117,6 +119,7 @@ export async function startUpdateRig(
   return {
     told,
     upstream,
+    repository,
     builds: bus,
     journal,
     async update(overrides = {}, forge) {

@@ -18,7 +18,7 @@ import { untilInterrupted, type Context } from "../context.ts";
 import { startLocalBuilder, userStateDirectory } from "../local-builder.ts";
 import { createPeopleLog } from "../people-log.ts";
 import { errorJson, exitCodeOfError, renderError } from "../print/error.ts";
-import { describeUpdate, updateExitCode, updateJson } from "../print/update-result.ts";
+import { describeUnavailable, describeUpdate, updateExitCode, updateJson } from "../print/update-result.ts";
 
 export interface UpdateCommandOptions {
   readonly repo?: string | undefined;
@@ -83,9 +83,12 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
       composed = await composeUpdate(parts, signal);
       const result = await safeUpdate(composed.options, signal);
       worst = Math.max(worst, updateExitCode(result, options.proposalSucceeds === true));
-      documents.push({ repo, ...updateJson(result) });
-      if (options.json !== true)
+      const unavailable = composed.options.journal.last("resolved")?.unavailable ?? [];
+      documents.push({ repo, ...updateJson(result), unavailable });
+      if (options.json !== true) {
         context.out.write(describeUpdate(repo, result, composed.reportFiles.markdown, context.outStyle));
+        context.out.write(describeUnavailable(unavailable, context.outStyle));
+      }
     } catch (error) {
       signal.throwIfAborted();
       if (composed === undefined) await announceUncomposed(parts, error, signal);

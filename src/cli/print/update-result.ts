@@ -4,6 +4,7 @@ import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { SafeUpdateResult } from "../../update/safe-update.ts";
 import type { BisectedInput } from "../../update/bisect-input.ts";
 import { isRestGood, type Found } from "../../update/find-guilty.ts";
+import type { UnavailableInput } from "../../update/update-reachable.ts";
 import type { Validated } from "../../update/update-run.ts";
 import type { HostClass } from "../../update/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../../update/judge-downstream.ts";
@@ -93,6 +94,15 @@ function revisionLine({ input, firstBad, lastGood, suspects, note = "" }: Bisect
     return `First bad revision of ${input}: one of ${suspects.count} up to ${name(suspects.last)}: ${note}.`;
   return `First bad revision of ${input}: unknown: ${note}.`;
 }
+
+/** A line for each, or nothing. */
+export const describeUnavailable = (inputs: readonly UnavailableInput[], style: Style): string =>
+  inputs
+    .map(
+      ({ input, reason }) =>
+        `  ${style.clean(input)} was out of reach and stays as it is: ${style.clean(reason)}\n`,
+    )
+    .join("");
 
 /** What landed although the whole did not. */
 function partOf(found: Found | undefined, style: Style): readonly string[] {
