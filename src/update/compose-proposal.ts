@@ -4,7 +4,7 @@ import type { FileToAttach, LabelWish } from "../forge/forge.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import { createLogAttachment } from "./log-attachment.ts";
 import { codeBlock, tailOf } from "./markdown-text.ts";
-import type { Proposal, ProposalComment } from "./propose.ts";
+import { logMarkerStart, type Proposal, type ProposalComment } from "./propose.ts";
 import { printMarker } from "./pull-request-marker.ts";
 import { redactReport } from "./redact-report.ts";
 import { labelsOf, titleOf, type UpdateLabel } from "./report-headline.ts";
@@ -75,7 +75,7 @@ async function logComments(
 
 function commentOf(failure: RootFailure, file: FileToAttach): ProposalComment {
   // By the file's name, which has the derivation's hash: the same failure of the next run is the same comment.
-  const marker = `<!-- homelab-deploy:log ${file.name} -->`;
+  const marker = `${logMarkerStart}${file.name} -->`;
   const excerpt = codeBlock(tailOf(failure.tail, 50, 16 * 1024));
   return {
     marker,

@@ -68,6 +68,7 @@ export async function propose(
   const { pullRequest } = opened;
   await ensureLabels(options, pullRequest.number, proposal.labels, signal);
   for (const comment of proposal.comments) await ensureComment(forge, pullRequest.number, comment, signal);
+  await markOutdated(forge, pullRequest.number, proposal.comments, signal);
   await journal.append({ step: "proposed", commit, number: pullRequest.number, url: pullRequest.url });
   await supersede(options, { by: pullRequest.url, except: pullRequest.number }, signal);
   return { type: "proposed", pullRequest };
@@ -154,6 +155,24 @@ async function ensureComment(
   const attached = await forge.attach(comment.id, wish.file, signal);
   if (attached.type !== "refused" || wish.bodyWithoutFile === undefined) return;
   await forge.ensureComment(number, { marker: wish.marker, body: wish.bodyWithoutFile }, signal);
+}
+
+/** In the comments of ours about a log begin so; the rest says which one. */
+export const logMarkerStart = "<!-- homelab-deploy:log ";
+const outdatedNote = "**Outdated:** of an earlier state of this pull request.";
+
+/** A later run of the same day puts another commit into the pull request, whose failures may be others. */
+async function markOutdated(
+  forge: Forge,
+  number: number,
+  current: Proposal["comments"],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { id, author, body } of await forge.comments(number, signal)) {
+    const isOld = author === forge.user && body.startsWith(logMarkerStart) && !body.includes(outdatedNote);
+    if (!isOld || current.some(({ marker }) => body.startsWith(marker))) continue;
+    await forge.editComment(id, body.replace("\n", `\n${outdatedNote}\n\n`), signal);
+  }
 }
 
 /** Closes our own earlier proposals, with a link to what replaces them. */

@@ -143,6 +143,22 @@ test("a pull request that a person has approved is neither closed nor written to
   ]);
 });
 
+test("the log of a failure that a later run of the day no longer has is marked as outdated", async ({
+  forge,
+  lab,
+  updater,
+}) => {
+  const bodies = () => forge.state.comments.map(({ body }) => body.includes("**Outdated:**"));
+  await lab.bump("beta", { value: newValue(), breaks: ["host01", "host02"] });
+  expect((await updater.update()).type).toBe("proposed");
+  expect((await updater.update()).type).toBe("proposed");
+  expect(bodies()).toEqual([false, false]);
+  await lab.bump("beta", { value: newValue(), breaks: ["host02"] });
+  expect((await updater.update()).type).toBe("proposed");
+  expect(bodies()).toEqual([true, true, false]);
+  await lab.bump("beta", { value: newValue(), breaks: [] });
+});
+
 test("what a landed update could not tidy up, the next run does", async ({ forge, lab, updater }) => {
   await lab.bump("beta", { value: newValue(), breaks: ["host02"] });
   expect((await updater.update()).type).toBe("proposed");
