@@ -35,9 +35,11 @@ export function giteaStatusRoutes({ state, repository, refuse, writer }: GiteaAp
         status: 200,
         json: {
           sha: values["ref"],
-          state: newest.length === 0 ? "" : (newest[0]?.state ?? ""),
+          state: newest[0]?.state ?? "pending",
           total_count: newest.length,
-          statuses: pageOf(newest, query, "limit", mostItemsOfAPage).items.map(shown),
+          ...(newest.length === 0
+            ? {} // really null, against its description
+            : { statuses: pageOf(newest, query, "limit", mostItemsOfAPage).items.map(shown) }),
         },
       };
     }),
