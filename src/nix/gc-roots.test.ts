@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { mkdir, readdir, readlink, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, readdir, readlink, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -154,6 +154,22 @@ test("the lock of a process that was killed is free again", async () => {
   await expect
     .poll(async () => locks.takeAlone(repo, commit("a"), signal), { timeout: 10_000 })
     .toBeDefined();
+});
+
+test.each(["pin", "out"])("drops nothing while %s of the commit cannot be read", async (entry) => {
+  const roots = create();
+  await roots.protect([rootsOf("web")], signal);
+  const [planned] = await roots.list();
+  if (planned === undefined) throw new Error("nothing is rooted");
+  const path = join(directory(), repo, commit("a"));
+  const { atime, mtime } = await stat(path);
+  await rm(join(path, entry), { recursive: true, force: true });
+  // Reading a file as a directory, or the other way round, fails for root too.
+  await (entry === "pin" ? mkdir(join(path, entry)) : writeFile(join(path, entry), ""));
+  await utimes(path, atime, mtime);
+  await expect(roots.drop(planned, hostsOf(planned), signal)).rejects.toMatchObject({ code: "GC_ROOTS" });
+  await expect(roots.list()).rejects.toMatchObject({ kind: "unavailable" });
+  expect(await readdir(path)).toContain("drv");
 });
 
 test("pins a commit with a reason, without making it newer, and unpins it", async () => {

@@ -9,8 +9,9 @@
 //     .locks/                      who uses what: root-locks.ts
 //
 // The time of a commit's directory says when its roots were last asked for.
-import { access, readdir, readFile, readlink, stat } from "node:fs/promises";
+import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { HomelabError, messageOf } from "../base/errors.ts";
 import * as v from "valibot";
 import type { HostName } from "../protocol/names.ts";
 import { isHostName, isRepoName, StorePath, type RepoName } from "../protocol/names.ts";
@@ -54,20 +55,17 @@ export async function readRoots(
 ): Promise<RootedCommit | undefined> {
   const at = { repo, commit, ...(variant === undefined ? {} : { variant }) };
   const path = commitDirectory(directory, at);
-  const usedAt = (await stat(path).catch(() => undefined))?.mtime;
+  const usedAt = (await ifThere(stat(path)))?.mtime;
   // It was dropped after its name was read.
   if (usedAt === undefined) return undefined;
   const hosts = new Map<HostName, StorePath>();
   for (const host of (await namesIn(join(path, "out"))).filter(isHostName)) {
-    const target = await readlink(linkOf(directory, { ...at, host }, "out")).catch(() => undefined);
+    const target = await ifThere(readlink(linkOf(directory, { ...at, host }, "out")));
     const system = v.safeParse(StorePath, target);
     if (system.success) hosts.set(host, system.output);
   }
-  const pin = await readFile(join(path, pinMark), "utf8").catch(() => undefined);
-  const wasHead = await access(join(path, headMark)).then(
-    () => true,
-    () => false,
-  );
+  const pin = await ifThere(readFile(join(path, pinMark), "utf8"));
+  const wasHead = (await ifThere(stat(join(path, headMark)))) !== undefined;
   return {
     ...at,
     usedAt,
@@ -77,4 +75,18 @@ export async function readRoots(
   };
 }
 
-const namesIn = async (path: string): Promise<readonly string[]> => readdir(path).catch(() => []);
+const namesIn = async (path: string): Promise<readonly string[]> => (await ifThere(readdir(path))) ?? [];
+
+/** What cannot be read is not absent: a pin or a host that nobody sees would be dropped. */
+async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw new HomelabError("unavailable", `GC roots cannot be read: ${messageOf(error)}`, {
+      code: "GC_ROOTS",
+      hint: "run it as the builder's user or as root, and look at the disk",
+      cause: error,
+    });
+  }
+}
