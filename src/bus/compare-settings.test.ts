@@ -15,6 +15,21 @@ test.each([
   ["memory instead of a file", { storage: "memory" }, ["BUILD_EVENTS.storage", "memory", "file"]],
   ["other subjects", { subjects: ["x"] }, ["BUILD_EVENTS.subjects", '["x"]', '["build-events.*"]']],
   ["no direct reads", { allow_direct: false }, ["BUILD_EVENTS.allow_direct", "false", "true"]],
+  [
+    "no bound for each subject",
+    { max_msgs_per_subject: -1 },
+    ["BUILD_EVENTS.max_msgs_per_subject", "unlimited", "bounded, by at least 65536"],
+  ],
+  [
+    "headers that empty a subject",
+    { allow_rollup_hdrs: true },
+    ["BUILD_EVENTS.allow_rollup_hdrs", "true", "false"],
+  ],
+  [
+    "headers that let a message expire",
+    { allow_msg_ttl: true },
+    ["BUILD_EVENTS.allow_msg_ttl", "true", "not set"],
+  ],
   ["no acknowledgements", { no_ack: true }, ["BUILD_EVENTS.no_ack", "true", "not set"]],
 ] as const)("refuses %s and names it", (_, change, [setting, is, required]) => {
   const differences = compareStream(events, { ...events.create, ...change } as never);

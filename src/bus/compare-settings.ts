@@ -21,6 +21,8 @@ interface Rule {
   /** Numbers where more is better; 0 and -1 mean unlimited. Everything else must be equal. */
   readonly atLeast?: Unit;
   readonly unlimited?: readonly number[];
+  /** With `atLeast`: unlimited is not good enough, because somebody could then take all the room. */
+  readonly bounded?: true;
 }
 
 const unlimited = [0, -1];
@@ -31,7 +33,8 @@ const streamRules: readonly Rule[] = [
   { key: "storage", fixed: true },
   { key: "discard" },
   { key: "max_msgs", atLeast: "count", unlimited },
-  { key: "max_msgs_per_subject", atLeast: "count", unlimited },
+  { key: "max_msgs_per_subject", atLeast: "count", bounded: true },
+  { key: "discard_new_per_subject" },
   { key: "max_msg_size", atLeast: "bytes", unlimited },
   { key: "max_bytes", atLeast: "bytes", unlimited },
   { key: "max_age", atLeast: "duration", unlimited },
@@ -59,7 +62,19 @@ export const compareStream = (
 ): readonly Difference[] => [
   ...compare(settings.name, streamRules, { ...settings.create, max_bytes: settings.minBytes }, existing),
   // What we never set must not be set: it would lose or change messages behind our back.
-  ...(["no_ack", "sealed", "mirror", "sources", "subject_transform"] as const)
+  ...(
+    [
+      "no_ack",
+      "sealed",
+      "mirror",
+      "sources",
+      "subject_transform",
+      // Headers of a publisher could take messages away, or publish others, later.
+      "allow_msg_ttl",
+      "allow_msg_schedules",
+      "allow_msg_counter",
+    ] as const
+  )
     .filter((key) => isSet(existing[key]))
     .map((key) => ({
       setting: `${settings.name}.${key}`,
@@ -106,11 +121,16 @@ function compare(
     return {
       setting: `${name}.${rule.key}`,
       is: shown(is, rule.atLeast),
-      required:
-        rule.atLeast === undefined ? text : isUnlimited(rule, want) ? "unlimited" : `at least ${text}`,
+      required: requirement(rule, want, text),
       fixed: rule.fixed === true,
     };
   });
+}
+
+function requirement(rule: Rule, want: unknown, text: string): string {
+  if (rule.atLeast === undefined) return text;
+  if (isUnlimited(rule, want)) return "unlimited";
+  return rule.bounded === true ? `bounded, by at least ${text}` : `at least ${text}`;
 }
 
 const valueOf = (config: object, key: string): unknown =>

@@ -1,3 +1,4 @@
+import type { Msg } from "@nats-io/transport-node";
 import { messageOf } from "../base/errors.ts";
 import { encodeBuilderStatus } from "../protocol/builder-status.ts";
 import { encodeEvent } from "../protocol/events.ts";
@@ -18,13 +19,16 @@ import { createReader } from "./create-reader.ts";
 import { nextDelivery } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { encodeLogChunk } from "./log-chunk-message.ts";
-import { logMessageId } from "./message-ids.ts";
+import { isServerAnswer, logMessageId } from "./message-ids.ts";
 import { explainNatsError } from "./nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
 import { isAtLeast } from "./server-version.ts";
 
-/** Answers go to inboxes only, so that nobody can make us speak on another subject by naming it as the reply. */
-const inboxPattern = /^_INBOX(?:_[A-Za-z0-9_-]+)?\.[A-Za-z0-9_.-]+$/;
+/**
+ * Where answers go: to what the server makes of the reply of a client in another account, and to inboxes of our own
+ * account. Nobody can make us speak on another subject by naming it as the reply.
+ */
+const replyPattern = /^(?:_R_|_INBOX(?:_[A-Za-z0-9_-]+)?)\.[A-Za-z0-9_.-]+$/;
 
 /** The bus for builders. The connection stays the caller's. */
 export function createBuilderBus(connection: Connection): BuilderBus {
@@ -44,7 +48,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
 
   function listen(
     subject: string,
-    onMessage: (message: { subject: string; data: Uint8Array; reply?: string }) => void,
+    onMessage: (message: Pick<Msg, "subject" | "data" | "reply" | "headers">) => void,
     signal: AbortSignal,
   ): void {
     if (signal.aborted) return;
@@ -63,7 +67,13 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     nextControl: async (signal) => nextDelivery(connection, streams.requests, consumers.control, signal),
 
     watchControls(onControl, signal) {
-      listen("build-control.*", ({ subject, data }) => onControl(subject, data), signal);
+      listen(
+        "build-control.*",
+        ({ subject, data, headers }) => {
+          if (!isServerAnswer(headers, data)) onControl(subject, data);
+        },
+        signal,
+      );
     },
 
     openEventLog: async (id, history, signal) => openEventLog(connection, id, history, signal),
@@ -102,7 +112,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
       listen(
         builderStatusSubject(name),
         ({ reply }) => {
-          if (reply !== undefined && inboxPattern.test(reply)) {
+          if (reply !== undefined && replyPattern.test(reply)) {
             publishUnstored(reply, encodeBuilderStatus(status()));
           }
         },

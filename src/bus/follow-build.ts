@@ -1,6 +1,7 @@
 // Everything about one build as it happens, in order and without a gap. Live messages only say that there is
 // something to read: what is given comes from the streams, so a lost, repeated or forged live message changes
 // nothing, and a slow reader costs no memory.
+import type { MsgHdrs } from "@nats-io/transport-node";
 import { createDoorbell } from "../base/doorbell.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { BuildId } from "../protocol/names.ts";
@@ -51,22 +52,25 @@ export async function* followBuild(
     doubt();
   });
 
-  const subscribe = (subject: string, take: (data: Uint8Array, sequence: number) => void) =>
+  const subscribe = (subject: string, take: (data: Uint8Array, headers: MsgHdrs | undefined) => void) =>
     nats.subscribe(subject, {
       callback: (error, message) => {
-        if (error === null) take(message.data, Number(message.headers?.last(sequenceHeader)));
+        if (error === null) take(message.data, message.headers);
         else failure = explainNatsError(error, `follow build ${id}`);
         doorbell.ring();
       },
     });
-  const announceTo = (tail: Tail) => (_: Uint8Array, sequence: number) => {
+  const announceTo = (tail: Tail) => (_: Uint8Array, headers: MsgHdrs | undefined) => {
+    const sequence = Number(headers?.last(sequenceHeader));
     if (Number.isSafeInteger(sequence)) tail.announce(sequence);
   };
   const subscriptions = [subscribe(live(eventSubject(id)), announceTo(eventTail))];
   if (options.logs === true) subscriptions.push(subscribe(live(logSubjects(id)), announceTo(logTail)));
   if (options.progress === true) {
     subscriptions.push(
-      subscribe(progressSubject(id), (data) => {
+      subscribe(progressSubject(id), (data, headers) => {
+        // Another client can have the server answer here with stored bytes; those have headers, a builder's have not.
+        if (headers !== undefined) return;
         try {
           const message = decodeProgress(data);
           if (message.build === id) progress.push(message);

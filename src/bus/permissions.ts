@@ -1,5 +1,5 @@
-// What each role may publish and subscribe to: allow lists only, and as short as the port's calls permit. The
-// subjects behind each call were traced with `nats-server -DV`.
+// What each user may publish and subscribe to: allow lists only, as short as the port's calls permit. The subjects
+// behind each call were traced with `nats-server -DV`. `accounts.ts` says which account a user lives in.
 //
 // Nobody but the admin may create consumers: a consumer delivers stored messages to a subject of its creator's
 // choice, also to one that the creator may not publish to (nats-server issue 8274).
@@ -7,14 +7,19 @@ import { HomelabError } from "../base/errors.ts";
 import type { BuilderName, HostName } from "../protocol/names.ts";
 import { builderKey, builderStatusSubject, consumers, live, streams } from "../protocol/subjects.ts";
 
-/** Somebody with a key. People and pipelines may share a role, each with a key and a name of their own. */
-export type NatsUser = { readonly publicKey: string } & (
-  | { readonly role: "admin" | "operator" | "ci" | "dashboard"; readonly name?: string }
+/** People and pipelines may share a role, each with a key and a name of their own. */
+export type Identity =
+  | { readonly role: "admin" | NamedRole; readonly name?: string }
   | { readonly role: "builder"; readonly name: BuilderName }
   | { readonly role: "listener"; readonly host: HostName }
-);
+  /** Whoever reaches a private server on the loopback, without a key: see `up`. */
+  | { readonly role: "local"; readonly name?: undefined };
 
-export type Role = NatsUser["role"];
+export type NamedRole = "operator" | "ci" | "updater" | "dashboard";
+export type Role = Identity["role"];
+
+/** Somebody with a key. */
+export type NatsUser = Identity & { readonly publicKey: string };
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -22,7 +27,7 @@ export interface Permissions {
 }
 
 /** `operator`, `operator-alice`, `builder-cache1`, `host-web1`: one token of a subject. */
-export function userLabel(user: NatsUser): string {
+export function userLabel(user: Identity): string {
   const label =
     user.role === "listener"
       ? `host-${user.host.replaceAll(".", "_")}`
@@ -38,12 +43,27 @@ export function userLabel(user: NatsUser): string {
   return label;
 }
 
-/** What a client of this user must use as `nats.inboxPrefix`. Nobody else may listen there. */
-export const inboxPrefixOf = (user: NatsUser): string => `_INBOX_${userLabel(user)}`;
+/**
+ * What a client of this user must use as `nats.inboxPrefix`. Nobody else may listen there. Whoever needs no key
+ * keeps the library's own prefix, so that every client works without being told one.
+ */
+export const inboxPrefixOf = (user: Identity): string =>
+  user.role === "local" ? "_INBOX" : `_INBOX_${userLabel(user)}`;
+
+/**
+ * Every user may subscribe here, and nothing is ever published. A key that may not has permissions that an earlier
+ * release printed, in which clients shared the builders' account. Raised with each change that a server must follow.
+ */
+export const permissionsMarker = "homelab-deploy.permissions.2";
+
+/**
+ * What the server makes of the reply subject of a request that comes from another account.
+ * https://github.com/nats-io/nats-server/blob/main/server/accounts.go (`newServiceReply`)
+ */
+export const importedReplies = "_R_.>";
 
 const api = "$JS.API";
-const allStreams = Object.values(streams);
-const streamInfo = allStreams.map((stream) => `${api}.STREAM.INFO.${stream}`);
+const streamInfo = Object.values(streams).map((stream) => `${api}.STREAM.INFO.${stream}`);
 const consumerInfo = Object.values(consumers).map(
   (consumer) => `${api}.CONSUMER.INFO.${streams.requests}.${consumer}`,
 );
@@ -58,34 +78,47 @@ const reading: Permissions = {
     ...consumerInfo,
     ...[streams.events, streams.logs, streams.updates, streams.builders].flatMap(directGet),
   ],
-  subscribe: [live("build-events.*"), live("build-logs.*.*"), live("update-events.*"), "build-progress.*"],
+  subscribe: [
+    live("build-events.*"),
+    live("build-logs.*.*"),
+    live("update-events.*"),
+    "build-progress.*",
+    permissionsMarker,
+  ],
 };
 
-/** @param everybody all users of the server: a builder answers into their inboxes. */
-export function permissionsOf(user: NatsUser, everybody: readonly NatsUser[]): Permissions {
+/**
+ * NATS cannot know whose build an id is: a pipeline that may cancel its own build may cancel any. `build.>` and not
+ * `build.*.*`: a host's name with dots in it is then answered with how to write it, and not with a violation.
+ */
+const requesting = ["build.>", "build-control.*"];
+/** INFO has the limits of the account, for doctor. */
+const limits = `${api}.INFO`;
+const tellingOfUpdates = "update-events.*";
+
+export function permissionsOf(user: Identity): Permissions {
   const inbox = `${inboxPrefixOf(user)}.>`;
   const asking: Permissions = {
     publish: [...reading.publish, "builder.*.status"],
     subscribe: [inbox, ...reading.subscribe, `build-replies.${userLabel(user)}.>`],
   };
+  const also = (...publish: readonly string[]): Permissions => ({
+    ...asking,
+    publish: [...asking.publish, ...publish],
+  });
   switch (user.role) {
     case "admin":
-      return { publish: [`${api}.>`], subscribe: [inbox] };
-    case "operator":
-      return {
-        // INFO has the server's limits, for doctor. `build.>` and not `build.*.*`: a host's name with dots in it
-        // is then answered with how to write it, and not with a violation of permissions.
-        publish: [...asking.publish, `${api}.INFO`, "build.>", "build-control.*", "update-events.*"],
-        subscribe: asking.subscribe,
-      };
-    case "ci":
-      // NATS cannot know whose build an id is: a pipeline that may cancel its own build may cancel any.
-      return {
-        publish: [...asking.publish, "build.>", "build-control.*", "update-events.*"],
-        subscribe: asking.subscribe,
-      };
+      return { publish: [`${api}.>`], subscribe: [inbox, permissionsMarker] };
     case "dashboard":
       return asking;
+    case "ci":
+      return also(...requesting);
+    case "operator":
+      return also(limits, ...requesting);
+    case "updater":
+      return also(...requesting, tellingOfUpdates);
+    case "local":
+      return also(limits, ...requesting, tellingOfUpdates);
     case "builder":
       return {
         publish: [
@@ -101,22 +134,19 @@ export function permissionsOf(user: NatsUser, everybody: readonly NatsUser[]): P
           "build-progress.*",
           "build-replies.>",
           builderKey(user.name),
+          // Answers for its status: to clients, which come from another account. Instead of allow_responses, which
+          // would let a request choose any subject for the answer.
+          importedReplies,
           // Whether another process has its name already, and the answer to one that asks.
           builderStatusSubject(user.name),
           inbox,
           // Builds that it starts itself, because a branch moved.
           "build.*.*",
-          // Instead of allow_responses, which would let a request choose any subject for the answer.
-          ...everybody.filter(({ role }) => asksBuilders(role)).map((other) => `${inboxPrefixOf(other)}.>`),
         ],
         subscribe: [inbox, ...reading.subscribe, "build-control.*", builderStatusSubject(user.name)],
       };
     case "listener":
-      return {
-        publish: [inbox],
-        subscribe: [inbox, `deploy.${user.host.replaceAll(".", "%2E")}`],
-      };
+      // Reserved for deployment.
+      return { publish: [inbox], subscribe: [inbox, permissionsMarker] };
   }
 }
-
-const asksBuilders = (role: Role): boolean => role === "operator" || role === "ci" || role === "dashboard";

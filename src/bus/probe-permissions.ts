@@ -4,10 +4,11 @@ import { headers, PermissionViolationError, type NatsConnection } from "@nats-io
 import { builderKey, builderStatusSubject, live } from "../protocol/subjects.ts";
 import type { BuildId, BuilderName } from "../protocol/names.ts";
 import type { Connection } from "./connection.ts";
+import { importedReplies } from "./permissions.ts";
 
 /** Whose key it should be; a reader only looks. */
 export type ProbedRole =
-  | { readonly role: "reader" | "client" }
+  | { readonly role: "reader" | "client" | "updater" }
   | { readonly role: "builder"; readonly name: BuilderName };
 
 export interface Probe {
@@ -36,10 +37,14 @@ export function probesOf(who: ProbedRole, nobody: BuildId): readonly Probe[] {
     case "reader":
       return reading;
     case "client":
+    case "updater":
       return [
         ...reading,
         publish("build.any.all", "asking for builds"),
         publish(`build-control.${nobody}`, "cancelling builds"),
+        ...(who.role === "updater"
+          ? [publish("update-events.homelab-deploy-doctor", "telling of updates")]
+          : []),
       ];
     case "builder":
       return [
@@ -50,7 +55,8 @@ export function probesOf(who: ProbedRole, nobody: BuildId): readonly Probe[] {
         publish("build.any.all", "building new commits of polled branches"),
         publish(builderKey(who.name), "telling that it is there"),
         subscribe("build-control.*", "being told to cancel"),
-        subscribe(builderStatusSubject(who.name), "answering for its status"),
+        subscribe(builderStatusSubject(who.name), "being asked for its status"),
+        publish(importedReplies.replace(">", "homelab-deploy.doctor"), "answering for its status"),
       ];
   }
 }
@@ -81,7 +87,7 @@ async function mayPublish(nats: NatsConnection, subject: string): Promise<boolea
   }
 }
 
-async function maySubscribe(nats: NatsConnection, subject: string): Promise<boolean> {
+export async function maySubscribe(nats: NatsConnection, subject: string): Promise<boolean> {
   let isRefused = false;
   const subscription = nats.subscribe(subject, {
     callback: (error) => {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { parseBuilderName, parseHostName } from "../protocol/names.ts";
+import { accountOf, sharedSubjects } from "./accounts.ts";
 import { inboxPrefixOf, permissionsOf, type NatsUser } from "./permissions.ts";
-import { serverConfig, type ServerConfigOptions } from "./server-config.ts";
+import { accountsFragment, serverConfig, type ServerConfigOptions } from "./server-config.ts";
 
 const key = (letter: string): string => `U${letter.repeat(55)}`;
 const users: readonly NatsUser[] = [
@@ -11,6 +12,7 @@ const users: readonly NatsUser[] = [
   { role: "dashboard", publicKey: key("D") },
   { role: "builder", name: parseBuilderName("cache1"), publicKey: key("E") },
   { role: "listener", host: parseHostName("web1.lan"), publicKey: key("F") },
+  { role: "updater", publicKey: key("J") },
 ];
 const options: ServerConfigOptions = {
   listen: "127.0.0.1:4222",
@@ -25,16 +27,73 @@ test("stores before it acknowledges, where the server can", () => {
   expect(serverConfig({ ...options, serverVersion: "2.9.10" })).not.toMatch(/^\s*sync_interval/m);
 });
 
-test("has every user in one account, with allow lists only", () => {
+/** The lines of an account's block. */
+function blockOf(text: string, account: string): string {
+  const [, block = ""] = new RegExp(`^  ${account} \\{$(.*?)^  \\}$`, "ms").exec(text) ?? [];
+  return block;
+}
+
+test("has the builders and the admin in one account and everybody else in another, with allow lists only", () => {
   const text = serverConfig(options);
-  for (const { publicKey } of users) expect(text.split(publicKey)).toHaveLength(2);
-  expect(text).not.toMatch(/deny|no_auth_user|allow_responses/);
+  for (const { publicKey, role } of users) {
+    expect(text.split(publicKey)).toHaveLength(2);
+    expect(blockOf(text, accountOf(role))).toContain(publicKey);
+  }
+  expect(users.filter(({ role }) => accountOf(role) === "HOMELAB").map(({ role }) => role)).toEqual([
+    "admin",
+    "builder",
+  ]);
+  expect(blockOf(text, "CLIENTS")).not.toContain("jetstream");
+  expect(text).not.toMatch(/deny|no_auth_user|allow_responses|password/);
   expect(text).toContain("system_account: SYS");
+});
+
+test("shares with the clients exactly what their users may use, and with no other account", () => {
+  const text = serverConfig(options);
+  const { services, streams } = sharedSubjects();
+  for (const subject of [...services, ...streams]) {
+    expect(blockOf(text, "HOMELAB")).toContain(`"${subject}", accounts: [ CLIENTS ] }`);
+    expect(blockOf(text, "CLIENTS")).toContain(`{ account: HOMELAB, subject: "${subject}" } }`);
+  }
+  const own = /^(?:_INBOX|build-replies\.|homelab-deploy\.)/;
+  for (const user of users.filter(({ role }) => accountOf(role) === "CLIENTS")) {
+    const { publish, subscribe } = permissionsOf(user);
+    expect(publish.filter((subject) => !own.test(subject) && !services.includes(subject))).toEqual([]);
+    expect(subscribe.filter((subject) => !own.test(subject) && !streams.includes(subject))).toEqual([]);
+  }
+});
+
+test("what makes a verdict can be published by builders only", () => {
+  const truth = ["build-events.", "build-logs.", "$KV.", "build-progress.", "build-replies.", "live."];
+  const { services } = sharedSubjects();
+  for (const subject of truth) {
+    expect(services.filter((service) => service.startsWith(subject))).toEqual([]);
+    for (const user of users.filter(({ role }) => role !== "builder")) {
+      expect(permissionsOf(user).publish.filter((allowed) => allowed.startsWith(subject))).toEqual([]);
+    }
+  }
+});
+
+test("what became of an update is told by an updater", () => {
+  const may = users.filter((user) => permissionsOf(user).publish.includes("update-events.*"));
+  expect(may.map(({ role }) => role)).toEqual(["updater"]);
+});
+
+test("a fragment has the accounts and nothing else", () => {
+  const text = accountsFragment(users);
+  expect(text.match(/^\w+/gm)).toEqual(["HOMELAB", "CLIENTS"]);
+  for (const { publicKey } of users) expect(text).toContain(publicKey);
+});
+
+test("whoever brings no key to a private server is a client", () => {
+  const text = serverConfig({ ...options, localPassword: "of nobody" });
+  expect(text).toContain("no_auth_user: local");
+  expect(blockOf(text, "CLIENTS")).toContain('{ user: local, password: "of nobody", permissions: {');
 });
 
 test("nobody but the admin may create or change anything in JetStream", () => {
   for (const user of users.filter(({ role }) => role !== "admin")) {
-    const { publish, subscribe } = permissionsOf(user, users);
+    const { publish, subscribe } = permissionsOf(user);
     expect(
       publish.filter((subject) => /CREATE|\.UPDATE\.|DELETE|PURGE|SNAPSHOT|API\.>/.test(subject)),
     ).toEqual([]);

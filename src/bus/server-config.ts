@@ -1,8 +1,9 @@
-// A complete configuration for nats-server: one account for homelab-deploy, its users with the least they need,
-// and settings under which an acknowledged message is really stored. A pure function.
+// The configuration of nats-server: the two accounts, their users with the least they need, and settings under which
+// an acknowledged message is really stored. Pure functions.
 import { HomelabError } from "../base/errors.ts";
+import { accountOf, sharedSubjects, type AccountName } from "./accounts.ts";
 import { isUserPublicKey } from "./keys.ts";
-import { inboxPrefixOf, permissionsOf, userLabel, type NatsUser } from "./permissions.ts";
+import { inboxPrefixOf, permissionsOf, userLabel, type Identity, type NatsUser } from "./permissions.ts";
 import { isAtLeast } from "./server-version.ts";
 
 export interface ServerConfigOptions {
@@ -10,8 +11,8 @@ export interface ServerConfigOptions {
   readonly listen: string;
   /** Where JetStream keeps its streams; on a file system of its own if possible. */
   readonly storeDirectory: string;
-  /** Bytes; at most 80 % of that file system. */
-  readonly maxFileStore: number;
+  /** Bytes; at most 80 % of that file system. Without it the server takes 75 % of what is free. */
+  readonly maxFileStore?: number;
   /** Demanded of every client. Leave it out only on the loopback or a network that is trusted. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string };
   /** Address of the monitoring pages, which have no authentication: the loopback only. */
@@ -21,17 +22,29 @@ export interface ServerConfigOptions {
   readonly users: readonly NatsUser[];
   /** Public key for the system account, to watch the server itself. */
   readonly systemKey?: string;
+  /**
+   * With it, whoever brings no key is the user `local`: only for a server that nobody but this machine reaches. The
+   * server demands a password for that user; nobody needs to know it.
+   */
+  readonly localPassword?: string;
+  /** Where the server writes its process id. */
+  readonly pidFile?: string;
 }
 
-/** @throws HomelabError `usage` for a public key that is none, two users that are one, or an impossible path. */
+/**
+ * A complete configuration.
+ *
+ * @throws HomelabError `usage` for what is not a public key, two users that are one, or an impossible path.
+ */
 export function serverConfig(options: ServerConfigOptions): string {
-  requireDistinctUsers(options);
-  const { listen, monitoring, tls, users, systemKey } = options;
+  requireDistinctUsers(options.users, options.systemKey);
+  const { listen, monitoring, tls, users, systemKey, localPassword, pidFile } = options;
   return `${[
     "# nats-server for homelab-deploy, made by: homelab-deploy nats config",
     'server_name: "homelab-deploy"',
     `listen: ${quoted(listen)}`,
     ...(monitoring === undefined ? [] : [`http: ${quoted(monitoring)}`]),
+    ...(pidFile === undefined ? [] : [`pid_file: ${quoted(pidFile)}`]),
     "",
     ...jetStream(options),
     "",
@@ -47,23 +60,76 @@ export function serverConfig(options: ServerConfigOptions): string {
     "",
     "accounts {",
     `  SYS { users: [ ${systemKey === undefined ? "" : `{ nkey: ${quoted(systemKey)} } `}] }`,
-    "  HOMELAB {",
-    "    jetstream: enabled",
-    "    users: [",
-    ...users.flatMap((user) => userBlock(user, users)),
-    "    ]",
-    "  }",
+    ...accountBlocks(users, localPassword).map(indented),
     "}",
     "system_account: SYS",
+    ...(localPassword === undefined ? [] : ["no_auth_user: local"]),
   ].join("\n")}\n`;
 }
+
+/**
+ * Only the two accounts, to be included into the `accounts` block of a server that has others.
+ *
+ * @throws HomelabError `usage`: see `serverConfig`.
+ */
+export function accountsFragment(users: readonly NatsUser[]): string {
+  requireDistinctUsers(users, undefined);
+  return `${[
+    "# The accounts of homelab-deploy, made by: homelab-deploy nats config --fragment",
+    "# In the server's configuration:  accounts { include ./this-file  …your own accounts… }",
+    "# It also needs JetStream, outside of any account, from nats-server 2.10 with sync_interval: always",
+    ...accountBlocks(users),
+  ].join("\n")}\n`;
+}
+
+function accountBlocks(users: readonly NatsUser[], localPassword?: string): readonly string[] {
+  const { services, streams } = sharedSubjects();
+  const usersOf = (account: AccountName): readonly string[] =>
+    users
+      .filter(({ role }) => accountOf(role) === account)
+      .flatMap((user) => userBlock(user, `nkey: ${quoted(user.publicKey)}`));
+  const local =
+    localPassword === undefined
+      ? []
+      : userBlock({ role: "local" }, `user: local, password: ${quoted(localPassword)}`);
+  const each = (kind: "service" | "stream", subjects: readonly string[], what: (subject: string) => string) =>
+    subjects.map((subject) => `    { ${kind}: ${what(subject)} }`);
+  const exported = (subject: string): string => `${quoted(subject)}, accounts: [ CLIENTS ]`;
+  const imported = (subject: string): string => `{ account: HOMELAB, subject: ${quoted(subject)} }`;
+  return [
+    "# Streams, builders and the admin.",
+    "HOMELAB {",
+    "  jetstream: enabled",
+    "  users: [",
+    ...usersOf("HOMELAB"),
+    "  ]",
+    "  exports: [",
+    ...each("service", services, exported),
+    ...each("stream", streams, exported),
+    "  ]",
+    "}",
+    "# Everybody else. What the server answers to them arrives here, and never among the streams.",
+    "CLIENTS {",
+    "  users: [",
+    ...usersOf("CLIENTS"),
+    ...local,
+    "  ]",
+    "  imports: [",
+    ...each("service", services, imported),
+    ...each("stream", streams, imported),
+    "  ]",
+    "}",
+  ];
+}
+
+const indented = (line: string): string => `  ${line}`;
 
 function jetStream({ storeDirectory, maxFileStore, serverVersion }: ServerConfigOptions): readonly string[] {
   return [
     "jetstream {",
     `  store_dir: ${quoted(storeDirectory)}`,
     "  max_memory_store: 67108864",
-    `  max_file_store: ${Math.floor(maxFileStore)}`,
+    ...(maxFileStore === undefined ? [] : [`  max_file_store: ${Math.floor(maxFileStore)}`]),
     ...(isAtLeast(serverVersion, "2.10.0")
       ? [
           "  # Otherwise a power cut takes back what was acknowledged in the last two minutes.",
@@ -90,24 +156,24 @@ const tlsBlock = ({
   "}",
 ];
 
-function userBlock(user: NatsUser, everybody: readonly NatsUser[]): readonly string[] {
-  const { publish, subscribe } = permissionsOf(user, everybody);
+function userBlock(user: Identity, signIn: string): readonly string[] {
+  const { publish, subscribe } = permissionsOf(user);
   const list = (subjects: readonly string[]): readonly string[] =>
-    subjects.map((subject) => `          ${quoted(subject)}`);
+    subjects.map((subject) => `        ${quoted(subject)}`);
   return [
-    `      # ${userLabel(user)}; its clients need nats.inboxPrefix ${inboxPrefixOf(user)}`,
-    `      { nkey: ${quoted(user.publicKey)}, permissions: {`,
-    "        publish: { allow: [",
+    `    # ${userLabel(user)}; its clients need nats.inboxPrefix ${inboxPrefixOf(user)}`,
+    `    { ${signIn}, permissions: {`,
+    "      publish: { allow: [",
     ...list(publish),
-    "        ] }",
-    "        subscribe: { allow: [",
+    "      ] }",
+    "      subscribe: { allow: [",
     ...list(subscribe),
-    "        ] }",
-    "      } }",
+    "      ] }",
+    "    } }",
   ];
 }
 
-function requireDistinctUsers({ users, systemKey }: ServerConfigOptions): void {
+function requireDistinctUsers(users: readonly NatsUser[], systemKey: string | undefined): void {
   const refuse = (message: string, hint: string): never => {
     throw new HomelabError("usage", message, { code: "BAD_NATS_USERS", hint });
   };

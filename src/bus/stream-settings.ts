@@ -28,7 +28,8 @@ const shared = {
   discard: "old",
   num_replicas: 1,
   max_msgs: -1,
-  max_msgs_per_subject: -1,
+  // Whoever may publish could otherwise empty a subject with one message (header Nats-Rollup).
+  allow_rollup_hdrs: false,
 } as const;
 
 const republished = (subjects: string): Republish => ({
@@ -49,6 +50,9 @@ export const streamSettings: readonly StreamSettings[] = [
       // A full queue must be an error for who publishes, never a loss for who published before.
       discard: "new",
       max_msgs: 20_000,
+      // The same request once more and once more fills no place of others.
+      max_msgs_per_subject: 1000,
+      discard_new_per_subject: true,
       max_msg_size: limits.request,
       max_age: days(7),
       max_bytes: 256 * MiB,
@@ -63,6 +67,7 @@ export const streamSettings: readonly StreamSettings[] = [
       name: streams.events,
       description: "homelab-deploy: the event log of every build",
       subjects: ["build-events.*"],
+      max_msgs_per_subject: 65_536,
       max_msg_size: MiB,
       max_age: days(30),
       max_bytes: GiB,
@@ -82,6 +87,7 @@ export const streamSettings: readonly StreamSettings[] = [
       name: streams.logs,
       description: "homelab-deploy: the logs of derivations, in chunks",
       subjects: ["build-logs.*.*"],
+      max_msgs_per_subject: 262_144,
       max_msg_size: 256 * KiB,
       max_age: days(14),
       max_bytes: 5 * GiB,
@@ -98,6 +104,7 @@ export const streamSettings: readonly StreamSettings[] = [
       name: streams.updates,
       description: "homelab-deploy: what flake updates did",
       subjects: ["update-events.*"],
+      max_msgs_per_subject: 2000,
       max_msg_size: MiB,
       max_age: days(365),
       max_bytes: 64 * MiB,
@@ -123,7 +130,6 @@ export const streamSettings: readonly StreamSettings[] = [
       max_bytes: 16 * MiB,
       max_age: 0,
       duplicate_window: minutes(2),
-      allow_rollup_hdrs: true,
       allow_direct: true,
       deny_delete: true,
     },

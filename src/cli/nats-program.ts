@@ -36,6 +36,11 @@ export function addNatsCommands(program: Command, choose: Choose): void {
     .option("--admin <key>", "public key of the admin, who sets up streams")
     .option("--operator <key>", "public key of an operator, may be repeated", collect)
     .option("--ci <key>", "public key of CI, may be repeated", collect)
+    .option(
+      "--updater <key>",
+      "public key of what runs `update`: a timer or a CI job, may be repeated",
+      collect,
+    )
     .option("--builder <name=key>", "a builder and its public key, may be repeated", collect)
     .option("--listener <host=key>", "a host and its public key, may be repeated", collect)
     .option("--dashboard <key>", "public key of the dashboard, may be repeated", collect)
@@ -48,6 +53,7 @@ export function addNatsCommands(program: Command, choose: Choose): void {
     .option("--server-tls-key <file>", "the key of --server-tls-cert")
     .option("--server-tls-ca <file>", "authority of the clients' certificates")
     .option("--server-version <version>", "the nats-server that reads it", "2.10.0")
+    .option("--fragment", "only the two accounts, to be included into a server that has others")
     .action((options) =>
       choose(
         async (context) => (await import("./commands/nats.ts")).runServerConfig(context, options),

@@ -5,6 +5,7 @@ import { runBuilder } from "../build/builder.ts";
 import type { BuilderBus } from "../bus/bus.ts";
 import type { Connection } from "../bus/connection.ts";
 import { createBuilderBus } from "../bus/create-builder-bus.ts";
+import { inspectAccounts, sharedAccountError } from "../bus/inspect-accounts.ts";
 import { checkStreams, requireSound, setUpStreams } from "../bus/setup.ts";
 import type { Config } from "../config/schema.ts";
 import type { BuilderName } from "../protocol/names.ts";
@@ -25,6 +26,7 @@ export async function runDaemon(
   signal: AbortSignal,
 ): Promise<void> {
   await ensureStreams(connection, log);
+  await warnOfSharedAccount(connection, log);
   const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
   await requireFreeName(bus, composed.name, signal);
@@ -44,6 +46,12 @@ async function requireFreeName(bus: BuilderBus, name: BuilderName, signal: Abort
       hint: "stop that one, or give this one another name: `builder.name` in its configuration",
     },
   );
+}
+
+async function warnOfSharedAccount(connection: Connection, log: Log): Promise<void> {
+  if ((await inspectAccounts(connection)) !== "shared") return;
+  const { code, message, hint } = sharedAccountError();
+  log.warn({ code, hint }, message);
 }
 
 /** Where everybody may create streams nobody needs to run `nats setup`; elsewhere only the admin's key may. */

@@ -1,63 +1,255 @@
-// The server answers API requests to any reply subject, also to one that the asker may not publish to. So a key
-// that may only read can make the server publish stored bytes, or its own words, among our messages.
+// The server answers a request to the subject that the request names, also to one that the asker may not publish to.
+// What every client can make it say, to every subject where that would matter: nothing arrives in the builders'
+// account; what arrives at other clients changes nothing.
 import { jetstreamManager } from "@nats-io/jetstream";
+import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import { expect } from "vitest";
+import { sharedSubjects } from "../../src/bus/accounts.ts";
 import type { BuildMessage } from "../../src/bus/bus.ts";
 import type { Connection } from "../../src/bus/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
-import { isAtLeast } from "../../src/bus/server-version.ts";
+import { inboxPrefixOf, permissionsOf } from "../../src/bus/permissions.ts";
+import { publishUpdateEvent } from "../../src/bus/publish-update.ts";
+import { encodeEvent } from "../../src/protocol/events.ts";
 import { parseBuilderName } from "../../src/protocol/names.ts";
-import { aBuildId, accepted, aChunk, anEvent, aStatus, finished, warning } from "../support/builds.ts";
-import { test } from "../support/nats-roles.ts";
+import { encodeProgress } from "../../src/protocol/progress.ts";
+import { streams } from "../../src/protocol/subjects.ts";
+import {
+  aBuildId,
+  accepted,
+  aChunk,
+  anEvent,
+  anUpdateEvent,
+  aStatus,
+  finished,
+  warning,
+} from "../support/builds.ts";
+import { test, type TestUser } from "../support/nats-roles.ts";
 
-function answerTo({ nats }: Connection, api: string, reply: string): void {
-  nats.publish(api, "", { reply });
+const victim = aBuildId();
+const other = aBuildId();
+const clients = ["operator", "ci", "updater", "dashboard"] as const satisfies readonly TestUser[];
+
+/** A question to the server or a builder: the subject, with what has to be said to get an answer with content. */
+interface Question {
+  readonly subject: string;
+  readonly payload?: string;
+  readonly headers?: MsgHdrs;
 }
 
-async function messagesOn({ nats }: Connection, stream: string, subject: string): Promise<number> {
-  const manager = await jetstreamManager(nats, { checkAPI: false });
-  const { state } = await manager.streams.info(stream, {
-    subjects_filter: subject,
-    deleted_details: false,
-    offset: 0,
+/** Where an answer would forge, start, cancel or destroy something, if the server delivered it there. */
+const targets = [
+  `build-events.${victim}`,
+  `build-logs.${victim}.0`,
+  `build-control.${victim}`,
+  `build-progress.${victim}`,
+  "build-replies.operator.mine",
+  "build.any.all",
+  "build.servers.web1",
+  "update-events.servers",
+  "$KV.builders.b1",
+  "builder.b1.status",
+  "_R_.x.y",
+  "_INBOX_builder-b1.x.y",
+  "$JS.API.STREAM.PURGE.BUILD_LOGS",
+  "$JS.API.STREAM.DELETE.BUILD_LOGS",
+  "$JS.API.CONSUMER.MSG.NEXT.BUILD_REQUESTS.builder",
+  "$JS.ACK.BUILD_REQUESTS.builder.1.1.1.1700000000000000000.0",
+  `live.build-events.${victim}`,
+  `live.build-logs.${victim}.0`,
+  "live.update-events.servers",
+];
+
+/** Every question that the tables let somebody ask, in the forms that get different answers. */
+function questions(): readonly Question[] {
+  const { services } = sharedSubjects();
+  return services.flatMap((service): readonly Question[] => {
+    const stream = /^\$JS\.API\.DIRECT\.GET\.([^.]+)(\.>)?$/.exec(service);
+    if (stream?.[1] !== undefined) return stream[2] === undefined ? bareGets(stream[1]) : lastGets(stream[1]);
+    const subject = service
+      .replace("build.>", "build.servers.web1")
+      .replace("builder.*", "builder.b1")
+      .replace("*", service.startsWith("update") ? "servers" : other);
+    return [{ subject, payload: service === "build.>" ? '{"expiresAfter":1}' : "" }];
   });
-  return state.subjects?.[subject] ?? 0;
 }
 
-test("answers that a reader has sent among a build's messages fool nobody and stop nobody", async ({
+const subjectsOf: Readonly<Record<string, string>> = {
+  [streams.events]: `build-events.${other}`,
+  [streams.logs]: `build-logs.${other}.1`,
+  [streams.updates]: "update-events.servers",
+  [streams.builders]: "$KV.builders.b1",
+};
+
+const bareGets = (stream: string): readonly Question[] =>
+  [
+    { last_by_subj: subjectsOf[stream] },
+    { seq: 1, next_by_subj: subjectsOf[stream] },
+    { seq: 1 },
+    { seq: 1, batch: 10, next_by_subj: ">" },
+    { multi_last: [">"] },
+    {},
+  ].map((query) => ({ subject: `$JS.API.DIRECT.GET.${stream}`, payload: JSON.stringify(query) }));
+
+const lastGets = (stream: string): readonly Question[] => [
+  { subject: `$JS.API.DIRECT.GET.${stream}.${subjectsOf[stream]}` },
+  { subject: `$JS.API.DIRECT.GET.${stream}.nothing.here` },
+];
+
+async function statesOf({ nats }: Connection): Promise<Readonly<Record<string, number>>> {
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  const entries = Object.values(streams).map(async (stream) => {
+    const { state } = await manager.streams.info(stream);
+    return [stream, state.last_seq] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Streams with something in them to be misused: what a client may store is bytes of its own choice. */
+async function fill(as: (user: TestUser) => Promise<Connection>): Promise<void> {
+  const signal = AbortSignal.timeout(20_000);
+  const bus = createBuilderBus(await as("builder1"));
+  const otherLog = await bus.openEventLog(other, [], signal);
+  await otherLog.append(anEvent(other, 0, accepted), signal);
+  await bus.appendLog(aChunk(other, 1, 1, new TextDecoder().decode(forged())), signal);
+  await bus.putStatus(aStatus("b1", "2026-01-01T00:00:00.000Z"), signal);
+  await publishUpdateEvent(await as("updater"), anUpdateEvent, signal);
+}
+
+const forged = (): Uint8Array => encodeEvent(anEvent(victim, 1, finished));
+
+test("no client can make an answer arrive in the builders' account", async ({ as }) => {
+  await fill(as);
+  const builder = await as("builder1");
+  const heard: string[] = [];
+  for (const subject of ["build-control.*", "builder.b1.status", "_INBOX_builder-b1.x.y"]) {
+    builder.nats.subscribe(subject, {
+      callback: (_, message) => {
+        // A question that a client may ask is answered; an answer has nobody to answer to.
+        if (subject !== "builder.b1.status" || message.reply === undefined) heard.push(message.subject);
+      },
+    });
+  }
+  await builder.nats.flush();
+
+  const asked = questions();
+  expect(asked.length).toBeGreaterThan(40);
+  let published = 0;
+  for (const user of clients) {
+    const { nats } = await as(user);
+    const { publish } = permissionsOf({ role: user });
+    const mine = asked.filter(({ subject }) => isAllowed(publish, subject) && !isRequest(subject));
+    const before = await statesOf(builder);
+    for (const target of targets) {
+      for (const { subject, payload = "" } of mine) {
+        nats.publish(subject, payload, { reply: target });
+        published++;
+      }
+    }
+    // Each service answers in the order in which it was asked: what was asked before is answered then.
+    for (const { subject, payload = "" } of mine.filter((each) => each.subject !== "builder.b1.status"))
+      await nats.request(subject, payload, { timeout: 10_000 });
+    await builder.nats.flush();
+    expect({ user, ...(await statesOf(builder)) }).toEqual({ user, ...before });
+  }
+  expect(published).toBeGreaterThan(1000);
+  expect(heard).toEqual([]);
+});
+
+test("an acknowledgement of what a client may store goes nowhere else either", async ({ as }) => {
+  const builder = await as("builder1");
+  const subject = `build-control.${other}`;
+  const stored = async (): Promise<Readonly<Record<string, number>>> => {
+    const manager = await jetstreamManager(builder.nats, { checkAPI: false });
+    const query = { subjects_filter: ">", deleted_details: false, offset: 0 };
+    const { state } = await manager.streams.info(streams.requests, query);
+    const { [subject]: asked = 0, ...rest } = state.subjects ?? {};
+    expect(asked).toBeGreaterThan(0);
+    return rest;
+  };
+  for (const user of ["operator", "ci", "updater"] as const) {
+    const { nats } = await as(user);
+    await nats.request(subject, "{}", { timeout: 10_000 });
+    const [before, { [streams.requests]: _, ...others }] = [await stored(), await statesOf(builder)];
+    // A reply that is the server's own, such as `$JS.ACK.…`, is dropped with what it came with.
+    for (const target of targets) nats.publish(subject, "{}", { reply: target });
+    // Acknowledged behind all the others.
+    await nats.request(subject, "{}", { timeout: 10_000 });
+    expect({ user, stored: await stored() }).toEqual({ user, stored: before });
+    expect(await statesOf(builder)).toMatchObject(others);
+  }
+});
+
+const isAllowed = (allowed: readonly string[], subject: string): boolean =>
+  allowed.some((pattern) => {
+    const expression = pattern
+      .replaceAll(/[$.]/g, String.raw`\$&`)
+      .replaceAll("*", "[^.]+")
+      .replace(/>$/, ".+");
+    return new RegExp(`^${expression}$`).test(subject);
+  });
+
+/** Stored on purpose: the second test is about their acknowledgements. */
+const isRequest = (subject: string): boolean =>
+  ["build.", "build-control.", "update-events."].some((prefix) => subject.startsWith(prefix));
+
+test("headers of a client empty no stream and pass for no builder", async ({ as }) => {
+  const builder = await as("builder1");
+  for (const [user, subject] of [
+    ["ci", "build.servers.web1"],
+    ["ci", `build-control.${other}`],
+    ["updater", "update-events.servers"],
+  ] as const) {
+    const { nats } = await as(user);
+    const before = await statesOf(builder);
+    for (const scope of ["all", "sub"]) {
+      const rollup = headers();
+      rollup.set("Nats-Rollup", scope);
+      const answer = await nats.request(subject, "{}", { headers: rollup, timeout: 10_000 });
+      expect(answer.json()).toMatchObject({ error: { err_code: 10_111 } });
+    }
+    expect(await statesOf(builder)).toEqual(before);
+  }
+});
+
+test("what a client makes arrive at another client changes nothing that is shown of a build", async ({
   as,
 }) => {
   const signal = AbortSignal.timeout(20_000);
   const bus = createBuilderBus(await as("builder1"));
-  const [watched, other] = [aBuildId(), aBuildId()];
+  const watched = aBuildId();
   const log = await bus.openEventLog(watched, [], signal);
-  const otherLog = await bus.openEventLog(other, [], signal);
   await log.append(anEvent(watched, 0, accepted), signal);
-  await otherLog.append(anEvent(other, 0, accepted), signal);
-  await otherLog.append(anEvent(other, 1, finished), signal);
-  const forgedEvent = anEvent(watched, 1, finished);
-  await bus.appendLog(aChunk(other, 1, 1, JSON.stringify(forgedEvent)), signal);
+  const note = "forged";
+  const progress = encodeProgress({ build: watched, note, running: [], hosts: [] });
+  for (const [index, text] of [encodeEvent(anEvent(watched, 1, finished)), progress].entries()) {
+    await bus.appendLog(aChunk(other, index + 2, 0, new TextDecoder().decode(text)), signal);
+  }
 
-  const operator = await as("operator");
-  const reader = createReader(operator);
+  const reader = createReader(await as("operator"));
   const seen: BuildMessage[] = [];
   const following = (async () => {
-    for await (const message of reader.follow(watched, { logs: true }, signal)) seen.push(message);
+    for await (const message of reader.follow(watched, { logs: true, progress: true }, signal))
+      seen.push(message);
   })();
   await expect.poll(() => seen.length).toBe(1);
 
-  const dashboard = await as("dashboard");
-  const lastOf = (stream: string, subject: string): string => `$JS.API.DIRECT.GET.${stream}.${subject}`;
-  const events = `build-events.${watched}`;
-  answerTo(dashboard, lastOf("BUILD_EVENTS", `build-events.${other}`), `live.${events}`);
-  answerTo(dashboard, lastOf("BUILD_LOGS", `build-logs.${other}.1`), events);
-  answerTo(dashboard, "$JS.API.STREAM.INFO.BUILD_LOGS", events);
-  answerTo(dashboard, "$JS.API.STREAM.INFO.BUILD_LOGS", `build-logs.${watched}.0`);
-  await expect.poll(() => messagesOn(dashboard, "BUILD_EVENTS", events)).toBe(3);
-  await expect.poll(() => messagesOn(dashboard, "BUILD_LOGS", `build-logs.${watched}.0`)).toBe(1);
+  const spy = await as("operator");
+  const arrived: string[] = [];
+  for (const subject of [`live.build-events.${watched}`, `build-progress.${watched}`]) {
+    spy.nats.subscribe(subject, { callback: (_, message) => void arrived.push(message.subject) });
+  }
+  await spy.nats.flush();
+  const { nats } = await as("dashboard");
+  for (const index of [2, 3]) {
+    for (const reply of [`live.build-events.${watched}`, `build-progress.${watched}`]) {
+      nats.publish(`$JS.API.DIRECT.GET.BUILD_LOGS.build-logs.${other}.${index}`, "", { reply });
+    }
+  }
+  // They do arrive: a live message is a hint to read the stream, and a picture of progress has no headers.
+  await expect.poll(() => arrived.length).toBe(4);
 
-  expect(await reader.lastEvent(watched, signal)).toEqual(anEvent(watched, 0, accepted));
   await log.append(anEvent(watched, 1, warning("still running")), signal);
   await log.append(anEvent(watched, 2, finished), signal);
   await following;
@@ -67,31 +259,26 @@ test("answers that a reader has sent among a build's messages fool nobody and st
       event: anEvent(watched, index, body),
     })),
   );
-  expect(await Array.fromAsync(reader.readLogs(watched, signal))).toEqual([]);
 });
 
-test.for([
-  ["that tells the state of a stream", "$JS.API.STREAM.INFO.BUILD_EVENTS"],
-  [
-    "that is empty, because there is no such message,",
-    `$JS.API.DIRECT.GET.BUILD_EVENTS.build-events.${aBuildId()}`,
-  ],
-] as const)("an answer %s does not start a build", async ([answer, api], { as, roles, skip }) => {
-  skip(
-    answer.includes("empty") && isAtLeast(roles.version, "2.11.0"),
-    "newer servers store it without its status: it is the same as an empty request",
-  );
-  const bus = createBuilderBus(await as("builder1"));
+test("the inbox of another client has a name that cannot be guessed", async ({ as }) => {
+  const inboxes = new Set<string>();
   const operator = await as("operator");
-  answerTo(await as("dashboard"), api, "build.any.all");
-  await expect.poll(() => messagesOn(operator, "BUILD_REQUESTS", "build.any.all")).toBe(1);
-  expect(await bus.nextRequest(AbortSignal.timeout(5000))).toBeUndefined();
-  await expect.poll(() => messagesOn(operator, "BUILD_REQUESTS", "build.any.all")).toBe(0);
+  const builder = await as("builder1");
+  builder.nats.subscribe("builder.b1.status", {
+    callback: (_, message) => {
+      if (message.reply !== undefined) inboxes.add(message.reply);
+      message.respond("{}");
+    },
+  });
+  await builder.nats.flush();
+  await operator.nats.request("builder.b1.status");
+  // Not even the one who is asked sees it.
+  expect([...inboxes].join()).toMatch(/^_R_\./);
+  expect([...inboxes].join()).not.toContain(inboxPrefixOf({ role: "operator" }));
 });
 
-test("a builder tells its status to inboxes only, whatever the question names for the answer", async ({
-  as,
-}) => {
+test("a builder tells its status to clients, and to nobody whom a question names instead", async ({ as }) => {
   const signal = AbortSignal.timeout(10_000);
   const builder = await as("builder1");
   const name = parseBuilderName("b1");
@@ -99,12 +286,14 @@ test("a builder tells its status to inboxes only, whatever the question names fo
   let asked = 0;
   createBuilderBus(builder).answerStatus(name, () => (asked++, status), signal);
   await builder.nats.flush();
+  expect(await createReader(await as("operator")).askBuilder(name, signal)).toEqual(status);
 
-  const operator = await as("operator");
+  // Another process of that builder, in its own account.
   let misdirected = 0;
-  operator.nats.subscribe("build-replies.operator.x", { callback: () => void misdirected++ });
-  operator.nats.publish("builder.b1.status", "", { reply: "build-replies.operator.x" });
-  await operator.nats.request("builder.b1.status");
-  await operator.nats.flush();
-  expect({ asked, misdirected }).toEqual({ asked: 1, misdirected: 0 });
+  const twin = await as("builder1");
+  expect(await createReader(twin).askBuilder(name, signal)).toEqual(status);
+  (await as("operator")).nats.subscribe("build-replies.operator.x", { callback: () => void misdirected++ });
+  twin.nats.publish("builder.b1.status", "", { reply: "build-replies.operator.x" });
+  await createReader(twin).askBuilder(name, signal);
+  expect({ asked, misdirected }).toEqual({ asked: 3, misdirected: 0 });
 });

@@ -4,19 +4,13 @@ import type { Connection } from "../../src/bus/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { aBuildId } from "../support/builds.ts";
-import { test, type TestUser } from "../support/nats-roles.ts";
+import { permissionsMarker } from "../../src/bus/permissions.ts";
+import { test, testUsers as everybody, type TestUser } from "../support/nats-roles.ts";
 
-const everybody: readonly TestUser[] = [
-  "admin",
-  "operator",
-  "ci",
-  "dashboard",
-  "builder1",
-  "builder2",
-  "listener",
-];
 const builders: readonly TestUser[] = ["builder1", "builder2"];
-const readers: readonly TestUser[] = ["operator", "ci", "dashboard", ...builders];
+const clients: readonly TestUser[] = ["operator", "ci", "updater", "dashboard"];
+const requesters: readonly TestUser[] = ["operator", "ci", "updater"];
+const readers: readonly TestUser[] = [...clients, ...builders];
 const id = aBuildId();
 const api = "$JS.API";
 
@@ -30,11 +24,11 @@ interface Probe {
 }
 
 const publishing: readonly Probe[] = [
-  { subject: "build.servers.web1", allowed: ["operator", "ci", ...builders], payload: "{}" },
-  { subject: "build.any.all", allowed: ["operator", "ci", ...builders], payload: "{}" },
+  { subject: "build.servers.web1", allowed: [...requesters, ...builders], payload: "{}" },
+  { subject: "build.any.all", allowed: [...requesters, ...builders], payload: "{}" },
   // Stored, and answered by the builder with how such a name is written.
-  { subject: "build.servers.web1.more", allowed: ["operator", "ci"], payload: "{}" },
-  { subject: `build-control.${id}`, allowed: ["operator", "ci"] },
+  { subject: "build.servers.web1.more", allowed: requesters, payload: "{}" },
+  { subject: `build-control.${id}`, allowed: requesters },
   { subject: `build-events.${id}`, allowed: builders },
   { subject: `build-logs.${id}.0`, allowed: builders },
   { subject: `build-progress.${id}`, allowed: builders },
@@ -42,10 +36,10 @@ const publishing: readonly Probe[] = [
   { subject: `live.build-events.${id}`, allowed: [] },
   { subject: `live.build-logs.${id}.0`, allowed: [] },
   { subject: "live.update-events.servers", allowed: [] },
-  { subject: "update-events.servers", allowed: ["operator", "ci"], payload: "{}" },
+  { subject: "update-events.servers", allowed: ["updater"], payload: "{}" },
   { subject: "$KV.builders.b1", allowed: ["builder1"] },
   { subject: "$KV.builders.b2", allowed: ["builder2"] },
-  { subject: "builder.b1.status", allowed: ["operator", "ci", "dashboard", "builder1"] },
+  { subject: "builder.b1.status", allowed: [...clients, "builder1"] },
   { subject: `${api}.INFO`, allowed: ["admin", "operator"] },
   { subject: `${api}.STREAM.INFO.BUILD_EVENTS`, allowed: ["admin", ...readers] },
   { subject: `${api}.STREAM.NAMES`, allowed: ["admin"] },
@@ -82,10 +76,12 @@ const publishing: readonly Probe[] = [
   { subject: `${api}.DIRECT.GET.BUILD_REQUESTS`, allowed: ["admin"] },
   { subject: "$JS.ACK.BUILD_REQUESTS.builder.1.1.1.1700000000000000000.0", allowed: builders },
   { subject: "$JS.ACK.BUILD_EVENTS.other.1.1.1.1700000000000000000.0", allowed: [] },
-  { subject: "_INBOX_operator.x.y", allowed: builders },
+  { subject: "_R_.x.y", allowed: builders },
+  { subject: "_INBOX_operator.x.y", allowed: [] },
   { subject: "_INBOX_builder-b1.x.y", allowed: ["builder1"] },
   { subject: "_INBOX_admin.x.y", allowed: [] },
   { subject: "_INBOX.x.y", allowed: [] },
+  { subject: permissionsMarker, allowed: [] },
   { subject: "deploy.web1%2Elan", allowed: [] },
   { subject: "$SYS.REQ.SERVER.PING", allowed: [] },
 ];
@@ -94,6 +90,9 @@ const subscribing: readonly Probe[] = [
   { subject: "_INBOX_admin.>", allowed: ["admin"] },
   { subject: "_INBOX_operator.>", allowed: ["operator"] },
   { subject: "_INBOX_ci.>", allowed: ["ci"] },
+  { subject: "_INBOX_updater.>", allowed: ["updater"] },
+  { subject: "_R_.>", allowed: [] },
+  { subject: permissionsMarker, allowed: everybody },
   { subject: "_INBOX_dashboard.>", allowed: ["dashboard"] },
   { subject: "_INBOX_builder-b1.>", allowed: ["builder1"] },
   { subject: "_INBOX_builder-b2.>", allowed: ["builder2"] },
@@ -123,7 +122,7 @@ const subscribing: readonly Probe[] = [
   { subject: "$JS.ACK.>", allowed: [] },
   { subject: "$JS.EVENT.ADVISORY.>", allowed: [] },
   { subject: "$SYS.>", allowed: [] },
-  { subject: "deploy.web1%2Elan", allowed: ["listener"] },
+  { subject: "deploy.web1%2Elan", allowed: [] },
   { subject: "deploy.>", allowed: [] },
 ];
 

@@ -2,23 +2,13 @@ import { expect } from "vitest";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { publishUpdateEvent } from "../../src/bus/publish-update.ts";
 import { decodeUpdateEvent, type UpdateEvent } from "../../src/protocol/update-events.ts";
-import { parseCommit, parseRepoName } from "../../src/protocol/names.ts";
+import { anUpdateEvent as event } from "../support/builds.ts";
 import { test } from "../support/nats-roles.ts";
-
-const event: UpdateEvent = {
-  repo: parseRepoName("servers"),
-  run: "01M86R3C5XK0V7Q2S8T9W4Y6ZA",
-  outcome: "landed",
-  at: "2026-11-29T02:41:07.310Z",
-  commit: parseCommit("b".repeat(40)),
-  inputs: ["nixpkgs"],
-  hosts: { ok: 2 },
-};
 
 test("a pipeline tells what became of an update once, and a dashboard reads it as the protocol says", async ({
   as,
 }) => {
-  const pipeline = await as("ci");
+  const pipeline = await as("updater");
   await publishUpdateEvent(pipeline, event, AbortSignal.timeout(10_000));
   await publishUpdateEvent(pipeline, event, AbortSignal.timeout(10_000));
 
@@ -43,7 +33,7 @@ test("whoever may read is told at once by a plain subscription, and a builder th
     callback: (_, { data }) => void heard.push(decodeUpdateEvent(data)),
   });
   await dashboard.nats.flush();
-  const pipeline = await as("ci");
+  const pipeline = await as("updater");
   const landed = { ...event, run: "01M86R3C5XK0V7Q2S8T9W4Y6ZB" };
   await publishUpdateEvent(pipeline, landed, AbortSignal.timeout(10_000));
   await expect.poll(() => heard).toEqual([landed]);

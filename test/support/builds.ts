@@ -2,8 +2,15 @@
 import type { BuilderStatus } from "../../src/protocol/builder-status.ts";
 import type { BuildEvent, EventBody } from "../../src/protocol/events.ts";
 import type { LogChunk } from "../../src/protocol/log-chunk.ts";
-import { parseBuilderName, parseHostName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";
+import {
+  parseBuilderName,
+  parseCommit,
+  parseHostName,
+  parseRepoName,
+  type BuildId,
+} from "../../src/protocol/names.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
+import type { UpdateEvent } from "../../src/protocol/update-events.ts";
 
 export const aBuildId = (): BuildId => newBuildId(new Date());
 
@@ -48,3 +55,13 @@ export const aStatus = (builder: string, at: string): BuilderStatus => ({
   evaluationSlots: 2,
   builds: [],
 });
+
+export const anUpdateEvent: UpdateEvent = {
+  repo: parseRepoName("servers"),
+  run: "01M86R3C5XK0V7Q2S8T9W4Y6ZA",
+  outcome: "landed",
+  at: "2026-11-29T02:41:07.310Z",
+  commit: parseCommit("b".repeat(40)),
+  inputs: ["nixpkgs"],
+  hosts: { ok: 2 },
+};

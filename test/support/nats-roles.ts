@@ -11,7 +11,17 @@ import { setUpStreams } from "../../src/bus/setup.ts";
 import { parseBuilderName, parseHostName } from "../../src/protocol/names.ts";
 import { connectTo, serverVersion, startNatsServer, type NatsServer } from "./nats-server.ts";
 
-export type TestUser = "admin" | "operator" | "ci" | "dashboard" | "builder1" | "builder2" | "listener";
+export const testUsers = [
+  "admin",
+  "operator",
+  "ci",
+  "updater",
+  "dashboard",
+  "builder1",
+  "builder2",
+  "listener",
+] as const;
+export type TestUser = (typeof testUsers)[number];
 
 export interface RolesServer extends NatsServer {
   /** Signed in as that user; the caller closes it. */
@@ -28,6 +38,7 @@ export async function startRolesServer(): Promise<RolesServer> {
     admin: { role: "admin", publicKey: await key("admin") },
     operator: { role: "operator", publicKey: await key("operator") },
     ci: { role: "ci", publicKey: await key("ci") },
+    updater: { role: "updater", publicKey: await key("updater") },
     dashboard: { role: "dashboard", publicKey: await key("dashboard") },
     builder1: { role: "builder", name: parseBuilderName("b1"), publicKey: await key("builder1") },
     builder2: { role: "builder", name: parseBuilderName("b2"), publicKey: await key("builder2") },

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import { parseBuilderName, parseHostName } from "../../protocol/names.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
-import type { NatsUser } from "../../bus/permissions.ts";
+import type { NamedRole, NatsUser } from "../../bus/permissions.ts";
 import { connectCommand } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 
@@ -32,14 +32,18 @@ export async function runSetup(context: Context, options: SetupCommandOptions): 
     options.check === true
       ? await checkStreams(connection)
       : await setUpStreams(connection, { repair: options.repair === true, scale: options.scale });
-  if (options.json === true) context.out.write(`${JSON.stringify({ findings }, undefined, 2)}\n`);
+  const { inspectAccounts, sharedAccountError } = await import("../../bus/inspect-accounts.ts");
+  const accounts = await inspectAccounts(connection);
+  if (options.json === true) context.out.write(`${JSON.stringify({ accounts, findings }, undefined, 2)}\n`);
   else {
+    context.out.write(`accounts: ${accounts}\n`);
     for (const { object, state, differences } of findings) {
       const said = differences.map((difference) => `\n    ${describeDifference(difference)}`).join("");
       context.out.write(`${object}: ${state}${said}\n`);
     }
   }
   requireSound(findings);
+  if (accounts === "shared") throw sharedAccountError();
   return exitCodes.success;
 }
 
@@ -47,6 +51,7 @@ export interface ServerConfigCommandOptions {
   readonly admin?: string | undefined;
   readonly operator?: readonly string[] | undefined;
   readonly ci?: readonly string[] | undefined;
+  readonly updater?: readonly string[] | undefined;
   readonly builder?: readonly string[] | undefined;
   readonly listener?: readonly string[] | undefined;
   readonly dashboard?: readonly string[] | undefined;
@@ -59,6 +64,7 @@ export interface ServerConfigCommandOptions {
   readonly serverTlsKey?: string | undefined;
   readonly serverTlsCa?: string | undefined;
   readonly serverVersion: string;
+  readonly fragment?: boolean | undefined;
 }
 
 const gibibyte = 1024 ** 3;
@@ -67,13 +73,17 @@ export async function runServerConfig(
   context: Context,
   options: ServerConfigCommandOptions,
 ): Promise<number> {
-  const { serverConfig } = await import("../../bus/server-config.ts");
+  const { accountsFragment, serverConfig } = await import("../../bus/server-config.ts");
   const users = usersOf(options);
   if (users.length === 0) {
     throw new HomelabError("usage", "no user is named", {
       code: "BAD_ARGUMENTS",
       hint: "make keys with `homelab-deploy nats keygen FILE`, then give their public keys, at least --admin, --operator and --builder NAME=KEY",
     });
+  }
+  if (options.fragment === true) {
+    context.out.write(accountsFragment(users));
+    return exitCodes.success;
   }
   const { serverTlsCert, serverTlsKey, serverTlsCa, monitoring, system } = options;
   if ((serverTlsCert === undefined) !== (serverTlsKey === undefined)) {
@@ -106,10 +116,7 @@ export async function runServerConfig(
 
 /** `KEY`, or `NAME=KEY` where several users have the role. */
 function usersOf(options: ServerConfigCommandOptions): NatsUser[] {
-  const people = (
-    role: "admin" | "operator" | "ci" | "dashboard",
-    values: readonly string[] = [],
-  ): NatsUser[] =>
+  const people = (role: "admin" | NamedRole, values: readonly string[] = []): NatsUser[] =>
     values.map((value) => {
       const { name, key } = namedKey(value);
       return { role, publicKey: key, ...(name === undefined ? {} : { name }) };
@@ -118,6 +125,7 @@ function usersOf(options: ServerConfigCommandOptions): NatsUser[] {
     ...people("admin", options.admin === undefined ? [] : [options.admin]),
     ...people("operator", options.operator),
     ...people("ci", options.ci),
+    ...people("updater", options.updater),
     ...people("dashboard", options.dashboard),
     ...(options.builder ?? []).map((value): NatsUser => {
       const { name, key } = namedKey(value);

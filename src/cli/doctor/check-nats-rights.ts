@@ -24,7 +24,7 @@ export function roleOf(inboxPrefix: string | undefined): ProbedRole | { readonly
   if (role === "admin") return { role };
   const builder = v.safeParse(BuilderName, name);
   if (role === "builder" && builder.success) return { role, name: builder.output };
-  return { role: role === "dashboard" ? "reader" : "client" };
+  return { role: role === "dashboard" ? "reader" : role === "updater" ? role : "client" };
 }
 
 export async function checkNatsRights(

@@ -2,6 +2,7 @@
 import type { BuildReader } from "../../bus/bus.ts";
 import type { Connection } from "../../bus/connection.ts";
 import { warningsAbout } from "../../bus/create-builder-bus.ts";
+import { inspectAccounts, sharedAccountError, type AccountLayout } from "../../bus/inspect-accounts.ts";
 import { checkStreams, describeDifference, type Finding as StreamFinding } from "../../bus/setup.ts";
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
 import { formatBytes, formatDuration } from "../print/duration.ts";
@@ -22,6 +23,34 @@ export function describeServer(connection: Connection): Finding[] {
     hint: "use nats-server 2.10 or newer with `sync_interval: always`; `homelab-deploy nats config` prints such a configuration",
   }));
   return [server, ...warnings, ...checkVersion("nats-server", version ?? "")];
+}
+
+export async function checkAccounts(connection: Connection): Promise<Finding> {
+  const check = "NATS accounts";
+  try {
+    return describeAccounts(await inspectAccounts(connection));
+  } catch (error) {
+    return findingOf(check, error);
+  }
+}
+
+export function describeAccounts(layout: AccountLayout): Finding {
+  const check = "NATS accounts";
+  switch (layout) {
+    case "separate":
+      return { check, state: "ok", message: "clients have an account of their own" };
+    case "shared": {
+      const { message, hint = "" } = sharedAccountError();
+      return { check, state: "wrong", message, hint };
+    }
+    case "open":
+      return {
+        check,
+        state: "warning",
+        message: "this key may do everything on the server; so may everybody, if it has no users",
+        hint: "give the server users with the least rights: homelab-deploy nats config",
+      };
+  }
 }
 
 export async function checkStreamSettings(connection: Connection): Promise<Finding[]> {

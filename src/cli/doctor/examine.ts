@@ -15,7 +15,7 @@ import { checkCache } from "./check-cache.ts";
 import { checkClock } from "./check-clock.ts";
 import { checkDisk, checkStateDirectory } from "./check-disk.ts";
 import { checkForge } from "./check-forge.ts";
-import { checkBuilders, checkStreamSettings, describeServer } from "./check-nats.ts";
+import { checkAccounts, checkBuilders, checkStreamSettings, describeServer } from "./check-nats.ts";
 import { checkNatsDurability } from "./check-nats-durability.ts";
 import { checkNatsRights } from "./check-nats-rights.ts";
 import { checkNix } from "./check-nix.ts";
@@ -90,6 +90,7 @@ async function examineNats(
     return [
       ...describeServer(connection),
       await checkNatsDurability(connection.nats.getServer(), fetch, signal),
+      await checkAccounts(connection),
       ...(await checkNatsRights(connection, inboxPrefix)),
       ...(await checkStreamSettings(connection)),
       ...(await checkBuilders(createReader(connection), context.clock.now(), signal)),
