@@ -20,7 +20,7 @@ import { composeProposal } from "../update/compose-proposal.ts";
 import { composeReport } from "../update/compose-report.ts";
 import { createMemoryJournal, openJournal } from "../update/journal.ts";
 import { announceError } from "../update/announce.ts";
-import { createOutbox, type Outbox, type Teller } from "../update/outbox.ts";
+import { combineOutboxes, createOutbox, type Outbox, type Teller } from "../update/outbox.ts";
 import type { Proposal } from "../update/propose.ts";
 import { lockDigest } from "../update/pull-request-marker.ts";
 import { redact } from "../update/redact.ts";
@@ -46,10 +46,16 @@ export interface ComposeUpdateOptions {
   readonly nix: Nix;
   readonly exec: Exec;
   readonly builds: BuildReader;
-  readonly tell: Teller;
+  /** On NATS, and by a webhook, where there is one. */
+  readonly tellers: Tellers;
   readonly dryRun: boolean;
   readonly inputs: readonly string[] | undefined;
   readonly log: Log;
+}
+
+export interface Tellers {
+  readonly nats: Teller | undefined;
+  readonly webhook: Teller | undefined;
 }
 
 export interface ComposedUpdate {
@@ -160,14 +166,24 @@ export async function composeUpdate(
 }
 
 function openOutbox(
-  { stateDirectory, repo, tell, log }: Pick<ComposeUpdateOptions, "stateDirectory" | "repo" | "tell" | "log">,
+  {
+    stateDirectory,
+    repo,
+    tellers,
+    log,
+  }: Pick<ComposeUpdateOptions, "stateDirectory" | "repo" | "tellers" | "log">,
   secrets: readonly string[],
 ): Outbox {
-  const tellClean: Teller = async (event, signal) => {
-    const { reason } = event;
-    await tell(reason === undefined ? event : { ...event, reason: redact(reason, secrets) }, signal);
-  };
-  return createOutbox(join(stateDirectory, "updates", repo, "outbox"), tellClean, log);
+  const open = (name: string, tell: Teller | undefined): Outbox =>
+    createOutbox(
+      join(stateDirectory, "updates", repo, name),
+      async (event, signal) => {
+        const { reason } = event;
+        await tell?.(reason === undefined ? event : { ...event, reason: redact(reason, secrets) }, signal);
+      },
+      log,
+    );
+  return combineOutboxes([open("outbox", tellers.nats), open("outbox-webhook", tellers.webhook)]);
 }
 
 /** Tells of an update that could not even be put together. */

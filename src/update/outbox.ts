@@ -1,7 +1,7 @@
 // News that have to be told, also when nobody can be reached just now: each is a file until it is told.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { messageOf } from "../base/errors.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import {
   decodeUpdateEvent,
@@ -37,8 +37,9 @@ export function createOutbox(directory: string, tell: Teller, log: Log): Outbox 
         await rm(join(directory, name), { force: true });
       } catch (error) {
         if (signal.aborted) return;
+        const advice = error instanceof HomelabError ? { code: error.code, hint: error.hint } : {};
         log.warn(
-          { news: name, error: messageOf(error) },
+          { news: name, error: messageOf(error), ...advice },
           "news of an update could not be told; the next run tries again",
         );
       }
@@ -62,3 +63,13 @@ export function createOutbox(directory: string, tell: Teller, log: Log): Outbox 
     },
   };
 }
+
+/** One for each of those who are told: nobody waits for, or hears twice because of, another who is out of reach. */
+export const combineOutboxes = (outboxes: readonly Outbox[]): Outbox => ({
+  async put(event, signal) {
+    for (const outbox of outboxes) await outbox.put(event, signal);
+  },
+  async flush(signal) {
+    for (const outbox of outboxes) await outbox.flush(signal);
+  },
+});

@@ -91,7 +91,13 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
     const stateDirectory = machine === undefined ? state : join(state, "machines", machine);
     const parts = { context, config, repo, settings: configured, stateDirectory, nix, exec, log };
     const { options } = await composeUpdate(
-      { ...parts, builds: builder.reader, tell: async () => undefined, dryRun: false, inputs: undefined },
+      {
+        ...parts,
+        builds: builder.reader,
+        tellers: { nats: undefined, webhook: undefined },
+        dryRun: false,
+        inputs: undefined,
+      },
       stopped.signal,
     );
     const self = { ...options.self, machine: machine ?? options.self.machine };

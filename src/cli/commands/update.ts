@@ -59,7 +59,7 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
     { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
     signal,
   );
-  const tell = await tellerOf(context, config, builders.tell, log);
+  const tellers = { nats: builders.tell, webhook: await webhookOf(context, config, log) };
 
   let worst = 0;
   const documents: object[] = [];
@@ -73,7 +73,7 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
       nix,
       exec,
       builds: builders.reader,
-      tell,
+      tellers,
       dryRun,
       inputs: options.input,
       log,
@@ -161,33 +161,35 @@ async function connectBuilds(
   ]);
   return {
     reader: createReader(connection),
-    tell: async (event, until) => publishUpdateEvent(connection, event, until),
+    tell: async (event, until) => {
+      try {
+        await publishUpdateEvent(connection, event, until);
+      } catch (error) {
+        throw isRefused(error) ? needsUpdater(error) : error;
+      }
+    },
     [Symbol.asyncDispose]: async () => connection.close(),
   };
 }
 
-async function tellerOf(
-  { environment }: Context,
-  config: Config,
-  onBus: Teller | undefined,
-  log: Log,
-): Promise<Teller> {
-  const { webhookFile } = config.update;
+const isRefused = (error: unknown): boolean =>
+  error instanceof HomelabError && error.code === "NATS_PERMISSION";
+
+const needsUpdater = (cause: unknown): HomelabError =>
+  new HomelabError("refused", "our NATS key may not tell what became of updates", {
+    code: "NATS_PERMISSION",
+    hint: "run updates with a key of the role updater: `homelab-deploy nats keygen FILE`, then `nats config --updater NAME=KEY`",
+    cause,
+  });
+
+async function webhookOf({ environment }: Context, config: Config, log: Log): Promise<Teller | undefined> {
+  const { webhookFile, webhookOutcomes } = config.update;
+  if (webhookFile === undefined) return undefined;
   const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
   const { readSecret } = await import("../../config/secrets.ts");
-  const webhook =
-    webhookFile === undefined
-      ? undefined
-      : createWebhookTeller(
-          await readSecret(resolveSecretPath(webhookFile, credentialsDirectory), {
-            credentialsDirectory,
-            log,
-          }),
-          config.update.webhookOutcomes,
-          fetch,
-        );
-  return async (event, signal) => {
-    await onBus?.(event, signal);
-    await webhook?.(event, signal);
-  };
+  const url = await readSecret(resolveSecretPath(webhookFile, credentialsDirectory), {
+    credentialsDirectory,
+    log,
+  });
+  return createWebhookTeller(url, webhookOutcomes, fetch);
 }
