@@ -129,7 +129,7 @@ function composeRepo(
 }
 
 /** The configured name, or the machine's own up to its first dot. */
-function builderName({ name }: BuilderSettings): BuilderName {
+export function builderName({ name }: BuilderSettings): BuilderName {
   return (
     name ?? parseBuilderName((hostname().split(".")[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "-") || "builder")
   );

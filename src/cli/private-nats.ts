@@ -1,17 +1,31 @@
-// The nats-server of `homelab-deploy up`: only on the loopback, with its streams in our state directory.
+// The nats-server of `homelab-deploy up`: only on the loopback, with its streams in our state directory. It has the
+// accounts that every server should have: whoever reaches it without a key is a client, the builder has a key.
+import { randomUUID } from "node:crypto";
 import { connect as connectTcp } from "node:net";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
+import { publicKeyOf, writeNewKey } from "../bus/keys.ts";
+import { inboxPrefixOf, type Identity, type NatsUser } from "../bus/permissions.ts";
+import { serverConfig } from "../bus/server-config.ts";
+import type { BuilderName } from "../protocol/names.ts";
 import type { Exec } from "../process/exec.ts";
 import type { Environment } from "./print/output-mode.ts";
 
 export interface PrivateNats extends AsyncDisposable {
   readonly url: string;
   readonly version: string;
+  /** How the builder and the admin sign in. Nobody else needs a key. */
+  readonly builder: PrivateSignIn;
+  readonly admin: PrivateSignIn;
   /** Settles when the server has ended: with an error, unless it was told to. */
   readonly ended: Promise<void>;
+}
+
+export interface PrivateSignIn {
+  readonly nkeyFile: string;
+  readonly inboxPrefix: string;
 }
 
 export interface PrivateNatsOptions {
@@ -19,6 +33,7 @@ export interface PrivateNatsOptions {
   readonly environment: Environment;
   readonly directory: string;
   readonly port: number;
+  readonly builder: BuilderName;
   readonly clock: Clock;
 }
 
@@ -33,7 +48,7 @@ export async function startPrivateNats(
   options: PrivateNatsOptions,
   signal: AbortSignal,
 ): Promise<PrivateNats> {
-  const { exec, environment, directory, port, clock } = options;
+  const { exec, environment, directory, port, builder: name, clock } = options;
   const env = { PATH: environment["PATH"] ?? "" };
   const version = await natsVersion(exec, env, signal);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -44,8 +59,22 @@ export async function startPrivateNats(
       hint: "choose another one with --port; to use the server that is there, run `homelab-deploy builder` with a configuration",
     });
   }
+  const storeDirectory = join(directory, "jetstream");
+  await adoptStreams(storeDirectory);
+  const [admin, builder] = [
+    await userOf(directory, { role: "admin" }),
+    await userOf(directory, { role: "builder", name }),
+  ];
   const file = join(directory, "nats-server.conf");
-  await writeFile(file, serverConfiguration(directory, port, version), { mode: 0o600 });
+  const configuration = serverConfig({
+    listen: `127.0.0.1:${port}`,
+    storeDirectory,
+    pidFile: join(directory, "pid"),
+    serverVersion: version,
+    users: [admin.user, builder.user],
+    localPassword: randomUUID(),
+  });
+  await writeFile(file, configuration, { mode: 0o600 });
 
   const stopped = new AbortController();
   const running = exec(program, ["-c", file], { signal: stopped.signal, env, graceMs: 5000 });
@@ -76,22 +105,26 @@ export async function startPrivateNats(
     await stop();
     throw error;
   }
-  return { url: `nats://127.0.0.1:${port}`, version, ended, [Symbol.asyncDispose]: stop };
+  const url = `nats://127.0.0.1:${port}`;
+  return { url, version, builder: builder.signIn, admin: admin.signIn, ended, [Symbol.asyncDispose]: stop };
 }
 
-function serverConfiguration(directory: string, port: number, version: string): string {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const canSync = major > 2 || (major === 2 && minor >= 10);
-  return [
-    `listen: "127.0.0.1:${port}"`,
-    `pid_file: ${JSON.stringify(join(directory, "pid"))}`,
-    "jetstream {",
-    `  store_dir: ${JSON.stringify(join(directory, "jetstream"))}`,
-    // Acknowledged means stored, also in a power cut. Unknown before 2.10: the server would refuse to start.
-    ...(canSync ? ["  sync_interval: always"] : []),
-    "}",
-    "",
-  ].join("\n");
+/** A user with a key of its own in our directory, made at the first start. */
+async function userOf(
+  directory: string,
+  identity: Identity,
+): Promise<{ readonly user: NatsUser; readonly signIn: PrivateSignIn }> {
+  const nkeyFile = join(directory, `${identity.role}.nk`);
+  const seed = await readFile(nkeyFile, "utf8").catch(() => undefined);
+  const publicKey = seed === undefined ? await writeNewKey(nkeyFile) : publicKeyOf(seed, nkeyFile);
+  return { user: { ...identity, publicKey }, signIn: { nkeyFile, inboxPrefix: inboxPrefixOf(identity) } };
+}
+
+/** Streams of a release in which this server had no accounts are in the server's global one. */
+async function adoptStreams(storeDirectory: string): Promise<void> {
+  const accounts = join(storeDirectory, "jetstream");
+  // Fails where there is none, and where HOMELAB has streams already.
+  await rename(join(accounts, "$G"), join(accounts, "HOMELAB")).catch(() => undefined);
 }
 
 async function natsVersion(

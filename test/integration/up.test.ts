@@ -3,8 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
+import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
+import { createReader } from "../../src/bus/create-reader.ts";
+import { inspectAccounts } from "../../src/bus/inspect-accounts.ts";
+import { setUpStreams } from "../../src/bus/setup.ts";
+import { aBuildId, accepted, anEvent, finished } from "../support/builds.ts";
 import { freePort } from "../support/free-port.ts";
 import { test } from "../support/homelab.ts";
+import { connectTo, startNatsServer } from "../support/nats-server.ts";
 import { processesWith } from "../support/processes.ts";
 
 test("up starts everything, builds what is there, and leaves nothing running", async ({ homelab }) => {
@@ -35,6 +41,58 @@ test("up starts everything, builds what is there, and leaves nothing running", a
     expect(up.stderr).toContain("homelab-deploy build --all");
     expect(up.exitCode).toBe(0);
     await vi.waitFor(async () => expect(await processesWith(state)).toEqual([]), { timeout: 10_000 });
+  } finally {
+    await rm(state, { recursive: true, force: true });
+  }
+});
+
+test("up keeps the streams of a release without accounts, and its clients may not speak for the builder", async ({
+  homelab,
+}) => {
+  await homelab.fleet.commit({ hosts: 1, salt: "up-accounts" });
+  const state = await mkdtemp(join(tmpdir(), "homelab-up-"));
+  const port = await freePort();
+  const storeDirectory = join(state, "nats", "jetstream");
+  const earlier = aBuildId();
+  {
+    const plain = (place: { port: number }): string =>
+      `listen: "127.0.0.1:${place.port}"\njetstream { store_dir: ${JSON.stringify(storeDirectory)} }\n`;
+    await using server = await startNatsServer(plain);
+    await using connection = await connectTo(server);
+    await setUpStreams(connection);
+    const log = await createBuilderBus(connection).openEventLog(earlier, [], AbortSignal.timeout(10_000));
+    await log.append(anEvent(earlier, 0, accepted), AbortSignal.timeout(10_000));
+    await log.append(anEvent(earlier, 1, finished), AbortSignal.timeout(10_000));
+  }
+  try {
+    const url = `nats://127.0.0.1:${port}`;
+    let seen:
+      | { readonly builds: readonly string[]; readonly layout: string; readonly mayForge: boolean }
+      | undefined;
+    await homelab.run(
+      ["up", "--repo", `fleet=${homelab.fleet.url}`, "--state", state, "--port", String(port), "--poll", "0"],
+      {
+        environment: { HOMELAB_DEPLOY_CONFIG: "" },
+        onStarted(child) {
+          child.stderr?.on("data", (chunk: Buffer) => {
+            if (!chunk.toString().includes("NATS is ready")) return;
+            void (async () => {
+              await using client = await connectTo({ url });
+              const forged = client.nats.request(`build-events.${earlier}`, "{}", { timeout: 2000 });
+              seen = {
+                builds: await createReader(client).listBuilds(AbortSignal.timeout(10_000)),
+                layout: await inspectAccounts(client),
+                mayForge: await forged.then(
+                  () => true,
+                  () => false,
+                ),
+              };
+            })().finally(() => child.kill("SIGTERM"));
+          });
+        },
+      },
+    );
+    expect(seen).toEqual({ builds: [earlier], layout: "separate", mayForge: false });
   } finally {
     await rm(state, { recursive: true, force: true });
   }

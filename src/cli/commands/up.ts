@@ -2,10 +2,12 @@
 import { join, resolve } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import { connectNats } from "../../bus/connection.ts";
+import { requireSound, setUpStreams } from "../../bus/setup.ts";
 import type { Config, RepoSettings } from "../../config/schema.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { RepoName } from "../../protocol/names.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
+import { builderName } from "../compose-builder.ts";
 import { loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
 import { userStateDirectory } from "../local-builder.ts";
@@ -35,15 +37,18 @@ export async function runUp(context: Context, options: UpOptions): Promise<numbe
   try {
     const config = withState(await configuredRepos(context, options, exec, signal), state);
     const directory = join(state, "nats");
+    const builder = builderName(config.builder);
     await using server = await startPrivateNats(
-      { exec, environment, directory, port: options.port, clock },
+      { exec, environment, directory, port: options.port, builder, clock },
       signal,
     );
-    await using connection = await connectNats(
-      { servers: [server.url], name: "homelab-deploy up", role: "daemon" },
-      log,
-      signal,
-    );
+    const target = { servers: [server.url], name: "homelab-deploy up", role: "daemon" } as const;
+    {
+      await using admin = await connectNats({ ...target, ...server.admin }, log, signal);
+      // The server is ours alone, so nobody else would bring its streams up to date.
+      requireSound(await setUpStreams(admin, { repair: true }));
+    }
+    await using connection = await connectNats({ ...target, ...server.builder }, log, signal);
     const onReady = (): void => {
       const prefix = options.port === defaultPort ? "" : `NATS_URL=${server.url} `;
       context.err.write(
