@@ -22,6 +22,7 @@ in
 ]
 ++ named "--operator" users.operators or { }
 ++ named "--ci" users.ci or { }
+++ named "--updater" users.updaters or { }
 ++ named "--builder" users.builders or { }
 ++ [
   "--listen"

@@ -11,7 +11,7 @@ let
   common = import ./settings.nix { inherit lib pkgs; };
   option = "services.homelab-deploy.update";
 
-  settings = lib.recursiveUpdate { nats.inboxPrefix = "_INBOX_ci-update"; } cfg.settings;
+  settings = lib.recursiveUpdate { nats.inboxPrefix = "_INBOX_updater-timer"; } cfg.settings;
   repos = settings.repos or { };
   scheduleOf = name: cfg.repos.${name} or { inherit (cfg) startAt randomizedDelay; };
 
@@ -67,7 +67,7 @@ in
       };
     };
 
-    nats = common.natsOptions "ci" "_INBOX_ci-update";
+    nats = common.natsOptions "updater" "_INBOX_updater-timer";
 
     credentials = common.credentialsOption;
 

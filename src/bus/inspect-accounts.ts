@@ -28,6 +28,6 @@ export const sharedAccountError = (): HomelabError =>
     "on this NATS server clients share the builders' account, in which a key that may only read can forge verdicts",
     {
       code: "NATS_SHARED_ACCOUNT",
-      hint: "print its configuration again with `homelab-deploy nats config` and reload it; no stream is lost: docs/migration.md",
+      hint: "print its configuration again with `homelab-deploy nats config` and restart it; no stream is lost: docs/migration.md",
     },
   );

@@ -19,6 +19,10 @@ export interface NatsServer {
   readonly storeDirectory: string;
   /** Ends it as a crash would (SIGKILL); what it acknowledged stays on disk. */
   kill(): Promise<void>;
+  /** Another configuration file, from the next start or reload on. */
+  configure(configuration: string): Promise<void>;
+  /** Makes it read its configuration again (SIGHUP). */
+  reload(): Promise<void>;
   /** Starts it again on the same port and store; it must not be running. */
   start(): Promise<void>;
   /** Kills it and removes its store. */
@@ -62,6 +66,12 @@ export async function startNatsServer(config: ServerConfig = plainConfig): Promi
       await running?.kill();
       running = undefined;
     },
+    async configure(configuration) {
+      await writeFile(configFile, configuration);
+    },
+    async reload() {
+      running?.reload();
+    },
     async start() {
       running ??= await run(configFile);
     },
@@ -74,6 +84,7 @@ export async function startNatsServer(config: ServerConfig = plainConfig): Promi
 
 interface Running {
   readonly version: string;
+  reload(): void;
   kill(): Promise<void>;
 }
 
@@ -92,6 +103,7 @@ async function run(configFile: string): Promise<Running> {
     server.stderr?.resume(); // or its log would fill the pipe and stop it
     return {
       version,
+      reload: () => void server.kill("SIGHUP"),
       async kill() {
         server.kill("SIGKILL");
         await exited;
