@@ -6,7 +6,12 @@ export default defineConfig({
     // Tests with real services mostly wait; vitest's own choice leaves one of two cores idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      { test: { name: "unit", include: ["src/**/*.test.ts", "test/*.test.ts", "test/infra/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "test/*.test.ts", "test/infra/*.test.ts", "test/campaign/*.test.ts"],
+        },
+      },
       {
         test: {
           name: "integration",

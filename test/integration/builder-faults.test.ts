@@ -4,7 +4,7 @@ import { foldEvents, type BuildState } from "../../src/protocol/build-state.ts";
 import { decodeEvent } from "../../src/protocol/events.ts";
 import { parseBuildId } from "../../src/protocol/names.ts";
 import { freePort } from "../support/free-port.ts";
-import { startHomelab, type CommandResult } from "../support/homelab.ts";
+import { startHomelab, type CommandResult } from "../support/start-homelab.ts";
 
 /** Nobody listens on port 1. */
 const deadSubstituter = "http://127.0.0.1:1";

@@ -25,7 +25,8 @@ import {
   finished,
   warning,
 } from "../support/builds.ts";
-import { test, type TestUser } from "../support/nats-roles.ts";
+import { test } from "../support/nats-roles.ts";
+import type { TestUser } from "../support/start-roles-server.ts";
 
 const victim = aBuildId();
 const other = aBuildId();

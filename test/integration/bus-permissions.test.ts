@@ -5,7 +5,8 @@ import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { aBuildId } from "../support/builds.ts";
 import { permissionsMarker } from "../../src/bus/permissions.ts";
-import { test, testUsers as everybody, type TestUser } from "../support/nats-roles.ts";
+import { test } from "../support/nats-roles.ts";
+import { testUsers as everybody, type TestUser } from "../support/start-roles-server.ts";
 
 const builders: readonly TestUser[] = ["builder1", "builder2"];
 const clients: readonly TestUser[] = ["operator", "ci", "updater", "dashboard"];

@@ -5,8 +5,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect } from "vitest";
 import * as v from "valibot";
-import { test, type CommandResult, type Homelab } from "../support/homelab.ts";
-import type { TestUser } from "../support/nats-roles.ts";
+import { test } from "../support/homelab.ts";
+import type { CommandResult, Homelab } from "../support/start-homelab.ts";
+import type { TestUser } from "../support/start-roles-server.ts";
 
 const Findings = v.object({
   sound: v.boolean(),

@@ -8,7 +8,8 @@ import { expect } from "vitest";
 import { foldEvents } from "../../src/protocol/build-state.ts";
 import { decodeEvent } from "../../src/protocol/events.ts";
 import { parseBuildId } from "../../src/protocol/names.ts";
-import { type Homelab, test } from "../support/homelab.ts";
+import { test } from "../support/homelab.ts";
+import type { Homelab } from "../support/start-homelab.ts";
 
 /** The verdict of each host after `build --all`, and the exit code. */
 async function buildAll(homelab: Homelab) {

@@ -11,7 +11,7 @@ import { encodeEvent, type BuildEvent, type EventBody } from "../../src/protocol
 import type { BuildId } from "../../src/protocol/names.ts";
 import { streams } from "../../src/protocol/subjects.ts";
 import { test } from "../support/homelab.ts";
-import type { TestUser } from "../support/nats-roles.ts";
+import type { TestUser } from "../support/start-roles-server.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
 
 /** One host that is built for some seconds, and fails. */
@@ -220,12 +220,12 @@ test("a red update does not land while an updater's key says that its build succ
     user: "updater",
     environment: { HOMELAB_DEPLOY_CONFIG: config },
   });
-  let isOver = false;
-  void update.then(() => (isOver = true));
+  const over = new AbortController();
+  void update.finally(() => over.abort());
 
   await using attacker = await homelab.server.connect("updater");
   const reader = createReader(attacker);
-  while (!isOver) {
+  while (!over.signal.aborted) {
     for (const id of (await reader.listBuilds(signal)).slice(0, 3)) {
       const events = await reader.readEvents(id, 0, signal);
       for (const event of forgeries(id, events)) {

@@ -1,0 +1,41 @@
+// `npm run campaign -- --seed S --kills 200 --builds 500`: see campaign.ts. Ends with 0 only when nothing was lost,
+// duplicated, wrong or endless.
+import { parseArgs } from "node:util";
+import { runCampaign } from "./campaign.ts";
+import { faultKinds } from "./judge-build.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    kills: { type: "string", default: "200" },
+    builds: { type: "string", default: "500" },
+    updates: { type: "string", default: "20" },
+  },
+});
+
+function count(name: "seed" | "kills" | "builds" | "updates"): number {
+  const number = Number(values[name] ?? Date.now() % 1_000_000);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  console.error(`error: --${name} must be a whole number`);
+  process.exit(2);
+}
+
+const [seed, kills, builds, updates] = [count("seed"), count("kills"), count("builds"), count("updates")];
+console.log(`campaign --seed ${seed} --kills ${kills} --builds ${builds} --updates ${updates}`);
+const started = performance.now();
+const result = await runCampaign({
+  seed,
+  kills,
+  builds,
+  updates,
+  settleMs: 180_000,
+  say: (line) => console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${line}`),
+});
+for (const { kind, build, what } of result.faults) console.log(`${kind}: ${build}: ${what}`);
+console.log(JSON.stringify({ kills: result.kills, builds: result.builds, updates: result.updates }));
+const seconds = ((performance.now() - started) / 1000).toFixed(0);
+const totals = faultKinds.map(
+  (kind) => `${kind} ${result.faults.filter((fault) => fault.kind === kind).length}`,
+);
+console.log(`${totals.join(", ")} (seed ${seed}, ${seconds} s)`);
+process.exitCode = result.faults.length === 0 ? 0 : 1;
