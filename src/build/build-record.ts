@@ -5,6 +5,7 @@ import { createDoorbell } from "../base/doorbell.ts";
 import { NotTheHolderError, type EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, type BuildState } from "../protocol/build-state.ts";
 import {
+  composeEvent,
   inEventSizes,
   isTerminal,
   type BuildEvent,
@@ -46,13 +47,8 @@ export function createBuildRecord({
   let closed = false;
 
   async function store(body: EventBody, signal: AbortSignal): Promise<void> {
-    const event: BuildEvent = {
-      build: state.id,
-      epoch,
-      index: state.nextIndex,
-      at: clock.now().toISOString(),
-      ...body,
-    };
+    const envelope = { build: state.id, epoch, index: state.nextIndex, at: clock.now().toISOString() };
+    const event = composeEvent(envelope, body);
     await writer.append(event, signal);
     state = applyEvent(state, event);
     onStored(event);

@@ -4,7 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus } from "../bus/bus.ts";
 import { applyEvent, foldEvents, openHosts, unknownBuild, type BuildState } from "../protocol/build-state.ts";
-import type { BuildEvent, EventBody } from "../protocol/events.ts";
+import { composeEvent, type BuildEvent, type EventBody } from "../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
 import { decideBuildVerdict } from "../protocol/verdicts.ts";
 import { isSuperseded } from "./build-record.ts";
@@ -40,13 +40,8 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   const { bus, engine, builder, clock, log, onStored, onOver } = options;
   const held = new Set<BuildId>();
 
-  const eventAfter = (state: BuildState, epoch: number, body: EventBody): BuildEvent => ({
-    build: state.id,
-    epoch,
-    index: state.nextIndex,
-    at: clock.now().toISOString(),
-    ...body,
-  });
+  const eventAfter = (state: BuildState, epoch: number, body: EventBody): BuildEvent =>
+    composeEvent({ build: state.id, epoch, index: state.nextIndex, at: clock.now().toISOString() }, body);
 
   function run(
     state: BuildState,

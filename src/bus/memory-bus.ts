@@ -3,7 +3,7 @@
 import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
 import type { Clock } from "../base/clock.ts";
 import type { BuilderStatus } from "../protocol/builder-status.ts";
-import { isTerminal, type BuildEvent } from "../protocol/events.ts";
+import { decodeEvent, encodeEvent, isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
 import type { BuildId } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
@@ -166,7 +166,13 @@ export function createMemoryBus(clock: Clock): BuilderBus {
       return {
         async append(event) {
           if (build.events.length !== expected) throw new NotTheHolderError(`build ${id} has another holder`);
-          build.events.push(event);
+          if (event.build !== id || event.index !== expected) {
+            throw new RangeError(
+              `event ${event.index} of build ${event.build} came when ${expected} was next`,
+            );
+          }
+          // What is read is what was written, as it is over NATS.
+          build.events.push(decodeEvent(encodeEvent(event)));
           expected++;
           changed(build);
         },

@@ -129,7 +129,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         hosts: withHosts(state, event.hosts, (host, finished) => ({ ...host, phase: "finished", finished })),
       };
     case "derivation-failed":
-      return { failures: withFailure(state.failures, event) };
+      return { failures: withFailure(state.failures, failureOf(event)) };
     case "warning":
       return { warnings: [...state.warnings, event.message] };
     case "finished":
@@ -149,6 +149,12 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
       };
     }
   }
+}
+
+/** Without what is the event's own: the failure may be said again, in another event. */
+function failureOf(event: BuildEvent & { readonly type: "derivation-failed" }): DerivationFailure {
+  const { build: _build, epoch: _epoch, index: _index, at: _at, type: _type, ...failure } = event;
+  return failure;
 }
 
 /** A derivation that is said to have failed again breaks more hosts than was known; it is still one failure. */

@@ -159,6 +159,16 @@ export const BuildEvent = v.intersect([Envelope, EventBody]);
 export type BuildEvent = Envelope & EventBody;
 export type EventOf<Type extends EventBody["type"]> = Extract<EventBody, { type: Type }>;
 
+/**
+ * An event of this envelope and this body. A body can have the fields of an envelope as well, where it repeats what an
+ * earlier event said; which event it becomes is decided by the envelope alone.
+ */
+export function composeEvent({ build, epoch, index, at }: Envelope, body: EventBody): BuildEvent {
+  const envelope = { build, epoch, index, at };
+  // Twice: first, so that all events are written in the same order of fields, and last, so that it wins.
+  return { ...envelope, ...body, ...envelope };
+}
+
 export const isTerminal = (event: EventBody): boolean =>
   event.type === "finished" || event.type === "rejected";
 
