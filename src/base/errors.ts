@@ -33,6 +33,10 @@ export class HomelabError extends Error {
   }
 }
 
+/** Whether the same may work later. */
+export const isUnavailable = (error: unknown): boolean =>
+  error instanceof HomelabError && error.kind === "unavailable";
+
 /** The text of anything that was thrown, one line, without a stack. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message === "" ? thrown.name : thrown.message;

@@ -1,7 +1,7 @@
 // Cancelling. The message waits in the queue until the build has no verdict any more, so it works whoever holds
 // the build and also while nobody does.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus, Delivery } from "../bus/bus.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
@@ -22,10 +22,18 @@ export interface BuildControlOptions {
   readonly log: Log;
 }
 
-/** - `done`: nothing (more) to do; `begin-cancelled`: not begun yet, must never begin; `later`: its holder will */
-export type ControlDecision = "done" | "begin-cancelled" | "later";
+/** So often its holder is given a second; then the build is ended without it. */
+const patientDeliveries = 6;
 
-/** What to do about a cancel of a build that we do not run. */
+/**
+ * - `done`: nothing (more) to do
+ * - `begin-cancelled`: not begun yet, must never begin
+ * - `later`: whoever holds it was told, and ends it
+ * - `end`: nobody does
+ */
+export type ControlDecision = "done" | "begin-cancelled" | "later" | "end";
+
+/** What is left to do about a cancel, when the build was cancelled here if it is here. */
 export function decideControl(
   last: BuildEvent | undefined,
   heldHere: boolean,
@@ -33,8 +41,8 @@ export function decideControl(
 ): ControlDecision {
   if (last !== undefined && isTerminal(last)) return "done";
   if (deliveryCount >= maxDeliveries) return "done";
-  if (last === undefined && !heldHere) return "begin-cancelled";
-  return "later";
+  if (last === undefined) return heldHere ? "later" : "begin-cancelled";
+  return deliveryCount > patientDeliveries ? "end" : "later";
 }
 
 /** Obeys control messages until the signal aborts. */
@@ -52,12 +60,30 @@ export async function runBuildControl(options: BuildControlOptions, signal: Abor
   for (;;) {
     try {
       const delivery = await bus.nextControl(signal);
-      if (delivery !== undefined) await obey(options, delivery, signal);
+      if (delivery !== undefined) await obeyOrDrop(options, delivery, signal);
     } catch (error) {
       signal.throwIfAborted();
       log.warn({ error: messageOf(error) }, "control messages are out of reach");
       await clock.sleep(1000, signal);
     }
+  }
+}
+
+/** Nothing can be appended to a log that has lost events: whoever reads it is told so, and nothing waits for its end. */
+async function obeyOrDrop(
+  options: BuildControlOptions,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await obey(options, delivery, signal);
+  } catch (error) {
+    if (!(error instanceof HomelabError) || error.code !== "EVENTS_INCOMPLETE") throw error;
+    options.log.warn(
+      { subject: delivery.subject, error: messageOf(error) },
+      "a build that has lost events cannot be cancelled",
+    );
+    await delivery.ack(signal);
   }
 }
 
@@ -75,10 +101,7 @@ async function obey(
     await delivery.ack(signal);
     return;
   }
-  if (engine.cancel(id)) {
-    await delivery.ack(signal);
-    return;
-  }
+  engine.cancel(id);
   switch (decideControl(await bus.lastEvent(id, signal), holdings.holds(id), delivery.deliveryCount)) {
     case "done":
       await delivery.ack(signal);
@@ -92,7 +115,15 @@ async function obey(
       });
       await delivery.ack(signal);
       break;
+    case "end":
+      await holdings.end(await bus.readEvents(id, 0, signal), {
+        verdict: "cancelled",
+        reason: "cancelled while no builder worked on it",
+      });
+      await delivery.ack(signal);
+      break;
     case "later":
+      // The message goes only when the log says that the build is over: until then a crash must not lose it.
       delivery.handBack(1000);
       break;
   }

@@ -2,16 +2,18 @@
 // neighbours of the same kind become one event, so a slow server makes fewer events and not a longer queue.
 import type { Clock } from "../base/clock.ts";
 import { createDoorbell } from "../base/doorbell.ts";
+import { messageOf } from "../base/errors.ts";
 import { NotTheHolderError, type EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, type BuildState } from "../protocol/build-state.ts";
+import { inEvents } from "../protocol/event-parts.ts";
 import {
   composeEvent,
-  inEventSizes,
   isTerminal,
   type BuildEvent,
   type EventBody,
   type EventOf,
 } from "../protocol/events.ts";
+import { endingOf } from "./end-build.ts";
 
 export interface BuildRecord {
   /** What is stored so far. */
@@ -20,7 +22,8 @@ export interface BuildRecord {
   emit(body: EventBody): void;
   /**
    * Stores what is emitted until the terminal event is stored.
-   * @throws NotTheHolderError when another builder holds the build now; the signal's reason when aborted.
+   * @throws NotTheHolderError when another builder holds the build now; the signal's reason when aborted; what kept an
+   *   event from being stored, after the build was ended therefore.
    */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -71,6 +74,15 @@ export function createBuildRecord({
             if (isTerminal(body)) return;
           }
         }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isSuperseded(error)) throw error;
+        // One event that can never be stored must not keep the build from its end.
+        const reason = `what happened in this build cannot be stored: ${messageOf(error)}`;
+        for (const body of endingOf(state, { verdict: "infra-failed", reason }, clock.now())) {
+          await store(body, signal);
+        }
+        throw error;
       } finally {
         closed = true;
       }
@@ -87,21 +99,17 @@ export function takeNext(queue: EventBody[]): EventBody[] {
   if (first.type === "evaluated") {
     const run = takeWhile(queue, first.type);
     const durationMs = run.reduce((sum, event) => sum + event.durationMs, 0);
-    return inEventSizes(run.flatMap((event) => event.hosts)).map((hosts) => ({
-      ...first,
-      hosts,
-      durationMs,
-    }));
+    return inEvents({ ...first, hosts: run.flatMap((event) => event.hosts), durationMs });
   }
   if (first.type === "building") {
-    const refs = takeWhile(queue, first.type).flatMap((event) => event.hosts);
-    return inEventSizes(refs).map((hosts) => ({ type: "building", hosts }));
+    const hosts = takeWhile(queue, first.type).flatMap((event) => event.hosts);
+    return inEvents({ type: "building", hosts });
   }
   if (first.type === "hosts-finished") {
-    const finished = takeWhile(queue, first.type).flatMap((event) => event.hosts);
-    return inEventSizes(finished).map((hosts) => ({ type: "hosts-finished", hosts }));
+    const hosts = takeWhile(queue, first.type).flatMap((event) => event.hosts);
+    return inEvents({ type: "hosts-finished", hosts });
   }
-  return queue.splice(0, 1);
+  return queue.splice(0, 1).flatMap(inEvents);
 }
 
 function takeWhile<Type extends EventBody["type"]>(queue: EventBody[], type: Type): EventOf<Type>[] {

@@ -8,6 +8,7 @@ import {
 } from "../../test/support/builder-rig.ts";
 import { someOverride } from "../../test/support/overrides.ts";
 import { systemClock } from "../base/clock.ts";
+import type { BuilderBus } from "../bus/bus.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import { isOver } from "../protocol/build-state.ts";
@@ -303,6 +304,73 @@ test.each([
   const state = await verdict(await ask(what, request));
   expect(state.status).toBe("rejected");
   expect(state.rejection?.code).toBe(code);
+});
+
+const big = (repo: Record<string, object>): RigOptions => ({
+  repos: { homelab: repo, small: { web01: {} } },
+  batchSize: 10_000,
+});
+
+test.each([
+  ["20,000 hosts", 20_000, (i: number) => `host${i}`, 20_001, 0],
+  ["1,200 names that cannot be used", 1200, (i: number) => `${"ö".repeat(996)}${i}`, 1, 1200],
+] as const)(
+  "%s are not too many for a request",
+  { timeout: 60_000 },
+  async (_, count, name, built, skipped) => {
+    const homelab = Object.fromEntries(
+      Array.from({ length: count }, (__, i) => [name(i), { build: "present" }]),
+    );
+    const { ask, verdict } = await rig(big(homelab));
+    const state = await verdict(await ask("any/all"));
+    expect(state.status).toBe("succeeded");
+    expect([state.hosts.size, state.skipped.length]).toEqual([built, skipped]);
+    expect([state.isPartial, state.complete]).toEqual([false, true]);
+  },
+);
+
+test("a rejection can be read, whatever the names of the hosts are", async () => {
+  const names = Array.from({ length: 5 }, (_, i) => `${"y".repeat(20_000)}${i}`);
+  const { ask, verdict } = await rig(big(Object.fromEntries(names.map((name) => [name, {}]))));
+  const { rejection } = await verdict(await ask("homelab/web01"));
+  expect(rejection?.code).toBe("UNKNOWN_HOST");
+  expect(rejection?.hint?.length).toBeLessThan(1000);
+});
+
+test("a request that can never be stored ends with a verdict, and others go on", async () => {
+  const memory = createMemoryBus(systemClock);
+  const bus: BuilderBus = {
+    ...memory,
+    async openEventLog(id, history, signal) {
+      const writer = await memory.openEventLog(id, history, signal);
+      return {
+        async append(event, until) {
+          if (event.type === "accepted" && event.hosts.length > 1) throw new TypeError("not valid");
+          await writer.append(event, until);
+        },
+      };
+    },
+  };
+  const { ask, verdict } = await rig({ bus, repos: { homelab: hosts(2) } });
+  const [bad, good] = [await ask("homelab/all"), await ask("homelab/host1")];
+  const state = await verdict(bad);
+  expect([state.status, state.reason]).toEqual(["infra-failed", "this request cannot be taken: not valid"]);
+  expect((await verdict(good)).status).toBe("succeeded");
+});
+
+test("a request that no builder gets through with ends, with a verdict that says so", async () => {
+  const memory = createMemoryBus(systemClock);
+  const bus: BuilderBus = {
+    ...memory,
+    async nextRequest(signal) {
+      const delivery = await memory.nextRequest(signal);
+      return delivery === undefined ? undefined : { ...delivery, deliveryCount: 11 };
+    },
+  };
+  const { ask, verdict } = await rig({ bus });
+  const state = await verdict(await ask("homelab/all"));
+  expect(state.status).toBe("infra-failed");
+  expect(state.reason).toContain("10 times");
 });
 
 test("near misses are answered with what was probably meant, and left out hosts with the reason", async () => {

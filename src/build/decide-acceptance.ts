@@ -1,7 +1,13 @@
 // Whether a request can be served, and what exactly it is about. Pure: the commits and inventories are facts that
 // were found before.
 import { didYouMean } from "../protocol/did-you-mean.ts";
-import type { EventOf, HostRef, SkippedHost, Source } from "../protocol/events.ts";
+import {
+  boundedText,
+  type EventOf,
+  type HostRef,
+  type SkippedHost,
+  type Source,
+} from "../protocol/events.ts";
 import { allowedFor, isHostName, type Commit, type HostName, type RepoName } from "../protocol/names.ts";
 import type { BuildRequest } from "../protocol/request.ts";
 import type { Target } from "../protocol/subjects.ts";
@@ -116,7 +122,7 @@ function decideNonEmpty(sources: Source[], hosts: HostRef[], skipped: SkippedHos
   if (skipped.length === 0) {
     return reject("NO_HOSTS", `there is no host in ${where}`, "its flake must have nixosConfigurations");
   }
-  const reasons = skipped.slice(0, 5).map(({ host, reason }) => `${host}: ${reason}`);
+  const reasons = skipped.slice(0, 5).map(({ host, reason }) => `${shortName(host)}: ${reason}`);
   return reject(
     "NO_HOSTS",
     `every host asked for in ${where} is left out (${reasons.join("; ")})`,
@@ -132,10 +138,13 @@ function rejectUnknownHost(host: HostName, inventories: readonly Inventory[]): A
   const near = didYouMean(host, all);
   const hint =
     near === undefined
-      ? `it has ${all.length === 1 ? "1 host" : `${all.length} hosts`}${all.length === 0 ? "" : `, such as ${all.slice(0, 5).join(", ")}`}`
+      ? `it has ${all.length === 1 ? "1 host" : `${all.length} hosts`}${all.length === 0 ? "" : `, such as ${all.slice(0, 5).map(shortName).join(", ")}`}`
       : `did you mean ${near}?`;
   return reject("UNKNOWN_HOST", `there is no host ${host} in ${where}`, hint);
 }
+
+/** An attribute can have any length. */
+const shortName = (name: string): string => boundedText(name, 128);
 
 function reasonToSkip(repo: RepoName, name: string, exclusion: Exclusion): string | undefined {
   if (!isHostName(name)) return `its name cannot be used: allowed is ${allowedFor("host")}`;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { FailureAnalysis, FailureCause } from "../nix/nix.ts";
-import { foldEvents } from "../protocol/build-state.ts";
+import { applyEvent, foldEvents } from "../protocol/build-state.ts";
 import type { BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildEvent, EventBody } from "../protocol/events.ts";
 import {
@@ -15,7 +15,8 @@ import { variantOf } from "../protocol/overrides.ts";
 import { someOverride } from "../../test/support/overrides.ts";
 import { decideControl } from "./build-control.ts";
 import { takeNext } from "./build-record.ts";
-import { shouldResume } from "./decide-resume.ts";
+import { endingOf } from "./end-build.ts";
+import { decideGivingUp, shouldResume } from "./decide-resume.ts";
 import { decideBuilt, decideEvaluationFailure, isDeterministic } from "./decide-verdicts.ts";
 import type { HostWork } from "./host-work.ts";
 import { pickEvaluations } from "./pick-evaluations.ts";
@@ -84,6 +85,7 @@ const accepted = (builder: typeof me): BuildEvent => ({
   hosts: [{ repo, host: parseHostName("a") }],
   skipped: [],
 });
+const envelope = (index: number) => ({ build: id, epoch: 1, index, at: "2026-11-23T14:00:00Z" });
 const seen = (name: typeof me, at: string): BuilderStatus => ({
   name,
   version: "0",
@@ -105,6 +107,34 @@ test("a builder goes on with its own builds, and with those of builders that are
   expect(shouldResume(held(other), me, [seen(other, "2026-11-23T14:58:00Z")], now)).toBe(true);
 });
 
+test("a build that was resumed three times without a word is given up, and no other", () => {
+  const resumed = (index: number): BuildEvent => ({
+    ...envelope(index),
+    type: "resumed",
+    builder: me,
+  });
+  const word: BuildEvent = { ...envelope(2), type: "warning", message: "w" };
+  const decide = (...events: BuildEvent[]) => decideGivingUp(events, foldEvents(id, events))?.code;
+  expect(decide(accepted(me))).toBeUndefined();
+  expect(decide(accepted(me), resumed(1), resumed(2))).toBeUndefined();
+  expect(decide(accepted(me), resumed(1), word, resumed(3), resumed(4))).toBeUndefined();
+  expect(decide(accepted(me), resumed(1), resumed(2), resumed(3))).toBe("GIVEN_UP");
+});
+
+test("a build whose hosts were not all named does not go on: nobody knows the others", () => {
+  const events: BuildEvent[] = [{ ...accepted(me), part: { number: 1, of: 2 } } as BuildEvent];
+  const state = foldEvents(id, events);
+  const ending = decideGivingUp(events, state);
+  expect(ending?.verdict).toBe("infra-failed");
+  const allBuilt: BuildEvent = {
+    ...envelope(1),
+    type: "hosts-finished",
+    hosts: [{ repo, host: parseHostName("a"), verdict: "built", durationMs: 1 }],
+  };
+  const bodies = endingOf(applyEvent(state, allBuilt), { verdict: "infra-failed", reason: "r" }, new Date());
+  expect(bodies).toMatchObject([{ type: "finished", verdict: "infra-failed" }]);
+});
+
 test("a cancel waits for the holder, ends what nobody began, and is done when the build is", () => {
   const finished: BuildEvent = {
     ...accepted(me),
@@ -117,6 +147,8 @@ test("a cancel waits for the holder, ends what nobody began, and is done when th
   expect(decideControl(undefined, false, 1)).toBe("begin-cancelled");
   expect(decideControl(undefined, true, 1)).toBe("later");
   expect(decideControl(accepted(other), false, 1)).toBe("later");
+  expect(decideControl(accepted(other), true, 6)).toBe("later");
+  expect(decideControl(accepted(other), true, 7)).toBe("end");
   expect(decideControl(accepted(other), false, 10_000)).toBe("done");
 });
 

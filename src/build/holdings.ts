@@ -2,12 +2,13 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { BuilderBus } from "../bus/bus.ts";
+import type { BuilderBus, EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, foldEvents, openHosts, unknownBuild, type BuildState } from "../protocol/build-state.ts";
+import { inEvents } from "../protocol/event-parts.ts";
 import { composeEvent, type BuildEvent, type EventBody } from "../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
-import { decideBuildVerdict } from "../protocol/verdicts.ts";
 import { isSuperseded } from "./build-record.ts";
+import { endingOf, type Ending } from "./end-build.ts";
 import type { Engine } from "./engine.ts";
 import type { BuildSource } from "./running-build.ts";
 
@@ -15,7 +16,8 @@ export interface Holdings {
   readonly holds: (id: BuildId) => boolean;
   readonly size: () => number;
   /**
-   * Writes the first event of a build. False when it already has one: it is not ours to begin.
+   * Writes the first event of a build, in parts where it is too large for one. False when it already has one: it is
+   * not ours to begin.
    */
   begin(id: BuildId, body: EventBody, sources?: ReadonlyMap<RepoName, BuildSource>): Promise<boolean>;
   /** Goes on with a build that another builder, or an earlier run of this one, began. */
@@ -23,6 +25,8 @@ export interface Holdings {
     events: readonly BuildEvent[],
     findSources: (state: BuildState) => Promise<ReadonlyMap<RepoName, BuildSource>>,
   ): Promise<void>;
+  /** Takes a build over, whoever holds it, only to end it. */
+  end(events: readonly BuildEvent[], ending: Ending): Promise<void>;
 }
 
 export interface HoldingsOptions {
@@ -36,27 +40,73 @@ export interface HoldingsOptions {
   readonly onOver: (id: BuildId, state: BuildState) => void;
 }
 
+/** What we may append to a log, and what it says by now. */
+interface Hold {
+  readonly writer: EventLogWriter;
+  readonly epoch: number;
+  readonly state: BuildState;
+}
+
 export function createHoldings(options: HoldingsOptions, signal: AbortSignal): Holdings {
   const { bus, engine, builder, clock, log, onStored, onOver } = options;
-  const held = new Set<BuildId>();
+  /** As we know them, from the moment on that we claim them. */
+  const held = new Map<BuildId, BuildState>();
 
-  const eventAfter = (state: BuildState, epoch: number, body: EventBody): BuildEvent =>
-    composeEvent({ build: state.id, epoch, index: state.nextIndex, at: clock.now().toISOString() }, body);
+  async function append({ writer, epoch, state }: Hold, bodies: readonly EventBody[]): Promise<Hold> {
+    let after = state;
+    for (const body of bodies) {
+      const envelope = { build: after.id, epoch, index: after.nextIndex, at: clock.now().toISOString() };
+      const event = composeEvent(envelope, body);
+      await writer.append(event, signal);
+      after = applyEvent(after, event);
+      held.set(after.id, after);
+      onStored(event, after);
+    }
+    return { writer, epoch, state: after };
+  }
 
-  function run(
-    state: BuildState,
-    writer: Parameters<Engine["start"]>[0]["writer"],
-    sources: ReadonlyMap<RepoName, BuildSource>,
-  ): void {
+  /** From here on whoever had the build cannot add to its log. */
+  async function takeOver(id: BuildId, events: readonly BuildEvent[]): Promise<Hold> {
+    const state = foldEvents(id, events);
+    const writer = await bus.openEventLog(id, events, signal);
+    return append({ writer, epoch: state.epoch + 1, state }, [{ type: "resumed", builder }]);
+  }
+
+  const finish = (hold: Hold, ending: Ending): Promise<Hold> =>
+    append(hold, endingOf(hold.state, ending, clock.now()));
+
+  function release(id: BuildId): void {
+    const state = held.get(id);
+    held.delete(id);
+    if (state !== undefined && state.nextIndex > 0) onOver(id, state);
+  }
+
+  function run({ state, writer }: Hold, sources: ReadonlyMap<RepoName, BuildSource>): void {
     engine
       .start({ state, writer, sources })
       .catch((error: unknown) =>
         log.error({ build: state.id, error: messageOf(error) }, "a build stopped by a bug"),
       )
-      .finally(() => {
-        held.delete(state.id);
-        onOver(state.id, state);
-      });
+      .finally(() => release(state.id));
+  }
+
+  /** Holds the build for what is done about it, and on while it runs. Undefined when another builder has it. */
+  async function holding<T>(
+    id: BuildId,
+    work: () => Promise<{ readonly result: T; readonly runs: boolean }>,
+  ): Promise<T | undefined> {
+    held.set(id, unknownBuild(id));
+    let runs = false;
+    try {
+      const done = await work();
+      runs = done.runs;
+      return done.result;
+    } catch (error) {
+      if (isSuperseded(error)) return undefined;
+      throw error;
+    } finally {
+      if (!runs) release(id);
+    }
   }
 
   return {
@@ -64,77 +114,54 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
     size: () => held.size,
     async begin(id, body, sources) {
       if (held.has(id)) return false;
-      held.add(id);
-      let running = false;
-      try {
+      const begun = await holding(id, async () => {
         const writer = await bus.openEventLog(id, [], signal);
-        const event = eventAfter(unknownBuild(id), 1, body);
-        await writer.append(event, signal);
-        const state = applyEvent(unknownBuild(id), event);
-        onStored(event, state);
-        if (sources !== undefined) {
-          running = true;
-          run(state, writer, sources);
-        }
-        return true;
-      } catch (error) {
-        if (isSuperseded(error)) return false;
-        throw error;
-      } finally {
-        if (!running) held.delete(id);
-      }
+        const hold = await append({ writer, epoch: 1, state: unknownBuild(id) }, inEvents(body));
+        if (sources !== undefined) run(hold, sources);
+        return { result: true, runs: sources !== undefined };
+      });
+      return begun === true;
     },
     async resume(events, findSources) {
       const [first] = events;
       if (first === undefined || held.has(first.build)) return;
       const id = first.build;
-      held.add(id);
-      let running = false;
-      try {
-        const before = foldEvents(id, events);
-        const writer = await bus.openEventLog(id, events, signal);
-        const epoch = before.epoch + 1;
-        const resumed = eventAfter(before, epoch, { type: "resumed", builder });
-        await writer.append(resumed, signal);
-        let state = applyEvent(before, resumed);
-        onStored(resumed, state);
+      await holding(id, async () => {
+        const hold = await takeOver(id, events);
+        const { state, epoch } = hold;
         log.info({ build: id, epoch, open: openHosts(state).length }, "went on with a build");
+        let sources: ReadonlyMap<RepoName, BuildSource>;
         try {
-          const sources = await findSources(state);
-          running = true;
-          run(state, writer, sources);
+          sources = await findSources(state);
         } catch (error) {
           signal.throwIfAborted();
-          for (const body of giveUp(state, messageOf(error))) {
-            const event = eventAfter(state, epoch, body);
-            await writer.append(event, signal);
-            state = applyEvent(state, event);
-            onStored(event, state);
-          }
+          // Its commit or its repo cannot be had here.
+          await finish(hold, { verdict: "infra-failed", reason: messageOf(error) });
+          return { result: undefined, runs: false };
         }
+        run(hold, sources);
+        return { result: undefined, runs: true };
+      });
+    },
+    async end(events, ending) {
+      const [first] = events;
+      if (first === undefined) return;
+      const id = first.build;
+      async function end(): Promise<{ readonly result: undefined; readonly runs: boolean }> {
+        const { epoch } = await finish(await takeOver(id, events), ending);
+        log.warn({ build: id, epoch, because: ending.reason }, "ended a build");
+        return { result: undefined, runs: false };
+      }
+      if (!held.has(id)) {
+        await holding(id, end);
+        return;
+      }
+      // Our own engine has it, and learns as any other builder does that it is not its any more.
+      try {
+        await end();
       } catch (error) {
         if (!isSuperseded(error)) throw error;
-      } finally {
-        if (!running) held.delete(id);
       }
     },
   };
-}
-
-/** The build cannot go on here: its commit or repo is gone. */
-function giveUp(state: BuildState, reason: string): EventBody[] {
-  const hosts = openHosts(state).map(({ repo, host }) => ({
-    repo,
-    host,
-    verdict: "infra-failed" as const,
-    reason,
-    durationMs: 0,
-  }));
-  const verdict = decideBuildVerdict(
-    [...state.hosts.values()].map((host) => host.finished?.verdict ?? "infra-failed"),
-  );
-  return [
-    { type: "hosts-finished", hosts },
-    { type: "finished", verdict, reason, durationMs: 0 },
-  ];
 }

@@ -1,6 +1,6 @@
 // From the work queue into builds: each request ends up as the first event of exactly one build.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError, isUnavailable, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus, Delivery } from "../bus/bus.ts";
 import { boundedText, type EventBody } from "../protocol/events.ts";
@@ -14,6 +14,8 @@ import type { BuildSource } from "./running-build.ts";
 
 /** More builds than this at a time, and requests wait in the queue instead. */
 const maxBuilds = 500;
+/** A request that was begun so often, and never became a build, never does. */
+const mostDeliveries = 10;
 /** Well below the time after which the server gives the request to somebody else. */
 const keepMs = 20_000;
 
@@ -36,7 +38,7 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
       while (holdings.size() + taking.size >= maxBuilds) await clock.sleep(1000, signal);
       const delivery = await nextOrNothing(options, signal);
       if (delivery === undefined) continue;
-      const task = takeRequest(options, delivery, signal)
+      const task = takeOrDrop(options, delivery, signal)
         .catch((error: unknown) => {
           if (!signal.aborted)
             log.error({ subject: delivery.subject, error: messageOf(error) }, "a request could not be taken");
@@ -64,6 +66,24 @@ async function nextOrNothing(
   }
 }
 
+/** To a log that has lost events nothing can be appended, and whoever reads it is told so. */
+async function takeOrDrop(
+  options: RequestIntakeOptions,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await takeRequest(options, delivery, signal);
+  } catch (error) {
+    if (!(error instanceof HomelabError) || error.code !== "EVENTS_INCOMPLETE") throw error;
+    options.log.error(
+      { subject: delivery.subject, error: messageOf(error) },
+      "a request for a build that has lost events is dropped",
+    );
+    await delivery.ack(signal);
+  }
+}
+
 async function takeRequest(
   options: RequestIntakeOptions,
   delivery: Delivery,
@@ -80,7 +100,7 @@ async function takeRequest(
       log.debug({ build: id }, "this request was taken before");
     } else {
       const first = await firstEvent(options, delivery, id, salvaged.replyTo, signal);
-      const begun = await holdings.begin(id, first.body, first.sources);
+      const begun = await begin(options, id, first, salvaged.replyTo, signal);
       log.info(
         {
           build: id,
@@ -96,6 +116,38 @@ async function takeRequest(
     await kept;
   }
 }
+
+/** A request whose first event can never be stored ends with one that can. */
+async function begin(
+  { holdings, log }: RequestIntakeOptions,
+  id: BuildId,
+  first: FirstEvent,
+  replyTo: string | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return await holdings.begin(id, first.body, first.sources);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isUnavailable(error)) throw error;
+    log.error({ build: id, error: messageOf(error) }, "a build cannot be begun");
+    const reason = `this request cannot be taken: ${messageOf(error)}`;
+    return holdings.begin(id, finishedAtOnce("infra-failed", reason, 0, replyTo));
+  }
+}
+
+const finishedAtOnce = (
+  verdict: "expired" | "failed" | "infra-failed",
+  reason: string,
+  durationMs: number,
+  replyTo: string | undefined,
+): EventBody => ({
+  type: "finished",
+  verdict,
+  reason: boundedText(reason),
+  durationMs,
+  ...(replyTo === undefined ? {} : { replyTo }),
+});
 
 interface FirstEvent {
   readonly body: EventBody;
@@ -122,14 +174,12 @@ async function firstEvent(
 
   const waitedMs = clock.now().getTime() - delivery.storedAt.getTime();
   const finished = (verdict: "expired" | "failed" | "infra-failed", reason: string): FirstEvent => ({
-    body: {
-      type: "finished",
-      verdict,
-      reason: boundedText(reason),
-      durationMs: Math.round(clock.monotonic() - started),
-      ...answer,
-    },
+    body: finishedAtOnce(verdict, reason, Math.round(clock.monotonic() - started), replyTo),
   });
+  if (delivery.deliveryCount > mostDeliveries) {
+    const reason = `${mostDeliveries} times a builder began to take this request and came to no end: see its log`;
+    return finished("infra-failed", reason);
+  }
   if (waitedMs > (request.expiresAfter === undefined ? requestExpiryMs : request.expiresAfter * 1000)) {
     return finished("expired", `no builder took this request for ${Math.round(waitedMs / 1000)} s`);
   }

@@ -1,6 +1,6 @@
 // From a request to exact commits and their hosts.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError, isUnavailable, messageOf } from "../base/errors.ts";
 import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { EvaluationMemory, EvaluationOptions, Nix } from "../nix/nix.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
@@ -179,9 +179,6 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
 
 const directoryOf = ({ directory }: Repo): { readonly directory?: string } =>
   directory === undefined ? {} : { directory };
-
-const isUnavailable = (error: unknown): boolean =>
-  error instanceof HomelabError && error.kind === "unavailable";
 
 /** The repos that the target names, or why it names none. */
 function chooseRepos(

@@ -1,8 +1,15 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { startRig, verdictsOf, type BuilderRig, type RigOptions } from "../../test/support/builder-rig.ts";
+import { hastyClock } from "../../test/support/hasty-clock.ts";
 import { createFakeNix } from "../../test/support/fake-nix.ts";
+import { sampleBuild, scriptBuild, type BuildScript } from "../../test/support/build-events.ts";
 import { systemClock } from "../base/clock.ts";
+import { HomelabError } from "../base/errors.ts";
+import type { BuilderBus } from "../bus/bus.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
+import type { EventBody } from "../protocol/events.ts";
+import { parseBranchName, parseBuilderName, parseRepoName, type RepoName } from "../protocol/names.ts";
+import type { Repo } from "./repo.ts";
 
 const rigs: BuilderRig[] = [];
 async function rig(options: RigOptions): Promise<BuilderRig> {
@@ -36,4 +43,94 @@ test("a failure that was known before a restart is said of the hosts that need i
   expect(state.failures.map(({ hosts: broken }) => broken.map(({ host }) => host))).toEqual([
     ["fast", "slow"],
   ]);
+});
+
+const never = new AbortController().signal;
+
+/** A bus that has what an earlier builder of that name left: an open build, and as many events as are given. */
+async function busWithOpenBuild(script: (build: BuildScript) => BuildScript): Promise<BuilderBus> {
+  const bus = createMemoryBus(hastyClock);
+  const { id, events } = script(scriptBuild().accepted(["web01", "nas"]));
+  const writer = await bus.openEventLog(id, [], never);
+  for (const event of events) await writer.append(event, never);
+  return bus;
+}
+
+const resumed: EventBody = { type: "resumed", builder: parseBuilderName("cache") };
+const hasty = { overrides: { clock: hastyClock }, name: "cache" };
+
+test("a build that was resumed three times and came to nothing ends as an infrastructure fault", async () => {
+  const bus = await busWithOpenBuild((build) =>
+    build.hostsFinished("built", ["web01"]).event(resumed).event(resumed).event(resumed),
+  );
+  const { verdict, events } = await rig({
+    ...hasty,
+    bus,
+    repos: { "nixos-servers": { web01: {}, nas: {} } },
+  });
+  const state = await verdict(sampleBuild);
+  expect(state.status).toBe("infra-failed");
+  expect(verdictsOf(state)).toEqual({ web01: "built", nas: "infra-failed" });
+  expect(state.reason).toContain("resumed 3 times");
+  expect((await events(sampleBuild)).at(-1)).toMatchObject({ code: "GIVEN_UP" });
+});
+
+const someStatus = {
+  version: "0",
+  nixVersion: "2",
+  systems: [],
+  repos: [],
+  startedAt: "2026-11-23T14:00:00Z",
+  evaluationSlots: 1,
+  builds: [],
+};
+const someRepo = {
+  name: parseRepoName("nixos-servers"),
+  branch: parseBranchName("master"),
+  allowImportFromDerivation: false,
+  exclusion: () => undefined,
+  pollMs: 0,
+};
+const hangs = (_: unknown, signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+
+test.each([
+  ["whose repo does not answer", { ensureCommit: hangs, resolveBranch: hangs, path: "/mirrors/x" }, "cache"],
+  ["that another builder seems to hold", undefined, "other"],
+])("a build %s can be cancelled", async (_, mirror, name) => {
+  const bus = await busWithOpenBuild((build) => build.hostsFinished("built", ["web01"]));
+  await bus.putStatus(
+    { ...someStatus, name: parseBuilderName("cache"), at: new Date().toISOString() },
+    never,
+  );
+  const servers = parseRepoName("nixos-servers");
+  const repos = new Map<RepoName, Repo>(mirror === undefined ? [] : [[servers, { ...someRepo, mirror }]]);
+  const started = performance.now();
+  const { verdict } = await rig({ name, bus, overrides: { clock: hastyClock, repos } });
+  await bus.control(sampleBuild, { action: "cancel" }, never);
+  const state = await verdict(sampleBuild);
+  expect(state.status).toBe("cancelled");
+  expect(verdictsOf(state)).toEqual({ web01: "built", nas: "cancelled" });
+  // The clock runs a hundred times as fast.
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+test("a build that cannot tell what happened in it ends, and says so", async () => {
+  const memory = createMemoryBus(systemClock);
+  const bus: BuilderBus = {
+    ...memory,
+    async openEventLog(id, history, signal) {
+      const writer = await memory.openEventLog(id, history, signal);
+      return {
+        async append(event, until) {
+          if (event.type === "building") throw new HomelabError("usage", "the message is too large");
+          await writer.append(event, until);
+        },
+      };
+    },
+  };
+  const { ask, verdict } = await rig({ bus });
+  const state = await verdict(await ask("homelab/all"));
+  expect(state.status).toBe("infra-failed");
+  expect(state.reason).toBe("what happened in this build cannot be stored: the message is too large");
 });

@@ -1,14 +1,14 @@
 // Finds builds that were accepted and are not over, and that nobody holds: after a restart, after a crash, after
 // another builder went away. The event log is the state; the queue was only the doorbell.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { isUnavailable, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { BuilderBus } from "../bus/bus.ts";
-import { foldEvents } from "../protocol/build-state.ts";
-import { isTerminal } from "../protocol/events.ts";
+import { foldEvents, type BuildState } from "../protocol/build-state.ts";
+import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { BuilderName, BuildId } from "../protocol/names.ts";
-import { shouldResume } from "./decide-resume.ts";
+import { decideGivingUp, shouldResume } from "./decide-resume.ts";
 import type { Holdings } from "./holdings.ts";
 import type { RequestResolver } from "./resolve-request.ts";
 
@@ -28,19 +28,33 @@ export interface SweeperOptions {
 export async function runSweeper(options: SweeperOptions, signal: AbortSignal): Promise<void> {
   const { clock, log } = options;
   const over = new Set<BuildId>();
-  for (;;) {
-    try {
-      await sweep(options, over, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn({ error: messageOf(error) }, "open builds could not be looked for");
+  /** A build whose repo does not answer must not keep others waiting. */
+  const resuming = new Set<Promise<void>>();
+  try {
+    for (;;) {
+      try {
+        await sweep(options, over, resuming, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn({ error: messageOf(error) }, "open builds could not be looked for");
+      }
+      await clock.sleep(sweepMs, signal);
     }
-    await clock.sleep(sweepMs, signal);
+  } finally {
+    await Promise.allSettled(resuming);
   }
 }
 
-async function sweep(options: SweeperOptions, over: Set<BuildId>, signal: AbortSignal): Promise<void> {
-  const { bus, holdings, resolver, builder, clock, log, retryPolicy } = options;
+async function sweep(
+  options: SweeperOptions,
+  over: Set<BuildId>,
+  resuming: Set<Promise<void>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { bus, holdings, builder, clock, log } = options;
+  const cannotResume = (id: BuildId, error: unknown): void => {
+    if (!signal.aborted) log.warn({ build: id, error: messageOf(error) }, "a build could not be resumed yet");
+  };
   const ids = await bus.listBuilds(signal);
   for (const id of over) if (!ids.includes(id)) over.delete(id);
   for (const id of ids) {
@@ -55,18 +69,32 @@ async function sweep(options: SweeperOptions, over: Set<BuildId>, signal: AbortS
       const events = await bus.readEvents(id, 0, signal);
       const state = foldEvents(id, events);
       if (!shouldResume(state, builder, await bus.listBuilders(signal), clock.now())) continue;
-      await holdings.resume(events, (resumed) =>
-        retry({
-          policy: retryPolicy,
-          clock,
-          signal,
-          attempt: () => resolver.sourcesOf(resumed.sources, signal),
-          isTransient: () => true,
-        }),
-      );
+      const task = goOn(options, events, state, signal)
+        .catch((error: unknown) => cannotResume(id, error))
+        .finally(() => resuming.delete(task));
+      resuming.add(task);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ build: id, error: messageOf(error) }, "a build could not be resumed yet");
+      cannotResume(id, error);
     }
   }
+}
+
+async function goOn(
+  { holdings, resolver, clock, retryPolicy }: SweeperOptions,
+  events: readonly BuildEvent[],
+  state: BuildState,
+  signal: AbortSignal,
+): Promise<void> {
+  const ending = decideGivingUp(events, state);
+  if (ending !== undefined) return holdings.end(events, ending);
+  return holdings.resume(events, (resumed) =>
+    retry({
+      policy: retryPolicy,
+      clock,
+      signal,
+      attempt: () => resolver.sourcesOf(resumed.sources, signal),
+      isTransient: isUnavailable,
+    }),
+  );
 }

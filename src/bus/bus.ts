@@ -79,7 +79,9 @@ export interface BuildReader {
 export interface EventLogWriter {
   /**
    * Appends the next event, retrying while NATS is away.
-   * @throws NotTheHolderError when somebody else appended in between.
+   * @throws NotTheHolderError when somebody else appended in between; TypeError for an event that is not valid;
+   *   HomelabError `unavailable` `EVENTS_INCOMPLETE` when events that were there before are gone, and other kinds
+   *   when the server refuses it for good.
    */
   append(event: BuildEvent, signal: AbortSignal): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { BuildState, HostState } from "../protocol/build-state.ts";
 import type { BuildEvent, FinishedHost } from "../protocol/events.ts";
 import { fullName, isHostName, type BranchName, type RepoName } from "../protocol/names.ts";
@@ -55,6 +55,13 @@ export function createBuildSeries(
     help: "How often work was tried again after an infrastructure fault.",
     registers,
   });
+  // A time, and no counter: a builder that keeps starting again keeps counting from 0.
+  const givenUp = new Gauge({
+    name: "homelab_deploy_last_given_up_build_timestamp_seconds",
+    help: "When a build was last given up that was resumed again and again; 0 when none is known.",
+    registers,
+  });
+  let givenUpAt = 0;
   for (const result of buildVerdicts) if (result !== "rejected") duration.zero({ result });
   for (const result of evaluationResults) evaluations.inc({ result }, 0);
 
@@ -62,6 +69,12 @@ export function createBuildSeries(
   function branchCommit(state: BuildState, repo: RepoName) {
     const source = state.sources.find((each) => each.repo === repo);
     return source?.branch !== undefined && source.branch === branches.get(repo) ? source.commit : undefined;
+  }
+
+  function noteGivenUp({ code, finishedAt }: BuildState): void {
+    if (code !== "GIVEN_UP" || finishedAt === undefined) return;
+    givenUpAt = Math.max(givenUpAt, Date.parse(finishedAt) / 1000);
+    givenUp.set(givenUpAt);
   }
 
   /** When the last build of the whole repo was accepted: what is older knows an older fleet. */
@@ -104,7 +117,8 @@ export function createBuildSeries(
       switch (event.type) {
         case "accepted":
         case "resumed":
-          addHosts(state);
+          // Who is not among the hosts counts as gone: so not before all are named.
+          if (state.isPartial !== true) addHosts(state);
           return;
         case "evaluated":
           for (const host of event.hosts) {
@@ -123,6 +137,7 @@ export function createBuildSeries(
           retries.inc();
           return;
         case "finished":
+          noteGivenUp(state);
           if (event.verdict !== "rejected") {
             duration.observe({ result: event.verdict }, event.durationMs / 1000);
           }
@@ -137,7 +152,8 @@ export function createBuildSeries(
       }
     },
     restore(state) {
-      addHosts(state);
+      if (state.isPartial !== true) addHosts(state);
+      noteGivenUp(state);
       for (const { finished } of state.hosts.values()) {
         if (finished !== undefined) finishHost(finished, state, state.finishedAt ?? state.startedAt ?? "");
       }

@@ -133,6 +133,7 @@ test("before anything happens every series of the builder is there", async () =>
     "requests_rejected_total",
     "evaluations_remembered_total",
     "infra_retries_total",
+    "last_given_up_build_timestamp_seconds",
     "log_lines_dropped_total",
   ]) {
     expect(valueOf(series, name)).toBe(0);
@@ -294,6 +295,23 @@ test("a build from the event log that is older than what was seen since does not
   );
   const hosts = new Set((await scrape(metrics)).map(({ labels }) => labels["host"]));
   expect(hosts).toEqual(new Set([undefined, ...hostNames.slice(1)]));
+});
+
+test("a build that was given up is known after a restart too", async () => {
+  const events = eventsOf(
+    [accepted(), { type: "finished", verdict: "infra-failed", code: "GIVEN_UP", durationMs: 1 }],
+    "2026-02-01T00:00:00Z",
+  );
+  const [live, restored] = [metricsWith(), metricsWith()];
+  observe(live, events);
+  restored.restore(foldEvents(id, events));
+  restored.restore(foldEvents(id, eventsOf([accepted()], "2026-02-02T00:00:00Z")));
+  for (const metrics of [live, restored]) {
+    const series = await scrape(metrics);
+    expect(valueOf(series, "last_given_up_build_timestamp_seconds")).toBe(
+      Date.parse("2026-02-01T00:00:00Z") / 1000,
+    );
+  }
 });
 
 test("what cannot be sampled is NaN, and the rest is still there", async () => {

@@ -39,10 +39,14 @@ export interface BuildState {
   readonly skipped: readonly SkippedHost[];
   /** Every host of these repos was asked for. */
   readonly complete?: boolean;
+  /** More hosts are going to be named: the inventory comes in parts, and this is not the last. */
+  readonly isPartial?: boolean;
   readonly failures: readonly DerivationFailure[];
   readonly warnings: readonly string[];
   /** Why it ended as it did, where that needs words. */
   readonly reason?: string;
+  /** The same for programs. */
+  readonly code?: string;
   readonly rejection?: { readonly code: string; readonly message: string; readonly hint?: string };
   readonly startedAt?: string;
   readonly finishedAt?: string;
@@ -102,10 +106,11 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         ...(event.requestedBy === undefined ? {} : { requestedBy: event.requestedBy }),
         ...(event.replyTo === undefined ? {} : { replyTo: event.replyTo }),
         sources: event.sources,
-        hosts: new Map(event.hosts.map((host) => [fullName(host), { ...host, phase: "waiting" }])),
-        skipped: event.skipped,
+        hosts: withNewHosts(state, event.hosts),
+        skipped: [...state.skipped, ...event.skipped],
         ...(event.complete === undefined ? {} : { complete: event.complete }),
-        startedAt: event.at,
+        ...(event.part === undefined ? {} : { isPartial: event.part.number < event.part.of }),
+        startedAt: state.startedAt ?? event.at,
       };
     case "resumed":
       return { builder: event.builder };
@@ -136,6 +141,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
       return {
         status: event.verdict,
         ...(event.reason === undefined ? {} : { reason: event.reason }),
+        ...(event.code === undefined ? {} : { code: event.code }),
         finishedAt: event.at,
         durationMs: event.durationMs,
       };
@@ -167,6 +173,12 @@ function withFailure(
   const names = new Set(known.hosts.map(fullName));
   const hosts = [...known.hosts, ...failure.hosts.filter((host) => !names.has(fullName(host)))];
   return failures.map((each) => (each === known ? { ...known, hosts } : each));
+}
+
+function withNewHosts(state: BuildState, named: readonly HostRef[]): BuildState["hosts"] {
+  const hosts = new Map(state.hosts);
+  for (const host of named) hosts.set(fullName(host), { ...host, phase: "waiting" });
+  return hosts;
 }
 
 /** Hosts that already have their verdict keep it: it never changes. */

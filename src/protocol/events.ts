@@ -2,11 +2,12 @@
 // order, without a gap, and never changed. Several hosts share an event where they came together, so that a
 // fleet of a thousand hosts needs tens of events and not thousands.
 import * as v from "valibot";
+import { messageOf } from "../base/errors.ts";
 import { BranchName, BuilderName, BuildId, Commit, HostName, RepoName, StorePath } from "./names.ts";
 import { Overrides } from "./overrides.ts";
 import { Label, Priority, Trigger } from "./request.ts";
 import { BuildVerdict, HostVerdict } from "./verdicts.ts";
-import { decode, encode, limits } from "./wire.ts";
+import { decode, encode, limits, wireVersion } from "./wire.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -86,10 +87,15 @@ const bodies = {
     requestedBy: v.optional(Label),
     replyTo: v.optional(v.string()),
     sources: v.array(Source),
-    hosts: v.pipe(v.array(HostRef), v.minLength(1)),
+    hosts: v.array(HostRef),
     skipped: v.array(SkippedHost),
     /** Every host of these repos was asked for, and not only some by name. */
     complete: v.optional(v.boolean()),
+    /**
+     * An inventory that is too large for one event comes in several `accepted` that follow each other, each with some of
+     * the hosts and all else repeated. Sent as version 2, which readers that would take the first for all refuse.
+     */
+    part: v.optional(v.object({ number: v.pipe(count, v.minValue(1)), of: v.pipe(count, v.minValue(2)) })),
   }),
   /** Another builder, or the same after a restart, goes on with it. Its epoch is one higher. */
   resumed: v.object({ type: v.literal("resumed"), builder: BuilderName }),
@@ -117,6 +123,8 @@ const bodies = {
     type: v.literal("finished"),
     verdict: BuildVerdict,
     reason: v.optional(text),
+    /** For programs: `GIVEN_UP` when it was resumed again and again, and nothing came of it. */
+    code: v.optional(v.pipe(v.string(), v.maxLength(64))),
     durationMs: milliseconds,
     replyTo: v.optional(v.string()),
   }),
@@ -172,9 +180,28 @@ export function composeEvent({ build, epoch, index, at }: Envelope, body: EventB
 export const isTerminal = (event: EventBody): boolean =>
   event.type === "finished" || event.type === "rejected";
 
-export const encodeEvent = (event: BuildEvent): Uint8Array => encode(event);
-export const decodeEvent = (bytes: Uint8Array): BuildEvent =>
-  decode(BuildEvent, bytes, { what: "build event", maxBytes: 1024 * 1024 });
+/** The version of the protocol that a reader of this event must know. */
+export const eventVersion = (event: EventBody): number =>
+  event.type === "accepted" && event.part !== undefined ? 2 : wireVersion;
+
+/**
+ * @throws TypeError for an event that could not be read again, or that is too large: a log that has one tells nobody
+ *   anything any more.
+ */
+export function encodeEvent(event: BuildEvent): Uint8Array {
+  const bytes = encode({ v: eventVersion(event), ...event });
+  try {
+    decodeBounded(bytes, limits.event);
+  } catch (error) {
+    throw new TypeError(`an event \`${event.type}\` is not valid: ${messageOf(error)}`, { cause: error });
+  }
+  return bytes;
+}
+
+export const decodeEvent = (bytes: Uint8Array): BuildEvent => decodeBounded(bytes, 1024 * 1024);
+
+const decodeBounded = (bytes: Uint8Array, maxBytes: number): BuildEvent =>
+  decode(BuildEvent, bytes, { what: "build event", maxBytes, newestVersion: 2 });
 
 /** Cuts a list so that each piece, encoded, stays far below the limit of one event. */
 export function inEventSizes<Item extends object>(items: readonly Item[]): Item[][] {

@@ -2,7 +2,10 @@
 import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
 
-/** The version of every message. Fields may be added under the same version; readers ignore unknown ones. */
+/**
+ * The version of every message that does not say otherwise. Fields may be added under the same version; readers ignore
+ * unknown ones.
+ */
 export const wireVersion = 1;
 
 /** Bytes. A request is small; an event can name many hosts (NATS refuses messages above 1 MiB). */
@@ -21,6 +24,8 @@ export interface DecodeOptions {
   /** For the error: what this should have been, such as "build request". */
   readonly what: string;
   readonly maxBytes: number;
+  /** Of this kind of message, all versions up to this are understood. Default 1. */
+  readonly newestVersion?: number;
 }
 
 /**
@@ -31,7 +36,7 @@ export interface DecodeOptions {
 export function decode<Schema extends v.GenericSchema>(
   schema: Schema,
   bytes: Uint8Array,
-  { what, maxBytes }: DecodeOptions,
+  { what, maxBytes, newestVersion = wireVersion }: DecodeOptions,
 ): v.InferOutput<Schema> {
   const refuse = (code: string, message: string, hint: string, cause?: unknown): never => {
     throw new HomelabError("usage", message, { code, hint, cause });
@@ -44,11 +49,11 @@ export function decode<Schema extends v.GenericSchema>(
     return refuse("BAD_MESSAGE", `this ${what} is not a JSON object`, `send an object, for example {}`);
   }
   const version = "v" in value ? value.v : wireVersion;
-  if (version !== wireVersion) {
+  if (!isUnderstood(version, newestVersion)) {
     refuse(
       "BAD_VERSION",
       `this ${what} has the version ${JSON.stringify(version)?.slice(0, 40)}`,
-      `this side speaks version ${wireVersion}: bring both sides to the same release`,
+      `this side speaks version ${newestVersion}: bring both sides to the same release`,
     );
   }
   const result = v.safeParse(schema, value);
@@ -61,6 +66,9 @@ export function decode<Schema extends v.GenericSchema>(
   }
   return result.output;
 }
+
+const isUnderstood = (version: unknown, newest: number): boolean =>
+  typeof version === "number" && Number.isInteger(version) && version >= 1 && version <= newest;
 
 function parseJson(bytes: Uint8Array, what: string): unknown {
   const text = new TextDecoder().decode(bytes).trim();

@@ -64,10 +64,12 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
 
 function acceptedLines(state: BuildState, event: EventOf<"accepted">, style: Style): EventLine[] {
   const label = hostLabelOf(state, style);
+  // The last part tells of all.
+  if (state.isPartial === true) return [];
   const sources = event.sources.map(sourceText).join(", ");
-  const skipped = Map.groupBy(event.skipped, ({ reason }) => style.clean(reason));
+  const skipped = Map.groupBy(state.skipped, ({ reason }) => style.clean(reason));
   return [
-    { text: `build ${state.id} accepted by ${event.builder}: ${hosts(event.hosts.length)} of ${sources}` },
+    { text: `build ${state.id} accepted by ${event.builder}: ${hosts(state.hosts.size)} of ${sources}` },
     ...[...skipped].flatMap(([reason, alike]) =>
       alike.length <= mostLines
         ? alike.map((host) => ({ host: label(host), text: `skipped: ${reason}` }))

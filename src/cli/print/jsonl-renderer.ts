@@ -1,6 +1,6 @@
 // For programs: each event of the build as it is on the wire, one object a line, on standard output. The last line
 // of a build that is over is its terminal event.
-import { isTerminal } from "../../protocol/events.ts";
+import { eventVersion, isTerminal } from "../../protocol/events.ts";
 import { wireVersion } from "../../protocol/wire.ts";
 import { jsonLine } from "./json-line.ts";
 import type { BuildRenderer, RendererOptions } from "./renderer.ts";
@@ -19,7 +19,7 @@ export function createJsonlRenderer(options: RendererOptions): BuildRenderer {
         case "event":
           if (message.event.index < nextIndex) return;
           nextIndex = message.event.index + 1;
-          write(message.event);
+          write({ v: eventVersion(message.event), ...message.event });
           over = isTerminal(message.event);
           return;
         case "progress":

@@ -1,0 +1,73 @@
+// What happened, as events that a log can take. What comes from flakes, from Nix and from git has no bound of its own:
+// here its texts are cut and its lists are divided, so that there is nothing of which no event can tell.
+import { boundedText, inEventSizes, type EventBody, type EventOf } from "./events.ts";
+import { limits } from "./wire.ts";
+
+/**
+ * Characters of a text, tried one after the other until the event is small enough. The last is that of the longest
+ * store path: names and paths are never cut.
+ */
+const textBounds = [8 * 1024, 1024, 512];
+/** Bytes that are left for the envelope. */
+const envelopeBytes = 1024;
+
+/** One body as the bodies of as many events as it needs, in order. */
+export function inEvents(body: EventBody): EventBody[] {
+  return inParts(body).map(withShortTexts);
+}
+
+function inParts(body: EventBody): EventBody[] {
+  switch (body.type) {
+    case "accepted":
+      return acceptedInParts(body);
+    case "evaluated":
+    case "building":
+    case "derivation-failed":
+    case "hosts-finished":
+    case "retrying":
+      return withFewerHosts(body);
+    case "resumed":
+    case "warning":
+    case "finished":
+    case "rejected":
+      return [body];
+  }
+}
+
+function withFewerHosts<Body extends EventBody & { readonly hosts: readonly object[] }>(body: Body): Body[] {
+  const pieces = inEventSizes(body.hosts);
+  return pieces.length <= 1 ? [body] : pieces.map((hosts) => ({ ...body, hosts }));
+}
+
+/** Only the last part says that the inventory is complete: until then it is not. */
+function acceptedInParts({ complete, ...body }: EventOf<"accepted">): EventOf<"accepted">[] {
+  const entries = [...body.hosts.map((host) => ({ host })), ...body.skipped.map((skipped) => ({ skipped }))];
+  const pieces = inEventSizes(entries);
+  return pieces.map((piece, index) => ({
+    ...body,
+    hosts: piece.flatMap((entry) => ("host" in entry ? [entry.host] : [])),
+    skipped: piece.flatMap((entry) => ("skipped" in entry ? [entry.skipped] : [])),
+    ...(complete === undefined || index < pieces.length - 1 ? {} : { complete }),
+    ...(pieces.length === 1 ? {} : { part: { number: index + 1, of: pieces.length } }),
+  }));
+}
+
+function withShortTexts(body: EventBody): EventBody {
+  let bounded = body;
+  for (const max of textBounds) {
+    bounded = cutTexts(bounded, max);
+    if (Buffer.byteLength(JSON.stringify(bounded)) <= limits.event - envelopeBytes) break;
+  }
+  return bounded;
+}
+
+/** All strings of a plain value, however deep, cut to that many characters. */
+function cutTexts<Value>(value: Value, max: number): Value {
+  const cut = (inner: unknown): unknown => {
+    if (typeof inner === "string") return boundedText(inner, max);
+    if (Array.isArray(inner)) return inner.map(cut);
+    if (typeof inner !== "object" || inner === null) return inner;
+    return Object.fromEntries(Object.entries(inner).map(([name, field]) => [name, cut(field)]));
+  };
+  return cut(value) as Value;
+}
