@@ -157,3 +157,28 @@ test("hosts that joined after the last line are said at the end, in a chunk with
     [1, "", ["homelab/web01", "homelab/nas"]],
   ]);
 });
+
+test("a chunk that is refused keeps nobody waiting: its lines are counted, and later ones are tried again", async () => {
+  const stored: LogChunk[] = [];
+  let refuses = true;
+  const logs = createBuildLogs({
+    build,
+    firstLog: 0,
+    clock: systemClock,
+    append: async (chunk) => {
+      if (refuses) throw new Error("our key may not publish to build-logs");
+      stored.push(chunk);
+    },
+  });
+  const stopped = new AbortController();
+  const running = logs.run(stopped.signal).catch(() => undefined);
+  for (const text of ["one", "two", "three"]) await logs.line(drv("a"), text);
+  await logs.flushed(never);
+  expect([logs.droppedLines(), logs.refusal()]).toEqual([3, "our key may not publish to build-logs"]);
+  refuses = false;
+  await logs.line(drv("a"), "four");
+  await logs.flushed(never);
+  expect(stored.map(({ text }) => text)).toEqual(["four\n"]);
+  stopped.abort();
+  await running;
+});

@@ -3,6 +3,7 @@
 // waits, and when they cannot leave at all lines are dropped, counted, and said.
 import type { Clock } from "../base/clock.ts";
 import { createDoorbell } from "../base/doorbell.ts";
+import { messageOf } from "../base/errors.ts";
 import { mostHostsOfChunk, type LogChunk } from "../protocol/log-chunk.ts";
 import type { BuildId, FullHostName, StorePath } from "../protocol/names.ts";
 import { limits } from "../protocol/wire.ts";
@@ -41,7 +42,9 @@ export interface BuildLogs {
   /** The derivation ended: its last chunk leaves now. */
   end(drvPath: StorePath): void;
   droppedLines(): number;
-  /** Resolves when everything that was written has left. */
+  /** Why lines were dropped, where they were refused and did not only come too fast. */
+  refusal(): string | undefined;
+  /** Resolves when everything that was written has left, or never will. */
   flushed(signal: AbortSignal): Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }
@@ -65,6 +68,7 @@ export interface BuildLogsOptions {
   readonly build: BuildId;
   /** Logs are numbered from here; a build that is resumed starts higher, so that numbers never repeat. */
   readonly firstLog: number;
+  /** @throws when the chunk is refused, or when it could not be stored for long. */
   readonly append: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly limits?: LogLimits;
@@ -86,6 +90,7 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   let droppedLines = 0;
   let lastLeft = clock.monotonic();
   let patient = true;
+  let refusal: string | undefined;
 
   const open = (drvPath: StorePath, kind: LogChunk["kind"]): OpenLog => ({
     log: nextLog++,
@@ -149,6 +154,14 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
     }
   }
 
+  /** What waits would wait for ever, or be refused as well: the build must not. What comes later is tried again. */
+  function lose(reason: string): void {
+    refusal ??= reason;
+    for (const { text } of chunks) droppedLines += text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+    chunks.length = 0;
+    waitingBytes = 0;
+  }
+
   async function nextChunk(signal: AbortSignal): Promise<LogChunk> {
     for (;;) {
       const [chunk] = chunks;
@@ -199,6 +212,7 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
       if (ended.size > endedLogs) for (const oldest of ended.keys().take(1)) ended.delete(oldest);
     },
     droppedLines: () => droppedLines,
+    refusal: () => refusal,
     async flushed(signal) {
       for (const log of live.values()) cut(log);
       while (chunks.length > 0) await left.wait(signal);
@@ -206,9 +220,14 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
     async run(signal) {
       for (;;) {
         const chunk = await nextChunk(signal);
-        await append(chunk, signal);
-        chunks.shift();
-        waitingBytes -= chunk.text.length;
+        try {
+          await append(chunk, signal);
+          chunks.shift();
+          waitingBytes -= chunk.text.length;
+        } catch (error) {
+          signal.throwIfAborted();
+          lose(messageOf(error));
+        }
         lastLeft = clock.monotonic();
         patient = true;
         left.ring();

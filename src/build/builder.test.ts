@@ -358,6 +358,17 @@ test("a request that can never be stored ends with a verdict, and others go on",
   expect((await verdict(good)).status).toBe("succeeded");
 });
 
+test("a build whose logs are refused for good ends without them, and says so", async () => {
+  const bus: BuilderBus = {
+    ...createMemoryBus(systemClock),
+    appendLog: () => Promise.reject(new Error("cannot store a log: the message is too large")),
+  };
+  const { ask, verdict } = await rig({ bus, repos: { homelab: { web01: { build: "fail" } } } });
+  const state = await verdict(await ask("homelab/all"));
+  expect(state.status).toBe("failed");
+  expect(state.warnings.join()).toContain("log lines were not stored (cannot store a log: the message");
+});
+
 test("a request that no builder gets through with ends, with a verdict that says so", async () => {
   const memory = createMemoryBus(systemClock);
   const bus: BuilderBus = {

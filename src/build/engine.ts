@@ -163,7 +163,12 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     const dropped = build.logs.droppedLines();
     if (dropped > 0) {
       options.onDroppedLogLines?.(dropped);
-      board.warn([build], `${dropped} log lines were not stored; \`nix log\` on the builder has them`);
+      const refusal = build.logs.refusal();
+      const because = refusal === undefined ? "" : ` (${refusal})`;
+      board.warn(
+        [build],
+        `${dropped} log lines were not stored${because}; \`nix log\` on the builder has them`,
+      );
     }
     const durationMs = Math.round(clock.monotonic() - build.startedAt);
     build.record.emit({ type: "finished", verdict: verdictOf(build), durationMs });

@@ -63,6 +63,7 @@ function stage(...names: readonly string[]): Stage {
       tail: () => [],
       end() {},
       droppedLines: () => 0,
+      refusal: () => undefined,
       flushed: async () => undefined,
       run: async () => undefined,
     },

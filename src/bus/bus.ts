@@ -95,7 +95,10 @@ export interface BuilderBus extends BuildReader {
   watchControls(onControl: (subject: string, data: Uint8Array) => void, signal: AbortSignal): void;
   /** A writer that continues after the given events; all of them for a resumed build, none for a new one. */
   openEventLog(id: BuildId, history: readonly BuildEvent[], signal: AbortSignal): Promise<EventLogWriter>;
-  /** Stores a chunk, retrying while NATS is away. */
+  /**
+   * Stores a chunk, retrying while NATS is away.
+   * @throws HomelabError when the server refuses it, or, although connected, has not taken it for some minutes.
+   */
   appendLog(chunk: LogChunk, signal: AbortSignal): Promise<void>;
   /** Not stored; lost while disconnected. */
   publishProgress(progress: BuildProgress): void;

@@ -30,6 +30,12 @@ import { isAtLeast } from "./server-version.ts";
  */
 const replyPattern = /^(?:_R_|_INBOX(?:_[A-Za-z0-9_-]+)?)\.[A-Za-z0-9_.-]+$/;
 
+/**
+ * Of a chunk, while connected: some minutes. A build waits for its logs before it ends, and a server that does not take
+ * them, although it is there, must not keep it from that.
+ */
+const logAttempts = 30;
+
 /** The bus for builders. The connection stays the caller's. */
 export function createBuilderBus(connection: Connection): BuilderBus {
   const { log, nats } = connection;
@@ -89,6 +95,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
           ...encodeLogChunk(chunk),
         },
         signal,
+        logAttempts,
       );
       if (ack.duplicate && ack.attempts === 1) {
         log.error({ build, log: number, index }, "a log number was used twice: this chunk is lost");

@@ -3,8 +3,8 @@ import { PermissionViolationError, RequestError, TimeoutError } from "@nats-io/t
 import { expect, test } from "vitest";
 import { ConnectionLostError, explainNatsError, isTransient, isWrongLastSequence } from "./nats-errors.ts";
 
-const apiError = (err_code: number, code = 400): JetStreamApiError =>
-  new JetStreamApiError({ code, err_code, description: "…" });
+const apiError = (err_code: number, code = 400, description = "…"): JetStreamApiError =>
+  new JetStreamApiError({ code, err_code, description });
 const violation = new PermissionViolationError("…", "publish", "build.a.b");
 
 test.each([
@@ -12,7 +12,9 @@ test.each([
   ["a lost connection", new ConnectionLostError(), true],
   ["a full disk", apiError(10_023, 503), true],
   ["a server that is not ready", apiError(10_008, 503), true],
-  ["a full queue", apiError(10_077, 503), false],
+  ["a full queue", apiError(10_077, 503, "maximum messages exceeded"), false],
+  ["a queue of too many bytes", apiError(10_077, 503, "maximum bytes exceeded"), false],
+  ["a full disk under 2.9", apiError(10_077, 503, "no space left on device"), true],
   ["a refused compare-and-swap", apiError(10_071), false],
   ["a missing right", new RequestError("…", { cause: violation }), false],
   ["anything else", new Error("…"), false],
@@ -29,7 +31,8 @@ test.each([
     "JETSTREAM_MISSING",
   ],
   ["a missing stream", apiError(10_059, 404), "unavailable", "JETSTREAM_MISSING"],
-  ["a full queue", apiError(10_077, 503), "unavailable", "QUEUE_FULL"],
+  ["a full queue", apiError(10_077, 503, "maximum messages exceeded"), "unavailable", "QUEUE_FULL"],
+  ["a full disk under 2.9", apiError(10_077, 503, "no space left on device"), "unavailable", "NATS_STORAGE"],
   ["a message that is too large", apiError(10_054), "usage", "TOO_LARGE"],
   ["a full disk", apiError(10_023, 503), "unavailable", "NATS_STORAGE"],
   ["a timeout", new TimeoutError(), "unavailable", "NATS_TIMEOUT"],

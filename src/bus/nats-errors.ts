@@ -23,9 +23,15 @@ export const apiCodes = {
   messageTooLarge: 10_054,
   streamNotFound: 10_059,
   wrongLastSequence: 10_071,
-  streamFull: 10_077,
+  storeFailed: 10_077,
   wrongLastSequenceUnknown: 10_164,
 } as const;
+
+const storageCodes: ReadonlySet<number> = new Set([
+  apiCodes.insufficientResources,
+  apiCodes.storageExceeded,
+  apiCodes.storeFailed,
+]);
 
 export const apiCodeOf = (error: unknown): number | undefined =>
   error instanceof JetStreamApiError ? error.code : undefined;
@@ -35,6 +41,15 @@ export function isWrongLastSequence(error: unknown): boolean {
   const code = apiCodeOf(error);
   return code === apiCodes.wrongLastSequence || code === apiCodes.wrongLastSequenceUnknown;
 }
+
+/**
+ * The stream has as many messages or bytes as it may. The code stands for whatever kept the server from storing, such
+ * as `no space left on device` from 2.9; only its words say which (nats-server, server/store.go, ErrMaxMsgs and others).
+ */
+const isStreamFull = (error: unknown): boolean =>
+  error instanceof JetStreamApiError &&
+  error.code === apiCodes.storeFailed &&
+  /^maximum (?:messages|bytes)\b/.test(error.message);
 
 export const isNoResponders = (error: unknown): boolean =>
   error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
@@ -66,7 +81,7 @@ export function isTransient(error: unknown): boolean {
   // "insufficient resources" is also a full disk; 503 is a server that is not ready.
   if (code === apiCodes.insufficientResources) return true;
   if (error instanceof JetStreamApiError && error.status === 503) {
-    return code !== apiCodes.notEnabledForAccount && code !== apiCodes.streamFull;
+    return code !== apiCodes.notEnabledForAccount && !isStreamFull(error);
   }
   return (
     error instanceof RequestError &&
@@ -107,7 +122,7 @@ export function explainNatsError(error: unknown, doing: string): HomelabError {
     );
   }
   const code = apiCodeOf(error);
-  if (code === apiCodes.streamFull) {
+  if (isStreamFull(error)) {
     return explain(
       "unavailable",
       `cannot ${doing}: the queue is full`,
@@ -118,7 +133,7 @@ export function explainNatsError(error: unknown, doing: string): HomelabError {
   if (code === apiCodes.messageTooLarge || isPayloadTooLarge(error)) {
     return explain("usage", `cannot ${doing}: the message is too large`, "TOO_LARGE", "send less at once");
   }
-  if (code === apiCodes.insufficientResources || code === apiCodes.storageExceeded) {
+  if (code !== undefined && storageCodes.has(code)) {
     return explain(
       "unavailable",
       `cannot ${doing}: the NATS server has no storage left`,

@@ -22,11 +22,15 @@ export async function publishStored(
   doing: string,
   publication: Publication,
   signal: AbortSignal,
+  maxAttempts?: number,
 ): Promise<PubAck & { readonly attempts: number }> {
-  return call(connection, doing, signal, async (attempts) => ({
-    ...(await publishOnce(connection, publication)),
-    attempts,
-  }));
+  return call(
+    connection,
+    doing,
+    signal,
+    async (attempts) => ({ ...(await publishOnce(connection, publication)), attempts }),
+    maxAttempts,
+  );
 }
 
 /** One attempt. Rejects with the library's errors; after a timeout it may be stored or not. */
