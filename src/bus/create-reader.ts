@@ -7,7 +7,6 @@ import { encodeControl, encodeRequest } from "../protocol/request.ts";
 import {
   builderKey,
   builderStatusSubject,
-  consumers,
   controlSubject,
   eventSubject,
   requestSubject,
@@ -18,6 +17,7 @@ import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { createEventSequence, readEvent } from "./event-sequence.ts";
 import { followBuild } from "./follow-build.ts";
+import { readQueueLength } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
 import { isEventOf } from "./message-ids.ts";
 import { explainNatsError, isNoResponders, isTransient } from "./nats-errors.ts";
@@ -144,10 +144,9 @@ export function createReader(connection: Connection): BuildReader {
     },
 
     async queueLength(signal) {
-      const info = await call(connection, "read the length of the queue", signal, async () =>
-        (await managing).consumers.info(streams.requests, consumers.requests),
+      return call(connection, "read the length of the queue", signal, async () =>
+        readQueueLength(connection),
       );
-      return info.num_pending + info.num_ack_pending;
     },
   };
 

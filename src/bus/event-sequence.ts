@@ -22,7 +22,7 @@ export function createEventSequence(id: BuildId, log: Log): EventSequence {
       const event = readEvent(id, message, log);
       if (event === undefined || event.index < nextIndex) return undefined;
       if (event.index > nextIndex) {
-        throw incomplete(
+        throw eventsIncomplete(
           id,
           nextIndex === 0
             ? `they begin with number ${event.index}`
@@ -54,7 +54,7 @@ export function readEvent(
   try {
     event = decodeEvent(data);
   } catch (error) {
-    throw incomplete(
+    throw eventsIncomplete(
       id,
       `${messageIdOf(headers)} cannot be read: ${messageOf(error)}`,
       "bring this side to the builder's release",
@@ -62,12 +62,17 @@ export function readEvent(
     );
   }
   if (event.build !== id || eventMessageId(event) !== messageIdOf(headers)) {
-    throw incomplete(id, `${messageIdOf(headers)} holds another event`, "check who has the builders' keys");
+    throw eventsIncomplete(
+      id,
+      `${messageIdOf(headers)} holds another event`,
+      "check who has the builders' keys",
+    );
   }
   return event;
 }
 
-const incomplete = (id: BuildId, what: string, hint: string, cause?: unknown): HomelabError =>
+/** What is left of the events would be a wrong picture. */
+export const eventsIncomplete = (id: BuildId, what: string, hint: string, cause?: unknown): HomelabError =>
   new HomelabError("unavailable", `the events of build ${id} are incomplete: ${what}`, {
     code: "EVENTS_INCOMPLETE",
     hint,

@@ -10,6 +10,7 @@ import { eventSubject, live, progressSubject, streams } from "../protocol/subjec
 import type { BuildMessage, FollowOptions } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { createEventSequence } from "./event-sequence.ts";
+import { createKnownBuildCheck } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
 import { explainConnectError, explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
 import { createStreamReader, createTail, type StoredMessage, type Tail } from "./stored-messages.ts";
@@ -24,7 +25,11 @@ const maxWaitingProgress = 64;
 
 const sequenceHeader = "Nats-Sequence";
 
-/** Ends after the terminal event, or when the signal aborts. */
+/**
+ * Ends after the terminal event, or when the signal aborts.
+ *
+ * @throws HomelabError `unavailable` `EVENTS_INCOMPLETE` also when NATS does not know the build, or not any more.
+ */
 export async function* followBuild(
   connection: Connection,
   id: BuildId,
@@ -38,6 +43,9 @@ export async function* followBuild(
   const logTail = createTail(createStreamReader(connection, streams.logs), logSubjects(id));
   const events = createEventSequence(id, log);
   const logs = createLogOrder(log);
+  const checkKnown = createKnownBuildCheck(connection, id);
+  let lastSequence = 0;
+  let mayBeUnknown = false;
   const progress: BuildProgress[] = [];
   let connected: { readonly now: boolean } | undefined;
   let failure: Error | undefined;
@@ -45,6 +53,7 @@ export async function* followBuild(
   const doubt = (): void => {
     eventTail.doubt();
     if (options.logs === true) logTail.doubt();
+    mayBeUnknown = true;
     doorbell.ring();
   };
   const stopListening = connection.onChange((now) => {
@@ -109,6 +118,12 @@ export async function* followBuild(
       return undefined;
     }
   }
+  /** A look that fails says nothing: there is another one soon. */
+  async function requireKnown(): Promise<void> {
+    mayBeUnknown = false;
+    const unknown = await connection.whileConnected(checkKnown(lastSequence), signal).catch(() => undefined);
+    if (unknown !== undefined && !signal.aborted) throw unknown;
+  }
   async function* readLogs(): AsyncGenerator<BuildMessage, void, void> {
     const message = await read(logTail);
     const chunk = message === undefined ? undefined : logs.accept(message);
@@ -133,6 +148,7 @@ export async function* followBuild(
       } else if (last === undefined && eventTail.isBehind()) {
         const message = await read(eventTail);
         const event = message === undefined ? undefined : events.accept(message);
+        lastSequence = message?.sequence ?? lastSequence;
         if (event !== undefined && isTerminal(event)) {
           last = event;
           // All logs were stored before it.
@@ -140,6 +156,8 @@ export async function* followBuild(
         } else if (event !== undefined) yield { type: "event", event };
       } else if (options.logs === true && logTail.isBehind()) {
         yield* readLogs();
+      } else if (last === undefined && mayBeUnknown) {
+        await requireKnown();
       } else if (last === undefined) {
         await doorbell.wait(signal).catch(() => {});
       } else {

@@ -1,3 +1,6 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -7,9 +10,10 @@ import type { BuildMessage } from "../../src/bus/bus.ts";
 import { connectNats } from "../../src/bus/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
-import { parseHostName, parseRepoName } from "../../src/protocol/names.ts";
+import { parseHostName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";
 import { aBuildId, accepted, aChunk, anEvent, finished, warning } from "../support/builds.ts";
-import { connectTo, startNatsServer } from "../support/nats-server.ts";
+import { hastyClock } from "../support/hasty-clock.ts";
+import { connectTo, startNatsServer, type NatsServer } from "../support/nats-server.ts";
 import { test } from "../support/nats-roles.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 
@@ -196,4 +200,68 @@ test("a command fails fast where nobody listens, a daemon waits for the server",
     connectNats({ servers: [server.url], name: "x", role: "daemon" }, silentLog, AbortSignal.timeout(100)),
   ).rejects.toThrow(/timeout/);
   expect(never.aborted).toBe(false);
+});
+
+/** As a backup of the whole directory does: the server is away meanwhile. */
+async function putBack(roles: NatsServer, backup: string): Promise<void> {
+  await roles.kill();
+  await rm(roles.storeDirectory, { recursive: true });
+  await cp(backup, roles.storeDirectory, { recursive: true });
+  await roles.start();
+}
+
+test("who follows a build that a restored server does not know any more is told so", async ({
+  roles,
+  as,
+}) => {
+  const signal = testSignal();
+  const directory = await mkdtemp(join(tmpdir(), "homelab-nats-backup-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const backup = join(directory, "store");
+  const operator = createReader(await as("operator", { role: "daemon" }));
+  const builder = createBuilderBus(await as("builder1", { role: "daemon" }));
+  const [early, late, queued] = [aBuildId(), aBuildId(), aBuildId()];
+  const log = await builder.openEventLog(early, [], signal);
+  await log.append(anEvent(early, 0, accepted), signal);
+  await roles.kill();
+  await cp(roles.storeDirectory, backup, { recursive: true });
+  await roles.start();
+
+  await log.append(anEvent(early, 1, warning("lost")), signal);
+  await (await builder.openEventLog(late, [], signal)).append(anEvent(late, 0, accepted), signal);
+  await operator.submit(target, { id: queued }, signal);
+  const events = new Map<BuildId, number>();
+  const ends = [early, late, queued].map(async (id) => {
+    for await (const message of operator.follow(id, {}, signal)) {
+      if (message.type === "event") events.set(id, message.event.index);
+    }
+  });
+  const refused = ends.map((end) => expect(end).rejects.toMatchObject({ code: "EVENTS_INCOMPLETE" }));
+  await expect.poll(() => [events.get(early), events.get(late)]).toEqual([1, 0]);
+  await putBack(roles, backup);
+  await Promise.all(refused);
+});
+
+test("who follows a build that waits in the queue waits with it", async ({ as }) => {
+  const signal = testSignal();
+  const connection = await as("operator");
+  const builder = createBuilderBus(await as("builder1"));
+  const operator = createReader({ ...connection, clock: hastyClock });
+  const id = aBuildId();
+  await operator.submit(target, { id }, signal);
+  const types: string[] = [];
+  const following = (async () => {
+    for await (const message of operator.follow(id, {}, signal)) types.push(message.type);
+  })();
+  // Some dozen looks, with the request in the queue and then in a builder's hand.
+  await sleep(1500);
+  const delivery = await builder.nextRequest(signal);
+  await sleep(1500);
+  const log = await builder.openEventLog(id, [], signal);
+  await log.append(anEvent(id, 0, accepted), signal);
+  await delivery?.ack(signal);
+  await sleep(500);
+  await log.append(anEvent(id, 1, finished), signal);
+  await following;
+  expect(types).toEqual(["event", "event"]);
 });
