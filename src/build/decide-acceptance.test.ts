@@ -28,3 +28,18 @@ test.each([
   expect(acceptance).toMatchObject({ type: "accept", hosts: [{ repo, host: web }] });
   expect(acceptance).not.toHaveProperty("complete");
 });
+
+test("repos that cannot be read keep no host of the others from being built, and are not forgotten", () => {
+  const unresolved = [{ repo: parseRepoName("laptops"), reason: "no answer" }];
+  const decide = (host: HostName | "all") =>
+    decideAcceptance({ repo: "any", host }, {}, inventories, excluded, unresolved);
+  for (const host of ["all", web] as const) {
+    expect(decide(host)).toMatchObject({ type: "accept", hosts: [{ repo, host: web }], unresolved });
+    expect(decide(host)).not.toHaveProperty("complete");
+  }
+  // It may be one of theirs.
+  expect(decide("laptop1" as HostName)).toEqual({ type: "unknown" });
+  expect(decideAcceptance({ repo: "any", host: "all" }, {}, [], excluded, unresolved)).toEqual({
+    type: "unknown",
+  });
+});

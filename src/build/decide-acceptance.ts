@@ -7,6 +7,7 @@ import {
   type HostRef,
   type SkippedHost,
   type Source,
+  type UnresolvedRepo,
 } from "../protocol/events.ts";
 import { allowedFor, isHostName, type Commit, type HostName, type RepoName } from "../protocol/names.ts";
 import type { BuildRequest } from "../protocol/request.ts";
@@ -32,7 +33,11 @@ export type Acceptance =
       readonly skipped: SkippedHost[];
       /** Nobody chose among the hosts. */
       readonly complete?: true;
+      /** Repos that could not be read: nobody knows their hosts. */
+      readonly unresolved?: readonly UnresolvedRepo[];
     }
+  /** Nothing can be said without the repos that could not be read. */
+  | { readonly type: "unknown" }
   | ({ readonly type: "reject" } & Rejection);
 
 const reject = (code: string, message: string, hint?: string): Acceptance => ({
@@ -44,6 +49,25 @@ const reject = (code: string, message: string, hint?: string): Acceptance => ({
 
 /** Which hosts the request is about, checked against the inventories of the repos that its subject names. */
 export function decideAcceptance(
+  target: Target,
+  request: Pick<BuildRequest, "hosts">,
+  inventories: readonly Inventory[],
+  exclusion: Exclusion,
+  unresolved: readonly UnresolvedRepo[] = [],
+): Acceptance {
+  const acceptance = decideOfKnown(target, request, inventories, exclusion);
+  if (unresolved.length === 0) return acceptance;
+  if (acceptance.type === "accept") {
+    const { complete: _, ...others } = acceptance;
+    return { ...others, unresolved };
+  }
+  // What seems to be nowhere may be in one of them.
+  const isOpen =
+    acceptance.type === "reject" && (acceptance.code === "UNKNOWN_HOST" || acceptance.code === "NO_HOSTS");
+  return isOpen ? { type: "unknown" } : acceptance;
+}
+
+function decideOfKnown(
   target: Target,
   request: Pick<BuildRequest, "hosts">,
   inventories: readonly Inventory[],

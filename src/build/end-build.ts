@@ -18,7 +18,7 @@ export function endingOf(state: BuildState, { verdict, reason, code }: Ending, n
   const hosts = openHosts(state).map(({ repo, host }) => ({ repo, host, verdict, reason, durationMs }));
   const verdicts = [...state.hosts.values()].map((host) => host.finished?.verdict ?? verdict);
   // Hosts that were never named have no verdict either.
-  if (state.isPartial === true) verdicts.push(verdict);
+  if (state.isPartial === true || state.unresolved !== undefined) verdicts.push(verdict);
   const finished: EventOf<"finished"> = {
     type: "finished",
     verdict: decideBuildVerdict(verdicts),

@@ -113,6 +113,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       progress,
       startedAt: clock.monotonic() - elapsed(state, clock),
       hosts: [...state.hosts.values()].map(({ repo, host }) => ({ repo, host })),
+      unresolved: state.unresolved ?? [],
       verdicts: new Map(
         [...state.hosts.values()].flatMap((host): [ReturnType<typeof fullName>, HostVerdict][] =>
           host.finished === undefined ? [] : [[fullName(host), host.finished.verdict]],
@@ -171,7 +172,15 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       );
     }
     const durationMs = Math.round(clock.monotonic() - build.startedAt);
-    build.record.emit({ type: "finished", verdict: verdictOf(build), durationMs });
+    const unresolved = build.unresolved.map(
+      ({ repo, reason }) => `the hosts of ${repo} have no verdict: ${reason}`,
+    );
+    build.record.emit({
+      type: "finished",
+      verdict: verdictOf(build),
+      ...(unresolved.length === 0 ? {} : { reason: unresolved.join("; ") }),
+      durationMs,
+    });
   }
 
   return {

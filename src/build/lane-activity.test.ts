@@ -56,6 +56,7 @@ function stage(...names: readonly string[]): Stage {
         },
       ],
     ]),
+    unresolved: [],
     record: { state: () => unknownBuild(sampleBuild), emit() {}, run: async () => undefined },
     logs: {
       line: (_, __, now = () => []) => void (hosts = now),

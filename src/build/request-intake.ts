@@ -198,7 +198,7 @@ async function firstEvent(
     return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error));
   }
   if (resolution.type === "reject") return { body: { ...resolution, type: "rejected", ...answer } };
-  const { sources, hosts, skipped, complete, buildSources } = resolution;
+  const { sources, hosts, skipped, complete, unresolved, buildSources } = resolution;
   return {
     sources: buildSources,
     body: {
@@ -212,6 +212,7 @@ async function firstEvent(
       hosts,
       skipped,
       ...(complete === undefined ? {} : { complete }),
+      ...(unresolved === undefined ? {} : { unresolved: [...unresolved] }),
     },
   };
 }

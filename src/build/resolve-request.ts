@@ -1,5 +1,6 @@
 // From a request to exact commits and their hosts.
 import type { Clock } from "../base/clock.ts";
+import { withDeadline, type Deadline } from "../base/deadline.ts";
 import { HomelabError, isUnavailable, messageOf } from "../base/errors.ts";
 import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { EvaluationMemory, EvaluationOptions, Nix } from "../nix/nix.ts";
@@ -48,6 +49,11 @@ export interface RequestResolverOptions {
   readonly retryPolicy: RetryPolicy;
   readonly evaluationLimits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
 }
+
+/** For all that a remote is asked for, retries included. */
+const remoteMs = 180_000;
+/** Of a request for any repo, so long one of them may keep the others waiting. */
+const patienceWithOneMs = 45_000;
 
 interface FoundInventory extends Inventory {
   readonly buildSource: BuildSource;
@@ -98,11 +104,11 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     });
   }
 
-  async function inventoryOf(
+  async function fetchSource(
     repo: Repo,
     request: BuildRequest,
     signal: AbortSignal,
-  ): Promise<FoundInventory> {
+  ): Promise<{ readonly source: Inventory["source"]; readonly buildSource: BuildSource }> {
     const branch = request.branch ?? repo.branch;
     const commit = request.rev ?? (await repo.mirror.resolveBranch(branch, signal));
     if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
@@ -115,38 +121,74 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       ...(isHead && overrides === undefined ? { branch } : {}),
       ...(overrides === undefined ? {} : { overrides }),
     };
-    const buildSource = await sourceAt(repo, source, signal);
-    const { flake, allowImportFromDerivation, memory } = buildSource;
+    return { source, buildSource: await sourceAt(repo, source, signal) };
+  }
+
+  async function namesIn(
+    { flake, allowImportFromDerivation, memory }: BuildSource,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
     const known = memory.inventory();
-    if (known !== undefined) return { source, names: known, buildSource };
+    if (known !== undefined) return known;
     const names = await nix.listHosts(flake, { ...evaluationLimits, allowImportFromDerivation }, signal);
     memory.rememberInventory(names);
-    return { source, names, buildSource };
+    return names;
   }
+
+  /** @param patienceMs so long the remote may take; it may go on longer, for who asks next. */
+  async function inventoryOf(
+    repo: Repo,
+    request: BuildRequest,
+    patienceMs: number,
+    onNote: (note: string) => void,
+    signal: AbortSignal,
+  ): Promise<FoundInventory> {
+    const persistently = <T>(attempt: (until: AbortSignal) => Promise<T>, until: AbortSignal): Promise<T> =>
+      retry({
+        policy: retryPolicy,
+        clock,
+        signal: until,
+        attempt: () => attempt(until),
+        isTransient: isUnavailable,
+        onRetry: (error, number) =>
+          onNote(`${repo.name}: ${messageOf(error)}; attempt ${number} of ${retryPolicy.attempts} follows`),
+      });
+    const fetching = withDeadline(remoteDeadline(repo.name, remoteMs), signal, (until) =>
+      persistently((each) => fetchSource(repo, request, each), until),
+    );
+    const found = await withDeadline(remoteDeadline(repo.name, patienceMs), signal, () => fetching);
+    const names = await persistently((until) => namesIn(found.buildSource, until), signal);
+    return { ...found, names };
+  }
+
+  const remoteDeadline = (repo: RepoName, milliseconds: number): Deadline => ({
+    clock,
+    milliseconds,
+    error: () =>
+      new HomelabError("unavailable", `${repo} cannot be read: no end within ${milliseconds / 1000} s`, {
+        code: "GIT_REMOTE",
+        hint: "check that the server is up and can be reached from this machine",
+      }),
+  });
 
   return {
     async resolve(target, request, onNote, signal) {
       const chosen = chooseRepos(target, request, repos);
       if ("code" in chosen) return { type: "reject", ...chosen };
       try {
-        const inventories = await Promise.all(
-          chosen.map((repo) =>
-            retry({
-              policy: retryPolicy,
-              clock,
-              signal,
-              attempt: () => inventoryOf(repo, request, signal),
-              isTransient: isUnavailable,
-              onRetry: (error, attempt) =>
-                onNote(
-                  `${repo.name}: ${messageOf(error)}; attempt ${attempt} of ${retryPolicy.attempts} follows`,
-                ),
-            }),
-          ),
+        const patienceMs = chosen.length > 1 ? patienceWithOneMs : remoteMs;
+        const results = await Promise.allSettled(
+          chosen.map((repo) => inventoryOf(repo, request, patienceMs, onNote, signal)),
         );
-        const acceptance = decideAcceptance(target, request, inventories, (name, host) =>
-          repos.get(name)?.exclusion(host),
+        const { inventories, unresolved } = divide(chosen, results);
+        const acceptance = decideAcceptance(
+          target,
+          request,
+          inventories,
+          (name, host) => repos.get(name)?.exclusion(host),
+          unresolved.map(({ repo, error }) => ({ repo: repo.name, reason: messageOf(error) })),
         );
+        if (acceptance.type === "unknown") throw unresolved[0]?.error;
         if (acceptance.type === "reject") return acceptance;
         const wanted = new Set(acceptance.sources.map(({ repo }) => repo));
         const buildSources = inventories
@@ -169,11 +211,40 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
             code: "UNKNOWN_REPO",
           });
         }
-        await repo.mirror.ensureCommit(commit, signal);
-        found.set(name, await sourceAt(repo, source, signal));
+        await withDeadline(remoteDeadline(name, remoteMs), signal, async (until) => {
+          await repo.mirror.ensureCommit(commit, until);
+          found.set(name, await sourceAt(repo, source, until));
+        });
       }
       return found;
     },
+  };
+}
+
+interface Unresolved {
+  readonly repo: Repo;
+  readonly error: unknown;
+}
+
+/**
+ * What was found, and the repos that are out of reach: these must not keep the others from being built. Where there is
+ * only one, or for any other reason, the request has failed.
+ */
+function divide(
+  chosen: readonly Repo[],
+  results: readonly PromiseSettledResult<FoundInventory>[],
+): { readonly inventories: readonly FoundInventory[]; readonly unresolved: readonly Unresolved[] } {
+  const unresolved: Unresolved[] = [];
+  for (const [index, repo] of chosen.entries()) {
+    const result = results[index];
+    if (result?.status !== "rejected") continue;
+    const error: unknown = result.reason;
+    if (!isUnavailable(error) || chosen.length === 1) throw error;
+    unresolved.push({ repo, error });
+  }
+  return {
+    inventories: results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
+    unresolved,
   };
 }
 

@@ -134,3 +134,33 @@ test("a build that cannot tell what happened in it ends, and says so", async () 
   expect(state.status).toBe("infra-failed");
   expect(state.reason).toBe("what happened in this build cannot be stored: the message is too large");
 });
+
+/** Two repos, of which one does not answer. */
+const oneHangs: RigOptions = {
+  repos: { "nixos-servers": { web01: {} }, nixos: { gunter: {} } },
+  overrides: { clock: hastyClock },
+  mirrors: { nixos: { path: "/mirrors/nixos", ensureCommit: hangs, resolveBranch: hangs } },
+};
+
+test(
+  "a repo that does not answer keeps no other from its answer, and is named",
+  { timeout: 30_000 },
+  async () => {
+    const { ask, verdict } = await rig(oneHangs);
+    const state = await verdict(await ask("any/all"));
+    expect(verdictsOf(state)).toEqual({ web01: "built" });
+    expect(state.status).toBe("infra-failed");
+    expect(state.reason).toBe("the hosts of nixos have no verdict: nixos cannot be read: no end within 45 s");
+    expect(state.unresolved?.map(({ repo }) => repo)).toEqual(["nixos"]);
+    expect(state.complete).toBeUndefined();
+  },
+);
+
+test("who asks for its hosts is told that it does not answer", { timeout: 30_000 }, async () => {
+  const { ask, verdict } = await rig(oneHangs);
+  for (const what of ["nixos/all", "any/gunter"]) {
+    const state = await verdict(await ask(what));
+    expect([state.status, state.hosts.size]).toEqual(["infra-failed", 0]);
+    expect(state.reason).toContain("nixos cannot be read");
+  }
+});

@@ -1,6 +1,6 @@
 // A build that this process holds.
 import type { CommitMemory, FlakeSource } from "../nix/nix.ts";
-import type { DerivationFailure, HostRef } from "../protocol/events.ts";
+import type { DerivationFailure, HostRef, UnresolvedRepo } from "../protocol/events.ts";
 import type { BuildId, FullHostName, RepoName, StorePath } from "../protocol/names.ts";
 import type { Revision } from "../protocol/overrides.ts";
 import type { Priority } from "../protocol/request.ts";
@@ -32,6 +32,8 @@ export interface RunningBuild {
   readonly startedAt: number;
   /** Every host of the inventory that was asked for. */
   readonly hosts: readonly HostRef[];
+  /** Repos that were asked for and could not be read: whatever becomes of the hosts, the build is no success. */
+  readonly unresolved: readonly UnresolvedRepo[];
   /** By host; nothing until it has its verdict. */
   readonly verdicts: Map<FullHostName, HostVerdict>;
   /** Work for the hosts without a verdict. */

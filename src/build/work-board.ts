@@ -310,9 +310,12 @@ export function createWorkBoard({
   };
 }
 
-/** The verdict of a build whose hosts all have theirs. */
-export const verdictOf = (build: RunningBuild): ReturnType<typeof decideBuildVerdict> =>
-  decideBuildVerdict(build.hosts.map((host) => build.verdicts.get(fullName(host))));
+/** The verdict of a build whose hosts all have theirs. Those of repos that could not be read have none. */
+export const verdictOf = ({ hosts, verdicts, unresolved }: RunningBuild) =>
+  decideBuildVerdict([
+    ...hosts.map((host) => verdicts.get(fullName(host))),
+    ...unresolved.map(() => undefined),
+  ]);
 
 const refs = (works: readonly HostWork[]): HostRef[] => works.map(({ repo, host }) => ({ repo, host }));
 

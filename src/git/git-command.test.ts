@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { gitEnvironment, inheritedVariables } from "./git-command.ts";
+import type { Exec } from "../process/exec.ts";
+import { createGitCommand, gitEnvironment, inheritedVariables } from "./git-command.ts";
 
 const environmentOf = (url: string, more: Partial<Parameters<typeof gitEnvironment>[0]> = {}) =>
   gitEnvironment({
@@ -60,3 +61,25 @@ test.each(["/keys/a b", "/keys/%d", "/keys/${HOME}", '/keys/"', "keys/relative",
     );
   },
 );
+
+test("a call has one time limit, in which it also waits for others that write", async () => {
+  const calls: { readonly args: readonly string[]; readonly timeoutMs: number | undefined }[] = [];
+  const exec: Exec = async (_, args, { timeoutMs }) => {
+    calls.push({ args, timeoutMs });
+    return { exitCode: 0, killedBy: undefined, timedOut: false, stdout: "", stderrTail: "" } as Awaited<
+      ReturnType<Exec>
+    >;
+  };
+  const git = createGitCommand({
+    exec,
+    url: "https://example.org/x.git",
+    directory: "/state/x.git",
+    credentials: {},
+    environment: {},
+  });
+  await git.write(["fetch"], { signal: new AbortController().signal, timeoutMs: 60_000 });
+  const [call] = calls;
+  expect(call?.timeoutMs).toBe(60_000);
+  const waits = Number(call?.args[(call.args.indexOf("--timeout") ?? 0) + 1]);
+  expect(waits).toBeLessThan(60);
+});

@@ -17,6 +17,7 @@ export interface GitCommandOptions {
 
 export interface RunOptions {
   readonly signal: AbortSignal;
+  /** Of the whole call; a write waits within it for others that write. */
   readonly timeoutMs: number;
   /** Beside git's own: `GIT_INDEX_FILE`, an author. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -72,8 +73,8 @@ const settings = {
 
 const settingArguments = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 
-/** How long a write waits for another process that writes. */
-const lockWaitSeconds = 150;
+/** What flock gives up before the whole call is over, so that it can say why. */
+const lockMarginSeconds = 2;
 /** What flock ends with when it waited in vain; git uses 1, 2 and 128 and above. */
 const lockBusyExitCode = 75;
 
@@ -97,6 +98,7 @@ export function createGitCommand({
     args: readonly string[],
     { signal, timeoutMs, variables }: RunOptions,
   ): Promise<ExecResult> {
+    const lockWaitSeconds = Math.max(1, Math.floor(timeoutMs / 1000) - lockMarginSeconds);
     const lock = [
       "--no-fork",
       "--timeout",
@@ -108,7 +110,7 @@ export function createGitCommand({
       signal,
       env: { ...env, ...variables },
       cwd: home,
-      timeoutMs: timeoutMs + lockWaitSeconds * 1000,
+      timeoutMs,
     });
     if (result.exitCode === lockBusyExitCode) {
       throw new HomelabError("unavailable", `the mirror ${directory} is in use by another process`, {

@@ -8,6 +8,7 @@ import type {
   HostRef,
   SkippedHost,
   Source,
+  UnresolvedRepo,
 } from "./events.ts";
 import { fullName, type BuilderName, type BuildId, type FullHostName } from "./names.ts";
 import type { Priority, Trigger } from "./request.ts";
@@ -41,6 +42,8 @@ export interface BuildState {
   readonly complete?: boolean;
   /** More hosts are going to be named: the inventory comes in parts, and this is not the last. */
   readonly isPartial?: boolean;
+  /** Repos that were asked for as well, and of which no host is known. */
+  readonly unresolved?: readonly UnresolvedRepo[];
   readonly failures: readonly DerivationFailure[];
   readonly warnings: readonly string[];
   /** Why it ended as it did, where that needs words. */
@@ -109,6 +112,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         hosts: withNewHosts(state, event.hosts),
         skipped: [...state.skipped, ...event.skipped],
         ...(event.complete === undefined ? {} : { complete: event.complete }),
+        ...(event.unresolved === undefined ? {} : { unresolved: event.unresolved }),
         ...(event.part === undefined ? {} : { isPartial: event.part.number < event.part.of }),
         startedAt: state.startedAt ?? event.at,
       };

@@ -30,6 +30,10 @@ export type Source = v.InferOutput<typeof Source>;
 const SkippedHost = v.object({ repo: RepoName, host: text, reason: text });
 export type SkippedHost = v.InferOutput<typeof SkippedHost>;
 
+/** A repo of the request of which nothing could be found out. Its hosts have no verdict, so the build is no success. */
+const UnresolvedRepo = v.object({ repo: RepoName, reason: text });
+export type UnresolvedRepo = v.InferOutput<typeof UnresolvedRepo>;
+
 const EvaluatedHost = v.object({
   ...HostRef.entries,
   drvPath: StorePath,
@@ -91,6 +95,8 @@ const bodies = {
     skipped: v.array(SkippedHost),
     /** Every host of these repos was asked for, and not only some by name. */
     complete: v.optional(v.boolean()),
+    /** Of a request for any repo, those that could not be read: this build is about the others. */
+    unresolved: v.optional(v.array(UnresolvedRepo)),
     /**
      * An inventory that is too large for one event comes in several `accepted` that follow each other, each with some of
      * the hosts and all else repeated. Sent as version 2, which readers that would take the first for all refuse.

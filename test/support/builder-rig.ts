@@ -5,6 +5,7 @@ import { runBuilder, type BuilderOptions } from "../../src/build/builder.ts";
 import type { Repo } from "../../src/build/repo.ts";
 import type { BuilderBus } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
+import type { Mirror } from "../../src/git/git.ts";
 import type { CommitMemory, EvaluationMemory } from "../../src/nix/nix.ts";
 import { foldEvents, type BuildState } from "../../src/protocol/build-state.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
@@ -42,6 +43,8 @@ export interface RigOptions {
   /** By repo; names of hosts are unique over repos. */
   readonly repos?: Readonly<Record<string, Readonly<Record<string, FakeHost>>>>;
   readonly excluded?: readonly string[];
+  /** In place of those that always answer. */
+  readonly mirrors?: Readonly<Record<string, Mirror>>;
   readonly slots?: number;
   readonly batchSize?: number;
   readonly bus?: BuilderBus;
@@ -89,7 +92,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
     repos.set(parseRepoName(name), {
       name: parseRepoName(name),
       branch: parseBranchName("master"),
-      mirror: {
+      mirror: options.mirrors?.[name] ?? {
         path: `/mirrors/${name}`,
         resolveBranch: async () => commits.get(name) ?? parseCommit(firstCommit),
         ensureCommit: async () => undefined,

@@ -70,6 +70,9 @@ function acceptedLines(state: BuildState, event: EventOf<"accepted">, style: Sty
   const skipped = Map.groupBy(state.skipped, ({ reason }) => style.clean(reason));
   return [
     { text: `build ${state.id} accepted by ${event.builder}: ${hosts(state.hosts.size)} of ${sources}` },
+    ...(state.unresolved ?? []).map(({ repo, reason }) => ({
+      text: `${style.yellow("warning:")} ${repo} is left out, and its hosts get no verdict: ${style.clean(reason)}`,
+    })),
     ...[...skipped].flatMap(([reason, alike]) =>
       alike.length <= mostLines
         ? alike.map((host) => ({ host: label(host), text: `skipped: ${reason}` }))

@@ -1,0 +1,35 @@
+import type { Clock } from "./clock.ts";
+
+export interface Deadline {
+  readonly clock: Clock;
+  readonly milliseconds: number;
+  /** What is thrown when it has passed. */
+  readonly error: () => Error;
+}
+
+/**
+ * Gives work so long, however many steps it has. Its signal then aborts with the error, and the error is thrown at once,
+ * also where the work does not listen.
+ */
+export async function withDeadline<T>(
+  { clock, milliseconds, error }: Deadline,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const settled = new AbortController();
+  const passed = new AbortController();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  clock.sleep(milliseconds, AbortSignal.any([signal, settled.signal])).then(
+    () => {
+      const reason = error();
+      reject(reason);
+      passed.abort(reason);
+    },
+    () => {}, // settled in time, or aborted from outside
+  );
+  try {
+    return await Promise.race([work(AbortSignal.any([signal, passed.signal])), late]);
+  } finally {
+    settled.abort();
+  }
+}
