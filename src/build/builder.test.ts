@@ -164,6 +164,26 @@ test("infrastructure faults are tried three times and then are nobody's fault", 
   expect(state.hosts.get("homelab/unlucky")?.finished?.reason).toContain("tried 3 times");
 });
 
+test("a batch that the infrastructure fails through one host is taken apart before anybody is charged", async () => {
+  const { ask, verdict, events, nix } = await rig({
+    repos: { homelab: { fetches: { evaluation: "infra-always" }, ...hosts(3) } },
+    slots: 1,
+    batchSize: 4,
+  });
+  const id = await ask("homelab/all");
+  const state = await verdict(id);
+  expect(verdictsOf(state)).toEqual({
+    fetches: "infra-failed",
+    host1: "built",
+    host2: "built",
+    host3: "built",
+  });
+  const retried = (await events(id)).flatMap((event) => (event.type === "retrying" ? event.hosts : []));
+  expect(new Set(retried.map(({ host }) => host))).toEqual(new Set(["fetches"]));
+  // The batch, each host alone, and the two retries.
+  expect(nix.evaluations.map((names) => names.length)).toEqual([4, 1, 1, 1, 1, 1, 1]);
+});
+
 test("nothing is built below the floor of the disk, and that is nobody's fault", async () => {
   const low = await rig({ repos: { homelab: { web: {} } }, freeBytes: 2 ** 29 });
   const state = await low.verdict(await low.ask("homelab/all"));

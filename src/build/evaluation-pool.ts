@@ -92,7 +92,10 @@ async function evaluateBatch(
   }
 }
 
-/** A process of several hosts that failed says nothing about any one of them. */
+/**
+ * A process of several hosts that failed says nothing about any one of them, whatever the reason: what one of them
+ * fetches may be out of reach, and the others need none of it.
+ */
 function settleFailure(
   board: WorkBoard,
   source: BuildSource,
@@ -100,8 +103,7 @@ function settleFailure(
   failure: EvaluationFailure,
 ): void {
   const [only] = batch;
-  if (failure.cause === "infra") settle(board, batch, decideEvaluationFailure(failure));
-  else if (batch.length > 1) isolate(board, batch);
+  if (batch.length > 1) isolate(board, batch);
   else if (only !== undefined) {
     if (isDeterministic(failure)) source.memory.remember(only.host, failure);
     settle(board, batch, decideEvaluationFailure(failure));

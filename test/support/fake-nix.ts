@@ -12,8 +12,8 @@ import type {
 import type { HostName, StorePath } from "../../src/protocol/names.ts";
 
 export interface FakeHost {
-  /** How its evaluation ends; evaluated when absent. */
-  readonly evaluation?: "throw" | "crash" | "infra" | "time-out";
+  /** How its evaluation ends; evaluated when absent. `infra` fails once and is then evaluated. */
+  readonly evaluation?: "throw" | "crash" | "infra" | "infra-always" | "time-out";
   /** Default `x86_64-linux`, the only one that is built for. */
   readonly system?: string;
   /**
@@ -116,7 +116,8 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       const failing = names
         .map((name) => hosts.get(name)?.evaluation)
         .find((mode) => mode !== undefined && mode !== "throw");
-      if (failing === "infra" && !transient.has(`evaluate ${names.join()}`)) {
+      const isTransient = failing === "infra" && transient.has(`evaluate ${names.join()}`);
+      if ((failing === "infra" && !isTransient) || failing === "infra-always") {
         transient.add(`evaluate ${names.join()}`);
         return { type: "failed", failure: { cause: "infra", message: "the daemon is gone", details: "" } };
       }
