@@ -3,6 +3,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Nix, RealiseOptions, RealiseResult } from "../nix/nix.ts";
+import { askApart } from "./ask-apart.ts";
 import { decideBuilt, type Decision } from "./decide-verdicts.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
@@ -73,8 +74,14 @@ export async function buildTogether(
       building,
     );
     await early.end();
-    await settleBuilt([...open], building);
-    settle(await decideFailed({ nix, log }, [...open], result, limits, building));
+    const judge = async (asked: readonly ReadyWork[]): Promise<void> => {
+      await settleBuilt(asked, building);
+      const unbuilt = asked.filter((work) => open.has(work));
+      settle(await decideFailed({ nix, log }, unbuilt, result, limits, building));
+    };
+    for (const { items, error } of await askApart([...open], judge, clock, building)) {
+      settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
+    }
     await learn(options, result, building);
   } catch (error) {
     signal.throwIfAborted();

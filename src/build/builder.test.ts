@@ -7,8 +7,10 @@ import {
   type RigOptions,
 } from "../../test/support/builder-rig.ts";
 import { someOverride } from "../../test/support/overrides.ts";
+import { createFakeNix, fakeOut } from "../../test/support/fake-nix.ts";
 import { systemClock } from "../base/clock.ts";
 import type { BuilderBus } from "../bus/bus.ts";
+import { HomelabError } from "../base/errors.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import { isOver } from "../protocol/build-state.ts";
@@ -182,6 +184,25 @@ test("a batch that the infrastructure fails through one host is taken apart befo
   expect(new Set(retried.map(({ host }) => host))).toEqual(new Set(["fetches"]));
   // The batch, each host alone, and the two retries.
   expect(nix.evaluations.map((names) => names.length)).toEqual([4, 1, 1, 1, 1, 1, 1]);
+});
+
+test.each([
+  ["before it builds", 1],
+  ["after it built", 2],
+])("a host that the store cannot be asked about %s leaves the others alone", async (_, from) => {
+  const nix = createFakeNix(new Map(["odd", "host1", "host2"].map((host) => [host, {}])));
+  const { validPaths } = nix;
+  let questions = 0;
+  nix.validPaths = async (paths, signal) => {
+    questions++;
+    if (questions >= from && paths.includes(fakeOut("odd"))) {
+      throw new HomelabError("unavailable", "it is not in the Nix store", { code: "STORE_UNAVAILABLE" });
+    }
+    return validPaths(paths, signal);
+  };
+  const { ask, verdict } = await rig({ nix, repos: { homelab: { odd: {}, ...hosts(2) } }, batchSize: 3 });
+  const state = await verdict(await ask("homelab/all"));
+  expect(verdictsOf(state)).toEqual({ odd: "infra-failed", host1: "built", host2: "built" });
 });
 
 test("nothing is built below the floor of the disk, and that is nobody's fault", async () => {

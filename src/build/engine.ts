@@ -218,10 +218,10 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
           },
           signal,
         ).catch(stopped),
-        runOutputCheck({ board, nix, gcRoots }, signal).catch(stopped),
+        runOutputCheck({ board, nix, gcRoots, clock }, signal).catch(stopped),
         servingProof === undefined
           ? undefined
-          : runServingCheck({ board, proof: servingProof }, signal).catch(stopped),
+          : runServingCheck({ board, proof: servingProof, clock }, signal).catch(stopped),
         lane("interactive"),
         lane("batch"),
       ]).finally(() => board.close());

@@ -1,7 +1,9 @@
 // What is evaluated is protected from the garbage collector, and then asked for in the store: one question for
 // all hosts that wait, so an unchanged fleet costs one Nix process.
+import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { GcRoots, Nix } from "../nix/nix.ts";
+import { askApart } from "./ask-apart.ts";
 import type { Decision } from "./decide-verdicts.ts";
 import type { HostWork, ReadyWork } from "./host-work.ts";
 import type { WorkBoard } from "./work-board.ts";
@@ -10,6 +12,7 @@ export interface OutputCheckOptions {
   readonly board: WorkBoard;
   readonly nix: Nix;
   readonly gcRoots: GcRoots;
+  readonly clock: Clock;
 }
 
 export const isEvaluated = (work: HostWork): work is ReadyWork => work.evaluation !== undefined;
@@ -24,7 +27,10 @@ export async function runOutputCheck(options: OutputCheckOptions, signal: AbortS
       continue;
     }
     try {
-      await checkOutputs(options, works, signal);
+      const check = async (some: readonly ReadyWork[]): Promise<void> => checkOutputs(options, some, signal);
+      for (const { items, error } of await askApart(works, check, options.clock, signal)) {
+        board.decide(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
+      }
     } catch (error) {
       signal.throwIfAborted();
       const decision: Decision = { type: "retry", reason: messageOf(error) };

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { HomelabError } from "../base/errors.ts";
 import type { FinishedHost } from "../protocol/events.ts";
 import type { BuildId } from "../protocol/names.ts";
 import { startRig, verdictsOf, type BuilderRig } from "../../test/support/builder-rig.ts";
@@ -86,6 +87,19 @@ test("a proof that cannot be made is none", async () => {
   const rig = await startServingRig({ web: {} }, () => Promise.reject(new Error("the store is away")));
   expect(await finishedHosts(rig, await rig.ask("homelab/all"))).toEqual({
     web: { verdict: "infra-failed", cached: false, reason: "the store is away (tried 3 times)" },
+  });
+  await rig.stop();
+});
+
+test("a proof that cannot be made of one host is made of the others", async () => {
+  const rig = await startServingRig({ web: {}, mail: {}, nas: {} }, (host) => {
+    if (host === "mail") throw new HomelabError("unavailable", "the store does not know what it needs");
+    return undefined;
+  });
+  expect(await finishedHosts(rig, await rig.ask("homelab/all"))).toMatchObject({
+    web: { verdict: "built", cached: true },
+    mail: { verdict: "infra-failed", reason: expect.stringContaining("does not know what it needs") },
+    nas: { verdict: "built", cached: true },
   });
   await rig.stop();
 });

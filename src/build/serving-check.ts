@@ -1,7 +1,9 @@
 // What is built has its verdict only when the cache was proven to serve it: one proof for all hosts that wait, since
 // they share most of what they need.
+import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { StorePath } from "../protocol/names.ts";
+import { askApart } from "./ask-apart.ts";
 import type { Decision } from "./decide-verdicts.ts";
 import type { HostWork } from "./host-work.ts";
 import { isEvaluated } from "./output-check.ts";
@@ -20,11 +22,12 @@ export interface ServingProof {
 export interface ServingCheckOptions {
   readonly board: WorkBoard;
   readonly proof: ServingProof;
+  readonly clock: Clock;
 }
 
 /** Proves what was built until the signal aborts. */
 export async function runServingCheck(
-  { board, proof }: ServingCheckOptions,
+  { board, proof, clock }: ServingCheckOptions,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
@@ -35,8 +38,14 @@ export async function runServingCheck(
     }
     let reasonOf: (outPath: StorePath) => string | undefined;
     try {
-      const outPaths = new Set(works.map((work) => work.evaluation.outPath));
-      const unserved = await proof.findUnserved([...outPaths], signal);
+      const unserved = new Map<StorePath, string>();
+      const prove = async (some: readonly StorePath[]): Promise<void> => {
+        for (const [outPath, reason] of await proof.findUnserved(some, signal)) unserved.set(outPath, reason);
+      };
+      const outPaths = [...new Set(works.map((work) => work.evaluation.outPath))];
+      for (const { items, error } of await askApart(outPaths, prove, clock, signal)) {
+        for (const outPath of items) unserved.set(outPath, error.message);
+      }
       reasonOf = (outPath) => unserved.get(outPath);
     } catch (error) {
       signal.throwIfAborted();

@@ -70,6 +70,8 @@ export async function createNix(
       environment,
       version: settings.version,
       outOfMemoryKills: countOutOfMemoryKills,
+      readDerivation,
+      storeDirectory: settings.storeDirectory,
     }),
     realise: createRealise({
       exec,

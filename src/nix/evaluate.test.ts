@@ -1,11 +1,13 @@
+import * as v from "valibot";
 import { expect, test } from "vitest";
 import { HomelabError } from "../base/errors.ts";
-import { parseCommit, parseHostName } from "../protocol/names.ts";
+import { parseCommit, parseHostName, StorePath } from "../protocol/names.ts";
 import type { Exec, ExecOptions, ExecResult } from "../process/exec.ts";
 import { someOverride } from "../../test/support/overrides.ts";
 import { createEvaluator } from "./evaluate.ts";
 import { configurationsOf } from "./evaluation-arguments.ts";
 import { nixString } from "./nix-command.ts";
+import type { Derivation } from "./nix.ts";
 
 const commit = parseCommit("c".repeat(40));
 const source = { mirror: "/var/lib/mirrors/nixos", commit };
@@ -14,10 +16,16 @@ const signal = new AbortController().signal;
 const [web, db] = [parseHostName("web.example.com"), parseHostName("db")];
 const hash = "0".repeat(32);
 const result = {
-  drvPath: `/nix/store/${hash}-web.drv`,
-  outPath: `/nix/store/${hash}-web`,
+  drvPath: v.parse(StorePath, `/nix/store/${hash}-web.drv`),
+  outPath: v.parse(StorePath, `/nix/store/${hash}-web`),
   system: "x86_64-linux",
   warnings: ["careful"],
+};
+
+const derivation: Derivation = {
+  outputs: new Map([["out", result.outPath]]),
+  inputDrvs: new Map(),
+  system: result.system,
 };
 
 interface Call {
@@ -43,14 +51,19 @@ function scriptedAt(nixVersion: string, ...answers: readonly Answer[]) {
     environment: { PATH: "/bin" },
     version: nixVersion,
     outOfMemoryKills: async () => 0,
+    readDerivation: async () => derivation,
+    storeDirectory: "/nix/store",
   });
   return { evaluator, calls };
 }
 
-const printed = (...results: readonly (readonly [string, unknown])[]) => ({
-  stdout: JSON.stringify(results.map(([host, value]) => ({ host, result: value }))).replaceAll(
-    '"outPath":',
-    '"output":',
+/** As our expression has Nix print it. */
+const printed = (...results: readonly (readonly [string, Partial<typeof result> | null])[]) => ({
+  stdout: JSON.stringify(
+    results.map(([host, value]) => ({
+      host,
+      result: value === null ? null : { ...value, instantiated: true, output: value.outPath },
+    })),
   ),
 });
 const error = (text: string) => ({
@@ -146,7 +159,6 @@ test.each([
   ["a host is missing", printed([web, result])],
   ["there is nothing", { stdout: "" }],
   ["it is not JSON", { stdout: '[{"host":' }],
-  ["a path is none", printed([web, { ...result, outPath: "/etc/passwd" }], [db, result])],
 ])("success is none when %s", async (_, answer) => {
   const { evaluator } = scripted(answer);
   expect(await evaluator.evaluate(source, [web, db], options, signal)).toMatchObject({
@@ -181,6 +193,38 @@ test("an infrastructure fault stays one, and one that has passed is forgotten", 
   const passed = scripted(download, printed([web, result])).evaluator;
   expect(await passed.evaluate(source, [web], options, signal)).toMatchObject({
     hosts: new Map([[web, result]]),
+  });
+});
+
+test("what a flake claims and the store refutes is the failure of that host alone", async () => {
+  const liar = { ...result, outPath: v.parse(StorePath, `/nix/store/${hash}-other`) };
+  const together = scripted(printed([web, result], [db, liar])).evaluator;
+  expect(await together.evaluate(source, [web, db], options, signal)).toEqual({
+    type: "evaluated",
+    hosts: new Map([[web, result]]),
+    threw: [db],
+  });
+  const alone = scripted(printed([db, liar])).evaluator;
+  expect(await alone.evaluate(source, [db], options, signal)).toMatchObject({
+    type: "failed",
+    failure: { cause: "error", message: expect.stringContaining("is not an output of its derivation") },
+  });
+});
+
+test("more output than anybody reads is not an infrastructure fault", async () => {
+  const flooded = createEvaluator({
+    exec: async () => {
+      throw new HomelabError("failed", "nix wrote more than it may", { code: "OUTPUT_TOO_LARGE" });
+    },
+    environment: {},
+    version: "2.34.8",
+    outOfMemoryKills: async () => 0,
+    readDerivation: async () => derivation,
+    storeDirectory: "/nix/store",
+  });
+  expect(await flooded.evaluate(source, [web], options, signal)).toMatchObject({
+    type: "failed",
+    failure: { cause: "error", message: "the result of the evaluation is larger than 16 MiB" },
   });
 });
 

@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
-import { plainText } from "../base/terminal-text.ts";
-import { type HostName, StorePath } from "../protocol/names.ts";
+import type { HostName } from "../protocol/names.ts";
 import type { Exec } from "../process/exec.ts";
 import { batchArguments, listingArguments, singleArguments } from "./evaluation-arguments.ts";
 import { evaluationFailure, oneLine } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
 import type { Environment } from "./nix-environment.ts";
 import type { EvaluationFailure, EvaluationOptions, FlakeSource, HostEvaluation, Nix } from "./nix.ts";
+import { createToplevelCheck, type ToplevelCheckOptions } from "./toplevel.ts";
 
 const maxStdoutBytes = 16 * 1024 * 1024;
 /** Nix's own default, said so that it is never more than the bound. A smaller one costs 5 % more CPU. */
@@ -20,29 +20,11 @@ const graceMs = 1_000;
 /** With import from derivation it may have builders to end, which only it can do. */
 const buildingGraceMs = 10_000;
 
-const maxWarnings = 100;
-const maxWarningLength = 2_000;
-
 const Inventory = v.array(v.string());
-const Results = v.array(
-  v.object({
-    host: v.string(),
-    /** Null when it threw. */
-    result: v.nullable(
-      v.pipe(
-        v.object({
-          drvPath: StorePath,
-          output: StorePath,
-          system: v.pipe(v.string(), v.maxLength(100)),
-          warnings: v.array(v.string()),
-        }),
-        v.transform(({ output, ...rest }) => ({ ...rest, outPath: output })),
-      ),
-    ),
-  }),
-);
+/** What is said of a host is checked one by one: null when it threw. */
+const Results = v.array(v.object({ host: v.string(), result: v.unknown() }));
 
-export interface EvaluatorOptions {
+export interface EvaluatorOptions extends ToplevelCheckOptions {
   readonly exec: Exec;
   readonly environment: Environment;
   /** Of Nix. */
@@ -63,7 +45,11 @@ export function createEvaluator({
   environment,
   version: nixVersion,
   outOfMemoryKills,
+  readDerivation,
+  storeDirectory,
 }: EvaluatorOptions): Pick<Nix, "listHosts" | "evaluate"> {
+  const checkToplevel = createToplevelCheck({ readDerivation, storeDirectory });
+
   async function run(
     args: readonly string[],
     options: EvaluationOptions,
@@ -74,7 +60,7 @@ export function createEvaluator({
       : undefined;
     const reader = createEvaluationLogReader();
     const killsBefore = await outOfMemoryKills();
-    const result = await exec("nix", args, {
+    const running = exec("nix", args, {
       env: {
         ...environment,
         GC_INITIAL_HEAP_SIZE: String(Math.min(initialHeapBytes, options.maxMemoryBytes)),
@@ -89,7 +75,9 @@ export function createEvaluator({
       ...(builds !== undefined && { ownedDirectory: builds.path }),
       onStderr: (chunk) => reader.write(chunk),
     });
+    const result = await running.catch(unlessTooLarge);
     const log = reader.end();
+    if (result === undefined) return { stdout: undefined, log, failure: tooLarge };
     const kills = (await outOfMemoryKills()) - killsBefore;
     const end = { result, log, outOfMemoryKills: kills, limits: options };
     const succeeded = result.exitCode === 0 && !result.timedOut;
@@ -125,7 +113,7 @@ export function createEvaluator({
       const caught = async () => run(batchArguments(target, hosts), options, signal);
       const evaluated =
         others.length > 0 ? await caught() : await run(singleArguments(target, host), options, signal);
-      if (evaluated.stdout !== undefined) return readResults(evaluated.stdout, hosts);
+      if (evaluated.stdout !== undefined) return readResults(evaluated.stdout, hosts, checkToplevel);
       const { failure, log } = evaluated;
       if (others.length > 0 || failure.cause !== "infra" || log.error === undefined) {
         return { type: "failed", failure };
@@ -133,7 +121,7 @@ export function createEvaluator({
       // These words may also be the host's own, thrown. Nix can catch what a host throws, and only that.
       const again = await caught();
       if (again.stdout === undefined) return { type: "failed", failure };
-      const results = readResults(again.stdout, hosts);
+      const results = await readResults(again.stdout, hosts, checkToplevel);
       return results.type === "evaluated" && results.threw.length > 0
         ? { type: "failed", failure: { ...failure, cause: "error" } }
         : results;
@@ -148,26 +136,39 @@ const unknownInput = (input: string, { commit }: FlakeSource): HomelabError =>
     hint: "an override names an input of the flake itself, as its flake.nix does",
   });
 
-/** Which of the hosts the evaluator gave a result for; all of them must be there. */
-function readResults(stdout: string, hosts: readonly HostName[]): Awaited<ReturnType<Nix["evaluate"]>> {
+/**
+ * Which of the hosts the evaluator gave a result for; all of them must be there. In a batch, a host whose result is
+ * refused counts as one that threw: alone, it is told why.
+ */
+async function readResults(
+  stdout: string,
+  hosts: readonly HostName[],
+  checkToplevel: ReturnType<typeof createToplevelCheck>,
+): ReturnType<Nix["evaluate"]> {
   const results = new Map((parse(Results, stdout) ?? []).map(({ host, result }) => [host, result]));
+  const missing = hosts.find((host) => !results.has(host));
+  if (missing !== undefined) return { type: "failed", failure: unexpected(`the host ${missing}`) };
   const evaluated = new Map<HostName, HostEvaluation>();
   const threw: HostName[] = [];
   for (const host of hosts) {
     const result = results.get(host);
-    if (result === undefined) return { type: "failed", failure: unexpected(`the host ${host}`) };
-    if (result === null) threw.push(host);
-    else evaluated.set(host, { ...result, warnings: boundedWarnings(result.warnings) });
+    const checked = result === null ? undefined : await checkToplevel(result);
+    if (checked?.type === "evaluated") evaluated.set(host, checked.evaluation);
+    else if (checked !== undefined && hosts.length === 1) return checked;
+    else threw.push(host);
   }
   return { type: "evaluated", hosts: evaluated, threw };
 }
 
-function boundedWarnings(warnings: readonly string[]): readonly string[] {
-  const bounded = warnings
-    .slice(0, maxWarnings)
-    .map((warning) => plainText(warning.slice(0, maxWarningLength)).trim());
-  const more = warnings.length - bounded.length;
-  return more > 0 ? [...bounded, `and ${more} more warnings`] : bounded;
+/** Its names or warnings, and nothing of the infrastructure. */
+const tooLarge: EvaluationFailure = {
+  cause: "error",
+  message: `the result of the evaluation is larger than ${maxStdoutBytes / 1024 / 1024} MiB`,
+  details: "",
+};
+
+function unlessTooLarge(error: unknown): undefined {
+  if (!(error instanceof HomelabError) || error.code !== "OUTPUT_TOO_LARGE") throw error;
 }
 
 function unexpected(what: string): EvaluationFailure {

@@ -70,7 +70,8 @@ export const listingArguments = (target: EvaluationTarget): readonly string[] =>
 
 // Hosts are taken by name, not by an attribute path: a path is parsed, and names can hold dots and quotes.
 // As JSON, a set with the attribute `outPath` is that string and nothing else: hence `output`.
-// Without its context a string does not make `nix eval` build anything; the derivation is written all the same.
+// Without its context a string does not make `nix eval` build anything; the derivation is written all the same. The
+// context itself proves that: what a flake merely claims to be a derivation does not have it. toplevel.ts checks it.
 const hostFunction = `
   plain = builtins.unsafeDiscardStringContext;
   host = name:
@@ -80,8 +81,8 @@ const hostFunction = `
       warnings = config.warnings or [ ];
       result = {
         drvPath = plain toplevel.drvPath;
+        instantiated = builtins.hasAttr (plain toplevel.drvPath) (builtins.getContext toplevel.drvPath);
         output = plain toplevel.outPath;
-        system = toplevel.system;
         warnings = if builtins.isList warnings then map plain (builtins.filter builtins.isString warnings) else [ ];
       };
     in builtins.deepSeq result result;`;

@@ -161,7 +161,7 @@ test("a line torn by a crash costs that line only", async () => {
 
 test("reads any file without failing, and takes no path from it that is none", async () => {
   await mkdir(join(base, repo));
-  const context = JSON.stringify([1, "2.8.0", "x86_64-linux", false, ""]);
+  const context = JSON.stringify([2, "2.8.0", "x86_64-linux", false, ""]);
   const hostile = { type: "result", context, host: "web", result: { ...evaluated, outPath: "/etc/../etc" } };
   await writeFile(file(), `${JSON.stringify(hostile)}\n`);
   expect((await start().open(key)).get(web)).toBeUndefined();

@@ -14,8 +14,11 @@ import type {
   HostEvaluation,
 } from "./nix.ts";
 
-/** Changes when what is evaluated, or the form of these lines, changes: older lines are then not read. */
-const formatVersion = 1;
+/**
+ * Changes when what is evaluated, how a result is checked, or the form of these lines changes: older lines are then
+ * not read. What is remembered is not checked again.
+ */
+const formatVersion = 2;
 
 const Result = v.union([
   v.object({

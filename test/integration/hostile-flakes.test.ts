@@ -76,6 +76,77 @@ test("hosts that do not evaluate leave the others alone", async ({ homelab }) =>
   expect(exitCode).toBe(1);
 });
 
+// Every set can claim to be a derivation. `lies` are toplevels; `good` and `other` are derivations of this flake, and
+// `other` is built when the lies are told.
+const lies = {
+  outside: `good // { outPath = "/etc/passwd"; }`,
+  "outside-path": `good // { outPath = /etc/passwd; }`,
+  "other-output": `good // { outPath = other.outPath; }`,
+  "other-source": `good // { outPath = "\${./fleet.json}"; }`,
+  "made-up": `{ type = "derivation"; name = "x"; system = good.system; drvPath = "${"/nix/store/"}x.drv"; outPath = "/x"; }`,
+  named: `{ drvPath = plain other.drvPath; outPath = plain other.outPath; inherit (other) system; }`,
+  "no-derivation": `{ drvPath = other.outPath; outPath = other.outPath; inherit (other) system; }`,
+  text: `other.outPath`,
+  number: `{ drvPath = 1; outPath = 2; system = 3; }`,
+  nothing: `null`,
+  flood: `builtins.seq other good`,
+} as const;
+
+test("what a host claims to be built is not believed, and costs the others nothing", async ({ homelab }) => {
+  const host = (name: string, toplevel: string, warnings = "[ ]"): string =>
+    `"${name}".config = { warnings = ${warnings}; system.build.toplevel = ${toplevel}; };`;
+  const flood = `builtins.genList (i: builtins.concatStringsSep "" (builtins.genList (j: "0123456789abcdef") 65536)) 20`;
+  const flake = `{
+    outputs = _: let
+      plain = builtins.unsafeDiscardStringContext;
+      derivationOf = name: derivation {
+        inherit name; system = "x86_64-linux"; builder = "/bin/sh"; PATH = "/usr/bin:/bin";
+        args = [ "-c" "echo built > $out" ];
+      };
+      good = derivationOf "good";
+      other = derivationOf "other";
+    in { nixosConfigurations = {
+      ${host("good", "good")}
+      ${host("other", "other")}
+      ${host("foreign", `good // { system = "riscv64-linux"; }`)}
+      ${Object.entries(lies)
+        .map(([name, toplevel]) => host(name, toplevel, name === "flood" ? flood : undefined))
+        .join("\n")}
+    }; };
+  }`;
+  const files = {
+    "flake.nix": flake,
+    "flake.lock": '{ "nodes": { "root": {} }, "root": "root", "version": 7 }',
+  };
+  await homelab.fleet.commit({}, { files });
+  await homelab.startBuilder();
+  expect((await homelab.run(["build", "other"])).exitCode).toBe(0);
+
+  const { exitCode, verdicts, state } = await buildAll(homelab);
+  expect(verdicts).toEqual({
+    good: expect.stringMatching(/^(?:built|unchanged)$/),
+    other: "unchanged",
+    // Its system is what its derivation says.
+    foreign: expect.stringMatching(/^(?:built|unchanged)$/),
+    ...Object.fromEntries(Object.keys(lies).map((name) => [name, "eval-failed"])),
+  });
+  expect(exitCode).toBe(1);
+  const reasons = Object.fromEntries(
+    [...state.hosts.values()].map(({ host: name, finished }) => [name, finished?.reason ?? ""]),
+  );
+  expect(reasons).toMatchObject({
+    outside: expect.stringMatching(
+      /^the outPath of its toplevel, "\/etc\/passwd", is not an output of its der/,
+    ),
+    "other-output": expect.stringContaining("is not an output of its derivation"),
+    named: expect.stringMatching(/^its toplevel is not a derivation: its drvPath is text/),
+    flood: "the result of the evaluation is larger than 16 MiB",
+  });
+  // Nor is it asked for again.
+  const again = await buildAll(homelab);
+  expect(again.verdicts).toEqual({ ...verdicts, good: "unchanged", foreign: "unchanged" });
+});
+
 test("a host whose build forges Nix's messages changes nobody's verdict", async ({ homelab }) => {
   await homelab.fleet.commit({ hosts: 3, salt: "forged", buildFail: { host01: "fakejson" } });
   const { exitCode, verdicts, state } = await buildAll(homelab);

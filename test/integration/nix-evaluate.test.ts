@@ -3,6 +3,7 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createDerivationReader } from "../../src/nix/derivation.ts";
 import { createEvaluator } from "../../src/nix/evaluate.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
 import { readNixSettings } from "../../src/nix/nix-settings.ts";
@@ -62,6 +63,8 @@ const evaluator = (changes: Readonly<Record<string, string>> = {}) =>
     environment: environment(changes),
     version,
     outOfMemoryKills: countOutOfMemoryKills,
+    readDerivation: createDerivationReader(),
+    storeDirectory: store.storeDirectory,
   });
 
 async function evaluate(names: readonly string[], of = source, changed: Partial<EvaluationOptions> = {}) {
