@@ -65,7 +65,7 @@ export function createToplevelCheck({
     if (outPath === undefined) {
       return ownFault(
         derivation.outputs.size === 0
-          ? "its toplevel is a content-addressed derivation: its output path is not known before it is built"
+          ? "its toplevel is content-addressed or needs what is, so its output path is not known before it is built: homelab-deploy does not support that"
           : `the outPath of its toplevel, ${shown(output)}, is not an output of its derivation ${drvPath}`,
       );
     }
