@@ -23,6 +23,8 @@ export interface BareRepositoryOptions {
 }
 
 export interface BareRepository {
+  /** Absolute path. */
+  readonly directory: string;
   /** Makes it ready: creates it, frees it of what a killed git left behind, or starts it anew when it is broken. */
   open(signal: AbortSignal): Promise<void>;
   /** Whether git can read all that its refs need. */
@@ -31,6 +33,8 @@ export interface BareRepository {
   startAnew(signal: AbortSignal): Promise<void>;
   has(commit: Commit, signal: AbortSignal): Promise<boolean>;
   branchTip(branch: BranchName, signal: AbortSignal): Promise<string | undefined>;
+  /** Forgets all branches but these. One that is gone can be in the way: `feature` of `feature/one`. */
+  keepBranches(kept: ReadonlySet<string>, signal: AbortSignal): Promise<void>;
   /** Notes that the commit is in use. */
   keep(commit: Commit, signal: AbortSignal): Promise<void>;
   /** After a fetch: HEAD names a branch that exists, and what many fetches left lying about is put in order. */
@@ -94,6 +98,7 @@ export function createBareRepository({
   }
 
   return {
+    directory,
     isIntact,
     startAnew,
 
@@ -135,6 +140,15 @@ export function createBareRepository({
         options(signal),
       );
       return result.exitCode === 0 ? result.stdout.trim() : undefined;
+    },
+
+    async keepBranches(kept, signal) {
+      const listed = await git.read(["for-each-ref", "--format=%(refname)", "refs/heads/"], options(signal));
+      const branches = listed.stdout.split("\n").filter((ref) => ref !== "");
+      for (const ref of branches.filter((each) => !kept.has(each.slice("refs/heads/".length)))) {
+        // One that cannot be deleted, or not any more, is in nobody's way, or the fetch says so.
+        await git.write(["update-ref", "-d", ref], options(signal));
+      }
     },
 
     async keep(commit, signal) {

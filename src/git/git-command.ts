@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 import type { Exec, ExecResult } from "../process/exec.ts";
+import { objectChecks } from "./object-checks.ts";
 import { signInEnvironment, writeSignInPrograms, type GitCredentials } from "./sign-in-programs.ts";
 
 export interface GitCommandOptions {
@@ -62,14 +63,14 @@ const settings = {
   "http.followRedirects": "false",
   "http.lowSpeedLimit": "1000",
   "http.lowSpeedTime": "30",
-  "transfer.fsckObjects": "true",
+  ...objectChecks,
   "fetch.recurseSubmodules": "false",
   "submodule.recurse": "false",
   "maintenance.auto": "false",
   // Refs stay files of their own: their times say when a commit was last used.
   "gc.packRefs": "false",
   "gc.autoDetach": "false",
-} as const;
+};
 
 const settingArguments = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 

@@ -1,16 +1,16 @@
 import { HomelabError } from "../base/errors.ts";
 import { silentLog, type Log } from "../base/log.ts";
+import { plainText } from "../base/terminal-text.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import { parseCommit } from "../protocol/names.ts";
-import type { Exec, ExecResult } from "../process/exec.ts";
+import type { Exec } from "../process/exec.ts";
 import { createBareRepository } from "./bare-repository.ts";
+import { createBranchFetcher } from "./branch-fetcher.ts";
 import { coalesce } from "./coalesce.ts";
 import type { Mirror } from "./git.ts";
 import { createGitCommand } from "./git-command.ts";
-import { readHeads } from "./read-heads.ts";
-import { remoteError } from "./remote-error.ts";
-import { secretsOf, type GitCredentials } from "./sign-in-programs.ts";
+import type { GitCredentials } from "./sign-in-programs.ts";
 
 export interface MirrorOptions {
   readonly exec: Exec;
@@ -26,8 +26,6 @@ export interface MirrorOptions {
   /** So many of the commits that were asked for are kept, the last used ones. Default 256. */
   readonly keptCommits?: number;
 }
-
-const fetchTimeoutMs = 120_000;
 
 /**
  * Our own bare copy of a repo, made when it is first used. It holds the branches of the remote and every commit
@@ -56,51 +54,19 @@ export function createMirror({
     isOpen = true;
   });
 
-  const askRemote = coalesce(async (signal) => readHeads({ git, url, credentials }, signal));
+  const remote = createBranchFetcher({ git, url, credentials, repository, repo, log });
 
-  const fetchBranches = coalesce(async (signal) => {
-    const failed = await fetchOnce(signal);
-    if (failed === undefined) {
-      await repository.tidy(signal);
-      return;
-    }
-    if (await repository.isIntact(signal)) throw await failure(failed);
-    await fetchAnew(signal);
-  });
-
-  async function fetchOnce(signal: AbortSignal): Promise<ExecResult | undefined> {
-    const options = ["--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-recurse-submodules"];
-    // Branches are forced: this copy has no work of its own, and people push with force.
-    const args = ["fetch", ...options, "--", url, "+refs/heads/*:refs/heads/*"];
-    const result = await git.write(args, { signal, timeoutMs: fetchTimeoutMs });
-    return result.exitCode === 0 ? undefined : result;
-  }
-
-  async function fetchAnew(signal: AbortSignal): Promise<void> {
-    log.warn({ repo, directory }, "this mirror is broken and is fetched anew");
-    await repository.startAnew(signal);
-    const failed = await fetchOnce(signal);
-    if (failed !== undefined) throw await failure(failed);
-    await repository.tidy(signal);
-  }
-
-  const repair = coalesce(async (signal) => {
-    if (!(await repository.isIntact(signal))) await fetchAnew(signal);
-  });
-
-  /** The commit once it is here and held by a ref, so that nothing takes it away. */
-  async function fetched(wanted: () => Promise<Commit | undefined>, signal: AbortSignal) {
-    await fetchBranches(signal);
-    const commit = await wanted();
+  /** The commit once it is here; when it is not, because our copy is broken, after that is fetched anew. */
+  async function fetched<Found>(
+    fetch: () => Promise<Found>,
+    wanted: (found: Found) => Promise<Commit | undefined>,
+    signal: AbortSignal,
+  ): Promise<Commit | undefined> {
+    const commit = await wanted(await fetch());
     if (commit !== undefined && (await repository.has(commit, signal))) return commit;
-    await repair(signal);
-    const again = await wanted();
+    if (!(await remote.repair(signal))) return undefined;
+    const again = await wanted(await fetch());
     return again !== undefined && (await repository.has(again, signal)) ? again : undefined;
-  }
-
-  async function failure(result: ExecResult): Promise<HomelabError> {
-    const secrets = await secretsOf(credentials);
-    return remoteError({ url, result, timeoutMs: fetchTimeoutMs, secrets });
   }
 
   function unknownBranch(branch: BranchName, heads: Iterable<string>): HomelabError {
@@ -111,21 +77,50 @@ export function createMirror({
     });
   }
 
+  async function fetchCommit(commit: Commit, signal: AbortSignal): Promise<void> {
+    const heads = await remote.heads(signal);
+    const at = [...heads].find(([, tip]) => tip === commit)?.[0];
+    let refused: ReadonlyMap<string, HomelabError> = new Map();
+    const fetch = async (): Promise<void> => {
+      if (at === undefined) refused = await remote.fetchBranches(signal);
+      else await remote.fetchBranch(at, signal);
+    };
+    if ((await fetched(fetch, async () => commit, signal)) !== undefined) return;
+    const [first] = refused;
+    if (first !== undefined) throw unknownOrRefused(commit, first, refused.size);
+    throw new HomelabError("usage", `${repo} has no commit ${commit}`, {
+      code: "UNKNOWN_COMMIT",
+      hint: "it must be on one of the repo's branches: is it pushed?",
+    });
+  }
+
+  /** Nobody can say that a commit does not exist while there are branches that cannot be read. */
+  function unknownOrRefused(
+    commit: Commit,
+    [branch, error]: readonly [string, HomelabError],
+    count: number,
+  ): HomelabError {
+    const others = count === 1 ? "" : ` (and ${count - 1} more)`;
+    const message = `commit ${commit} of ${repo} is not on a branch that can be fetched, and ${plainText(branch)}${others} cannot: ${error.message}`;
+    return new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: error.hint, cause: error });
+  }
+
   return {
     path: directory,
 
     async resolveBranch(branch, signal) {
       await open(signal);
-      const heads = await askRemote(signal);
+      const heads = await remote.heads(signal);
       const tip = heads.get(branch);
       if (tip === undefined) throw unknownBranch(branch, heads.keys());
+      const newest = async (): Promise<Commit> => {
+        const text = await repository.branchTip(branch, signal);
+        return text === undefined ? tip : parseCommit(text);
+      };
       const isHere = await repository.has(tip, signal);
       const commit = isHere
         ? tip
-        : await fetched(async () => {
-            const text = await repository.branchTip(branch, signal);
-            return text === undefined ? undefined : parseCommit(text);
-          }, signal);
+        : await fetched(async () => remote.fetchBranch(branch, signal), newest, signal);
       // Deleted since we asked.
       if (commit === undefined) throw unknownBranch(branch, heads.keys());
       await repository.keep(commit, signal);
@@ -134,15 +129,7 @@ export function createMirror({
 
     async ensureCommit(commit, signal) {
       await open(signal);
-      const isHere =
-        (await repository.has(commit, signal)) ||
-        (await fetched(() => Promise.resolve(commit), signal)) !== undefined;
-      if (!isHere) {
-        throw new HomelabError("usage", `${repo} has no commit ${commit}`, {
-          code: "UNKNOWN_COMMIT",
-          hint: "it must be on one of the repo's branches: is it pushed?",
-        });
-      }
+      if (!(await repository.has(commit, signal))) await fetchCommit(commit, signal);
       await repository.keep(commit, signal);
     },
   };

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { test as base, expect } from "vitest";
+import { silentLog } from "../../src/base/log.ts";
 import { createMirror, type MirrorOptions } from "../../src/git/mirror.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import type { Exec } from "../../src/process/exec.ts";
-import { parseBranchName, parseCommit, parseRepoName } from "../../src/protocol/names.ts";
+import { type Commit, parseBranchName, parseCommit, parseRepoName } from "../../src/protocol/names.ts";
 import { startGitHttpsServer } from "../support/git-https-server.ts";
 import { createGitRemote, gitEnvironment, type GitRemote } from "../support/git-remote.ts";
 import { createScratch } from "../support/scratch.ts";
@@ -428,20 +429,177 @@ test("a redirect does not take the token to another server", async ({ place }) =
   expect(thief.authorizations).toEqual([]);
 });
 
-test("a repository with broken objects is refused", async ({ place }) => {
-  const { remote, directory } = place;
-  const tree = join(directory, "tree");
-  // A directory entry with the name .git would leave its place when it is checked out.
-  const blob = await remote.git("hash-object", "-w", "/dev/null");
-  await writeFile(tree, Buffer.concat([Buffer.from("100644 .git\0"), Buffer.from(blob, "hex")]));
-  const hash = await remote.git("hash-object", "-t", "tree", "--literally", "-w", tree);
-  const commit = await remote.git("commit-tree", "-m", "bad", hash);
+/** Writes an object as it is, whatever git thinks of it, and gives its hash. */
+async function writeObject(
+  { remote, directory }: Place,
+  type: "tree" | "commit",
+  content: string | Uint8Array,
+): Promise<string> {
+  const file = join(directory, "object");
+  await writeFile(file, content);
+  return remote.git("hash-object", "-t", type, "--literally", "-w", file);
+}
+
+/** A tree of entries `mode name`, all with this object, in this order. */
+async function writeTree(place: Place, entries: readonly string[], hash: string): Promise<string> {
+  const parts = entries.flatMap((entry) => [Buffer.from(`${entry}\0`), Buffer.from(hash, "hex")]);
+  return writeObject(place, "tree", Buffer.concat(parts));
+}
+
+async function writeBlob({ remote, directory }: Place, content: string): Promise<string> {
+  const file = join(directory, "blob");
+  await writeFile(file, content);
+  return remote.git("hash-object", "-w", file);
+}
+
+/** Puts a commit of this tree on a branch. */
+async function pushTree({ remote }: Place, tree: string, branch: string): Promise<Commit> {
+  const commit = parseCommit(await remote.git("commit-tree", "-m", "bad", tree));
+  await remote.git("update-ref", `refs/heads/${branch}`, commit);
+  return commit;
+}
+
+const submodule = (more: string, name = "lib"): string => `[submodule "${name}"]\n\tpath = lib\n${more}\n`;
+
+test.for([
+  ["hasDotgit", ["100644 .git"]],
+  ["hasDotgit", ["100644 .GIT"]],
+  ["hasDot", ["100644 ."]],
+  ["hasDotdot", ["100644 .."]],
+  ["fullPathname", ["100644 etc/passwd"]],
+  // Not even read to be sent.
+  ["empty filename in tree entry", ["100644 "]],
+  ["duplicateEntries", ["100644 a", "120000 a"]],
+  ["treeNotSorted", ["100644 b", "100644 a"]],
+  ["gitmodulesSymlink", ["120000 .gitmodules"]],
+  ["gitmodulesUrl", ["100644 .gitmodules"], submodule("\turl = -u./run-me")],
+  ["gitmodulesName", ["100644 .gitmodules"], submodule("\turl = ./x", "../../hooks")],
+  ["gitmodulesPath", ["100644 .gitmodules"], '[submodule "lib"]\n\tpath = -x\n\turl = ./x\n'],
+  ["gitmodulesUpdate", ["100644 .gitmodules"], submodule("\turl = ./x\n\tupdate = !run-me")],
+  ["gitattributesLineLength", ["100644 .gitattributes"], `${"a".repeat(3000)} text\n`],
+] as const)(
+  "refuses what is dangerous to check out: %s %j",
+  async ([id, entries, content = ""], { place }) => {
+    const hash = /^0{40}$/.test(content) ? content : await writeBlob(place, content);
+    await pushTree(place, await writeTree(place, entries, hash), "main");
+    await expect(place.mirror().resolveBranch(main, never)).rejects.toMatchObject({
+      kind: "unavailable",
+      code: "GIT_REMOTE",
+      message: expect.stringContaining(id),
+    });
+  },
+);
+
+const people = (author: string, committer = "C <c@x> 1 +0000"): string =>
+  `author ${author}\ncommitter ${committer}\n\nold\n`;
+
+test.for([
+  ["badDate", people("A <a@x> soon +0000")],
+  ["badDateOverflow", people("A <a@x> 99999999999999999999 +0000")],
+  ["zeroPaddedDate", people("A <a@x> 01 +0000")],
+  ["badTimezone", people("A <a@x> 1 +51800")],
+  ["missingSpaceBeforeDate", people("A <a@x>1 +0000")],
+  ["badEmail", people("A <a@x 1 +0000")],
+  ["missingEmail", people("A a@x 1 +0000")],
+  ["missingSpaceBeforeEmail", people("A<a@x> 1 +0000")],
+  ["missingNameBeforeEmail", people("<a@x> 1 +0000")],
+  ["badName", people("A> <a@x> 1 +0000")],
+  ["multipleAuthors", people("A <a@x> 1 +0000\nauthor B <b@x> 1 +0000")],
+  ["missingAuthor", "committer C <c@x> 1 +0000\n\nold\n"],
+  ["missingCommitter", "author A <a@x> 1 +0000\n\nold\n"],
+  ["nulInCommit", `${people("A <a@x> 1 +0000")}a\0b\n`],
+  ["zeroPaddedFilemode", people("A <a@x> 1 +0000"), "040000 directory"],
+] as const)("takes what is only old or untidy: %s", async ([id, text, entry = "100644 file"], { place }) => {
+  const { remote, inMirror, mirrorPath, directory } = place;
+  const empty = await writeObject(place, "tree", "");
+  const hash = entry.startsWith("0") ? empty : await writeBlob(place, "x");
+  const tree = await writeTree(place, [entry], hash);
+  const old = await writeObject(place, "commit", `tree ${tree}\n${text}`);
+  // As in history: commits of today stand on it.
+  const commit = parseCommit(await remote.git("commit-tree", "-p", old, "-m", "today", tree));
   await remote.git("update-ref", "refs/heads/main", commit);
-  await expect(place.mirror().resolveBranch(main, never)).rejects.toMatchObject({
-    kind: "unavailable",
+  // Otherwise this would say nothing.
+  const strict = ["-c", "fetch.fsckObjects=true", "fetch", "--quiet", `file://${remote.path}`, "main"];
+  await run("git", ["init", "--quiet", "--bare", join(directory, "strict")], { env: gitEnvironment });
+  const strictly = run("git", ["-C", join(directory, "strict"), ...strict], { env: gitEnvironment });
+  await expect(strictly).rejects.toThrow(id);
+
+  expect(await place.mirror().resolveBranch(main, never)).toBe(commit);
+  // The next start does not take it for damage: what the remote has no longer is still here.
+  await remote.git("update-ref", "refs/heads/main", await remote.git("commit-tree", "-m", "new", empty));
+  await place.mirror().resolveBranch(main, never);
+  expect(await inMirror("rev-parse", `${commit}^`)).toBe(old);
+  await access(join(mirrorPath, "refs", "homelab-deploy", commit));
+});
+
+test("a branch that git refuses takes no other branch and no commit with it", async ({ place }) => {
+  const { remote } = place;
+  const logged: unknown[] = [];
+  const log = {
+    ...silentLog,
+    warn: (fields: object, message: string) => logged.push({ ...fields, message }),
+  };
+  const mirror = place.mirror({ log });
+  const first = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(first);
+  const bad = parseBranchName("bad");
+  const refusedTip = await pushTree(
+    place,
+    await writeTree(place, ["100644 .git"], await writeBlob(place, "x")),
+    bad,
+  );
+  const second = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(second);
+
+  // At the tip of a branch, and below it.
+  const below = await remote.commit({ branch: "feature" });
+  const tip = await remote.commit({ branch: "feature" });
+  await mirror.ensureCommit(tip, never);
+  await mirror.ensureCommit(below, never);
+  const deep = await remote.commit({ branch: "trunk" });
+  await remote.commit({ branch: "trunk" });
+  await mirror.ensureCommit(deep, never);
+  expect(logged).toMatchObject([{ branches: [expect.stringMatching(/^bad: .*hasDotgit/)], count: 1 }]);
+
+  await expect(mirror.resolveBranch(bad, never)).rejects.toMatchObject({
     code: "GIT_REMOTE",
     message: expect.stringContaining("hasDotgit"),
   });
+  await expect(mirror.ensureCommit(refusedTip, never)).rejects.toMatchObject({ code: "GIT_REMOTE" });
+  // It may be on the branch that cannot be read: nobody can say that it does not exist.
+  await expect(mirror.ensureCommit(parseCommit("1".repeat(40)), never)).rejects.toMatchObject({
+    kind: "unavailable",
+    code: "GIT_REMOTE",
+    message: expect.stringMatching(/is not on a branch that can be fetched, and bad cannot: .*hasDotgit/),
+  });
+  expect(await mirror.resolveBranch(main, never)).toBe(second);
+});
+
+test("a branch whose objects the remote has lost takes no other with it", async ({ place }) => {
+  const { remote } = place;
+  await remote.commit();
+  const deep = await remote.commit({ branch: "trunk" });
+  const tip = await remote.commit({ branch: "trunk" });
+  const blob = await writeBlob(place, "soon lost");
+  await pushTree(place, await writeTree(place, ["100644 file"], blob), "lost");
+  await rm(join(remote.path, "objects", blob.slice(0, 2), blob.slice(2)), { force: true });
+  const mirror = place.mirror();
+  await expect(mirror.resolveBranch(parseBranchName("lost"), never)).rejects.toMatchObject({
+    code: "GIT_REMOTE",
+  });
+  await mirror.ensureCommit(deep, never);
+  expect(await mirror.resolveBranch(parseBranchName("trunk"), never)).toBe(tip);
+});
+
+test("a broken mirror heals also when a branch is refused", async ({ place }) => {
+  const { remote, mirrorPath } = place;
+  const mirror = place.mirror();
+  await remote.commit({ files: manyFiles });
+  await mirror.resolveBranch(main, never);
+  await pushTree(place, await writeTree(place, ["100644 .git"], await writeBlob(place, "x")), "bad");
+  await truncatePacks(mirrorPath);
+  const next = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(next);
 });
 
 test("a mirror that was killed in the midst of its work, again and again, goes on", async ({ place }) => {
