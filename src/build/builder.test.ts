@@ -347,6 +347,23 @@ test.each([
   expect(state.rejection?.code).toBe(code);
 });
 
+test.each([
+  ["the head of the branch", "homelab/all", firstCommit, { trigger: "poll" }, { branch: "master" }],
+  ["another commit", "homelab/all", "b".repeat(40), { trigger: "manual" }, {}],
+  ["one host at the head", "homelab/testvm01", firstCommit, { trigger: "manual" }, { branch: "master" }],
+] as const)(
+  "a request that says it is polled counts as such for %s as the builder finds it",
+  async (_, what, rev, trigger, source) => {
+    const { ask, verdict, events } = await rig({ repos: { homelab: { testvm01: {}, web01: {} } } });
+    const id = await ask(what, { rev: parseCommit(rev), trigger: "poll", priority: "batch" });
+    await verdict(id);
+    const [accepted] = await events(id);
+    expect(accepted).toMatchObject({ type: "accepted", ...trigger });
+    const sources = accepted?.type === "accepted" ? accepted.sources : [];
+    expect(sources).toEqual([{ repo: "homelab", commit: rev, ...source }]);
+  },
+);
+
 const big = (repo: Record<string, object>): RigOptions => ({
   repos: { homelab: repo, small: { web01: {} } },
   batchSize: 10_000,

@@ -10,7 +10,7 @@ import {
   type UnresolvedRepo,
 } from "../protocol/events.ts";
 import { allowedFor, isHostName, type Commit, type HostName, type RepoName } from "../protocol/names.ts";
-import type { BuildRequest } from "../protocol/request.ts";
+import type { BuildRequest, Trigger } from "../protocol/request.ts";
 import type { Target } from "../protocol/subjects.ts";
 
 /** One repo at the commit that was found for the request. */
@@ -46,6 +46,20 @@ const reject = (code: string, message: string, hint?: string): Acceptance => ({
   message,
   ...(hint === undefined ? {} : { hint }),
 });
+
+/**
+ * What caused the build. Only a build of all hosts at the head of the branch, which the builder found itself, can come
+ * from polling: metrics take its hosts for all that there are.
+ */
+export function triggerOf(
+  request: Pick<BuildRequest, "trigger" | "rev">,
+  { sources, complete }: Pick<Extract<Acceptance, { type: "accept" }>, "sources" | "complete">,
+): Trigger {
+  const { trigger = "manual", rev } = request;
+  const isPolled =
+    rev !== undefined && complete === true && sources.every(({ branch }) => branch !== undefined);
+  return trigger === "poll" && !isPolled ? "manual" : trigger;
+}
 
 /** Which hosts the request is about, checked against the inventories of the repos that its subject names. */
 export function decideAcceptance(

@@ -8,6 +8,7 @@ import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
 import { decodeRequest, salvageRequest, type BuildRequest } from "../protocol/request.ts";
 import { parseRequestSubject, type Target } from "../protocol/subjects.ts";
 import { derivedBuildId } from "../protocol/ulid.ts";
+import { triggerOf } from "./decide-acceptance.ts";
 import type { Holdings } from "./holdings.ts";
 import type { RequestResolver, Resolution } from "./resolve-request.ts";
 import type { BuildSource } from "./running-build.ts";
@@ -205,7 +206,7 @@ async function firstEvent(
       type: "accepted",
       builder,
       priority: request.priority ?? "interactive",
-      trigger: request.trigger ?? "manual",
+      trigger: triggerOf(request, resolution),
       ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
       ...answer,
       sources,

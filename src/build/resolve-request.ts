@@ -6,11 +6,12 @@ import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { EvaluationMemory, EvaluationOptions, Nix } from "../nix/nix.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
 import type { BuildState } from "../protocol/build-state.ts";
-import type { RepoName } from "../protocol/names.ts";
+import type { Commit, RepoName } from "../protocol/names.ts";
 import { variantOf } from "../protocol/overrides.ts";
 import type { BuildRequest } from "../protocol/request.ts";
 import type { Target } from "../protocol/subjects.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
+import type { PolledCommits } from "./poll-repos.ts";
 import type { Repo } from "./repo.ts";
 import type { BuildSource } from "./running-build.ts";
 
@@ -44,6 +45,7 @@ export interface RequestResolver {
 export interface RequestResolverOptions {
   readonly repos: ReadonlyMap<RepoName, Repo>;
   readonly nix: Nix;
+  readonly polled: Pick<PolledCommits, "get">;
   readonly memory: EvaluationMemory;
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
@@ -60,7 +62,7 @@ interface FoundInventory extends Inventory {
 }
 
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
-  const { repos, nix, memory: evaluations, clock, retryPolicy, evaluationLimits } = options;
+  const { repos, nix, polled, memory: evaluations, clock, retryPolicy, evaluationLimits } = options;
 
   /** The commit is here already; those of overrides are fetched, from repos that are configured and no others. */
   async function sourceAt(
@@ -112,8 +114,8 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     const branch = request.branch ?? repo.branch;
     const commit = request.rev ?? (await repo.mirror.resolveBranch(branch, signal));
     if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
-    // Polling names the commit that it saw at the head of the branch.
-    const isHead = request.rev === undefined || request.trigger === "poll";
+    const isHead =
+      request.rev === undefined || (request.trigger === "poll" && (await isPolledHead(repo, commit, signal)));
     const { overrides } = request;
     const source = {
       repo: repo.name,
@@ -122,6 +124,15 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       ...(overrides === undefined ? {} : { overrides }),
     };
     return { source, buildSource: await sourceAt(repo, source, signal) };
+  }
+
+  /**
+   * Polling names the commit that it saw at the head of the branch. Whoever may ask for builds can say so of any
+   * commit, so it is looked at: what is known here first, because the remote may be away by now.
+   */
+  async function isPolledHead(repo: Repo, commit: Commit, signal: AbortSignal): Promise<boolean> {
+    if (polled.get(repo.name) === commit) return true;
+    return (await repo.mirror.resolveBranch(repo.branch, signal)) === commit;
   }
 
   async function namesIn(
