@@ -19,14 +19,17 @@ export async function withDeadline<T>(
   const settled = new AbortController();
   const passed = new AbortController();
   const { promise: late, reject } = Promise.withResolvers<never>();
-  clock.sleep(milliseconds, AbortSignal.any([signal, settled.signal])).then(
-    () => {
-      const reason = error();
-      reject(reason);
-      passed.abort(reason);
-    },
-    () => {}, // settled in time, or aborted from outside
-  );
+  async function watch(): Promise<void> {
+    try {
+      await clock.sleep(milliseconds, AbortSignal.any([signal, settled.signal]));
+    } catch {
+      return; // settled in time, or aborted from outside
+    }
+    const reason = error();
+    reject(reason);
+    passed.abort(reason);
+  }
+  void watch();
   try {
     return await Promise.race([work(AbortSignal.any([signal, passed.signal])), late]);
   } finally {

@@ -3,7 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { createDoorbell } from "../base/doorbell.ts";
 import { messageOf } from "../base/errors.ts";
-import { NotTheHolderError, type EventLogWriter } from "../bus/bus.ts";
+import type { EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
 import {
@@ -13,7 +13,7 @@ import {
   type EventBody,
   type EventOf,
 } from "../protocol/events.ts";
-import { endingOf } from "./end-build.ts";
+import { endingOf, isSuperseded, storeEnding } from "./end-build.ts";
 
 export interface BuildRecord {
   /** What is stored so far. */
@@ -79,9 +79,8 @@ export function createBuildRecord({
         if (isSuperseded(error)) throw error;
         // One event that can never be stored must not keep the build from its end.
         const reason = `what happened in this build cannot be stored: ${messageOf(error)}`;
-        for (const body of endingOf(state, { verdict: "infra-failed", reason }, clock.now())) {
-          await store(body, signal);
-        }
+        const ending = endingOf(state, { verdict: "infra-failed", reason }, clock.now());
+        await storeEnding(ending, (body) => store(body, signal));
         throw error;
       } finally {
         closed = true;
@@ -89,8 +88,6 @@ export function createBuildRecord({
     },
   };
 }
-
-export const isSuperseded = (error: unknown): boolean => error instanceof NotTheHolderError;
 
 /** Takes the first event with the neighbours of its kind, in pieces that fit one message each. */
 export function takeNext(queue: EventBody[]): EventBody[] {

@@ -1,4 +1,6 @@
 // The end of a build that nobody works on to its end: what is said of the hosts that have no verdict, and of the whole.
+import { isUnavailable } from "../base/errors.ts";
+import { NotTheHolderError } from "../bus/bus.ts";
 import { openHosts, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
 import type { EventBody, EventOf } from "../protocol/events.ts";
@@ -11,8 +13,15 @@ export interface Ending {
   readonly code?: EventOf<"finished">["code"];
 }
 
+export const isSuperseded = (error: unknown): boolean => error instanceof NotTheHolderError;
+
+export interface LastEvents {
+  readonly hosts: readonly EventBody[];
+  readonly finished: EventOf<"finished">;
+}
+
 /** The last events of an accepted build. Verdicts that its hosts have stay, and count. */
-export function endingOf(state: BuildState, { verdict, reason, code }: Ending, now: Date): EventBody[] {
+export function endingOf(state: BuildState, { verdict, reason, code }: Ending, now: Date): LastEvents {
   const startedAt = state.startedAt === undefined ? now.getTime() : Date.parse(state.startedAt);
   const durationMs = Math.max(0, now.getTime() - startedAt);
   const hosts = openHosts(state).map(({ repo, host }) => ({ repo, host, verdict, reason, durationMs }));
@@ -26,6 +35,18 @@ export function endingOf(state: BuildState, { verdict, reason, code }: Ending, n
     ...(code === undefined ? {} : { code }),
     durationMs,
   };
-  const bodies: EventBody[] = hosts.length === 0 ? [finished] : [{ type: "hosts-finished", hosts }, finished];
-  return bodies.flatMap(inEvents);
+  return { hosts: hosts.length === 0 ? [] : inEvents({ type: "hosts-finished", hosts }), finished };
+}
+
+/** Stores them. Where hosts cannot be told of, the build ends all the same: without a verdict they are no success. */
+export async function storeEnding(
+  { hosts, finished }: LastEvents,
+  store: (body: EventBody) => Promise<unknown>,
+): Promise<void> {
+  try {
+    for (const body of hosts) await store(body);
+  } catch (error) {
+    if (isSuperseded(error) || isUnavailable(error)) throw error;
+  }
+  for (const body of inEvents(finished)) await store(body);
 }

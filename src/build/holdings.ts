@@ -5,10 +5,9 @@ import type { Log } from "../base/log.ts";
 import type { BuilderBus, EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, foldEvents, openHosts, unknownBuild, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
-import { composeEvent, type BuildEvent, type EventBody } from "../protocol/events.ts";
+import { composeEvent, isTerminal, type BuildEvent, type EventBody } from "../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
-import { isSuperseded } from "./build-record.ts";
-import { endingOf, type Ending } from "./end-build.ts";
+import { endingOf, isSuperseded, storeEnding, type Ending } from "./end-build.ts";
 import type { Engine } from "./engine.ts";
 import type { BuildSource } from "./running-build.ts";
 
@@ -72,8 +71,12 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
     return append({ writer, epoch: state.epoch + 1, state }, [{ type: "resumed", builder }]);
   }
 
-  const finish = (hold: Hold, ending: Ending): Promise<Hold> =>
-    append(hold, endingOf(hold.state, ending, clock.now()));
+  async function finish(hold: Hold, ending: Ending): Promise<void> {
+    let last = hold;
+    await storeEnding(endingOf(hold.state, ending, clock.now()), async (body) => {
+      last = await append(last, [body]);
+    });
+  }
 
   function release(id: BuildId): void {
     const state = held.get(id);
@@ -123,9 +126,8 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
       return begun === true;
     },
     async resume(events, findSources) {
-      const [first] = events;
-      if (first === undefined || held.has(first.build)) return;
-      const id = first.build;
+      const id = openBuildOf(events);
+      if (id === undefined || held.has(id)) return;
       await holding(id, async () => {
         const hold = await takeOver(id, events);
         const { state, epoch } = hold;
@@ -144,14 +146,14 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
       });
     },
     async end(events, ending) {
-      const [first] = events;
-      if (first === undefined) return;
-      const id = first.build;
-      async function end(): Promise<{ readonly result: undefined; readonly runs: boolean }> {
-        const { epoch } = await finish(await takeOver(id, events), ending);
-        log.warn({ build: id, epoch, because: ending.reason }, "ended a build");
+      const id = openBuildOf(events);
+      if (id === undefined) return;
+      const end = async () => {
+        const hold = await takeOver(id, events);
+        await finish(hold, ending);
+        log.warn({ build: id, epoch: hold.epoch, because: ending.reason }, "ended a build");
         return { result: undefined, runs: false };
-      }
+      };
       if (!held.has(id)) {
         await holding(id, end);
         return;
@@ -164,4 +166,10 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
       }
     },
   };
+}
+
+/** Whoever read the log may have seen its end since somebody looked whether there was one. */
+function openBuildOf(events: readonly BuildEvent[]): BuildId | undefined {
+  const last = events.at(-1);
+  return last === undefined || isTerminal(last) ? undefined : last.build;
 }

@@ -113,15 +113,14 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
     async evaluate(_, names, __, signal): Promise<BatchEvaluation> {
       fake.evaluations.push([...names]);
       await gate("evaluate", signal);
-      const failing = names
-        .map((name) => hosts.get(name)?.evaluation)
-        .find((mode) => mode !== undefined && mode !== "throw");
-      const isTransient = failing === "infra" && transient.has(`evaluate ${names.join()}`);
-      if ((failing === "infra" && !isTransient) || failing === "infra-always") {
+      const modes = names.map((name) => hosts.get(name)?.evaluation);
+      const isTransient = modes.includes("infra") && !transient.has(`evaluate ${names.join()}`);
+      if (isTransient || modes.includes("infra-always")) {
         transient.add(`evaluate ${names.join()}`);
         return { type: "failed", failure: { cause: "infra", message: "the daemon is gone", details: "" } };
       }
-      if (failing === "crash" || failing === "time-out") {
+      const failing = modes.find((mode) => mode === "crash" || mode === "time-out");
+      if (failing !== undefined) {
         const cause = failing === "crash" ? "error" : "timed-out";
         return { type: "failed", failure: { cause, message: `evaluation ${failing}`, details: "trace" } };
       }
