@@ -16,12 +16,14 @@ import { createEvaluationMemory } from "../nix/evaluation-memory.ts";
 import { createNix } from "../nix/create-nix.ts";
 import type { Nix } from "../nix/nix.ts";
 import { createExec } from "../process/create-exec.ts";
+import { ownerEnvironment } from "../process/owner.ts";
 import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
 import { composeVerification, openCache } from "./compose-cache.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
 import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
 import { createPolledCommits } from "./polled-commits.ts";
+import { endLeftBehindIn } from "./end-left-behind-in.ts";
 import type { Environment } from "./print/output-mode.ts";
 import { createUsualDurations } from "./usual-durations-file.ts";
 import { programVersion } from "./version.ts";
@@ -41,7 +43,8 @@ export async function composeBuilder(
 ): Promise<ComposedBuilder> {
   const { builder } = config;
   const { stateDirectory } = builder;
-  const exec = createExec();
+  await endLeftBehindIn(stateDirectory, { clock, log }, signal);
+  const exec = createExec(clock, ownerEnvironment(stateDirectory));
   const nix = await createNix(
     { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
     signal,

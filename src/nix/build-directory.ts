@@ -1,6 +1,8 @@
 // Where Nix builds, for one call of it.
 import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { hasEnded, ownerName, parseOwnerName, readOwnIdentity } from "../process/owner.ts";
+import { readProcessTable } from "../process/process-table.ts";
 
 /**
  * Since 2.30 Nix builds below its state directory unless `build-dir` says otherwise; before it goes by TMPDIR. Only
@@ -18,22 +20,24 @@ export function buildDirectoryFlags(version: string, directory: string): readonl
  */
 export async function makeBuildDirectory(parent: string): Promise<string> {
   await mkdir(parent, { recursive: true, mode: 0o711 });
-  for (const name of await readdir(parent)) {
-    const pid = Number(/^realise-(?<pid>\d+)-/.exec(name)?.groups?.["pid"] ?? process.pid);
-    if (!isRunning(pid)) await removeBuildDirectory(join(parent, name));
-  }
-  const directory = await mkdtemp(join(parent, `realise-${process.pid}-`));
+  for (const abandoned of await findAbandonedDirectories(parent)) await removeBuildDirectory(abandoned);
+  const own = readOwnIdentity();
+  const name = own === undefined ? `${process.pid}` : ownerName(own);
+  const directory = await mkdtemp(join(parent, `build-${name}-`));
   await chmod(directory, 0o711);
   return directory;
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it is there, and belongs to somebody else.
-    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
-  }
+/** The directories of processes that have ended without removing them; none where there are no directories yet. */
+export async function findAbandonedDirectories(parent: string): Promise<readonly string[]> {
+  const names = await readdir(parent).catch(() => []);
+  const own = readOwnIdentity();
+  const table = readProcessTable();
+  const isAbandoned = (name: string): boolean => {
+    const owner = parseOwnerName(/^build-(?<owner>\d+-\d+-\d+)-/.exec(name)?.groups?.["owner"] ?? "");
+    return owner !== undefined && own !== undefined && hasEnded(owner, own, table);
+  };
+  return names.filter(isAbandoned).map((name) => join(parent, name));
 }
 
 /** Builds leave directories that cannot be written. What resists stays: it must not change what the build gave. */

@@ -54,6 +54,7 @@ export async function createNix(
   const opensStoreItself = await decideOpensStoreItself(environment["NIX_REMOTE"], settings.stateDirectory);
   log.debug({ ...settings, opensStoreItself }, "found Nix");
 
+  const buildsDirectory = buildsDirectoryOf(stateDirectory);
   const store = createStore({ exec, environment });
   const readDerivation = createDerivationReader();
   return {
@@ -69,6 +70,7 @@ export async function createNix(
       exec,
       environment,
       version: settings.version,
+      buildsDirectory,
       outOfMemoryKills: countOutOfMemoryKills,
       readDerivation,
       storeDirectory: settings.storeDirectory,
@@ -79,7 +81,7 @@ export async function createNix(
       environment,
       version: settings.version,
       opensStoreItself,
-      buildsDirectory: join(stateDirectory, "builds"),
+      buildsDirectory,
       countOutOfMemoryKills,
     }),
     findFailures: createFindFailures({
@@ -96,6 +98,9 @@ export async function createNix(
     probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
   };
 }
+
+/** @param stateDirectory as of `NixOptions` */
+export const buildsDirectoryOf = (stateDirectory: string): string => join(stateDirectory, "builds");
 
 /** Nix's own rule for its setting `auto`: the daemon is for those who may not write to the state directory. */
 async function decideOpensStoreItself(remote: string | undefined, stateDirectory: string): Promise<boolean> {

@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
 import type { HostName } from "../protocol/names.ts";
 import type { Exec } from "../process/exec.ts";
+import { makeBuildDirectory, removeBuildDirectory } from "./build-directory.ts";
 import { batchArguments, listingArguments, singleArguments } from "./evaluation-arguments.ts";
 import { evaluationFailure, oneLine } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
@@ -29,6 +27,8 @@ export interface EvaluatorOptions extends ToplevelCheckOptions {
   readonly environment: Environment;
   /** Of Nix. */
   readonly version: string;
+  /** Where evaluators that may build get a directory of their own: see `makeBuildDirectory`. */
+  readonly buildsDirectory: string;
   /** `readOutOfMemoryKills` */
   readonly outOfMemoryKills: () => Promise<number>;
 }
@@ -44,6 +44,7 @@ export function createEvaluator({
   exec,
   environment,
   version: nixVersion,
+  buildsDirectory,
   outOfMemoryKills,
   readDerivation,
   storeDirectory,
@@ -56,7 +57,7 @@ export function createEvaluator({
     signal: AbortSignal,
   ): Promise<Evaluated> {
     await using builds = options.allowImportFromDerivation
-      ? await temporaryDirectory(environment)
+      ? await openBuildDirectory(buildsDirectory)
       : undefined;
     const reader = createEvaluationLogReader();
     const killsBefore = await outOfMemoryKills();
@@ -192,15 +193,12 @@ function parse<Schema extends v.GenericSchema>(
   }
 }
 
-interface TemporaryDirectory extends AsyncDisposable {
+interface BuildDirectory extends AsyncDisposable {
   readonly path: string;
 }
 
 /** Where an evaluator's own builds work: by it their processes are found when the evaluator is gone. */
-async function temporaryDirectory(environment: Environment): Promise<TemporaryDirectory> {
-  const path = await mkdtemp(join(environment["TMPDIR"] ?? tmpdir(), "homelab-evaluation-"));
-  return {
-    path,
-    [Symbol.asyncDispose]: async () => rm(path, { recursive: true, force: true }),
-  };
+async function openBuildDirectory(parent: string): Promise<BuildDirectory> {
+  const path = await makeBuildDirectory(parent);
+  return { path, [Symbol.asyncDispose]: async () => removeBuildDirectory(path) };
 }

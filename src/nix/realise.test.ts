@@ -8,6 +8,7 @@ import type { Exec, ExecOptions } from "../process/exec.ts";
 import { StorePath } from "../protocol/names.ts";
 import type { Nix, NixActivity, RealiseOptions } from "./nix.ts";
 import { buildDirectoryFlags } from "./build-directory.ts";
+import { readOwnIdentity } from "../process/owner.ts";
 import { createRealise } from "./realise.ts";
 
 const drvPath = v.parse(StorePath, `/nix/store/${"a".repeat(32)}-x.drv`);
@@ -123,12 +124,19 @@ describe("its temporary directory", () => {
 
   test("that a killed process left is removed, that of a running one is not", async () => {
     const builds = join(directory, "builds");
-    // No process has this number: it is more than Linux can have.
-    await mkdir(join(builds, "realise-4194305-abc", "source"), { recursive: true });
-    await mkdir(join(builds, "realise-1-abc"));
-    await mkdir(join(builds, "something-else"));
+    const own = readOwnIdentity();
+    const { pid, startTime, namespace } = own ?? { pid: 0, startTime: "", namespace: "" };
+    // No process has this number: it is more than Linux can have. Nor did this one start with the machine.
+    await mkdir(join(builds, `build-${namespace}-4194305-7-abc`, "source"), { recursive: true });
+    await mkdir(join(builds, `build-${namespace}-${pid}-7-abc`));
+    const kept = [
+      `build-${namespace}-${pid}-${startTime}-abc`,
+      `build-1${namespace}-4194305-7-abc`,
+      "something-else",
+    ];
+    for (const name of kept) await mkdir(join(builds, name));
     await realiseWith(async () => 0)([drvPath], limits, () => undefined, never);
-    expect((await readdir(builds)).toSorted()).toEqual(["realise-1-abc", "something-else"]);
+    expect((await readdir(builds)).toSorted()).toEqual(kept.toSorted());
   });
 
   test("goes when Nix cannot be run as well", async () => {

@@ -25,9 +25,14 @@ type Stop =
   | { readonly type: "timed-out" }
   | { readonly type: "error"; readonly error: unknown };
 
-/** Runs programs of this machine. */
-export function createExec(clock: Clock = systemClock): Exec {
-  return async (file, args, options) => {
+/**
+ * Runs programs of this machine.
+ *
+ * @param marks variables for every program, besides its own: see `ownerEnvironment`
+ */
+export function createExec(clock: Clock = systemClock, marks: Readonly<Record<string, string>> = {}): Exec {
+  return async (file, args, given) => {
+    const options = { ...given, env: { ...given.env, ...marks } };
     const { signal } = options;
     signal.throwIfAborted();
     const startedAt = clock.monotonic();

@@ -56,20 +56,28 @@ export function findFamily(
 export const processKey = ({ pid, startTime }: ProcessEntry): string => `${pid}@${startTime}`;
 
 /**
- * Whether a process works in the directory: by its current directory, or by the variables that Nix gives to what
- * it builds. Processes of other users cannot be read and are not ours.
+ * Whether a process works in the directory: by its current directory, or because it is one of the builds there.
+ * Processes of other users cannot be read and are not ours.
  *
  * @param directory without symbolic links, as /proc shows it
  */
-export function worksIn(pid: number, directory: string): boolean {
-  const isBelow = (path: string): boolean => path === directory || path.startsWith(`${directory}/`);
-  return (
-    isBelow(currentDirectory(pid)) ||
-    readOrEmpty(`/proc/${pid}/environ`)
-      .split("\u0000")
-      .some((line) => /^(?:NIX_BUILD_TOP|TMPDIR)=/.test(line) && isBelow(line.slice(line.indexOf("=") + 1)))
-  );
-}
+export const worksIn = (pid: number, directory: string): boolean =>
+  isBelow(currentDirectory(pid), directory) || buildsIn(pid, directory);
+
+/** Whether a process belongs to a build in the directory, by the variables that Nix gives to what it builds. */
+export const buildsIn = (pid: number, directory: string): boolean =>
+  readEnvironment(pid)
+    .split("\u0000")
+    .some(
+      (line) =>
+        /^(?:NIX_BUILD_TOP|TMPDIR)=/.test(line) && isBelow(line.slice(line.indexOf("=") + 1), directory),
+    );
+
+const isBelow = (path: string, directory: string): boolean =>
+  path === directory || path.startsWith(`${directory}/`);
+
+/** `NAME=value` with a NUL after each, as the process was started; empty where that is not ours to read. */
+export const readEnvironment = (pid: number): string => readOrEmpty(`/proc/${pid}/environ`);
 
 function currentDirectory(pid: number): string {
   try {

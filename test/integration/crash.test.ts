@@ -8,9 +8,11 @@ import { foldEvents, isOver } from "../../src/protocol/build-state.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
 import type { BuildId } from "../../src/protocol/names.ts";
 import { parseBuilderName, parseHostName, parseRepoName } from "../../src/protocol/names.ts";
+import { readProcessTable } from "../../src/process/process-table.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
 import { runCampaign } from "../campaign/campaign.ts";
 import { test } from "../support/homelab.ts";
+import { processesWith } from "../support/processes.ts";
 
 const never = new AbortController().signal;
 const seed = Number(process.env["FAULT_SEED"] ?? Date.now() % 1_000_000);
@@ -67,6 +69,52 @@ test("SIGTERM stops the builder in order, and the next one goes on", async ({ ho
   checkFinal(id, events, before);
   expect(foldEvents(id, events).status).toBe("succeeded");
 });
+
+test.for([
+  ["a killed builder", false],
+  ["a killed builder, whose Nix was killed after it,", true],
+] as const)(
+  "what %s left running is ended by its next start alone",
+  { timeout: 240_000 },
+  async ([who, killsNix], { homelab }) => {
+    await homelab.stopAll();
+    await homelab.fleet.commit({ hosts: 1, salt: `${who}-${seed}`, buildFail: { host01: "children" } });
+    const state = join(homelab.directory, "b1");
+    const programs = async () => processesWith("HOMELAB_DEPLOY_OWNER", state);
+    const builds = async () => processesWith("sleep\u00004711", state);
+    const killed = await homelab.startBuilder();
+    await using connection = await homelab.server.connect("operator");
+    const reader = createReader(connection);
+    const id = await ask(reader, "all");
+    await vi.waitFor(async () => expect(await builds()).toHaveLength(1), { timeout: 30_000 });
+    // A builder of another name, on the same machine and the same store.
+    const other = await homelab.startBuilder("builder2");
+    killed.signal("SIGKILL");
+    await killed.ended;
+    await vi.waitFor(async () => expect(await programs()).toHaveLength(1), { timeout: 30_000 });
+    if (killsNix) for (const pid of await programs()) process.kill(pid, "SIGKILL");
+    await vi.waitFor(async () => expect(await programs()).toHaveLength(killsNix ? 0 : 1), {
+      timeout: 10_000,
+    });
+    const left = [...(await programs()), ...(await builds())];
+    other.signal("SIGTERM");
+    await other.ended;
+    await homelab.startBuilder("builder2");
+    expect([...(await programs()), ...(await builds())]).toEqual(left);
+
+    const next = await homelab.startBuilder();
+    const running = new Set(readProcessTable().map(({ pid }) => pid));
+    expect(left.filter((pid) => running.has(pid))).toEqual([]);
+    expect(await next.log()).toContain("ending programs that a killed run left behind");
+    await reader.control(id, { action: "cancel" }, never);
+    await vi.waitFor(async () => expect((await reader.lastEvent(id, never))?.type).toBe("finished"), {
+      timeout: 120_000,
+    });
+    await vi.waitFor(async () => expect([...(await programs()), ...(await builds())]).toEqual([]), {
+      timeout: 60_000,
+    });
+  },
+);
 
 test("a second builder with the name of one that runs does not start", async ({ homelab }) => {
   const first = await homelab.startBuilder();

@@ -62,6 +62,7 @@ const evaluator = (changes: Readonly<Record<string, string>> = {}) =>
     exec,
     environment: environment(changes),
     version,
+    buildsDirectory: join(store.directory, "ours", "builds"),
     outOfMemoryKills: countOutOfMemoryKills,
     readDerivation: createDerivationReader(),
     storeDirectory: store.storeDirectory,

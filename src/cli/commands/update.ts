@@ -8,6 +8,7 @@ import { isSameRepository } from "../../config/shared-repository.ts";
 import { resolveSecretPath } from "../../config/secrets.ts";
 import { createNix } from "../../nix/create-nix.ts";
 import { createExec } from "../../process/create-exec.ts";
+import { ownerEnvironment } from "../../process/owner.ts";
 import type { Teller } from "../../update/outbox.ts";
 import { safeUpdate } from "../../update/safe-update.ts";
 import { createWebhookTeller } from "../../update/webhook.ts";
@@ -15,6 +16,7 @@ import { chooseRepos } from "../choose-repos.ts";
 import { announceUncomposed, composeUpdate, type ComposedUpdate } from "../compose-update.ts";
 import { connectCommand, loadCommandConfig } from "../connect.ts";
 import { untilInterrupted, type Context } from "../context.ts";
+import { endLeftBehindIn } from "../end-left-behind-in.ts";
 import { startLocalBuilder, userStateDirectory } from "../local-builder.ts";
 import { createPeopleLog } from "../people-log.ts";
 import { errorJson, exitCodeOfError, renderError } from "../print/error.ts";
@@ -46,9 +48,10 @@ export async function runUpdateCommand(context: Context, options: UpdateCommandO
     );
   }
   const stateDirectory = stateDirectoryOf(context, config);
-  const exec = createExec();
   const log = createPeopleLog(context);
   const { clock, environment } = context;
+  await endLeftBehindIn(stateDirectory, { clock, log }, signal);
+  const exec = createExec(clock, ownerEnvironment(stateDirectory));
   await using builders = await connectBuilds(
     context,
     config,
