@@ -9,6 +9,7 @@ import {
   processKey,
   type ProcessEntry,
   readEnvironment,
+  readProcess,
   readProcessTable,
 } from "./process-table.ts";
 
@@ -86,7 +87,7 @@ export async function endLeftBehind(
   const known = new Set<string>();
   const look = (): LeftBehind => {
     const found = findLeftBehind(readProcessTable(), own, {
-      ownerOf: ({ pid }) => ownerIn(readEnvironment(pid), stateDirectory),
+      ownerOf: (entry) => endedOwnerOf(entry, stateDirectory),
       buildsInAbandoned: ({ pid }) => abandonedDirectories.some((directory) => buildsIn(pid, directory)),
       known,
     });
@@ -132,6 +133,19 @@ export async function endLeftBehind(
     log.error({ pids: stuck }, "programs that a killed run left behind do not end");
   }
 }
+
+/**
+ * The table is not of one moment: processes begin and end, and pids change hands, while it is read. So both are looked
+ * at again, after the environment was read.
+ */
+function endedOwnerOf(entry: ProcessEntry, stateDirectory: string): Owner | undefined {
+  const owner = ownerIn(readEnvironment(entry.pid), stateDirectory);
+  if (owner === undefined || !isRunning(entry) || isRunning(owner)) return undefined;
+  return owner;
+}
+
+const isRunning = ({ pid, startTime }: Pick<ProcessEntry, "pid" | "startTime">): boolean =>
+  readProcess(pid)?.startTime === startTime;
 
 function send(pid: number, name: "SIGTERM" | "SIGKILL"): void {
   try {

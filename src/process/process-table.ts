@@ -18,6 +18,10 @@ export function readProcessTable(): readonly ProcessEntry[] {
     .filter((entry) => entry !== undefined);
 }
 
+/** One process as it is now; undefined when it is gone or a zombie. */
+export const readProcess = (pid: number): ProcessEntry | undefined =>
+  parseStat(readOrEmpty(`/proc/${pid}/stat`));
+
 /** One line of /proc/<pid>/stat; undefined for a process that is gone or a zombie. */
 export function parseStat(line: string): ProcessEntry | undefined {
   // The second field is the program's name in parentheses, and it may itself hold spaces and parentheses.
