@@ -10,7 +10,7 @@ import { newBuildId } from "../../src/protocol/ulid.ts";
 import type { HostVerdict } from "../../src/protocol/verdicts.ts";
 import { startHomelab, type Homelab } from "../support/start-homelab.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
-import { judgeBuild, type Fault } from "./judge-build.ts";
+import { judgeBuild, wasGivenUp, type Fault } from "./judge-build.ts";
 import { createRandom } from "./random.ts";
 import { createUpdates } from "./updates.ts";
 
@@ -31,6 +31,8 @@ export interface CampaignResult {
     readonly twice: number;
     readonly cancelled: number;
     readonly followed: number;
+    /** Of builds whose builder was killed right after it resumed them, three times. */
+    readonly givenUp: number;
   };
   readonly updates: { readonly runs: number; readonly landed: number };
   readonly faults: readonly Fault[];
@@ -173,9 +175,12 @@ export async function runCampaign({
   say("no more is killed; waiting for all to be over");
   await settled(reader, asked, settleMs, never);
 
+  let givenUp = 0;
   for (const build of asked) {
     const expectation = { ...build, verdictOf: (host: string) => verdicts[host] ?? "built" };
-    faults.push(...judgeBuild(expectation, await reader.readEvents(build.id, 0, never)));
+    const events = await reader.readEvents(build.id, 0, never);
+    if (wasGivenUp(events)) givenUp++;
+    faults.push(...judgeBuild(expectation, events));
   }
   const queued = await reader.queueLength(never);
   if (queued > 0) faults.push({ kind: "endless", build: "-", what: `${queued} requests are still queued` });
@@ -187,6 +192,7 @@ export async function runCampaign({
       twice: counts.twice,
       cancelled: asked.filter((build) => build.wasCancelled).length,
       followed: counts.followed,
+      givenUp,
     },
     updates: { runs: updating.runs(), landed: await updating.landed() },
     faults,

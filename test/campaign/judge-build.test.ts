@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { BuildEvent, EventBody } from "../../src/protocol/events.ts";
-import { parseHostName, parseRepoName } from "../../src/protocol/names.ts";
+import { parseBuilderName, parseHostName, parseRepoName } from "../../src/protocol/names.ts";
 import type { HostVerdict } from "../../src/protocol/verdicts.ts";
 import { aBuildId, accepted, anEvent } from "../support/builds.ts";
 import { judgeBuild, type Expectation } from "./judge-build.ts";
@@ -35,6 +35,15 @@ test("a build that went well has no fault", () => {
   expect(judgeBuild({ ...expectation, wasCancelled: true }, cancelled)).toEqual([]);
   const beforeItBegan = logOf(ends("cancelled"));
   expect(judgeBuild({ ...expectation, wasCancelled: true }, beforeItBegan)).toEqual([]);
+});
+
+test("a build is given up rightly only after three vain resumptions", () => {
+  const resumed: EventBody = { type: "resumed", builder: parseBuilderName("b1") };
+  const givenUp: EventBody = { type: "finished", verdict: "infra-failed", durationMs: 1, code: "GIVEN_UP" };
+  const rightly = logOf(accepted, resumed, resumed, resumed, hostIs("infra-failed"), givenUp);
+  expect(judgeBuild(expectation, rightly)).toEqual([]);
+  const early = logOf(accepted, resumed, resumed, hostIs("infra-failed"), givenUp);
+  expect(judgeBuild(expectation, early)).toMatchObject([{ kind: "wrong" }]);
 });
 
 test.each([

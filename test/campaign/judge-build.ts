@@ -48,9 +48,11 @@ export function judgeBuild(
   const finished = events.flatMap((event) => (event.type === "hosts-finished" ? event.hosts : []));
   const names = finished.map(fullName);
   if (new Set(names).size !== names.length) faults.push(fault("duplicated", "a host has two verdicts"));
+  const gaveUp = wasGivenUp(events);
   for (const { host, verdict, reason } of finished) {
     const is = verdict === "unchanged" ? "built" : verdict;
     if (is === verdictOf(host) || (is === "cancelled" && wasCancelled)) continue;
+    if (is === "infra-failed" && gaveUp) continue;
     faults.push(
       fault(
         "wrong",
@@ -70,4 +72,12 @@ export function judgeBuild(
   if (state.status !== right)
     faults.push(fault("wrong", `the build is ${state.status}, and should be ${right}`));
   return faults;
+}
+
+/** A build that was resumed three times, each time in vain because its builder was killed, is rightly given up. */
+export function wasGivenUp(events: readonly BuildEvent[]): boolean {
+  const last = events.at(-1);
+  if (last?.type !== "finished" || last.code !== "GIVEN_UP") return false;
+  const before = events.slice(0, -1).filter(({ type }) => type !== "hosts-finished");
+  return before.length > 3 && before.slice(-3).every(({ type }) => type === "resumed");
 }
