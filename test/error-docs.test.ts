@@ -12,13 +12,14 @@ const positions = [
   /\bcode(?:: string)?\s*[:=]\s*(?<named>[^,}\n]*)/g,
   /\b(?:refuse|reject)\(\s*(?<named>"[^"]+")/g,
   /\bexplain\((?<named>[\s\S]*?)\);/g,
+  /\binternalCode\s*=\s*(?<named>"\w+")/g,
 ];
 
 function codesOf(text: string): readonly string[] {
   return positions
     .flatMap((position) => [...text.matchAll(position)])
     .flatMap(({ groups }) => [
-      ...(groups?.["named"] ?? "").matchAll(/"(?<code>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g),
+      ...(groups?.["named"] ?? "").matchAll(/"(?<code>INTERNAL|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g),
     ])
     .map(({ groups }) => groups?.["code"] ?? "");
 }
@@ -48,6 +49,7 @@ test("every code has a kind, a cause and something to do", () => {
     "failed",
     "unavailable",
     "refused",
+    "bug",
   ] satisfies ErrorKind[]);
   const incomplete = codeRows.filter(([, kind = "", cause, advice]) => {
     const named = [...kind.matchAll(/`(?<kind>\w+)`/g)].map(({ groups }) => groups?.["kind"] ?? "");
@@ -66,9 +68,10 @@ test("the exit codes are those of the program", () => {
 
 test("each kind exits as the program does", () => {
   const described = tableRows(sectionOf(page, "Kinds")).map(([kind, , code]) => [codeOf(kind), Number(code)]);
-  const exits = (["usage", "config", "failed", "unavailable", "refused"] as const).map((kind) => [
+  const exits = (["usage", "config", "failed", "unavailable", "refused", "bug"] as const).map((kind) => [
     kind,
     errorJson(new HomelabError(kind, "")).error.exitCode,
   ]);
-  expect(described).toEqual([...exits, ["bug", errorJson(new Error("")).error.exitCode]]);
+  expect(described).toEqual(exits);
+  expect(errorJson(new Error("")).error).toMatchObject({ kind: "bug", code: "INTERNAL", exitCode: 70 });
 });

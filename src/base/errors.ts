@@ -8,8 +8,12 @@
  * - `failed`: it ran, and the thing itself failed (a host does not build)
  * - `unavailable`: something we need is out of reach or broken; the same call may work later
  * - `refused`: not permitted, or against policy
+ * - `bug`: a bug in homelab-deploy that another of its processes met and reported
  */
-export type ErrorKind = "usage" | "config" | "failed" | "unavailable" | "refused";
+export type ErrorKind = "usage" | "config" | "failed" | "unavailable" | "refused" | "bug";
+
+/** The code of a bug in homelab-deploy: in events, in `--json`, and in docs/errors.md. */
+export const internalCode = "INTERNAL" as const;
 
 export interface ErrorDetails {
   /** Stable, upper snake case, documented in docs/errors.md. */
@@ -36,6 +40,23 @@ export class HomelabError extends Error {
 /** Whether the same may work later. */
 export const isUnavailable = (error: unknown): boolean =>
   error instanceof HomelabError && error.kind === "unavailable";
+/**
+ * Whether homelab-deploy itself is at fault. What the operating system refused (a full disk, a connection that was
+ * reset) and a deadline that passed are faults of the surroundings, also where nobody has explained them yet.
+ * Cancellation is neither: look at the signal first.
+ */
+export function isBug(thrown: unknown): boolean {
+  if (thrown instanceof HomelabError) return thrown.kind === "bug";
+  return !isSystemError(thrown) && !isTimeout(thrown);
+}
+
+/** Node gives every error of a system call the call's name. */
+const isSystemError = (thrown: unknown): boolean =>
+  thrown instanceof Error && "syscall" in thrown && typeof thrown.syscall === "string";
+
+/** What `AbortSignal.timeout` throws. */
+const isTimeout = (thrown: unknown): boolean =>
+  thrown instanceof DOMException && thrown.name === "TimeoutError";
 
 /** The text of anything that was thrown, one line, without a stack. */
 export function messageOf(thrown: unknown): string {

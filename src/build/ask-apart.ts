@@ -1,7 +1,7 @@
 // One question about many hosts costs one Nix process, and fails for all of them together. It does not condemn them
 // together: when it fails, it is asked again about each.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError } from "../base/errors.ts";
+import { HomelabError, isBug } from "../base/errors.ts";
 
 /** A store that takes this long to refuse an answer about one item is at fault itself. */
 const patienceMs = 5_000;
@@ -30,7 +30,7 @@ export async function askApart<Item>(
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof HomelabError) return error;
+      if (error instanceof HomelabError && !isBug(error)) return error;
       throw error;
     }
   };

@@ -54,7 +54,7 @@ export async function runBuildControl(options: BuildControlOptions, signal: Abor
       decodeControl(data);
       engine.cancel(buildIdOfSubject(subject));
     } catch (error) {
-      log.warn({ subject, error: messageOf(error) }, "a control message is not valid");
+      log.warn({ subject, err: error }, "a control message is not valid");
     }
   }, signal);
   for (;;) {
@@ -63,7 +63,7 @@ export async function runBuildControl(options: BuildControlOptions, signal: Abor
       if (delivery !== undefined) await obeyOrDrop(options, delivery, signal);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ error: messageOf(error) }, "control messages are out of reach");
+      log.warn({ err: error }, "control messages are out of reach");
       await clock.sleep(1000, signal);
     }
   }
@@ -97,7 +97,7 @@ async function obey(
     id = buildIdOfSubject(delivery.subject);
     decodeControl(delivery.data);
   } catch (error) {
-    log.warn({ subject: delivery.subject, error: messageOf(error) }, "a control message is not valid");
+    log.warn({ subject: delivery.subject, err: error }, "a control message is not valid");
     await delivery.ack(signal);
     return;
   }

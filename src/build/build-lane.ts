@@ -19,6 +19,8 @@ export async function runBuildLane(options: BuildLaneOptions, signal: AbortSigna
   const { board, clock, priority } = options;
   const bell = board.bells[priority];
   const running = new Set<Promise<void>>();
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined); // when the loop has ended before
   let lastStart = Number.NEGATIVE_INFINITY;
   try {
     for (;;) {
@@ -30,6 +32,7 @@ export async function runBuildLane(options: BuildLaneOptions, signal: AbortSigna
       if (waitMs > 0) {
         await Promise.race([
           bell.wait(signal),
+          broken.promise,
           ...(Number.isFinite(waitMs) ? [clock.sleep(waitMs, signal)] : []),
         ]);
         continue;
@@ -40,7 +43,7 @@ export async function runBuildLane(options: BuildLaneOptions, signal: AbortSigna
         running.delete(process);
         bell.ring();
       });
-      process.catch(() => undefined); // the loop ends by the same signal
+      process.catch(broken.reject);
       running.add(process);
     }
   } finally {

@@ -1,11 +1,11 @@
 // One Nix process for several hosts, from what it is given to what became of each host.
-import { messageOf } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Nix, RealiseOptions, RealiseResult } from "../nix/nix.ts";
 import { askApart } from "./ask-apart.ts";
 import { decideBuilt, type Decision } from "./decide-verdicts.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
+import { failWork } from "./fail-work.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
@@ -86,7 +86,11 @@ export async function buildTogether(
   } catch (error) {
     signal.throwIfAborted();
     if (stop.signal.aborted) board.move([...open], "ready");
-    else settle(new Map([...open].map((work) => [work, { type: "retry", reason: messageOf(error) }])));
+    else {
+      const failed = [...open];
+      open.clear();
+      failWork(options, failed, error);
+    }
   } finally {
     await early.end();
     stopListening();
@@ -103,7 +107,7 @@ async function learn(
   try {
     await learnDurations(nix, durations, started, signal);
   } catch (error) {
-    if (!signal.aborted) log.warn({ error: messageOf(error) }, "how long builds took is not remembered");
+    if (!signal.aborted) log.warn({ err: error }, "how long builds took is not remembered");
   }
 }
 

@@ -1,6 +1,5 @@
 // The builder daemon: takes requests from NATS, feeds the engine, and tells who it is.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus } from "../bus/bus.ts";
 import type { EvaluationMemory, GcRoots, Nix } from "../nix/nix.ts";
@@ -174,7 +173,7 @@ async function runPresence(
       await bus.putStatus(status(), signal);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ error: messageOf(error) }, "the builder's status could not be stored");
+      log.warn({ err: error }, "the builder's status could not be stored");
     }
     await clock.sleep(presence.intervalMs, signal);
   }
@@ -208,6 +207,6 @@ async function retain(
       await memory.prune(repo, Math.max(keepCommits, rememberedRevisions), inUse);
     }
   } catch (error) {
-    log.warn({ build: id, error: messageOf(error) }, "old GC roots could not be dropped");
+    log.warn({ build: id, err: error }, "old GC roots could not be dropped");
   }
 }

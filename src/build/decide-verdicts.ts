@@ -1,4 +1,5 @@
 // From facts about a finished Nix process to what becomes of each host.
+import { isBug, messageOf } from "../base/errors.ts";
 import type { EvaluationFailure, FailureAnalysis, FailureCause } from "../nix/nix.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
@@ -13,7 +14,16 @@ export type Decision =
       readonly cached?: boolean;
     }
   /** The infrastructure failed it: to be tried again while attempts are left. */
-  | { readonly type: "retry"; readonly reason: string; readonly cached?: false };
+  | { readonly type: "retry"; readonly reason: string; readonly cached?: false }
+  /** A bug in homelab-deploy: neither the host's fault nor the infrastructure's, and trying again would meet it again. */
+  | { readonly type: "bug"; readonly reason: string };
+
+/** What becomes of hosts when something was thrown while they were worked on. */
+export const decideThrown = (thrown: unknown): Exclude<Decision, { type: "verdict" }> =>
+  isBug(thrown) ? { type: "bug", reason: bugReason(thrown) } : { type: "retry", reason: messageOf(thrown) };
+
+/** The reason that events give for a bug. */
+export const bugReason = (thrown: unknown): string => `internal error: ${messageOf(thrown)}`;
 
 /**
  * What becomes of a host after Nix tried to build it: `built` only when its output is valid. Its own failure

@@ -1,6 +1,5 @@
 // A host whose toplevel is built has its verdict while the process still builds others.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { ReadyWork } from "./host-work.ts";
@@ -34,7 +33,7 @@ export function createEarlyVerdicts({ works, clock, log, settleBuilt }: EarlyVer
       await settleBuilt(asked, signal);
     } catch (error) {
       // The question is asked again when the process has ended.
-      if (!signal.aborted) log.debug({ error: messageOf(error) }, "early verdicts were not possible");
+      if (!signal.aborted) log.debug({ err: error }, "early verdicts were not possible");
     } finally {
       asking = undefined;
     }

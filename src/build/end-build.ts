@@ -1,10 +1,10 @@
 // The end of a build that nobody works on to its end: what is said of the hosts that have no verdict, and of the whole.
-import { isUnavailable } from "../base/errors.ts";
+import { internalCode, isUnavailable } from "../base/errors.ts";
 import { NotTheHolderError } from "../bus/bus.ts";
-import { openHosts, type BuildState } from "../protocol/build-state.ts";
+import { openHosts, statusOf, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
 import type { EventBody, EventOf } from "../protocol/events.ts";
-import { decideBuildVerdict } from "../protocol/verdicts.ts";
+import { decideBuildVerdict, outcomeOf } from "../protocol/verdicts.ts";
 
 export interface Ending {
   /** Of the hosts that have none. */
@@ -24,15 +24,24 @@ export interface LastEvents {
 export function endingOf(state: BuildState, { verdict, reason, code }: Ending, now: Date): LastEvents {
   const startedAt = state.startedAt === undefined ? now.getTime() : Date.parse(state.startedAt);
   const durationMs = Math.max(0, now.getTime() - startedAt);
-  const hosts = openHosts(state).map(({ repo, host }) => ({ repo, host, verdict, reason, durationMs }));
+  const bug = code === internalCode ? { code } : {};
+  const hosts = openHosts(state).map(({ repo, host }) => ({
+    repo,
+    host,
+    verdict,
+    reason,
+    ...bug,
+    durationMs,
+  }));
   const verdicts = [...state.hosts.values()].map((host) => host.finished?.verdict ?? verdict);
   // Hosts that were never named have no verdict either.
   if (state.isPartial === true || state.unresolved !== undefined) verdicts.push(verdict);
+  const named = code ?? (hasBug(state) ? internalCode : undefined);
   const finished: EventOf<"finished"> = {
     type: "finished",
     verdict: decideBuildVerdict(verdicts),
     reason,
-    ...(code === undefined ? {} : { code }),
+    ...(named === undefined ? {} : { code: named }),
     durationMs,
   };
   return { hosts: hosts.length === 0 ? [] : inEvents({ type: "hosts-finished", hosts }), finished };
@@ -50,3 +59,10 @@ export async function storeEnding(
   }
   for (const body of inEvents(finished)) await store(body);
 }
+
+/** A bug ended the build or one of its hosts. */
+export const hasBug = (state: BuildState): boolean =>
+  statusOf(state) === "internal-error" ||
+  [...state.hosts.values()].some(
+    ({ finished }) => finished !== undefined && outcomeOf(finished) === "internal-error",
+  );

@@ -1,23 +1,25 @@
 // The engine: evaluates and builds what its builds want, and records what happens. It knows nothing of queues;
 // the builder daemon and local builds both feed it.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { internalCode, isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { RetryPolicy } from "../base/retry.ts";
 import type { EventLogWriter } from "../bus/bus.ts";
 import type { EvaluationOptions, GcRoots, Nix, RealiseOptions } from "../nix/nix.ts";
-import { isOver, type BuildState } from "../protocol/build-state.ts";
-import type { BuildEvent } from "../protocol/events.ts";
+import { applyEvent, isOver, type BuildState } from "../protocol/build-state.ts";
+import { boundedText, composeEvent, type BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
 import { fullName, type BuildId, type RepoName } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 import { runBuildLane } from "./build-lane.ts";
 import { createBuildLogs } from "./build-logs.ts";
-import { createBuildRecord } from "./build-record.ts";
-import { isSuperseded } from "./end-build.ts";
+import { createBuildRecord, type BuildRecord } from "./build-record.ts";
+import { bugReason } from "./decide-verdicts.ts";
+import { endingOf, hasBug, isSuperseded, storeEnding } from "./end-build.ts";
 import { runEvaluationPool } from "./evaluation-pool.ts";
 import type { DiskFloor } from "./disk-floor.ts";
+import { failWork } from "./fail-work.ts";
 import { runOutputCheck } from "./output-check.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
 import { runServingCheck, type ServingProof } from "./serving-check.ts";
@@ -122,6 +124,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       ),
       open: new Map(),
       failures: new Map(state.failures.map((failure) => [failure.drvPath, failure])),
+      hasBug: hasBug(state),
       warningsSaid: new Set(state.warnings),
     };
 
@@ -129,23 +132,48 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     finishing.set(id, emptied.resolve);
     const beside = [logs.run(running), progress.run(running)].map((loop) =>
       loop.catch((error: unknown) => {
-        if (!running.aborted)
-          log.error({ build: id, error: messageOf(error) }, "a build's logs or progress stopped");
+        if (!running.aborted) log.error({ build: id, err: error }, "a build's logs or progress stopped");
       }),
     );
-    const finish = emptied.promise.then(() => emitFinished(build, running)).catch(() => undefined);
-    board.add(build);
+    const finish = emptied.promise
+      .then(() => emitFinished(build, running))
+      .catch((error: unknown) => {
+        if (running.aborted) return;
+        log.error({ build: id, err: error }, "a bug kept the end of a build's logs from being stored");
+        emitVerdict(build, bugReason(error));
+      });
     try {
+      board.add(build);
       await record.run(running);
     } catch (error) {
       board.forget(id);
       if (isSuperseded(error)) log.warn({ build: id }, "another builder holds this build now");
-      else if (!running.aborted)
-        log.error({ build: id, error: messageOf(error) }, "events of a build cannot be stored");
+      else if (!running.aborted) {
+        log.error({ build: id, err: error }, "events of a build cannot be stored");
+        if (isBug(error)) await endByBug(record, writer, error);
+      }
     } finally {
       over.abort();
       finishing.delete(id);
       await Promise.all([...beside, finish]);
+    }
+  }
+
+  /** Past the queue of the record, which may be what the bug is in. */
+  async function endByBug(record: BuildRecord, writer: EventLogWriter, bug: unknown): Promise<void> {
+    const { id, epoch } = record.state();
+    let state = record.state();
+    const ending = { verdict: "infra-failed", reason: bugReason(bug), code: internalCode } as const;
+    try {
+      await storeEnding(endingOf(state, ending, clock.now()), async (body) => {
+        const envelope = { build: id, epoch, index: state.nextIndex, at: clock.now().toISOString() };
+        const event = composeEvent(envelope, body);
+        await writer.append(event, signal);
+        state = applyEvent(state, event);
+        onStored(event, state);
+      });
+    } catch (error) {
+      if (!signal.aborted) log.error({ build: id, err: error }, "a build that met a bug could not be ended");
     }
   }
 
@@ -154,7 +182,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     try {
       return await gcRoots.use([...sources.values()], signal);
     } catch (error) {
-      if (!signal.aborted) log.warn({ error: messageOf(error) }, "a build's GC roots are not locked");
+      if (!signal.aborted) log.warn({ err: error }, "a build's GC roots are not locked");
       return undefined;
     }
   }
@@ -172,16 +200,36 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
         `${dropped} log lines were not stored${because}; \`nix log\` on the builder has them`,
       );
     }
+    emitVerdict(build);
+  }
+
+  function emitVerdict(build: RunningBuild, bug?: string): void {
     const durationMs = Math.round(clock.monotonic() - build.startedAt);
-    const unresolved = build.unresolved.map(
-      ({ repo, reason }) => `the hosts of ${repo} have no verdict: ${reason}`,
-    );
+    const reasons = [
+      ...(bug === undefined ? [] : [bug]),
+      ...build.unresolved.map(({ repo, reason }) => `the hosts of ${repo} have no verdict: ${reason}`),
+    ];
     build.record.emit({
       type: "finished",
       verdict: verdictOf(build),
-      ...(unresolved.length === 0 ? {} : { reason: unresolved.join("; ") }),
+      ...(reasons.length === 0 ? {} : { reason: boundedText(reasons.join("; ")) }),
+      ...(build.hasBug || bug !== undefined ? { code: internalCode } : {}),
       durationMs,
     });
+  }
+
+  /** A loop that met a bug takes the open work down with it, and starts again for the builds that come. */
+  async function keepRunning(loop: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await loop();
+      } catch (error) {
+        if (signal.aborted) return;
+        const open = new Set([...board.builds.values()].flatMap((build) => [...build.open.values()]));
+        if (!isBug(error) || open.size === 0) throw error;
+        failWork({ board, log }, [...open], error);
+      }
+    }
   }
 
   return {
@@ -189,42 +237,23 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     cancel: (id) => board.cancel(id),
     builds: board.builds,
     async run() {
-      const stopped = (error: unknown): void => {
-        if (!signal.aborted) throw error;
+      const common = { board, nix, gcRoots, clock, log };
+      const pool = {
+        ...common,
+        slots: settings.evaluationSlots,
+        batchSize: settings.evaluationBatchSize,
+        limits: settings.evaluationLimits,
       };
-      const lane = (priority: "interactive" | "batch"): Promise<void> =>
-        runBuildLane(
-          {
-            board,
-            nix,
-            clock,
-            log,
-            priority,
-            limits: settings.buildLimits,
-            durations,
-            needs,
-            floor: { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes },
-          },
-          signal,
-        ).catch(stopped);
+      const floor = { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes };
+      const lanes = { ...common, limits: settings.buildLimits, durations, needs, floor };
       await Promise.all([
-        runEvaluationPool(
-          {
-            board,
-            nix,
-            clock,
-            slots: settings.evaluationSlots,
-            batchSize: settings.evaluationBatchSize,
-            limits: settings.evaluationLimits,
-          },
-          signal,
-        ).catch(stopped),
-        runOutputCheck({ board, nix, gcRoots, clock }, signal).catch(stopped),
-        servingProof === undefined
-          ? undefined
-          : runServingCheck({ board, proof: servingProof, clock }, signal).catch(stopped),
-        lane("interactive"),
-        lane("batch"),
+        keepRunning(() => runEvaluationPool(pool, signal)),
+        keepRunning(() => runOutputCheck(common, signal)),
+        ...(servingProof === undefined
+          ? []
+          : [keepRunning(() => runServingCheck({ ...common, proof: servingProof }, signal))]),
+        keepRunning(() => runBuildLane({ ...lanes, priority: "interactive" }, signal)),
+        keepRunning(() => runBuildLane({ ...lanes, priority: "batch" }, signal)),
       ]).finally(() => board.close());
     },
   };

@@ -1,9 +1,10 @@
 // Evaluator processes: as many as there are slots, each with a few hosts of one commit.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import type { EvaluationFailure, EvaluationOptions, HostEvaluation, Nix } from "../nix/nix.ts";
 import type { RepoName } from "../protocol/names.ts";
 import { decideEvaluationFailure, isDeterministic, type Decision } from "./decide-verdicts.ts";
+import { failWork } from "./fail-work.ts";
 import type { HostWork } from "./host-work.ts";
 import { pickEvaluations } from "./pick-evaluations.ts";
 import type { BuildSource } from "./running-build.ts";
@@ -13,6 +14,7 @@ export interface EvaluationPoolOptions {
   readonly board: WorkBoard;
   readonly nix: Nix;
   readonly clock: Clock;
+  readonly log: Log;
   readonly slots: number;
   readonly batchSize: number;
   readonly limits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
@@ -23,6 +25,8 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
   const { board, slots, batchSize } = options;
   const lastServed = new Map<RepoName, number>();
   const running = new Set<Promise<void>>();
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined); // when the loop has ended before
   let served = 0;
   try {
     for (;;) {
@@ -36,9 +40,10 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
           running.delete(process);
           board.bells.evaluation.ring();
         });
+        process.catch(broken.reject);
         running.add(process);
       }
-      await board.bells.evaluation.wait(signal);
+      await Promise.race([board.bells.evaluation.wait(signal), broken.promise]);
     }
   } finally {
     await Promise.allSettled(running);
@@ -86,7 +91,7 @@ async function evaluateBatch(
     );
   } catch (error) {
     if (signal.aborted || unwanted.signal.aborted) return;
-    settle(board, batch, { type: "retry", reason: messageOf(error) });
+    failWork(options, batch, error);
   } finally {
     stopListening();
   }

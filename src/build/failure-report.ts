@@ -1,5 +1,4 @@
 // Says which derivations failed, once in each build, with all hosts that they break and their full logs.
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { FailureAnalysis, FailureCause, Nix } from "../nix/nix.ts";
 import { boundedText, type DerivationFailure, type HostRef } from "../protocol/events.ts";
@@ -135,10 +134,7 @@ async function storeFullLog(
     );
   } catch (error) {
     signal.throwIfAborted();
-    log.warn(
-      { drvPath, error: messageOf(error) },
-      "the log of a failed derivation could not be read from the store",
-    );
+    log.warn({ drvPath, err: error }, "the log of a failed derivation could not be read from the store");
   }
   if (full === undefined) return { tail: live };
   const lines = end.replace(/\n$/, "").split("\n").slice(-tailLines);

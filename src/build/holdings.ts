@@ -1,12 +1,13 @@
 // The builds that this builder holds, from the moment it claims them until they are over here.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { internalCode, isBug, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus, EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, foldEvents, openHosts, unknownBuild, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
 import { composeEvent, isTerminal, type BuildEvent, type EventBody } from "../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
+import { bugReason } from "./decide-verdicts.ts";
 import { endingOf, isSuperseded, storeEnding, type Ending } from "./end-build.ts";
 import type { Engine } from "./engine.ts";
 import type { BuildSource } from "./running-build.ts";
@@ -87,9 +88,7 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   function run({ state, writer }: Hold, sources: ReadonlyMap<RepoName, BuildSource>): void {
     engine
       .start({ state, writer, sources })
-      .catch((error: unknown) =>
-        log.error({ build: state.id, error: messageOf(error) }, "a build stopped by a bug"),
-      )
+      .catch((error: unknown) => log.error({ build: state.id, err: error }, "a build stopped by a bug"))
       .finally(() => release(state.id));
   }
 
@@ -138,7 +137,11 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
         } catch (error) {
           signal.throwIfAborted();
           // Its commit or its repo cannot be had here.
-          await finish(hold, { verdict: "infra-failed", reason: messageOf(error) });
+          if (isBug(error)) log.error({ build: id, err: error }, "a bug keeps a build from being resumed");
+          const why = isBug(error)
+            ? { reason: bugReason(error), code: internalCode }
+            : { reason: messageOf(error) };
+          await finish(hold, { verdict: "infra-failed", ...why });
           return { result: undefined, runs: false };
         }
         run(hold, sources);

@@ -84,6 +84,7 @@ function stage(...names: readonly string[]): Stage {
     verdicts: new Map(),
     open: new Map(),
     failures: new Map(),
+    hasBug: false,
     warningsSaid: new Set(),
   };
   const works = new Map(

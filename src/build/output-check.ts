@@ -1,10 +1,11 @@
 // What is evaluated is protected from the garbage collector, and then asked for in the store: one question for
 // all hosts that wait, so an unchanged fleet costs one Nix process.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import type { GcRoots, Nix } from "../nix/nix.ts";
 import { askApart } from "./ask-apart.ts";
 import type { Decision } from "./decide-verdicts.ts";
+import { failWork } from "./fail-work.ts";
 import type { HostWork, ReadyWork } from "./host-work.ts";
 import type { WorkBoard } from "./work-board.ts";
 
@@ -13,6 +14,7 @@ export interface OutputCheckOptions {
   readonly nix: Nix;
   readonly gcRoots: GcRoots;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 export const isEvaluated = (work: HostWork): work is ReadyWork => work.evaluation !== undefined;
@@ -33,8 +35,11 @@ export async function runOutputCheck(options: OutputCheckOptions, signal: AbortS
       }
     } catch (error) {
       signal.throwIfAborted();
-      const decision: Decision = { type: "retry", reason: messageOf(error) };
-      board.decide(new Map(works.filter((work) => work.stage === "check").map((work) => [work, decision])));
+      failWork(
+        options,
+        works.filter((work) => work.stage === "check"),
+        error,
+      );
     }
   }
 }

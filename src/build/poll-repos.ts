@@ -1,6 +1,5 @@
 // New commits start builds by themselves: this is what replaces a timer that builds everything.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import { isTerminal } from "../protocol/events.ts";
@@ -48,7 +47,7 @@ export async function runRepoPoller(
       }
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ repo: repo.name, error: messageOf(error) }, "a repo could not be polled");
+      log.warn({ repo: repo.name, err: error }, "a repo could not be polled");
     }
     await clock.sleep(repo.pollMs, signal);
   }

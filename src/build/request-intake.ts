@@ -1,6 +1,6 @@
 // From the work queue into builds: each request ends up as the first event of exactly one build.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError, isUnavailable, messageOf } from "../base/errors.ts";
+import { HomelabError, internalCode, isBug, isUnavailable, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus, Delivery } from "../bus/bus.ts";
 import { boundedText, type EventBody } from "../protocol/events.ts";
@@ -9,6 +9,7 @@ import { decodeRequest, salvageRequest, type BuildRequest } from "../protocol/re
 import { parseRequestSubject, type Target } from "../protocol/subjects.ts";
 import { derivedBuildId } from "../protocol/ulid.ts";
 import { triggerOf } from "./decide-acceptance.ts";
+import { bugReason } from "./decide-verdicts.ts";
 import type { Holdings } from "./holdings.ts";
 import type { RequestResolver, Resolution } from "./resolve-request.ts";
 import type { BuildSource } from "./running-build.ts";
@@ -42,7 +43,7 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
       const task = takeOrDrop(options, delivery, signal)
         .catch((error: unknown) => {
           if (!signal.aborted)
-            log.error({ subject: delivery.subject, error: messageOf(error) }, "a request could not be taken");
+            log.error({ subject: delivery.subject, err: error }, "a request could not be taken");
           delivery.handBack(signal.aborted ? 0 : 5000);
         })
         .finally(() => taking.delete(task));
@@ -61,7 +62,7 @@ async function nextOrNothing(
     return await bus.nextRequest(signal);
   } catch (error) {
     signal.throwIfAborted();
-    log.warn({ error: messageOf(error) }, "the request queue is out of reach");
+    log.warn({ err: error }, "the request queue is out of reach");
     await clock.sleep(1000, signal);
     return undefined;
   }
@@ -78,7 +79,7 @@ async function takeOrDrop(
   } catch (error) {
     if (!(error instanceof HomelabError) || error.code !== "EVENTS_INCOMPLETE") throw error;
     options.log.error(
-      { subject: delivery.subject, error: messageOf(error) },
+      { subject: delivery.subject, err: error },
       "a request for a build that has lost events is dropped",
     );
     await delivery.ack(signal);
@@ -131,21 +132,30 @@ async function begin(
   } catch (error) {
     signal.throwIfAborted();
     if (isUnavailable(error)) throw error;
-    log.error({ build: id, error: messageOf(error) }, "a build cannot be begun");
-    const reason = `this request cannot be taken: ${messageOf(error)}`;
-    return holdings.begin(id, finishedAtOnce("infra-failed", reason, 0, replyTo));
+    log.error({ build: id, err: error }, "a build cannot be begun");
+    const why = isBug(error)
+      ? { reason: bugReason(error), code: internalCode }
+      : { reason: `this request cannot be taken: ${messageOf(error)}` };
+    return holdings.begin(id, finishedAtOnce({ verdict: "infra-failed", ...why, durationMs: 0, replyTo }));
   }
 }
 
-const finishedAtOnce = (
-  verdict: "expired" | "failed" | "infra-failed",
-  reason: string,
-  durationMs: number,
-  replyTo: string | undefined,
-): EventBody => ({
+type EndedAtOnce = "expired" | "failed" | "infra-failed";
+
+interface AtOnce {
+  readonly verdict: EndedAtOnce;
+  readonly reason: string;
+  /** For a bug in homelab-deploy. */
+  readonly code?: typeof internalCode | undefined;
+  readonly durationMs: number;
+  readonly replyTo: string | undefined;
+}
+
+const finishedAtOnce = ({ verdict, reason, code, durationMs, replyTo }: AtOnce): EventBody => ({
   type: "finished",
   verdict,
   reason: boundedText(reason),
+  ...(code === undefined ? {} : { code }),
   durationMs,
   ...(replyTo === undefined ? {} : { replyTo }),
 });
@@ -156,7 +166,7 @@ interface FirstEvent {
 }
 
 async function firstEvent(
-  { bus, resolver, builder, clock, requestExpiryMs }: RequestIntakeOptions,
+  { bus, resolver, builder, clock, log, requestExpiryMs }: RequestIntakeOptions,
   delivery: Delivery,
   id: BuildId,
   replyTo: string | undefined,
@@ -164,19 +174,31 @@ async function firstEvent(
 ): Promise<FirstEvent> {
   const started = clock.monotonic();
   const answer = replyTo === undefined ? {} : { replyTo };
+  const finished = (verdict: EndedAtOnce, reason: string, code?: typeof internalCode): FirstEvent => ({
+    body: finishedAtOnce({
+      verdict,
+      reason,
+      code,
+      durationMs: Math.round(clock.monotonic() - started),
+      replyTo,
+    }),
+  });
+  const metBug = (error: unknown): FirstEvent => {
+    log.error({ build: id, err: error }, "a bug keeps a request from being taken");
+    return finished("infra-failed", bugReason(error), internalCode);
+  };
+
   let target: Target;
   let request: BuildRequest;
   try {
     target = parseRequestSubject(delivery.subject);
     request = decodeRequest(delivery.data);
   } catch (error) {
+    if (!(error instanceof HomelabError)) return metBug(error);
     return { body: { ...rejectionOf(error), ...answer } };
   }
 
   const waitedMs = clock.now().getTime() - delivery.storedAt.getTime();
-  const finished = (verdict: "expired" | "failed" | "infra-failed", reason: string): FirstEvent => ({
-    body: finishedAtOnce(verdict, reason, Math.round(clock.monotonic() - started), replyTo),
-  });
   if (delivery.deliveryCount > mostDeliveries) {
     const reason = `${mostDeliveries} times a builder began to take this request and came to no end: see its log`;
     return finished("infra-failed", reason);
@@ -195,6 +217,7 @@ async function firstEvent(
     );
   } catch (error) {
     signal.throwIfAborted();
+    if (isBug(error)) return metBug(error);
     const isOwnFault = error instanceof HomelabError && error.kind === "failed";
     return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error));
   }
@@ -218,8 +241,7 @@ async function firstEvent(
   };
 }
 
-function rejectionOf(error: unknown): EventBody & { type: "rejected" } {
-  if (!(error instanceof HomelabError)) throw error;
+function rejectionOf(error: HomelabError): EventBody & { type: "rejected" } {
   const { code = "BAD_REQUEST", message, hint } = error;
   return { type: "rejected", code, message: boundedText(message), ...(hint === undefined ? {} : { hint }) };
 }

@@ -40,5 +40,7 @@ export interface RunningBuild {
   readonly open: Map<FullHostName, HostWork>;
   /** Failed derivations that the log names: none of them is built, or its log stored, a second time. */
   readonly failures: Map<StorePath, DerivationFailure>;
+  /** A bug in homelab-deploy ended one of its hosts, so nobody may rely on what it says. */
+  hasBug: boolean;
   readonly warningsSaid: Set<string>;
 }

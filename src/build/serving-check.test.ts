@@ -84,7 +84,9 @@ test("what is not served in the end is an infrastructure fault, of that host alo
 });
 
 test("a proof that cannot be made is none", async () => {
-  const rig = await startServingRig({ web: {} }, () => Promise.reject(new Error("the store is away")));
+  const rig = await startServingRig({ web: {} }, () =>
+    Promise.reject(new HomelabError("unavailable", "the store is away")),
+  );
   expect(await finishedHosts(rig, await rig.ask("homelab/all"))).toEqual({
     web: { verdict: "infra-failed", cached: false, reason: "the store is away (tried 3 times)" },
   });

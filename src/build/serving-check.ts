@@ -1,10 +1,12 @@
 // What is built has its verdict only when the cache was proven to serve it: one proof for all hosts that wait, since
 // they share most of what they need.
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { isBug, messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { askApart } from "./ask-apart.ts";
 import type { Decision } from "./decide-verdicts.ts";
+import { failWork } from "./fail-work.ts";
 import type { HostWork } from "./host-work.ts";
 import { isEvaluated } from "./output-check.ts";
 import type { WorkBoard } from "./work-board.ts";
@@ -23,11 +25,12 @@ export interface ServingCheckOptions {
   readonly board: WorkBoard;
   readonly proof: ServingProof;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** Proves what was built until the signal aborts. */
 export async function runServingCheck(
-  { board, proof, clock }: ServingCheckOptions,
+  { board, proof, clock, log }: ServingCheckOptions,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
@@ -49,6 +52,10 @@ export async function runServingCheck(
       reasonOf = (outPath) => unserved.get(outPath);
     } catch (error) {
       signal.throwIfAborted();
+      if (isBug(error)) {
+        failWork({ board, log }, works, error);
+        continue;
+      }
       reasonOf = () => messageOf(error);
     }
     board.decide(new Map(works.map((work) => [work, decideServed(work, reasonOf(work.evaluation.outPath))])));

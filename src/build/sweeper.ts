@@ -1,7 +1,7 @@
 // Finds builds that were accepted and are not over, and that nobody holds: after a restart, after a crash, after
 // another builder went away. The event log is the state; the queue was only the doorbell.
 import type { Clock } from "../base/clock.ts";
-import { isUnavailable, messageOf } from "../base/errors.ts";
+import { isUnavailable } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { BuilderBus } from "../bus/bus.ts";
@@ -36,7 +36,7 @@ export async function runSweeper(options: SweeperOptions, signal: AbortSignal): 
         await sweep(options, over, resuming, signal);
       } catch (error) {
         signal.throwIfAborted();
-        log.warn({ error: messageOf(error) }, "open builds could not be looked for");
+        log.warn({ err: error }, "open builds could not be looked for");
       }
       await clock.sleep(sweepMs, signal);
     }
@@ -53,7 +53,7 @@ async function sweep(
 ): Promise<void> {
   const { bus, holdings, builder, clock, log } = options;
   const cannotResume = (id: BuildId, error: unknown): void => {
-    if (!signal.aborted) log.warn({ build: id, error: messageOf(error) }, "a build could not be resumed yet");
+    if (!signal.aborted) log.warn({ build: id, err: error }, "a build could not be resumed yet");
   };
   const ids = await bus.listBuilds(signal);
   for (const id of over) if (!ids.includes(id)) over.delete(id);

@@ -3,6 +3,7 @@
 // for good and says so in the builds' records.
 import type { Clock } from "../base/clock.ts";
 import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
+import { internalCode } from "../base/errors.ts";
 import { retryDelay, type RetryPolicy } from "../base/retry.ts";
 import type { HostEvaluation } from "../nix/nix.ts";
 import { boundedText, type FinishedHost, type HostRef } from "../protocol/events.ts";
@@ -44,6 +45,8 @@ export interface WorkBoardOptions {
   /** All hosts of this build have their verdict, and its last event is on the way. */
   readonly onFinished: (build: RunningBuild) => void;
 }
+
+type FinalDecision = Decision & { readonly type: "verdict"; readonly code?: typeof internalCode };
 
 export function createWorkBoard({
   clock,
@@ -94,12 +97,14 @@ export function createWorkBoard({
   }
 
   function decide(decisions: ReadonlyMap<HostWork, Decision>): void {
-    const finished = new Map<HostWork, Decision & { type: "verdict" }>();
+    const finished = new Map<HostWork, FinalDecision>();
     const delayed = new Map<string, HostWork[]>();
     for (const [work, decision] of decisions) {
       if (work.stage === "done") continue;
       if (awaitsServing(work, decision)) continue;
       if (decision.type === "verdict") finished.set(work, decision);
+      else if (decision.type === "bug")
+        finished.set(work, { ...decision, type: "verdict", verdict: "infra-failed", code: internalCode });
       else if (work.attempt >= retryPolicy.attempts) {
         const reason =
           work.attempt === 1 ? decision.reason : `${decision.reason} (tried ${work.attempt} times)`;
@@ -158,7 +163,7 @@ export function createWorkBoard({
   function finish(
     build: RunningBuild,
     hosts: readonly HostWork[],
-    decisionOf: (work: HostWork) => (Decision & { type: "verdict" }) | undefined,
+    decisionOf: (work: HostWork) => FinalDecision | undefined,
   ): void {
     const durationMs = Math.round(clock.monotonic() - build.startedAt);
     const finished = hosts.map((work): FinishedHost => {
@@ -166,6 +171,7 @@ export function createWorkBoard({
       const verdict = decision?.verdict ?? "cancelled";
       const outPath = verdict === "built" || verdict === "unchanged" ? work.evaluation?.outPath : undefined;
       build.verdicts.set(fullName(work), verdict);
+      if (decision?.code !== undefined) build.hasBug = true;
       build.open.delete(fullName(work));
       work.watchers.delete(build);
       return {
@@ -176,6 +182,7 @@ export function createWorkBoard({
         ...(decision?.reason === undefined ? {} : { reason: boundedText(decision.reason) }),
         ...(decision?.details === undefined ? {} : { details: boundedText(decision.details) }),
         ...(decision?.cached === undefined ? {} : { cached: decision.cached }),
+        ...(decision?.code === undefined ? {} : { code: decision.code }),
         durationMs,
       };
     });

@@ -3,7 +3,6 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Sha256 } from "../nix/sha256.ts";
 import type { StorePath } from "../protocol/names.ts";
@@ -71,10 +70,7 @@ export async function openProofs(options: ProofsOptions): Promise<Proofs> {
       try {
         await replaceFile(file, lines.join(""));
       } catch (error) {
-        log.warn(
-          { error: messageOf(error), file },
-          "what the cache was proven to serve cannot be remembered",
-        );
+        log.warn({ err: error, file }, "what the cache was proven to serve cannot be remembered");
       }
     },
   };

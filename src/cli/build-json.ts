@@ -20,6 +20,7 @@ export function buildJson(state: BuildState): object {
             reason: finished.reason,
             details: finished.details,
             cached: finished.cached,
+            code: finished.code,
             durationMs: finished.durationMs,
           }),
     })),

@@ -1,6 +1,5 @@
 // What an update changes in the systems: from closures, as far as they are in this machine's store.
 import type { Log } from "../base/log.ts";
-import { messageOf } from "../base/errors.ts";
 import { diffClosures, type ClosureDiff } from "../nix/closure-diff.ts";
 import type { Nix } from "../nix/nix.ts";
 import type { BuildState, HostState } from "../protocol/build-state.ts";
@@ -32,10 +31,7 @@ export async function compareClosures(
     }
   } catch (error) {
     signal.throwIfAborted();
-    log.warn(
-      { error: messageOf(error) },
-      "what the update changes in the systems could not be read from this store",
-    );
+    log.warn({ err: error }, "what the update changes in the systems could not be read from this store");
   }
   return diffs;
 }

@@ -2,7 +2,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import type { Config, RepoSettings } from "../config/schema.ts";
@@ -228,7 +227,7 @@ async function diffsOf(
     return await compareClosures(nix, base, state, log, signal);
   } catch (error) {
     signal.throwIfAborted();
-    log.warn({ error: messageOf(error) }, "the base could not be built to compare the systems");
+    log.warn({ err: error }, "the base could not be built to compare the systems");
     return new Map();
   }
 }

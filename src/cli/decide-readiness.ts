@@ -1,5 +1,5 @@
 // Is all of a commit built? From the event logs alone.
-import { isOver, type BuildState } from "../protocol/build-state.ts";
+import { isOver, statusOf, type BuildState } from "../protocol/build-state.ts";
 import { fullName, type Commit } from "../protocol/names.ts";
 import { isOwnFault, isSuccess } from "../protocol/verdicts.ts";
 import type { CacheTarget } from "./cache-targets.ts";
@@ -53,7 +53,7 @@ function readinessOf(build: BuildState, commit: Commit): Readiness {
   return {
     type: "waiting",
     reason: isOver(build)
-      ? `build ${build.id} ended as ${build.status}, with ${systems.length} of ${hosts.length} hosts built`
+      ? `build ${build.id} ended as ${statusOf(build)}, with ${systems.length} of ${hosts.length} hosts built`
       : `build ${build.id} has built ${systems.length} of ${hosts.length} hosts`,
   };
 }

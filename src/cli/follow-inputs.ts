@@ -1,5 +1,4 @@
 // What the flakes are pinned to, for the metrics: read whenever a build of a repo's branch is accepted.
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type FlakeLock, nodeAt, parseFlakeLock, rootInputs } from "../nix/flake-lock.ts";
 import type { BuildState } from "../protocol/build-state.ts";
@@ -32,7 +31,7 @@ export function followInputs({ branches, readLock, setInputs, log }: FollowInput
       // Reading takes its time, and another commit can have come meanwhile.
       if (newest.get(repo)?.commit === commit) setInputs(repo, inputs);
     } catch (error) {
-      log.debug({ repo, commit, error: messageOf(error) }, "the inputs of a commit could not be read");
+      log.debug({ repo, commit, err: error }, "the inputs of a commit could not be read");
     }
   }
 

@@ -2,13 +2,14 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
-import { silentLog } from "../base/log.ts";
+import { silentLog, watchBugs, type Log } from "../base/log.ts";
 import { runBuilder } from "../build/builder.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import type { Config } from "../config/schema.ts";
 import { composeBuilder } from "./compose-builder.ts";
 import type { Context } from "./context.ts";
+import { createPeopleLog } from "./people-log.ts";
 
 export interface LocalBuilder extends AsyncDisposable {
   readonly reader: BuildReader;
@@ -33,7 +34,8 @@ export async function startLocalBuilder(
   const { clock, environment, options } = context;
   const stopped = new AbortController();
   const bus = createMemoryBus(clock);
-  const log = options.debug === true ? await debugLog(context) : silentLog;
+  const kept: (() => void)[] = [];
+  const log = options.debug === true ? await debugLog(context) : keepBugs(context, kept);
   const composed = await composeBuilder(
     { config: { ...config, builder: { ...config.builder, stateDirectory } }, environment, clock, log },
     stopped.signal,
@@ -50,6 +52,7 @@ export async function startLocalBuilder(
     async [Symbol.asyncDispose]() {
       stopped.abort(new Error("the local builder ends"));
       await running;
+      for (const print of kept) print();
     },
   };
 }
@@ -60,6 +63,17 @@ export const userStateDirectory = (environment: Context["environment"]): string 
     environment["XDG_STATE_HOME"] ?? join(environment["HOME"] ?? homedir(), ".local/state"),
     "homelab-deploy",
   );
+
+/** Bugs are shown when the builder has ended: while it runs, a live view may have the terminal. */
+function keepBugs(context: Context, kept: (() => void)[]): Log {
+  const people = createPeopleLog(context);
+  return watchBugs({
+    ...silentLog,
+    error(fields, message) {
+      if (fields["bug"] === true) kept.push(() => people.error(fields, message));
+    },
+  }).log;
+}
 
 async function debugLog(context: Context): Promise<Parameters<typeof composeBuilder>[0]["log"]> {
   const { createDaemonLog } = await import("./daemon-log.ts");

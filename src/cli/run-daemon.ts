@@ -17,12 +17,14 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly connection: Connection;
   readonly log: Log;
+  /** How many bugs the log has seen. */
+  readonly bugs: () => number;
   readonly onReady?: () => void;
 }
 
 export async function runDaemon(
   { clock, environment }: Context,
-  { config, connection, log, onReady }: DaemonOptions,
+  { config, connection, log, bugs, onReady }: DaemonOptions,
   signal: AbortSignal,
 ): Promise<void> {
   await ensureStreams(connection, log);
@@ -30,7 +32,7 @@ export async function runDaemon(
   const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
   await requireFreeName(bus, composed.name, signal);
-  await using metrics = await startMetrics({ config, composed, environment, bus, log, clock });
+  await using metrics = await startMetrics({ config, composed, environment, bus, log, bugs, clock });
   await runBuilder({ ...composed, ...metrics, bus, ...(onReady === undefined ? {} : { onReady }) }, signal);
 }
 
@@ -62,7 +64,7 @@ async function ensureStreams(connection: Connection, log: Log): Promise<void> {
       findings = await setUpStreams(connection);
       log.info({}, "created the streams");
     } catch (error) {
-      log.warn({ error: String(error) }, "the streams are missing and cannot be created with this key");
+      log.warn({ err: error }, "the streams are missing and cannot be created with this key");
     }
   }
   requireSound(findings);

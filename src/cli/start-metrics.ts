@@ -1,5 +1,4 @@
 // The builder's metrics: served, pushed, both or neither, as the configuration says.
-import { messageOf } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus } from "../bus/bus.ts";
@@ -28,6 +27,7 @@ export interface StartMetricsOptions {
   readonly environment: Environment;
   readonly bus: BuilderBus;
   readonly log: Log;
+  readonly bugs: () => number;
   readonly clock: Clock;
 }
 
@@ -40,6 +40,7 @@ export async function startMetrics({
   environment,
   bus,
   log,
+  bugs,
   clock,
 }: StartMetricsOptions): Promise<RunningMetrics> {
   const { listen, pushgateway } = config.metrics;
@@ -61,6 +62,7 @@ export async function startMetrics({
       natsConnected: bus.isConnected(),
       disk: await composed.diskSpace(),
     }),
+    bugs,
     clock,
     log,
   });
@@ -84,15 +86,14 @@ export async function startMetrics({
     for (const state of states.toReversed()) inputs.follow(state);
   }
   const restoring = restoreAll().catch((error: unknown) => {
-    if (!stopped.signal.aborted)
-      log.warn({ error: messageOf(error) }, "earlier builds are missing in the metrics");
+    if (!stopped.signal.aborted) log.warn({ err: error }, "earlier builds are missing in the metrics");
   });
   const following = followUpdates();
   async function followUpdates(): Promise<void> {
     try {
       for await (const event of bus.followUpdates(stopped.signal)) metrics.observeUpdate(event);
     } catch (error) {
-      log.warn({ error: messageOf(error) }, "updates are missing in the metrics");
+      log.warn({ err: error }, "updates are missing in the metrics");
     }
   }
   const server =

@@ -1,7 +1,7 @@
 // Follows one build on this terminal: shows it, obeys Ctrl-C, and gives the exit code of its verdict.
 import { HomelabError } from "../base/errors.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import { applyEvent, isOver, unknownBuild, type BuildState } from "../protocol/build-state.ts";
+import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildId } from "../protocol/names.ts";
 import { exitCodeOf, exitCodes } from "../protocol/exit-codes.ts";
@@ -99,7 +99,7 @@ function conclude(
 ): number {
   if (isOver(state)) {
     renderer.finish(state);
-    return stop === "terminated" ? exitCodes.terminated : exitCodeOf(statusOf(state));
+    return stop === "terminated" ? exitCodes.terminated : exitCodeOf(outcomeOfBuild(state));
   }
   renderer.interrupted();
   if (failure !== undefined) throw failure;
@@ -126,10 +126,10 @@ function conclude(
 
 const toError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 
-function statusOf(state: BuildState): Parameters<typeof exitCodeOf>[0] {
-  if (state.status === "queued" || state.status === "running")
-    throw new Error(`build ${state.id} is not over`);
-  return state.status;
+function outcomeOfBuild(state: BuildState): Parameters<typeof exitCodeOf>[0] {
+  const status = statusOf(state);
+  if (status === "queued" || status === "running") throw new Error(`build ${state.id} is not over`);
+  return status;
 }
 
 const outputModeOf = (

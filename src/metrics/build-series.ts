@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { BuildState, HostState } from "../protocol/build-state.ts";
 import type { BuildEvent, FinishedHost } from "../protocol/events.ts";
 import { fullName, isHostName, type BranchName, type RepoName } from "../protocol/names.ts";
-import { buildVerdicts, isOwnFault, isSuccess } from "../protocol/verdicts.ts";
+import { buildOutcomes, isOwnFault, isSuccess, outcomeOf } from "../protocol/verdicts.ts";
 import { createHostSeries } from "./host-series.ts";
 
 /** Seconds: from a fleet that is already there to a kernel for every host. */
@@ -62,7 +62,7 @@ export function createBuildSeries(
     registers,
   });
   let givenUpAt = 0;
-  for (const result of buildVerdicts) if (result !== "rejected") duration.zero({ result });
+  for (const result of buildOutcomes) if (result !== "rejected") duration.zero({ result });
   for (const result of evaluationResults) evaluations.inc({ result }, 0);
 
   /** The commit of the repo in this build, when it is the head of the configured branch. */
@@ -128,7 +128,7 @@ export function createBuildSeries(
           return;
         case "hosts-finished":
           for (const host of event.hosts) {
-            hosts.count(host, state.trigger ?? "manual", host.verdict);
+            hosts.count(host, state.trigger ?? "manual", outcomeOf(host));
             countEvaluation(state.hosts.get(fullName(host)));
             finishHost(host, state, event.at);
           }
@@ -139,7 +139,7 @@ export function createBuildSeries(
         case "finished":
           noteGivenUp(state);
           if (event.verdict !== "rejected") {
-            duration.observe({ result: event.verdict }, event.durationMs / 1000);
+            duration.observe({ result: outcomeOf(event) }, event.durationMs / 1000);
           }
           return;
         case "rejected":

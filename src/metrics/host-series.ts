@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import type { HostRef } from "../protocol/events.ts";
 import { fullName, type Commit, type FullHostName, type RepoName } from "../protocol/names.ts";
 import { Trigger } from "../protocol/request.ts";
-import { hostVerdicts, type HostVerdict } from "../protocol/verdicts.ts";
+import { hostOutcomes, type HostOutcome } from "../protocol/verdicts.ts";
 
 /** More hosts than this get no series: a repo must not be able to fill Prometheus. */
 const maxHosts = 5000;
@@ -15,7 +15,7 @@ export interface HostSeries {
   add(host: HostRef): void;
   /** These are all hosts of the repo: series of others go. */
   setInventory(repo: RepoName, hosts: readonly HostRef[]): void;
-  count(host: HostRef, trigger: Trigger, verdict: HostVerdict): void;
+  count(host: HostRef, trigger: Trigger, outcome: HostOutcome): void;
   /** What became of the host at the head of its branch. Of a build that is older than what is known, nothing is taken. */
   setLastBuild(host: HostRef, build: LastBuild): void;
 }
@@ -37,13 +37,13 @@ export function createHostSeries(registry: Registry): HostSeries {
   const labelNames = ["repo", "host"] as const;
   const builds = new Counter({
     name: "homelab_deploy_builds_total",
-    help: "Host builds that ended, by what caused them and their verdict.",
+    help: "Host builds that ended, by what caused them and their verdict; internal-error is a bug in homelab-deploy.",
     labelNames: [...labelNames, "trigger", "result"],
     registers,
   });
   const success = new Gauge({
     name: "homelab_deploy_host_last_build_success",
-    help: "Whether the host's last build from its branch succeeded; NaN when none is known. Infrastructure faults do not count.",
+    help: "Whether the host's last build from its branch succeeded; NaN when none is known. Infrastructure faults and bugs in homelab-deploy do not count.",
     labelNames,
     registers,
   });
@@ -67,7 +67,7 @@ export function createHostSeries(registry: Registry): HostSeries {
     if (known.has(name) || known.size >= maxHosts) return;
     known.set(name, { host: { repo, host }, revision: "", acceptedAt: "" });
     for (const trigger of triggers) {
-      for (const result of hostVerdicts) builds.inc({ repo, host, trigger, result }, 0);
+      for (const result of hostOutcomes) builds.inc({ repo, host, trigger, result }, 0);
     }
     success.set({ repo, host }, Number.NaN);
     successTime.set({ repo, host }, 0);
@@ -76,7 +76,7 @@ export function createHostSeries(registry: Registry): HostSeries {
 
   function drop({ host: { repo, host }, revision }: KnownHost): void {
     for (const trigger of triggers) {
-      for (const result of hostVerdicts) builds.remove({ repo, host, trigger, result });
+      for (const result of hostOutcomes) builds.remove({ repo, host, trigger, result });
     }
     success.remove({ repo, host });
     successTime.remove({ repo, host });

@@ -36,7 +36,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   const { listen, log } = options;
   const server = createServer(limits, (request, response) => {
     answer(options, request, response).catch((error: unknown) => {
-      log.error({ error: messageOf(error) }, "a metrics request failed");
+      log.error({ err: error }, "a metrics request failed");
       if (response.headersSent) response.destroy();
       else send(response, 500, "the metrics cannot be read\n");
     });
@@ -52,7 +52,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
       cause: error,
     });
   }
-  server.on("error", (error) => log.error({ error: messageOf(error) }, "the metrics server failed"));
+  server.on("error", (error) => log.error({ err: error }, "the metrics server failed"));
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : 0,

@@ -14,7 +14,13 @@ import {
 } from "../protocol/names.ts";
 import { Trigger } from "../protocol/request.ts";
 import type { UpdateEvent } from "../protocol/update-events.ts";
-import { buildVerdicts, hostVerdicts, type HostVerdict } from "../protocol/verdicts.ts";
+import {
+  buildOutcomes,
+  buildVerdicts,
+  hostOutcomes,
+  hostVerdicts,
+  type HostVerdict,
+} from "../protocol/verdicts.ts";
 import { evaluationResults } from "./build-series.ts";
 import { createMetrics, type Metrics, type MetricsOptions } from "./metrics.ts";
 
@@ -39,6 +45,7 @@ const metricsWith = (options: Partial<MetricsOptions> = {}): Metrics =>
         natsConnected: true,
         disk: { availableBytes: 10, totalBytes: 100 },
       }),
+    bugs: () => 0,
     clock: systemClock,
     log: silentLog,
     ...options,
@@ -126,7 +133,7 @@ function valueOf(series: readonly Series[], name: string, labels: Readonly<Recor
 
 test("before anything happens every series of the builder is there", async () => {
   const series = await scrape(metricsWith());
-  for (const result of buildVerdicts.filter((each) => each !== "rejected")) {
+  for (const result of buildOutcomes.filter((each) => each !== "rejected")) {
     expect(valueOf(series, "build_duration_seconds_count", { result })).toBe(0);
   }
   for (const name of [
@@ -184,7 +191,7 @@ test("from its acceptance on a host has a counter for every trigger and verdict"
   const series = await scrape(metrics);
   for (const host of hostNames) {
     for (const trigger of Trigger.options) {
-      for (const result of hostVerdicts) {
+      for (const result of hostOutcomes) {
         expect(valueOf(series, "builds_total", { repo, host, trigger, result })).toBe(0);
       }
     }
@@ -263,6 +270,33 @@ test("an older build that ends later does not turn time back", async () => {
   expect(valueOf(series, "host_info", { host: web, revision: secondCommit })).toBe(1);
 });
 
+test("bugs are counted from the first scrape on, whoever met them", async () => {
+  let count = 0;
+  const metrics = metricsWith({ bugs: () => count });
+  expect(valueOf(await scrape(metrics), "internal_errors_total")).toBe(0);
+  count = 2;
+  expect(valueOf(await scrape(metrics), "internal_errors_total")).toBe(2);
+});
+
+test("a bug in homelab-deploy is a result of its own, and says nothing of the host", async () => {
+  const metrics = metricsWith();
+  if (web === undefined) throw new Error("no host");
+  observe(
+    metrics,
+    eventsOf([
+      accepted(),
+      hostsFinished({ ...finishedHost(web, "infra-failed"), code: "INTERNAL" }),
+      { type: "finished", verdict: "infra-failed", code: "INTERNAL", durationMs: 1000 },
+    ]),
+  );
+  const series = await scrape(metrics);
+  const ended = (result: string): number | undefined =>
+    valueOf(series, "builds_total", { host: web, trigger: "poll", result });
+  expect([ended("internal-error"), ended("infra-failed")]).toEqual([1, 0]);
+  expect(valueOf(series, "build_duration_seconds_count", { result: "internal-error" })).toBe(1);
+  expect(valueOf(series, "host_last_build_success", { host: web })).toBeNaN();
+});
+
 test("all series of a host that left the repo go, and only those", async () => {
   const metrics = metricsWith();
   if (web === undefined) throw new Error("no host");
@@ -270,7 +304,7 @@ test("all series of a host that left the repo go, and only those", async () => {
   observe(metrics, eventsOf([accepted({ hosts: hostNames.slice(1) })]));
   const series = await scrape(metrics);
   expect(series.filter(({ labels }) => labels["host"] === web)).toEqual([]);
-  const perHost = 1 + 1 + 1 + Trigger.options.length * hostVerdicts.length;
+  const perHost = 1 + 1 + 1 + Trigger.options.length * hostOutcomes.length;
   expect(series.filter(({ labels }) => labels["host"] === "db01")).toHaveLength(perHost);
   // A request for one host does not say that the others are gone.
   observe(metrics, eventsOf([accepted({ hosts: hostNames.slice(2), trigger: "manual" })]));
@@ -338,8 +372,8 @@ test("whatever happens, labels are known names", async () => {
     "",
     "builder",
     "0.1.0",
-    ...hostVerdicts,
-    ...buildVerdicts,
+    ...hostOutcomes,
+    ...buildOutcomes,
     ...Trigger.options,
     ...evaluationResults,
   ]);

@@ -2,7 +2,7 @@
 // there from the first scrape on, so that an alert never waits for something to happen once.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BranchName, RepoName } from "../protocol/names.ts";
 import { createBuildSeries, type BuildSeries } from "./build-series.ts";
@@ -30,6 +30,8 @@ export interface MetricsOptions {
   readonly branches: ReadonlyMap<RepoName, BranchName>;
   /** When it throws, or gives nothing within two seconds, what it would have said is NaN. */
   readonly sample: (signal: AbortSignal) => Promise<Sample>;
+  /** How many bugs in homelab-deploy were met since the start. */
+  readonly bugs: () => number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -43,7 +45,15 @@ export interface Metrics extends BuildSeries, InputSeries, UpdateSeries {
 
 const sampleTimeoutMs = 2000;
 
-export function createMetrics({ component, version, branches, sample, clock, log }: MetricsOptions): Metrics {
+export function createMetrics({
+  component,
+  version,
+  branches,
+  sample,
+  bugs,
+  clock,
+  log,
+}: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const gauge = (name: string, help: string) =>
@@ -75,15 +85,24 @@ export function createMetrics({ component, version, branches, sample, clock, log
     help: "Lines of build logs that were not stored.",
     registers,
   });
+  const internalErrors = new Counter({
+    name: "homelab_deploy_internal_errors_total",
+    help: "Bugs in homelab-deploy that the builder met; its log has their stacks.",
+    registers,
+    collect() {
+      internalErrors.reset();
+      internalErrors.inc(bugs());
+    },
+  });
   collectProcessMetrics(registry);
 
   async function takeSample(): Promise<void> {
     const over = new AbortController();
     const late = clock.sleep(sampleTimeoutMs, over.signal).then(() => {
-      throw new Error(`no answer within ${sampleTimeoutMs} ms`);
+      throw new HomelabError("unavailable", `no answer within ${sampleTimeoutMs} ms`);
     });
     const taken = await Promise.race([sample(over.signal), late]).catch((error: unknown) => {
-      log.warn({ error: messageOf(error) }, "a metrics sample failed");
+      log.warn({ err: error }, "a metrics sample failed");
       return undefined;
     });
     over.abort();

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { causesOf, messageOf } from "../base/errors.ts";
+import { causesOf, HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { BuilderName } from "../protocol/names.ts";
@@ -42,7 +42,8 @@ export async function pushMetrics(options: PushOptions): Promise<boolean> {
     return true;
   } catch (error) {
     const reason = [messageOf(error), ...causesOf(error)].join(": ");
-    log.warn({ url, error: reason }, "the metrics could not be pushed");
+    const err = new HomelabError("unavailable", reason, { cause: error });
+    log.warn({ url, err }, "the metrics could not be pushed");
     return false;
   }
 }

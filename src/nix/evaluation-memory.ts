@@ -62,7 +62,7 @@ export function createEvaluationMemory({
 
   async function load(file: string, context: string): Promise<CommitMemory> {
     const onError = (error: unknown): void =>
-      log.warn({ error, file }, "evaluations cannot be remembered for the next start");
+      log.warn({ err: error, file }, "evaluations cannot be remembered for the next start");
     // So that what is used counts as new; there is no file yet for a new commit.
     await utimes(file, clock.now(), clock.now()).catch(() => undefined);
     return createCommitMemory(await openLineJournal(file, onError), context);

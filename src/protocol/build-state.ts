@@ -12,7 +12,7 @@ import type {
 } from "./events.ts";
 import { fullName, type BuilderName, type BuildId, type FullHostName } from "./names.ts";
 import type { Priority, Trigger } from "./request.ts";
-import type { BuildVerdict } from "./verdicts.ts";
+import { outcomeOf, type BuildVerdict } from "./verdicts.ts";
 
 export type HostPhase = "waiting" | "evaluated" | "building" | "retrying" | "finished";
 
@@ -48,7 +48,7 @@ export interface BuildState {
   readonly warnings: readonly string[];
   /** Why it ended as it did, where that needs words. */
   readonly reason?: string;
-  /** The same for programs. */
+  /** The same for programs: `INTERNAL` when a bug in homelab-deploy ended it, or one of its hosts. */
   readonly code?: string;
   readonly rejection?: { readonly code: string; readonly message: string; readonly hint?: string };
   readonly startedAt?: string;
@@ -69,6 +69,10 @@ export const unknownBuild = (id: BuildId): BuildState => ({
 });
 
 export const isOver = (state: BuildState): boolean => state.status !== "queued" && state.status !== "running";
+
+/** The state of a build with a bug in it as one word more than its verdict. */
+export const statusOf = ({ status, code }: BuildState): BuildState["status"] | "internal-error" =>
+  outcomeOf({ verdict: status, code });
 
 /** Hosts of the inventory that have no verdict yet. */
 export const openHosts = (state: BuildState): HostState[] =>

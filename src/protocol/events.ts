@@ -14,6 +14,9 @@ const milliseconds = v.pipe(v.number(), v.minValue(0));
 /** Text from Nix, git or a build: bounded, and escaped only where it is shown. */
 const text = v.pipe(v.string(), v.maxLength(16 * 1024));
 
+/** What a verdict alone does not say, from docs/errors.md: `INTERNAL` is a bug in homelab-deploy. */
+const code = v.pipe(v.string(), v.maxLength(64));
+
 export const HostRef = v.object({ repo: RepoName, host: HostName });
 export type HostRef = v.InferOutput<typeof HostRef>;
 
@@ -57,6 +60,7 @@ const FinishedHost = v.object({
    * where there is nothing to serve.
    */
   cached: v.optional(v.boolean()),
+  code: v.optional(code),
   /** From the build's acceptance to this verdict. */
   durationMs: milliseconds,
 });
@@ -129,8 +133,7 @@ const bodies = {
     type: v.literal("finished"),
     verdict: BuildVerdict,
     reason: v.optional(text),
-    /** For programs: `GIVEN_UP` when it was resumed again and again, and nothing came of it. */
-    code: v.optional(v.pipe(v.string(), v.maxLength(64))),
+    code: v.optional(code),
     durationMs: milliseconds,
     replyTo: v.optional(v.string()),
   }),

@@ -1,5 +1,5 @@
 // Apart from the verdicts, so that a command line starts without the library of schemas.
-import type { BuildVerdict } from "./verdicts.ts";
+import type { BuildOutcome } from "./verdicts.ts";
 
 /** Exit codes of every command. docs/errors.md documents them and is checked against this table. */
 export const exitCodes = {
@@ -14,8 +14,8 @@ export const exitCodes = {
   terminated: 143,
 } as const;
 
-export function exitCodeOf(verdict: BuildVerdict): number {
-  switch (verdict) {
+export function exitCodeOf(outcome: BuildOutcome): number {
+  switch (outcome) {
     case "succeeded":
       return exitCodes.success;
     case "failed":
@@ -27,5 +27,7 @@ export function exitCodeOf(verdict: BuildVerdict): number {
       return exitCodes.unavailable;
     case "cancelled":
       return exitCodes.interrupted;
+    case "internal-error":
+      return exitCodes.bug;
   }
 }

@@ -1,5 +1,6 @@
 // How a host's part of a build, and a build, can end. A verdict never changes once it is published.
 import * as v from "valibot";
+import { internalCode } from "../base/errors.ts";
 
 export const hostVerdicts = [
   /** Its closure was built or fetched, is valid in the store and held by a GC root. */
@@ -28,6 +29,25 @@ export const buildVerdicts = [
 ] as const;
 export const BuildVerdict = v.picklist(buildVerdicts);
 export type BuildVerdict = v.InferOutput<typeof BuildVerdict>;
+
+/**
+ * How it ended, for people and dashboards. A bug in homelab-deploy is on the wire as `infra-failed` with the code
+ * `INTERNAL`, so that readers that do not know the code take it for no verdict and never for a success; but it is no
+ * fault of the infrastructure, and nobody is told that it is one.
+ */
+export type HostOutcome = HostVerdict | "internal-error";
+export const hostOutcomes: readonly HostOutcome[] = [...hostVerdicts, "internal-error"];
+export type BuildOutcome = BuildVerdict | "internal-error";
+export const buildOutcomes: readonly BuildOutcome[] = [...buildVerdicts, "internal-error"];
+
+/** How a host's part or a build ended. A bug is said whatever else happened: nothing beside it can be relied on. */
+export const outcomeOf = <Verdict extends string>({
+  verdict,
+  code,
+}: {
+  readonly verdict: Verdict;
+  readonly code?: string | undefined;
+}): Verdict | "internal-error" => (code === internalCode ? "internal-error" : verdict);
 
 export const isSuccess = (verdict: HostVerdict): verdict is "built" | "unchanged" =>
   verdict === "built" || verdict === "unchanged";

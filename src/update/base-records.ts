@@ -1,5 +1,5 @@
 // What builds of before said of a revision, without building anything.
-import { HomelabError } from "../base/errors.ts";
+import { isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import { foldEvents, type HostState } from "../protocol/build-state.ts";
@@ -44,8 +44,8 @@ export async function recordedHosts(
     }
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof HomelabError)) throw error;
-    log.warn({ error: error.message }, "earlier builds of the base could not be read");
+    if (isBug(error)) throw error;
+    log.warn({ err: error }, "earlier builds of the base could not be read");
   }
   return found;
 }

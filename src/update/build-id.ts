@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import { parseBuildId, type BuildId, type Commit, type RepoName } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
+import { outcomeOf } from "../protocol/verdicts.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 
 export interface BuildIdOptions {
@@ -29,7 +30,7 @@ export async function buildIdFor(
     const last = await builds.lastEvent(asked.build, signal);
     const isUseless =
       last?.type === "rejected" ||
-      (last?.type === "finished" && last.verdict !== "succeeded" && last.verdict !== "failed");
+      (last?.type === "finished" && !["succeeded", "failed"].includes(outcomeOf(last)));
     if (!isUseless) return asked.build;
   }
   const build = parseBuildId(newBuildId(clock.now()));

@@ -1,4 +1,3 @@
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import type { BuildState } from "../protocol/build-state.ts";
@@ -32,7 +31,7 @@ export async function buildWithin(
       await builds
         .control(wish.id, { action: "cancel", requestedBy: wish.requestedBy }, AbortSignal.timeout(cancelMs))
         .catch((failure: unknown) =>
-          log.warn({ build: wish.id, error: messageOf(failure) }, "a build that nobody wants goes on"),
+          log.warn({ build: wish.id, err: failure }, "a build that nobody wants goes on"),
         );
     }
     throw error;

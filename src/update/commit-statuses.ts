@@ -1,5 +1,5 @@
 // The verdict of an update on its commit, where the forge's pages and the rules of protected branches look for it.
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { CommitStatusWish, Forge } from "../forge/forge.ts";
 import type { Commit } from "../protocol/names.ts";
@@ -48,7 +48,7 @@ export async function tellStatus(
     await forge?.ensureStatus(commit, status, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof HomelabError)) throw error;
-    log.warn({ commit, error: messageOf(error) }, "the forge could not be told the commit's status");
+    if (isBug(error)) throw error;
+    log.warn({ commit, err: error }, "the forge could not be told the commit's status");
   }
 }

@@ -1,6 +1,6 @@
 // Hosts of other repos that have the updated one as an input, built as if that input were the candidate. Their repo
 // stays at one commit, so that only our change varies; nothing is ever pushed there.
-import { HomelabError } from "../base/errors.ts";
+import { HomelabError, isBug, messageOf } from "../base/errors.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import { isHostName, type Commit, type HostName, type RepoName } from "../protocol/names.ts";
 import type { FlakeInput } from "../protocol/overrides.ts";
@@ -71,9 +71,9 @@ export async function judgeDownstream(
     return { ...verdict, commit, ...(await judgeAt(options, downstream, commit, candidate, signal)) };
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof HomelabError)) throw error;
-    options.log.warn({ repo, error: error.message }, "a downstream repo could not be judged");
-    return { ...verdict, ...everywhere("infra", error.message) };
+    if (isBug(error)) throw error;
+    options.log.warn({ repo, err: error }, "a downstream repo could not be judged");
+    return { ...verdict, ...everywhere("infra", messageOf(error)) };
   }
 }
 

@@ -1,6 +1,6 @@
 // A revision judged by what came before it: all its hosts are built, and of the one before only those that fail.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError } from "../base/errors.ts";
+import { isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import type { BuildState, HostState } from "../protocol/build-state.ts";
@@ -83,9 +83,9 @@ async function buildBefore(
     return await buildCommit(builds, { id: newBuildId(clock.now()), ...wish }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof HomelabError)) throw error;
+    if (isBug(error)) throw error;
     // Nobody can say that it was broken before, so it counts as broken by the update.
-    log.warn({ error: error.message }, "the base could not be built for comparison");
+    log.warn({ err: error }, "the base could not be built for comparison");
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 // How a validated commit gets onto the branch: by a push, or where only merges may move it, through a pull request.
-import { HomelabError } from "../base/errors.ts";
+import { HomelabError, isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Forge, LandResult } from "../forge/forge.ts";
 import type { Repository } from "../git/git.ts";
@@ -104,8 +104,8 @@ async function branchFacts({ forge, branch, log }: LandingOptions, signal: Abort
     return await forge?.branch(branch, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof HomelabError)) throw error;
-    log.warn({ error: error.message }, "the forge does not say what the branch requires");
+    if (isBug(error)) throw error;
+    log.warn({ err: error }, "the forge does not say what the branch requires");
     return undefined;
   }
 }

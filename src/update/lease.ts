@@ -2,7 +2,7 @@
 // work: what keeps the branch right is that it is pushed from an expected value.
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Repository } from "../git/git.ts";
 import type { Commit } from "../protocol/names.ts";
@@ -75,7 +75,7 @@ export async function acquireLease(options: LeaseOptions, signal: AbortSignal): 
       } catch (error) {
         if (released.signal.aborted) return;
         // A remote that is away for a while is no reason to stop: the lease lasts for several renewals.
-        log.warn({ error: messageOf(error) }, "the lease could not be renewed");
+        log.warn({ err: error }, "the lease could not be renewed");
       }
     }
   }
@@ -89,7 +89,7 @@ export async function acquireLease(options: LeaseOptions, signal: AbortSignal): 
       try {
         await repository.push([{ ref: leaseRef, from: held, to: undefined }], AbortSignal.timeout(60_000));
       } catch (error) {
-        log.warn({ error: messageOf(error) }, "the lease could not be given back; it expires by itself");
+        log.warn({ err: error }, "the lease could not be given back; it expires by itself");
       }
     },
   };

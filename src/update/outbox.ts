@@ -1,7 +1,7 @@
 // News that have to be told, also when nobody can be reached just now: each is a file until it is told.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import {
   decodeUpdateEvent,
@@ -39,7 +39,7 @@ export function createOutbox(directory: string, tell: Teller, log: Log): Outbox 
         if (signal.aborted) return;
         const advice = error instanceof HomelabError ? { code: error.code, hint: error.hint } : {};
         log.warn(
-          { news: name, error: messageOf(error), ...advice },
+          { news: name, err: error, ...advice },
           "news of an update could not be told; the next run tries again",
         );
       }
@@ -57,7 +57,7 @@ export function createOutbox(directory: string, tell: Teller, log: Log): Outbox 
         await writeFile(`${last}.new`, encodeUpdateEvent(event));
         await rename(`${last}.new`, last);
       } catch (error) {
-        log.warn({ error: messageOf(error) }, "news of an update could not be kept");
+        log.warn({ err: error }, "news of an update could not be kept");
       }
       await flush(signal);
     },

@@ -1,6 +1,6 @@
 // Builds of a few hosts at a commit that is not to land, to learn what breaks them.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError } from "../base/errors.ts";
+import { isBug, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import type { BuildState } from "../protocol/build-state.ts";
@@ -54,9 +54,9 @@ export async function probeCommit(
     return { type: "built", state: await buildCommit(builds, wish, signal) };
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof HomelabError)) throw error;
-    log.warn({ question, error: error.message }, "a part of the update could not be judged");
-    return { type: "unknown", reason: error.message };
+    if (isBug(error)) throw error;
+    log.warn({ question, err: error }, "a part of the update could not be judged");
+    return { type: "unknown", reason: messageOf(error) };
   }
 }
 

@@ -1,6 +1,6 @@
 // A pull request for what could not land. Every part of it is found before it is made, so a run that was killed
 // in the middle is completed by the next one.
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { FileToAttach, Forge, LabelWish, PullRequest } from "../forge/forge.ts";
 import type { Repository } from "../git/git.ts";
@@ -126,8 +126,8 @@ async function ensureLabels(
     );
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof HomelabError) || error.kind === "unavailable") throw error;
-    log.warn({ error: messageOf(error) }, "the pull request does not have its labels");
+    if (!(error instanceof HomelabError) || ["unavailable", "bug"].includes(error.kind)) throw error;
+    log.warn({ err: error }, "the pull request does not have its labels");
   }
 }
 

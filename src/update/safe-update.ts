@@ -1,6 +1,6 @@
 // The safe update as an operator knows it: one at a time, landed or proposed, told, and tidied up after.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Forge } from "../forge/forge.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
@@ -293,8 +293,8 @@ async function unlessRefused(
   try {
     await act();
   } catch (error) {
-    if (!(error instanceof HomelabError) || error.kind === "unavailable") throw error;
-    options.log.warn({ error: messageOf(error) }, what);
+    if (!(error instanceof HomelabError) || ["unavailable", "bug"].includes(error.kind)) throw error;
+    options.log.warn({ err: error }, what);
   }
 }
 
@@ -303,6 +303,6 @@ async function orWarn(options: SafeUpdateOptions, what: string, act: () => Promi
   try {
     await act();
   } catch (error) {
-    options.log.warn({ error: messageOf(error) }, what);
+    options.log.warn({ err: error }, what);
   }
 }

@@ -62,7 +62,7 @@ export async function updateReachable({
       wanted = asked.filter((name) => name !== input);
       if (wanted.length === 0 || wanted.length === asked.length) throw error;
       unavailable.push({ input, reason: message.slice(0, reasonLength).toWellFormed() });
-      log.warn({ input, error: message }, "an input is out of reach and stays as it is");
+      log.warn({ input, err: error }, "an input is out of reach and stays as it is");
     }
   }
 }

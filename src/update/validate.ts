@@ -1,8 +1,8 @@
 // Building a commit for its verdicts, by whoever builds: the same builds that people ask for.
 import { isDeepStrictEqual } from "node:util";
-import { HomelabError } from "../base/errors.ts";
+import { HomelabError, internalCode } from "../base/errors.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import { applyEvent, isOver, unknownBuild, type BuildState } from "../protocol/build-state.ts";
+import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../protocol/build-state.ts";
 import type { BuildId, Commit, HostName, RepoName } from "../protocol/names.ts";
 import type { Override } from "../protocol/overrides.ts";
 
@@ -21,7 +21,7 @@ export interface BuildWish {
  * Asks for the build and waits until it is over.
  *
  * @throws HomelabError `unavailable` `NO_VERDICT` when it ends without one: rejected, expired, cancelled; or when it
- *   was built without the overrides.
+ *   was built without the overrides. `bug` `INTERNAL` when a bug in homelab-deploy ended it or one of its hosts.
  */
 export async function buildCommit(
   builds: BuildReader,
@@ -47,6 +47,8 @@ export async function buildCommit(
     if (message.type === "event") state = applyEvent(state, message.event);
   }
   if (!isOver(state)) throw noVerdict(state, "its events ended");
+  // Whatever else it says: a builder with a bug in it proves nothing, neither for a host nor against one.
+  if (statusOf(state) === "internal-error") throw metBug(state);
   // Its repo was out of reach before it had any hosts: that says nothing of them.
   if (state.hosts.size === 0 && state.status === "infra-failed")
     throw noVerdict(state, state.reason ?? "it never had any hosts");
@@ -59,6 +61,18 @@ export async function buildCommit(
     throw noVerdict(state, "the builder does not know overrides: bring it to the same release");
   }
   return state;
+}
+
+function metBug(state: BuildState): HomelabError {
+  const [host] = [...state.hosts.values()].flatMap(({ finished }) =>
+    finished?.code === internalCode ? [finished] : [],
+  );
+  const why = state.reason ?? host?.reason ?? "";
+  return new HomelabError("bug", `a bug in homelab-deploy ended the build ${state.id}`, {
+    code: internalCode,
+    hint: "please report it with the builder's log, which has the stack",
+    cause: why === "" ? undefined : new Error(why),
+  });
 }
 
 const noVerdict = (state: BuildState, why: string): HomelabError =>

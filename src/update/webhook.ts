@@ -14,19 +14,21 @@ export function createWebhookTeller(
   const host = hostOf(url);
   return async (event, signal) => {
     if (!outcomes.includes(event.outcome)) return;
+    const failed = (why: string, cause?: unknown): HomelabError =>
+      new HomelabError("unavailable", `the webhook at ${host} ${why}`, { code: "WEBHOOK_FAILED", cause });
     const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ text: sentenceOf(event), event }),
       redirect: "error",
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw failed("is out of reach", error instanceof Error ? error.cause : undefined);
     });
     await response.body?.cancel();
     // The URL itself may hold a secret, so only its host is said.
-    if (!response.ok)
-      throw new HomelabError("unavailable", `the webhook at ${host} answered ${response.status}`, {
-        code: "WEBHOOK_FAILED",
-      });
+    if (!response.ok) throw failed(`answered ${response.status}`);
   };
 }
 

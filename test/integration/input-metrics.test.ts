@@ -57,7 +57,15 @@ test("a builder serves what alerts and dashboard name, and the age of every inpu
   for (const isRestarted of [false, true]) {
     const stopped = new AbortController();
     const composed = await composeBuilder({ config, environment, clock, log }, stopped.signal);
-    await using metrics = await startMetrics({ config, composed, environment, bus, log, clock });
+    await using metrics = await startMetrics({
+      config,
+      composed,
+      environment,
+      bus,
+      log,
+      bugs: () => 0,
+      clock,
+    });
     // The second time nothing is built: what is known comes from the events of before.
     if (isRestarted) await expectInputs();
     else {

@@ -34,6 +34,7 @@ function livedMetrics(): Metrics {
   const metrics = createMetrics({
     component: "builder",
     version: "0.1.0",
+    bugs: () => 0,
     branches: new Map([[repo, parseBranchName("main")]]),
     sample: () =>
       Promise.resolve({
@@ -118,6 +119,7 @@ test("scrapes at the same time share one rendering, and a failed one does not st
   const metrics = createMetrics({
     component: "builder",
     version: "0.1.0",
+    bugs: () => 0,
     branches: new Map(),
     sample: async () => {
       renderings++;

@@ -1,5 +1,6 @@
 // `homelab-deploy builder`: the daemon.
 import { HomelabError } from "../../base/errors.ts";
+import { watchBugs } from "../../base/log.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import { natsTargetOf } from "../connect.ts";
 import { InterruptedError, untilInterrupted, type Context } from "../context.ts";
@@ -19,7 +20,7 @@ export async function runBuilderCommand(context: Context): Promise<number> {
     import("../../bus/connection.ts"),
     import("../run-daemon.ts"),
   ]);
-  const log = createDaemonLog(context.out, context.options.debug === true);
+  const { log, count: bugs } = watchBugs(createDaemonLog(context.out, context.options.debug === true));
   const { config, warnings } = await loadConfig(file, "builder");
   for (const warning of warnings) log.warn({ file }, formatProblem(warning));
   const signal = untilInterrupted(context.signals);
@@ -30,7 +31,7 @@ export async function runBuilderCommand(context: Context): Promise<number> {
       log,
       signal,
     );
-    await runDaemon(context, { config, connection, log }, signal);
+    await runDaemon(context, { config, connection, log, bugs }, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
   }

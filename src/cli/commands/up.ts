@@ -1,6 +1,7 @@
 // `homelab-deploy up`: NATS and a builder on this machine, for those who have neither yet.
 import { join, resolve } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
+import { watchBugs } from "../../base/log.ts";
 import { connectNats } from "../../bus/connection.ts";
 import { requireSound, setUpStreams } from "../../bus/setup.ts";
 import type { Config, RepoSettings } from "../../config/schema.ts";
@@ -33,7 +34,7 @@ export async function runUp(context: Context, options: UpOptions): Promise<numbe
   const exec = createExec();
   const state =
     options.state === undefined ? join(userStateDirectory(environment), "up") : resolve(options.state);
-  const log = createPeopleLog(context);
+  const { log, count: bugs } = watchBugs(createPeopleLog(context));
   try {
     const config = withState(await configuredRepos(context, options, exec, signal), state);
     const directory = join(state, "nats");
@@ -61,7 +62,10 @@ export async function runUp(context: Context, options: UpOptions): Promise<numbe
         ].join("\n"),
       );
     };
-    await Promise.race([runDaemon(context, { config, connection, log, onReady }, signal), server.ended]);
+    await Promise.race([
+      runDaemon(context, { config, connection, log, bugs, onReady }, signal),
+      server.ended,
+    ]);
   } catch (error) {
     if (!signal.aborted) throw error;
   }

@@ -1,8 +1,8 @@
 // `homelab-deploy builds`: one line for each build.
-import type { BuildState } from "../../protocol/build-state.ts";
+import { statusOf, type BuildState } from "../../protocol/build-state.ts";
 import type { BuildId } from "../../protocol/names.ts";
 import { timeOf } from "../../protocol/ulid.ts";
-import type { BuildVerdict } from "../../protocol/verdicts.ts";
+import type { BuildOutcome } from "../../protocol/verdicts.ts";
 import { durationOf } from "./closing-sentence.ts";
 import { formatAbsolute, formatAgo, formatDuration } from "./duration.ts";
 import { countHosts } from "./host-result.ts";
@@ -46,7 +46,7 @@ export function renderBuilds(builds: readonly BuildState[], print: ListPrint): s
       ],
       rows: builds.map((build) => [
         idText(build.id, print),
-        statusText(build.status, style),
+        statusText(statusOf(build), style),
         whenText(startOf(build), print),
         durationOf(build) ?? runningFor(build, now),
         hostsText(build),
@@ -67,13 +67,15 @@ const runningFor = (build: BuildState, now: Date): string =>
   build.status === "running" ? `${formatDuration(now.getTime() - startOf(build).getTime())}+` : "";
 
 /** `✗ failed`, in its colour: the same words as in the protocol. */
-export function statusText(status: "queued" | "running" | BuildVerdict, style: Style): string {
+export function statusText(status: "queued" | "running" | BuildOutcome, style: Style): string {
   const { glyphs } = style;
   switch (status) {
     case "succeeded":
       return `${style.green(glyphs.success)} succeeded`;
     case "failed":
       return `${style.red(glyphs.failure)} ${style.red("failed")}`;
+    case "internal-error":
+      return `${style.red(glyphs.failure)} ${style.red("internal error")}`;
     case "running":
       return `${style.cyan(glyphs.running)} running`;
     case "queued":

@@ -1,5 +1,5 @@
-import type { BuildState } from "../../protocol/build-state.ts";
-import { hostVerdicts, isOwnFault, type HostVerdict } from "../../protocol/verdicts.ts";
+import { statusOf, type BuildState } from "../../protocol/build-state.ts";
+import { hostOutcomes, hostVerdicts, isOwnFault, type HostOutcome } from "../../protocol/verdicts.ts";
 import { formatDuration } from "./duration.ts";
 import { countHosts, hosts, verdictWords, type HostCounts } from "./host-result.ts";
 
@@ -9,14 +9,18 @@ export function closingSentence(state: BuildState): string {
   const took = durationOf(state);
   const inTime = took === undefined ? "" : ` in ${took}`;
   const after = took === undefined ? "" : ` after ${took}`;
-  const rest = (...said: readonly HostVerdict[]): string => inBrackets(restOf(state, counts, said));
-  switch (state.status) {
+  const rest = (...said: readonly HostOutcome[]): string => inBrackets(restOf(state, counts, said));
+  switch (statusOf(state)) {
     case "succeeded":
       return `${hosts(counts.success)} succeeded${inTime}${rest()}`;
     case "failed":
       return `${counts.ownFault} of ${hosts(counts.total)} failed${inTime}${rest(...ownFaults)}`;
     case "infra-failed":
       return `${counts.infraFailed + counts.open} of ${hosts(counts.total)} got no verdict because of an infrastructure fault${after}${rest("infra-failed")}`;
+    case "internal-error":
+      return counts.bug + counts.open === 0
+        ? `A bug in homelab-deploy ended the build${after}${rest()}`
+        : `${counts.bug + counts.open} of ${hosts(counts.total)} got no verdict because of a bug in homelab-deploy${after}${rest("internal-error")}`;
     case "cancelled":
       return `Cancelled${after}${rest()}`;
     case "rejected":
@@ -30,29 +34,30 @@ export function closingSentence(state: BuildState): string {
   }
 }
 
-const ownFaults: readonly HostVerdict[] = hostVerdicts.filter(isOwnFault);
+const ownFaults: readonly HostOutcome[] = hostVerdicts.filter(isOwnFault);
 
 /** Everything that the sentence did not say yet: hosts and their sum must be accounted for. */
-function restOf(state: BuildState, counts: HostCounts, said: readonly HostVerdict[]): string[] {
+function restOf(state: BuildState, counts: HostCounts, said: readonly HostOutcome[]): string[] {
   const verdicts = [...counts.byVerdict].filter(
     ([verdict]) => !said.includes(verdict) && verdict !== "skipped",
   );
   const skipped = state.skipped.length + (counts.byVerdict.get("skipped") ?? 0);
-  const openIsSaid = state.status === "infra-failed" || state.status === "running";
+  const openIsSaid = ["infra-failed", "running", "internal-error"].includes(statusOf(state));
   return [
     ...verdicts
-      .toSorted(([a], [b]) => hostVerdicts.indexOf(a) - hostVerdicts.indexOf(b))
+      .toSorted(([a], [b]) => hostOutcomes.indexOf(a) - hostOutcomes.indexOf(b))
       .map(([verdict, count]) => `${count} ${shortWords[verdict]}`),
     ...(counts.open > 0 && !openIsSaid ? [`${counts.open} without a verdict`] : []),
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
   ];
 }
 
-const shortWords: Readonly<Record<HostVerdict, string>> = {
+const shortWords: Readonly<Record<HostOutcome, string>> = {
   ...verdictWords,
   "eval-failed": "failed to evaluate",
   "build-failed": "failed to build",
   "infra-failed": "hit by infrastructure faults",
+  "internal-error": "hit by a bug in homelab-deploy",
 };
 
 const inBrackets = (parts: readonly string[]): string => (parts.length === 0 ? "" : ` (${parts.join(", ")})`);

@@ -55,6 +55,7 @@ test.each([
   ["failed", 1],
   ["unavailable", 3],
   ["refused", 4],
+  ["bug", 70],
 ] as const)("an error of kind %s exits with %i", (kind, code) => {
   expect(exitCodeOfError(new HomelabError(kind, "x"))).toBe(code);
 });
@@ -62,6 +63,28 @@ test.each([
 test("a bug exits with 70", () => {
   expect(exitCodeOfError(new Error("x"))).toBe(70);
   expect(exitCodeOfError(undefined)).toBe(70);
+});
+
+test("what the system refused is no bug of ours, and neither is a deadline", () => {
+  const refusal = Object.assign(new Error("EACCES: permission denied, open '/x'"), { syscall: "open" });
+  expect(exitCodeOfError(refusal)).toBe(3);
+  expect(renderError(refusal, { style: plainStyle })).toBe("error: EACCES: permission denied, open '/x'\n");
+  expect(exitCodeOfError(new DOMException("timed out", "TimeoutError"))).toBe(3);
+});
+
+test("a bug that a builder met is shown like one of the command itself", () => {
+  const met = new HomelabError("bug", "a bug in homelab-deploy ended the build 01J", {
+    code: "INTERNAL",
+    hint: "please report it with the builder's log",
+    cause: new Error("internal error: x is not a function"),
+  });
+  expect(renderError(met, { style: plainStyle })).toMatchInlineSnapshot(`
+    "error: a bug in homelab-deploy ended the build 01J
+      because: internal error: x is not a function
+    hint: please report it with the builder's log
+    "
+  `);
+  expect(errorJson(met).error).toMatchObject({ kind: "bug", code: "INTERNAL", exitCode: 70 });
 });
 
 test("gives the same as an object", () => {
@@ -80,7 +103,7 @@ test("gives the same as an object", () => {
       },
     }
   `);
-  expect(errorJson(new Error("x")).error).toMatchObject({ kind: "bug", exitCode: 70 });
+  expect(errorJson(new Error("x")).error).toMatchObject({ kind: "bug", code: "INTERNAL", exitCode: 70 });
   expect(errorJson(new Error("x")).error).not.toHaveProperty("stack");
   expect(errorJson(new Error("x"), true).error.stack).toContain("Error: x");
 });

@@ -1,11 +1,14 @@
 // What a person, or a program, sees of something that was thrown.
-import { causesOf, HomelabError, messageOf, type ErrorKind } from "../../base/errors.ts";
+import { causesOf, HomelabError, internalCode, isBug, messageOf, type ErrorKind } from "../../base/errors.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import type { Style } from "./style.ts";
 
-/** Anything but a `HomelabError` is a bug. */
-export function exitCodeOfError(thrown: unknown): number {
-  return thrown instanceof HomelabError ? exitCodeOfKind(thrown.kind) : exitCodes.bug;
+/** Anything but a `HomelabError` is a bug, unless the system refused something or did not answer. */
+export const exitCodeOfError = (thrown: unknown): number => exitCodeOfKind(kindOf(thrown));
+
+function kindOf(thrown: unknown): ErrorKind {
+  if (thrown instanceof HomelabError) return thrown.kind;
+  return isBug(thrown) ? "bug" : "unavailable";
 }
 
 function exitCodeOfKind(kind: ErrorKind): number {
@@ -19,6 +22,8 @@ function exitCodeOfKind(kind: ErrorKind): number {
       return exitCodes.unavailable;
     case "refused":
       return exitCodes.refused;
+    case "bug":
+      return exitCodes.bug;
   }
 }
 
@@ -32,9 +37,11 @@ export interface ErrorPrint {
 
 /** `error: what`, `  because: why` for each cause, `hint: what to do`; with a newline at the end. */
 export function renderError(thrown: unknown, { style, debug = false }: ErrorPrint): string {
-  const isBug = !(thrown instanceof HomelabError);
-  const hint = isBug ? (debug ? bugHint : `${bugHint}; --debug shows where it happened`) : thrown.hint;
-  const message = isBug ? `internal error: ${messageOf(thrown)}` : thrown.message;
+  const known = thrown instanceof HomelabError ? thrown : undefined;
+  const ourBugHint = debug ? bugHint : `${bugHint}; --debug shows where it happened`;
+  const hint = known === undefined && isBug(thrown) ? ourBugHint : known?.hint;
+  const message =
+    known === undefined && isBug(thrown) ? `internal error: ${messageOf(thrown)}` : messageOf(thrown);
   const lines = [
     labelled(style, style.red("error:"), message),
     ...causesOf(thrown).map((cause) => labelled(style, `  ${style.dim("because:")}`, cause)),
@@ -54,7 +61,7 @@ function labelled(style: Style, label: string, message: string): string {
 
 export interface ErrorJson {
   readonly error: {
-    readonly kind: ErrorKind | "bug";
+    readonly kind: ErrorKind;
     readonly code?: string;
     readonly message: string;
     readonly because: readonly string[];
@@ -67,11 +74,13 @@ export interface ErrorJson {
 /** The same for `--json`. */
 export function errorJson(thrown: unknown, debug = false): ErrorJson {
   const known = thrown instanceof HomelabError ? thrown : undefined;
-  const hint = known === undefined ? bugHint : known.hint;
+  const kind = kindOf(thrown);
+  const hint = kind === "bug" ? (known?.hint ?? bugHint) : known?.hint;
+  const code = known?.code ?? (kind === "bug" ? internalCode : undefined);
   return {
     error: {
-      kind: known?.kind ?? "bug",
-      ...(known?.code === undefined ? {} : { code: known.code }),
+      kind,
+      ...(code === undefined ? {} : { code }),
       message: messageOf(thrown),
       because: causesOf(thrown),
       ...(hint === undefined ? {} : { hint }),

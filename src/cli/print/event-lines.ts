@@ -1,7 +1,7 @@
 // Each change of a build as lines of text: what happened to which host.
 import type { BuildState } from "../../protocol/build-state.ts";
 import type { BuildEvent, EventOf, HostRef } from "../../protocol/events.ts";
-import { isSuccess } from "../../protocol/verdicts.ts";
+import { isSuccess, outcomeOf } from "../../protocol/verdicts.ts";
 import { formatDuration } from "./duration.ts";
 import { explain } from "./failure-text.ts";
 import { hostLabelOf, hostList } from "./host-label.ts";
@@ -44,9 +44,10 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
     case "derivation-failed":
       return failureEventLines(event, style, event.hosts.map(label));
     case "hosts-finished":
-      return each(event.hosts, ({ verdict, reason, durationMs }) => {
+      return each(event.hosts, (finished) => {
+        const { verdict, reason, durationMs } = finished;
         const because = isSuccess(verdict) || reason === undefined ? "" : `: ${style.clean(reason)}`;
-        return `${verdictText(verdict, style)} after ${formatDuration(durationMs)}${because}`;
+        return `${verdictText(outcomeOf(finished), style)} after ${formatDuration(durationMs)}${because}`;
       });
     case "warning":
       return [{ text: `${style.yellow("warning:")} ${style.clean(event.message)}` }];

@@ -2,14 +2,14 @@
 import type { BuildState, HostState } from "../../protocol/build-state.ts";
 import type { DerivationFailure, HostRef } from "../../protocol/events.ts";
 import { fullName } from "../../protocol/names.ts";
-import { isOwnFault, isSuccess, type HostVerdict } from "../../protocol/verdicts.ts";
+import { isOwnFault, isSuccess, outcomeOf, type HostOutcome } from "../../protocol/verdicts.ts";
 
 export type FailureGroup =
   | { readonly type: "derivation"; readonly failure: DerivationFailure; readonly hosts: readonly HostRef[] }
   /** Hosts that failed with the same words and without a derivation of their own: evaluation errors first of all. */
   | {
       readonly type: "hosts";
-      readonly verdict: HostVerdict;
+      readonly verdict: HostOutcome;
       readonly reason: string;
       readonly details?: string;
       readonly hosts: readonly HostRef[];
@@ -55,15 +55,15 @@ function hostGroups(
       (host) =>
         (isOwnFault(host.verdict) || host.verdict === "infra-failed") && !explained.has(fullName(host)),
     );
-  const alike = Map.groupBy(failed, ({ verdict, reason }) => `${verdict}\n${reason ?? ""}`);
+  const alike = Map.groupBy(failed, (host) => `${outcomeOf(host)}\n${host.reason ?? ""}`);
   return [...alike.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    const { verdict, reason = "no reason was given", details } = first;
+    const { reason = "no reason was given", details } = first;
     return [
       {
         type: "hosts" as const,
-        verdict,
+        verdict: outcomeOf(first),
         reason,
         ...(details === undefined ? {} : { details }),
         hosts: group.map(({ repo, host }) => ({ repo, host })),

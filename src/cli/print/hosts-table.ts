@@ -1,7 +1,7 @@
 // `homelab-deploy hosts`: every host with its last result, as the builds that are still stored know it.
 import type { BuildState } from "../../protocol/build-state.ts";
 import { fullName, type BuildId, type Commit, type FullHostName } from "../../protocol/names.ts";
-import { isSuccess, type HostVerdict } from "../../protocol/verdicts.ts";
+import { isSuccess, outcomeOf, type HostVerdict } from "../../protocol/verdicts.ts";
 import { idText, whenText, type ListPrint } from "./builds-table.ts";
 import { verdictText } from "./host-result.ts";
 import { renderTable } from "./table.ts";
@@ -11,6 +11,8 @@ export interface HostSummary {
   readonly host: string;
   /** Of the newest build in which it got one; `cancelled` counts for nothing. */
   readonly verdict: HostVerdict;
+  /** `INTERNAL` for a bug in homelab-deploy. */
+  readonly code?: string;
   readonly reason?: string;
   readonly build: BuildId;
   readonly commit?: Commit;
@@ -37,6 +39,7 @@ export function summarizeHosts(builds: readonly BuildState[]): HostSummary[] {
         verdict: finished.verdict,
         build: build.id,
         ...(finished.reason === undefined ? {} : { reason: finished.reason }),
+        ...(finished.code === undefined ? {} : { code: finished.code }),
         ...(commit === undefined ? {} : { commit }),
         ...(build.startedAt === undefined ? {} : { at: build.startedAt }),
       });
@@ -62,10 +65,10 @@ export function renderHosts(hosts: readonly HostSummary[], print: ListPrint): st
         { title: "Build" },
         { title: "Because", flexible: true },
       ],
-      rows: hosts.map(({ repo, host, verdict, at, commit, build, reason }) => [
+      rows: hosts.map(({ repo, host, verdict, code, at, commit, build, reason }) => [
         severalRepos ? style.clean(repo) : "",
         style.clean(host),
-        verdictText(verdict, style),
+        verdictText(outcomeOf({ verdict, code }), style),
         at === undefined ? "" : whenText(new Date(at), print),
         commit?.slice(0, 7) ?? "",
         idText(build, print),

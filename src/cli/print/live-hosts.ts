@@ -3,7 +3,7 @@
 import type { HostState } from "../../protocol/build-state.ts";
 import { fullName, type FullHostName } from "../../protocol/names.ts";
 import type { RunningDerivation } from "../../protocol/progress.ts";
-import { isSuccess } from "../../protocol/verdicts.ts";
+import { isSuccess, outcomeOf } from "../../protocol/verdicts.ts";
 import { isBuilding, type BuildView } from "./build-view.ts";
 import { formatDuration } from "./duration.ts";
 import { estimateForms, estimateText, type EstimateForm } from "./estimate.ts";
@@ -117,10 +117,10 @@ function rowWriter(
     const { finished } = host;
     if (finished !== undefined) {
       const because = finished.reason === undefined ? "" : `: ${style.clean(finished.reason)}`;
-      const word = verdictWords[finished.verdict];
+      const word = verdictWords[outcomeOf(finished)];
       const said = isSuccess(finished.verdict) ? word : `${style.red(word)}${because}`;
       return {
-        sign: verdictSign(finished.verdict, style),
+        sign: verdictSign(outcomeOf(finished), style),
         text: said,
         time: style.dim(formatDuration(finished.durationMs)),
       };

@@ -1,6 +1,6 @@
 // The page that GitHub and Gitea show for a step: Markdown, in which text from outside is only ever code.
 import type { BuildState } from "../../protocol/build-state.ts";
-import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
+import { isOwnFault, isSuccess, outcomeOf } from "../../protocol/verdicts.ts";
 import { closingSentence } from "./closing-sentence.ts";
 import { formatDuration } from "./duration.ts";
 import { groupFailures, type FailureGroup } from "./failure-groups.ts";
@@ -57,7 +57,7 @@ function hostSection(state: BuildState, label: HostLabel): string {
     ...shown.map((host) => {
       const { finished } = host;
       const reason = finished === undefined || isSuccess(finished.verdict) ? "" : (finished.reason ?? "");
-      const result = verdictText(finished?.verdict, plainStyle);
+      const result = verdictText(finished && outcomeOf(finished), plainStyle);
       return [
         codeSpan(label(host)),
         finished !== undefined && isOwnFault(finished.verdict) ? `**${result}**` : result,

@@ -132,6 +132,53 @@ test("evaluation errors: the message, grouped, and the trace only when asked for
   expect(summary(script)).not.toContain("while evaluating");
 });
 
+test("a bug in homelab-deploy is called one, whatever else failed", () => {
+  const script = scriptBuild()
+    .accepted(["web01", "gitea", "nas"])
+    .wait(9000)
+    .hostsFinished("built", ["web01"])
+    .hostsFinished("infra-failed", ["gitea"], {
+      reason: "internal error: x is not a function",
+      code: "INTERNAL",
+    })
+    .hostsFinished("build-failed", ["nas"], { reason: "linux: builder failed with exit code 2" });
+  const { state } = script.event({ type: "finished", verdict: "failed", code: "INTERNAL", durationMs: 9000 });
+  expect(renderSummary(state, { style: plainStyle })).toMatchInlineSnapshot(`
+    "✗ gitea: internal error
+      internal error: x is not a function
+
+    ✗ nas: build failed
+      linux: builder failed with exit code 2
+
+      Host   Result            Time  Because
+      web01  ✓ built             9s
+      gitea  ✗ internal error    9s  internal error: x is not a function
+      nas    ✗ build failed      9s  linux: builder failed with exit code 2
+
+    ✗ 1 of 3 hosts got no verdict because of a bug in homelab-deploy after 9s (1 built, 1 failed to build)
+    Neither hosts nor infrastructure caused the bug. Please report it with the builder's log, which has the stack.
+    Retry:     homelab-deploy build nas --repo nixos-servers --branch main
+    Retry:     homelab-deploy build gitea --repo nixos-servers --rev 9c41e7f2a8b3d4e5f60718293a4b5c6d7e8f9012
+    "
+  `);
+});
+
+test("a bug before there were hosts", () => {
+  const { state } = scriptBuild().event({
+    type: "finished",
+    verdict: "infra-failed",
+    reason: "internal error: x is not a function",
+    code: "INTERNAL",
+    durationMs: 20,
+  });
+  expect(renderSummary(state, { style: plainStyle })).toMatchInlineSnapshot(`
+    "✗ A bug in homelab-deploy ended the build after 0s
+      internal error: x is not a function
+    Neither hosts nor infrastructure caused the bug. Please report it with the builder's log, which has the stack.
+    "
+  `);
+});
+
 test("an infrastructure fault is nobody's fault, and to be tried again", () => {
   const script = scriptBuild()
     .accepted(["gitea", "nas", "web01"])

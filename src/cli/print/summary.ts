@@ -1,8 +1,8 @@
 // The last thing that is printed about a build, the same in every text mode: what failed and why, each host's
 // result, one sentence, and what to do next.
 import { HomelabError } from "../../base/errors.ts";
-import { isOver, type BuildState, type HostState } from "../../protocol/build-state.ts";
-import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
+import { isOver, statusOf, type BuildState, type HostState } from "../../protocol/build-state.ts";
+import { isOwnFault, isSuccess, outcomeOf } from "../../protocol/verdicts.ts";
 import { closingSentence } from "./closing-sentence.ts";
 import { formatDuration } from "./duration.ts";
 import { renderError } from "./error.ts";
@@ -99,7 +99,11 @@ function hostTable(state: BuildState, { style, width }: SummaryPrint): string[] 
 
 const severity = ({ finished }: HostState): number => {
   if (finished === undefined) return 1;
-  return isOwnFault(finished.verdict) ? 0 : finished.verdict === "infra-failed" ? 1 : 2;
+  return isOwnFault(finished.verdict) || outcomeOf(finished) === "internal-error"
+    ? 0
+    : finished.verdict === "infra-failed"
+      ? 1
+      : 2;
 };
 
 function hostRow(
@@ -112,7 +116,7 @@ function hostRow(
     derivations?.join(", ") ?? (finished?.reason === undefined ? "" : style.clean(finished.reason));
   return [
     label,
-    verdictText(finished?.verdict, style),
+    verdictText(finished && outcomeOf(finished), style),
     finished === undefined ? "" : formatDuration(finished.durationMs),
     finished !== undefined && isSuccess(finished.verdict) ? "" : because,
   ];
@@ -142,19 +146,25 @@ function closing(state: BuildState, style: Style): string[] {
 }
 
 function sentenceSign(state: BuildState, style: Style): string {
-  if (state.status === "succeeded") return `${style.green(style.glyphs.success)} `;
-  if (state.status === "failed") return `${style.red(style.glyphs.failure)} `;
+  const status = statusOf(state);
+  if (status === "succeeded") return `${style.green(style.glyphs.success)} `;
+  if (status === "failed" || status === "internal-error") return `${style.red(style.glyphs.failure)} `;
   return isOver(state) ? `${style.yellow(style.glyphs.fault)} ` : "";
 }
 
 function next(state: BuildState, style: Style): string[] {
-  switch (state.status) {
+  switch (statusOf(state)) {
     case "failed":
       return retries(state, style);
     case "infra-failed":
       return [
         "This is not the hosts' fault: try again later.",
         nextLine("Next:", doctorCommand, style),
+        ...retries(state, style),
+      ];
+    case "internal-error":
+      return [
+        "Neither hosts nor infrastructure caused the bug. Please report it with the builder's log, which has the stack.",
         ...retries(state, style),
       ];
     case "expired":
@@ -180,7 +190,8 @@ function retries(state: BuildState, style: Style): string[] {
   const hosts = [...state.hosts.values()];
   const ownFault = hosts.filter(({ finished }) => finished !== undefined && isOwnFault(finished.verdict));
   const unlucky = hosts.filter(
-    ({ finished }) => finished === undefined || finished.verdict === "infra-failed",
+    ({ finished }) =>
+      finished === undefined || ["infra-failed", "internal-error"].includes(outcomeOf(finished)),
   );
   return [...retryCommands(state, ownFault, "branch"), ...retryCommands(state, unlucky, "same-commit")].map(
     (command) => nextLine("Retry:", command, style),
