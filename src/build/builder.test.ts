@@ -403,7 +403,8 @@ test("a request that can never be stored ends with a verdict, and others go on",
       const writer = await memory.openEventLog(id, history, signal);
       return {
         async append(event, until) {
-          if (event.type === "accepted" && event.hosts.length > 1) throw new HomelabError("usage", "not valid");
+          if (event.type === "accepted" && event.hosts.length > 1)
+            throw new HomelabError("usage", "not valid");
           await writer.append(event, until);
         },
       };
