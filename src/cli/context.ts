@@ -32,20 +32,17 @@ export interface Context {
   readonly signals: Signals;
 }
 
+export type StopSignal = "SIGINT" | "SIGTERM";
+
 /** The signals that a person or a service manager sends. */
 export interface Signals {
   onInterrupt(listener: () => void): () => void;
   onTerminate(listener: () => void): () => void;
+  /** What told us to stop, if anything did while there was a listener for it. */
+  received(): StopSignal | undefined;
   /** Ctrl-Z: `leave` is called before the process stops, `enter` when it goes on, also after a stop unannounced. */
   onSuspend(leave: () => void, enter: () => void): () => void;
 }
-
-const on =
-  (name: NodeJS.Signals) =>
-  (listener: () => void): (() => void) => {
-    process.on(name, listener);
-    return () => process.off(name, listener);
-  };
 
 function onSuspend(leave: () => void, enter: () => void): () => void {
   const stop = (): void => {
@@ -62,7 +59,25 @@ function onSuspend(leave: () => void, enter: () => void): () => void {
   return () => process.off("SIGTSTP", stop).off("SIGCONT", goOn);
 }
 
-const processSignals: Signals = { onInterrupt: on("SIGINT"), onTerminate: on("SIGTERM"), onSuspend };
+function processSignals(): Signals {
+  let received: StopSignal | undefined;
+  const on =
+    (name: StopSignal) =>
+    (listener: () => void): (() => void) => {
+      const receive = (): void => {
+        received ??= name;
+        listener();
+      };
+      process.on(name, receive);
+      return () => process.off(name, receive);
+    };
+  return {
+    onInterrupt: on("SIGINT"),
+    onTerminate: on("SIGTERM"),
+    onSuspend,
+    received: () => received,
+  };
+}
 
 export function createContext(options: GlobalOptions): Context {
   const environment = process.env;
@@ -80,24 +95,45 @@ export function createContext(options: GlobalOptions): Context {
     outStyle: styleOf(process.stdout),
     errStyle: styleOf(process.stderr),
     clock: systemClock,
-    signals: processSignals,
+    signals: processSignals(),
   };
 }
 
 /** A signal that SIGINT and SIGTERM abort, for commands that simply end then. */
-export function untilInterrupted(signals: Signals): AbortSignal {
+export const untilInterrupted = (signals: Signals): AbortSignal => interruptible(signals).signal;
+
+export interface Interruptible {
+  readonly signal: AbortSignal;
+  /**
+   * From now on others decide what SIGINT and SIGTERM mean.
+   *
+   * @throws InterruptedError when one of them came before.
+   */
+  proceed(): void;
+}
+
+/** The same for the first part of a command, such as its connection. */
+export function interruptible(signals: Signals): Interruptible {
   const interrupted = new AbortController();
-  signals.onInterrupt(() => interrupted.abort(new InterruptedError("SIGINT")));
-  signals.onTerminate(() => interrupted.abort(new InterruptedError("SIGTERM")));
-  return interrupted.signal;
+  const stops = [
+    signals.onInterrupt(() => interrupted.abort(new InterruptedError("SIGINT"))),
+    signals.onTerminate(() => interrupted.abort(new InterruptedError("SIGTERM"))),
+  ];
+  return {
+    signal: interrupted.signal,
+    proceed() {
+      for (const stop of stops) stop();
+      interrupted.signal.throwIfAborted();
+    },
+  };
 }
 
 /** We were told to stop; not an error of anything. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
-  readonly signal: "SIGINT" | "SIGTERM";
+  readonly signal: StopSignal;
 
-  constructor(signal: "SIGINT" | "SIGTERM") {
+  constructor(signal: StopSignal) {
     super(`stopped by ${signal}`);
     this.signal = signal;
   }

@@ -16,13 +16,14 @@ export interface LocalBuilder extends AsyncDisposable {
 }
 
 /**
- * Beside a daemon on the same machine, its state is its own: a directory of the user.
+ * The signal ends the start only: dispose of what is started. Beside a daemon on the same machine, its state is its own: a directory of the user.
  *
  * @throws HomelabError `config` without repos; `unavailable` without Nix.
  */
 export async function startLocalBuilder(
   context: Context,
   config: Config,
+  signal: AbortSignal,
   stateDirectory = join(userStateDirectory(context.environment), "local"),
 ): Promise<LocalBuilder> {
   if (Object.keys(config.repos).length === 0) {
@@ -38,7 +39,7 @@ export async function startLocalBuilder(
   const log = options.debug === true ? await debugLog(context) : keepBugs(context, kept);
   const composed = await composeBuilder(
     { config: { ...config, builder: { ...config.builder, stateDirectory } }, environment, clock, log },
-    stopped.signal,
+    signal,
   );
   const ready = Promise.withResolvers<void>();
   const repos = new Map([...composed.repos].map(([name, repo]) => [name, { ...repo, pollMs: 0 }]));

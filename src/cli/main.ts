@@ -1,5 +1,8 @@
 #!/usr/bin/env -S node --max-semi-space-size=8
 // The young generation would grow to 55 MB while logs pour in, more than all else that a builder holds.
+import { exitCodes } from "../protocol/exit-codes.ts";
 import { runProgram } from "./program.ts";
 
 process.exitCode = await runProgram(process.argv.slice(2));
+// The NATS client cannot abort a connect: Node would wait for it, for as long as it tries.
+if (process.exitCode === exitCodes.interrupted || process.exitCode === exitCodes.terminated) process.exit();

@@ -44,12 +44,17 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     return exitCodes.usage;
   }
   const context = createContext(program.opts());
+  // A rejection that nobody waits for comes here too. Node would exit with 1, which is a failed build.
+  process.on("uncaughtException", (error) => {
+    context.err.write(renderError(error, { style: context.errStyle, debug: true }));
+    process.exit(exitCodes.bug);
+  });
   try {
     return await run(context);
   } catch (error) {
-    if (error instanceof InterruptedError) {
-      return error.signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
-    }
+    // Whatever cancelling made fail on its way out is not an error of its own.
+    const stop = error instanceof InterruptedError ? error.signal : context.signals.received();
+    if (stop !== undefined) return stop === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
     const debug = context.options.debug === true;
     if (json) context.out.write(`${JSON.stringify(errorJson(error, debug))}\n`);
     else context.err.write(renderError(error, { style: context.errStyle, debug }));

@@ -73,10 +73,15 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
     outStyle: plainStyle,
     errStyle: plainStyle,
     clock: systemClock,
-    signals: { onInterrupt: nothing, onTerminate: nothing, onSuspend: nothing },
+    signals: { onInterrupt: nothing, onTerminate: nothing, onSuspend: nothing, received: () => undefined },
   };
   const [exec, log, stopped] = [createExec(), silentLog, new AbortController()];
-  const builder = await startLocalBuilder({ ...context, options: {} }, config, join(state, "builder"));
+  const builder = await startLocalBuilder(
+    { ...context, options: {} },
+    config,
+    stopped.signal,
+    join(state, "builder"),
+  );
   const nix = await createNix(
     { exec, environment, stateDirectory: join(state, "nix"), clock: systemClock, log },
     stopped.signal,

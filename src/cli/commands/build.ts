@@ -16,7 +16,7 @@ import type { Target } from "../../protocol/subjects.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader, loadCommandConfig } from "../connect.ts";
-import type { Context } from "../context.ts";
+import { interruptible, type Context } from "../context.ts";
 import { watchBuild, type WatchOptions } from "../watch-build.ts";
 
 export interface BuildCommandOptions extends WatchOptions {
@@ -41,11 +41,12 @@ export async function runBuild(
       hint: "leave one of them out",
     });
   }
-  const connecting = new AbortController();
-  const stop = context.signals.onInterrupt(() => connecting.abort(new Error("interrupted")));
+  const starting = interruptible(context.signals);
   await using builds =
-    options.local === true ? await localBuilds(context) : await connectReader(context, connecting.signal);
-  stop();
+    options.local === true
+      ? await localBuilds(context, starting.signal)
+      : await connectReader(context, starting.signal);
+  starting.proceed();
   if (options.detach === true) {
     await builds.reader.submit(target, request, AbortSignal.timeout(options.timeout ?? 30_000));
     context.out.write(
@@ -62,9 +63,9 @@ interface LocalBuilds extends AsyncDisposable {
   readonly reader: BuildReader;
 }
 
-async function localBuilds(context: Context): Promise<LocalBuilds> {
+async function localBuilds(context: Context, signal: AbortSignal): Promise<LocalBuilds> {
   const { startLocalBuilder } = await import("../local-builder.ts");
-  return startLocalBuilder(context, await loadCommandConfig(context));
+  return startLocalBuilder(context, await loadCommandConfig(context), signal);
 }
 
 interface Asked {

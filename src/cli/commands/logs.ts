@@ -4,7 +4,7 @@ import type { BuildReader } from "../../bus/bus.ts";
 import type { BuildId, FullHostName } from "../../protocol/names.ts";
 import { exitCodes } from "../../protocol/exit-codes.ts";
 import { connectReader } from "../connect.ts";
-import { untilInterrupted, type Context } from "../context.ts";
+import { interruptible, untilInterrupted, type Context } from "../context.ts";
 import { findBuild, readBuild } from "../find-build.ts";
 import { isWorkflowRunner, type OutputChoice } from "../print/output-mode.ts";
 import { createJsonLogPrinter, createLogPrinter, lastLines, type LogPrinter } from "../print/stored-logs.ts";
@@ -35,12 +35,11 @@ export async function runLogs(
       hint: "leave the host, --failed, --tail and --drv out",
     });
   }
-  const connecting = new AbortController();
-  const stop = context.signals.onInterrupt(() => connecting.abort(new Error("interrupted")));
-  await using connected = await connectReader(context, connecting.signal);
+  const starting = interruptible(context.signals);
+  await using connected = await connectReader(context, starting.signal);
   const { reader } = connected;
-  const id = await findBuild(reader, text, connecting.signal);
-  stop();
+  const id = await findBuild(reader, text, starting.signal);
+  starting.proceed();
   if (follow === true) return await watchBuild(context, reader, id, { ...options, printBuildLogs: true });
   await printLogs(context, reader, id, selection, printerOf(context, options));
   return exitCodes.success;

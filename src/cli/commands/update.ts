@@ -150,7 +150,7 @@ async function connectBuilds(
   signal: AbortSignal,
 ): Promise<ConnectedBuilds> {
   if (isLocal) {
-    const builder = await startLocalBuilder(context, config, stateDirectory);
+    const builder = await startLocalBuilder(context, config, signal, stateDirectory);
     return {
       reader: builder.reader,
       tell: undefined,
