@@ -510,3 +510,53 @@ test("many builds at once all end, each with gapless events", async () => {
     expect(indexes).toEqual(indexes.map((_, index) => index));
   }
 });
+
+test("a builder that has stopped does nothing any more: also its retention has ended", async () => {
+  const seen: string[] = [];
+  const dropping = Promise.withResolvers<void>();
+  const started = await startRig({
+    overrides: {
+      dropOldRoots: async (_, signal) => {
+        seen.push("begins");
+        dropping.resolve();
+        await systemClock.sleep(3_600_000, signal).catch(() => undefined);
+        // What is under way takes a moment to end.
+        await new Promise((resolve) => setImmediate(resolve));
+        seen.push("ends");
+      },
+    },
+  });
+  await started.verdict(await started.ask("homelab/all"));
+  await dropping.promise;
+  await started.stop();
+  expect(seen).toEqual(["begins", "ends"]);
+});
+
+test("a build whose events cannot be stored is resumed by the same builder", async () => {
+  const bus = createMemoryBus(systemClock);
+  let refusals = 1;
+  const { ask, verdict, events } = await rig({
+    bus: {
+      ...bus,
+      openEventLog: async (id, before, signal) => {
+        const writer = await bus.openEventLog(id, before, signal);
+        return {
+          ...writer,
+          append: async (event, until) => {
+            if (event.type === "evaluated" && refusals-- > 0) {
+              throw new HomelabError("unavailable", "the server refuses it for good");
+            }
+            return writer.append(event, until);
+          },
+        };
+      },
+    },
+    // The sweeper looks every 30 s.
+    overrides: {
+      clock: { ...systemClock, sleep: async (ms, signal) => systemClock.sleep(Math.min(ms, 50), signal) },
+    },
+  });
+  const id = await ask("homelab/all");
+  expect((await verdict(id)).status).toBe("succeeded");
+  expect(types(await events(id))).toContain("resumed");
+});

@@ -79,6 +79,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     },
     stopped.signal,
   );
+  const retaining = new Set<Promise<void>>();
   const holdings = createHoldings(
     {
       bus,
@@ -89,7 +90,10 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
       onStored,
       onOver(id, state) {
         options.onOver?.(id);
-        void retain(options, engine, id, state, stopped.signal);
+        const task: Promise<void> = retain(options, engine, id, state, stopped.signal).finally(() =>
+          retaining.delete(task),
+        );
+        retaining.add(task);
       },
     },
     stopped.signal,
@@ -139,6 +143,9 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
   } finally {
     stopped.abort(new Error("the builder stops"));
     await Promise.allSettled([engineRun, ...untilStop, ...untilStopped]);
+    // Who stopped us may remove our directories now.
+    await holdings.settled();
+    await Promise.allSettled(retaining);
   }
 }
 
@@ -207,6 +214,6 @@ async function retain(
       await memory.prune(repo, Math.max(keepCommits, rememberedRevisions), inUse);
     }
   } catch (error) {
-    log.warn({ build: id, err: error }, "old GC roots could not be dropped");
+    if (!signal.aborted) log.warn({ build: id, err: error }, "old GC roots could not be dropped");
   }
 }

@@ -155,6 +155,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     } finally {
       over.abort();
       finishing.delete(id);
+      emptied.resolve(); // of a build that is over here before all its hosts have their verdicts
       await Promise.all([...beside, finish]);
     }
   }
@@ -189,6 +190,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
 
   /** The last event comes after the last line of log, so that whoever reads it can read them all. */
   async function emitFinished(build: RunningBuild, running: AbortSignal): Promise<void> {
+    running.throwIfAborted();
     await build.logs.flushed(running);
     const dropped = build.logs.droppedLines();
     if (dropped > 0) {

@@ -15,6 +15,8 @@ import type { BuildSource } from "./running-build.ts";
 export interface Holdings {
   readonly holds: (id: BuildId) => boolean;
   readonly size: () => number;
+  /** Resolves when nothing that was begun here runs any more. */
+  readonly settled: () => Promise<void>;
   /**
    * Writes the first event of a build, in parts where it is too large for one. False when it already has one: it is
    * not ours to begin.
@@ -51,6 +53,7 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   const { bus, engine, builder, clock, log, onStored, onOver } = options;
   /** As we know them, from the moment on that we claim them. */
   const held = new Map<BuildId, BuildState>();
+  const tasks = new Set<Promise<void>>();
 
   async function append({ writer, epoch, state }: Hold, bodies: readonly EventBody[]): Promise<Hold> {
     let after = state;
@@ -86,10 +89,14 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   }
 
   function run({ state, writer }: Hold, sources: ReadonlyMap<RepoName, BuildSource>): void {
-    engine
+    const task: Promise<void> = engine
       .start({ state, writer, sources })
       .catch((error: unknown) => log.error({ build: state.id, err: error }, "a build stopped by a bug"))
-      .finally(() => release(state.id));
+      .finally(() => {
+        release(state.id);
+        tasks.delete(task);
+      });
+    tasks.add(task);
   }
 
   /** Holds the build for what is done about it, and on while it runs. Undefined when another builder has it. */
@@ -114,6 +121,9 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   return {
     holds: (id) => held.has(id),
     size: () => held.size,
+    async settled() {
+      while (tasks.size > 0) await Promise.allSettled(tasks);
+    },
     async begin(id, body, sources) {
       if (held.has(id)) return false;
       const begun = await holding(id, async () => {
