@@ -3,13 +3,17 @@ import { startRig, verdictsOf, type BuilderRig, type RigOptions } from "../../te
 import { hastyClock } from "../../test/support/hasty-clock.ts";
 import { createFakeNix } from "../../test/support/fake-nix.ts";
 import { sampleBuild, scriptBuild, type BuildScript } from "../../test/support/build-events.ts";
-import { systemClock } from "../base/clock.ts";
+import { createFakeClock } from "../../test/support/fake-clock.ts";
+import { systemClock, type Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { BuilderBus } from "../bus/bus.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
+import { foldEvents } from "../protocol/build-state.ts";
 import type { EventBody } from "../protocol/events.ts";
 import { parseBranchName, parseBuilderName, parseRepoName, type RepoName } from "../protocol/names.ts";
 import type { Repo } from "./repo.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const rigs: BuilderRig[] = [];
 async function rig(options: RigOptions): Promise<BuilderRig> {
@@ -48,8 +52,11 @@ test("a failure that was known before a restart is said of the hosts that need i
 const never = new AbortController().signal;
 
 /** A bus that has what an earlier builder of that name left: an open build, and as many events as are given. */
-async function busWithOpenBuild(script: (build: BuildScript) => BuildScript): Promise<BuilderBus> {
-  const bus = createMemoryBus(hastyClock);
+async function busWithOpenBuild(
+  script: (build: BuildScript) => BuildScript,
+  clock: Clock = hastyClock,
+): Promise<BuilderBus> {
+  const bus = createMemoryBus(clock);
   const { id, events } = script(scriptBuild().accepted(["web01", "nas"]));
   const writer = await bus.openEventLog(id, [], never);
   for (const event of events) await writer.append(event, never);
@@ -97,22 +104,22 @@ const hangs = (_: unknown, signal: AbortSignal): Promise<never> =>
 test.each([
   ["whose repo does not answer", { ensureCommit: hangs, resolveBranch: hangs, path: "/mirrors/x" }, "cache"],
   ["that another builder seems to hold", undefined, "other"],
-])("a build %s can be cancelled", async (_, mirror, name) => {
-  const bus = await busWithOpenBuild((build) => build.hostsFinished("built", ["web01"]));
-  await bus.putStatus(
-    { ...someStatus, name: parseBuilderName("cache"), at: new Date().toISOString() },
-    never,
-  );
+])("a build %s is over within 10 s when it is cancelled", async (_, mirror, name) => {
+  const clock = createFakeClock();
+  const bus = await busWithOpenBuild((build) => build.hostsFinished("built", ["web01"]), clock);
+  const at = clock.now().toISOString();
+  await bus.putStatus({ ...someStatus, name: parseBuilderName("cache"), at }, never);
   const servers = parseRepoName("nixos-servers");
   const repos = new Map<RepoName, Repo>(mirror === undefined ? [] : [[servers, { ...someRepo, mirror }]]);
-  const started = performance.now();
-  const { verdict } = await rig({ name, bus, overrides: { clock: hastyClock, repos } });
+  const { events, stop } = await startRig({ name, bus, overrides: { clock, repos } });
   await bus.control(sampleBuild, { action: "cancel" }, never);
-  const state = await verdict(sampleBuild);
+  await clock.advance(10_000);
+  const state = foldEvents(sampleBuild, await events(sampleBuild));
   expect(state.status).toBe("cancelled");
   expect(verdictsOf(state)).toEqual({ web01: "built", nas: "cancelled" });
-  // The clock runs a hundred times as fast.
-  expect(performance.now() - started).toBeLessThan(10_000);
+  const stopping = stop();
+  await clock.advance(1000);
+  await stopping;
 });
 
 test("a build that cannot tell what happened in it ends, and says so", async () => {
@@ -156,7 +163,7 @@ test(
   },
 );
 
-test("who asks for its hosts is told that it does not answer", { timeout: 30_000 }, async () => {
+test("who asks for its hosts is told that it does not answer", async () => {
   const { ask, verdict } = await rig(oneHangs);
   for (const what of ["nixos/all", "any/gunter"]) {
     const state = await verdict(await ask(what));
