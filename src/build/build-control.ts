@@ -23,7 +23,7 @@ export interface BuildControlOptions {
 }
 
 /** So often its holder is given a second; then the build is ended without it. */
-const patientDeliveries = 6;
+const patientDeliveries = 4;
 
 /**
  * - `done`: nothing (more) to do

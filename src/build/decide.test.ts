@@ -147,8 +147,8 @@ test("a cancel waits for the holder, ends what nobody began, and is done when th
   expect(decideControl(undefined, false, 1)).toBe("begin-cancelled");
   expect(decideControl(undefined, true, 1)).toBe("later");
   expect(decideControl(accepted(other), false, 1)).toBe("later");
-  expect(decideControl(accepted(other), true, 6)).toBe("later");
-  expect(decideControl(accepted(other), true, 7)).toBe("end");
+  expect(decideControl(accepted(other), true, 4)).toBe("later");
+  expect(decideControl(accepted(other), true, 5)).toBe("end");
   expect(decideControl(accepted(other), false, 10_000)).toBe("done");
 });
 

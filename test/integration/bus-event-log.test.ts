@@ -134,7 +134,7 @@ test.for([
   ["not valid for a reader", "x".repeat(20_000), "BAD_MESSAGE"],
 ] as const)(
   "an event that is %s is refused before it is sent, and the connection stays",
-  async ([_, text, code], { as }) => {
+  async ([, text, code], { as }) => {
     const builder = await as("builder1");
     const bus = createBuilderBus(builder);
     const id = aBuildId();

@@ -1,9 +1,12 @@
 // A build that a builder goes on with after a restart, with what the run before had found out.
 import { expect } from "vitest";
+import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { foldEvents, isOver, type BuildState } from "../../src/protocol/build-state.ts";
-import { parseRepoName, type BuildId } from "../../src/protocol/names.ts";
+import type { EventBody } from "../../src/protocol/events.ts";
+import { parseBuilderName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
+import { accepted, anEvent, aStatus } from "../support/builds.ts";
 import { test } from "../support/homelab.ts";
 
 const never = new AbortController().signal;
@@ -48,3 +51,23 @@ test(
     expect(state.failures.map(({ hosts }) => hosts.map(({ host }) => host))).toEqual([["fast", "slow"]]);
   },
 );
+
+test("a build that another builder holds, and does nothing about, is cancelled by any other", async ({
+  homelab,
+}) => {
+  await homelab.startBuilder("builder1");
+  await using connection = await homelab.server.connect("builder2", { role: "daemon" });
+  const other = createBuilderBus(connection);
+  const id = newBuildId(new Date());
+  // It hangs: it was seen just now, and does not answer.
+  await other.putStatus(aStatus("b2", new Date().toISOString()), never);
+  const log = await other.openEventLog(id, [], never);
+  const heldByB2 = { ...accepted, builder: parseBuilderName("b2") } as EventBody;
+  await log.append(anEvent(id, 0, heldByB2), never);
+  expect((await homelab.run(["builds", "cancel", id])).exitCode).toBe(0);
+  const outcome = async (): Promise<unknown> => {
+    const { status, builder } = foldEvents(id, await other.readEvents(id, 0, never));
+    return [status, builder];
+  };
+  await expect.poll(outcome, { timeout: 50_000 }).toEqual(["cancelled", "b1"]);
+});
