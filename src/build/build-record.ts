@@ -2,7 +2,6 @@
 // neighbours of the same kind become one event, so a slow server makes fewer events and not a longer queue.
 import type { Clock } from "../base/clock.ts";
 import { createDoorbell } from "../base/doorbell.ts";
-import { messageOf } from "../base/errors.ts";
 import type { EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
@@ -13,7 +12,7 @@ import {
   type EventBody,
   type EventOf,
 } from "../protocol/events.ts";
-import { endingOf, isSuperseded, storeEnding } from "./end-build.ts";
+import { endingBy, endingOf, isSuperseded, storeEnding } from "./end-build.ts";
 
 export interface BuildRecord {
   /** What is stored so far. */
@@ -78,9 +77,8 @@ export function createBuildRecord({
         signal.throwIfAborted();
         if (isSuperseded(error)) throw error;
         // One event that can never be stored must not keep the build from its end.
-        const reason = `what happened in this build cannot be stored: ${messageOf(error)}`;
-        const ending = endingOf(state, { verdict: "infra-failed", reason }, clock.now());
-        await storeEnding(ending, (body) => store(body, signal));
+        const ending = endingBy(error, "what happened in this build cannot be stored");
+        await storeEnding(endingOf(state, ending, clock.now()), (body) => store(body, signal));
         throw error;
       } finally {
         closed = true;

@@ -1,10 +1,11 @@
 // The end of a build that nobody works on to its end: what is said of the hosts that have no verdict, and of the whole.
-import { internalCode, isUnavailable } from "../base/errors.ts";
+import { internalCode, isBug, isUnavailable, messageOf } from "../base/errors.ts";
 import { NotTheHolderError } from "../bus/bus.ts";
 import { openHosts, statusOf, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
 import type { EventBody, EventOf } from "../protocol/events.ts";
 import { decideBuildVerdict, outcomeOf } from "../protocol/verdicts.ts";
+import { bugReason } from "./decide-verdicts.ts";
 
 export interface Ending {
   /** Of the hosts that have none. */
@@ -12,6 +13,12 @@ export interface Ending {
   readonly reason: string;
   readonly code?: EventOf<"finished">["code"];
 }
+
+/** A build that what was thrown keeps from going on. */
+export const endingBy = (thrown: unknown, doing: string): Ending =>
+  isBug(thrown)
+    ? { verdict: "infra-failed", reason: bugReason(thrown), code: internalCode }
+    : { verdict: "infra-failed", reason: `${doing}: ${messageOf(thrown)}` };
 
 export const isSuperseded = (error: unknown): boolean => error instanceof NotTheHolderError;
 

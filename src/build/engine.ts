@@ -16,7 +16,7 @@ import { runBuildLane } from "./build-lane.ts";
 import { createBuildLogs } from "./build-logs.ts";
 import { createBuildRecord, type BuildRecord } from "./build-record.ts";
 import { bugReason } from "./decide-verdicts.ts";
-import { endingOf, hasBug, isSuperseded, storeEnding } from "./end-build.ts";
+import { endingBy, endingOf, hasBug, isSuperseded, storeEnding } from "./end-build.ts";
 import { runEvaluationPool } from "./evaluation-pool.ts";
 import type { DiskFloor } from "./disk-floor.ts";
 import { failWork } from "./fail-work.ts";
@@ -150,7 +150,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       if (isSuperseded(error)) log.warn({ build: id }, "another builder holds this build now");
       else if (!running.aborted) {
         log.error({ build: id, err: error }, "events of a build cannot be stored");
-        if (isBug(error)) await endByBug(record, writer, error);
+        if (isBug(error) && !isOver(record.state())) await endByBug(record, writer, error);
       }
     } finally {
       over.abort();
@@ -164,9 +164,9 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
   async function endByBug(record: BuildRecord, writer: EventLogWriter, bug: unknown): Promise<void> {
     const { id, epoch } = record.state();
     let state = record.state();
-    const ending = { verdict: "infra-failed", reason: bugReason(bug), code: internalCode } as const;
+    const ending = endingOf(state, endingBy(bug, "the build met a bug"), clock.now());
     try {
-      await storeEnding(endingOf(state, ending, clock.now()), async (body) => {
+      await storeEnding(ending, async (body) => {
         const envelope = { build: id, epoch, index: state.nextIndex, at: clock.now().toISOString() };
         const event = composeEvent(envelope, body);
         await writer.append(event, signal);

@@ -1,14 +1,13 @@
 // The builds that this builder holds, from the moment it claims them until they are over here.
 import type { Clock } from "../base/clock.ts";
-import { internalCode, isBug, messageOf } from "../base/errors.ts";
+import { isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus, EventLogWriter } from "../bus/bus.ts";
 import { applyEvent, foldEvents, openHosts, unknownBuild, type BuildState } from "../protocol/build-state.ts";
 import { inEvents } from "../protocol/event-parts.ts";
 import { composeEvent, isTerminal, type BuildEvent, type EventBody } from "../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
-import { bugReason } from "./decide-verdicts.ts";
-import { endingOf, isSuperseded, storeEnding, type Ending } from "./end-build.ts";
+import { endingBy, endingOf, isSuperseded, storeEnding, type Ending } from "./end-build.ts";
 import type { Engine } from "./engine.ts";
 import type { BuildSource } from "./running-build.ts";
 
@@ -148,10 +147,7 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
           signal.throwIfAborted();
           // Its commit or its repo cannot be had here.
           if (isBug(error)) log.error({ build: id, err: error }, "a bug keeps a build from being resumed");
-          const why = isBug(error)
-            ? { reason: bugReason(error), code: internalCode }
-            : { reason: messageOf(error) };
-          await finish(hold, { verdict: "infra-failed", ...why });
+          await finish(hold, endingBy(error, "the build cannot be resumed"));
           return { result: undefined, runs: false };
         }
         run(hold, sources);

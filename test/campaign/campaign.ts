@@ -224,7 +224,7 @@ async function notePublished(
   for (const build of asked.slice(-10)) build.published = await reader.readEvents(build.id, 0, signal);
 }
 
-/** Until all are over, or nothing has moved for so long. */
+/** Until all are over and nothing is queued, or nothing has moved for so long. */
 async function settled(
   reader: BuildReader,
   asked: readonly Asked[],
@@ -234,7 +234,8 @@ async function settled(
   let open = [...asked];
   let before = "";
   let deadline = Date.now() + settleMs;
-  while (open.length > 0 && Date.now() < deadline) {
+  // A request whose acknowledgement died with the server is given out once more, after a minute.
+  while ((open.length > 0 || (await reader.queueLength(signal)) > 0) && Date.now() < deadline) {
     await sleep(1000);
     const lasts = await Promise.all(open.map(async ({ id }) => reader.lastEvent(id, signal)));
     open = open.filter((_, place) => {
