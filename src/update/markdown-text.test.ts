@@ -69,7 +69,7 @@ const dangerousIn = (text: string): readonly string[] =>
     .map(({ type }) => type)
     .filter((type) => dangerous.has(type));
 
-test("any text is exactly one block of code", { timeout: 30_000 }, () => {
+test("any text is exactly one block of code", () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const nodes = markdownNodes(`before\n\n${codeBlock(text)}\n\nafter`);
@@ -87,7 +87,7 @@ test("any text is exactly one block of code", { timeout: 30_000 }, () => {
   );
 });
 
-test("any text is exactly one span of code, also in a table", { timeout: 30_000 }, () => {
+test("any text is exactly one span of code, also in a table", () => {
   fc.assert(
     fc.property(hostile, hostile, (text, other) => {
       expect(dangerousIn(`x ${codeSpan(text)} y`)).toEqual([]);

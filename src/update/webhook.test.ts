@@ -16,7 +16,7 @@ test("outcomes that it is not to hear of are not told", async () => {
   const tell = createWebhookTeller("https://chat.example.org/", ["landed"], answering);
   for (const outcome of ["no-change", "landed"] as const) {
     const event = { repo: "fleet", run: "1", outcome, at: "2026-01-01T00:00:00Z", inputs: [], hosts: {} };
-    await tell(v.parse(UpdateEvent, event), AbortSignal.timeout(1000));
+    await tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000));
   }
   expect(told.map((body) => body.includes("has landed"))).toEqual([true]);
 });
@@ -32,7 +32,7 @@ test("an answer without success names the host, and nothing else of the address"
     inputs: [],
     hosts: {},
   };
-  await expect(tell(v.parse(UpdateEvent, event), AbortSignal.timeout(1000))).rejects.toThrow(
+  await expect(tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000))).rejects.toThrow(
     "the webhook at chat.example.org answered 403",
   );
 });

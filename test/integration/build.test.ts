@@ -165,7 +165,7 @@ test("without a builder the request waits, says so, and --timeout is exit code 3
   await homelab.startBuilder();
   await vi.waitFor(
     async () => expect((await homelab.run(["builds", "list"])).stderr).not.toContain("waits"),
-    { timeout: 20_000 },
+    { timeout: 30_000 },
   );
 });
 
@@ -174,7 +174,7 @@ test("Ctrl-C once detaches, and nothing of a cancelled build is left", async ({ 
   await homelab.startBuilder();
   const building = async (): Promise<number[]> =>
     processesWith(homelab.store.storeDirectory, "echo ignoring");
-  const untilBuilding = vi.waitFor(async () => expect(await building()).not.toEqual([]), { timeout: 20_000 });
+  const untilBuilding = vi.waitFor(async () => expect(await building()).not.toEqual([]), { timeout: 30_000 });
   const detached = await homelab.run(["build", "host01"], {
     onStarted: (child) => void untilBuilding.then(() => child.kill("SIGINT")),
   });
@@ -183,7 +183,7 @@ test("Ctrl-C once detaches, and nothing of a cancelled build is left", async ({ 
   expect(await building()).not.toEqual([]);
   const cancelled = await homelab.run(["builds", "cancel", "last"]);
   expect(cancelled.stdout).toContain("is cancelled");
-  await vi.waitFor(async () => expect(await building()).toEqual([]), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await building()).toEqual([]), { timeout: 30_000 });
   expect((await homelab.run(["builds", "show", "last", "--json"])).stdout).toContain('"status": "cancelled"');
 });
 
@@ -192,7 +192,7 @@ test("a second Ctrl-C cancels the build", async ({ homelab }) => {
   await homelab.startBuilder();
   const building = async (): Promise<number[]> =>
     processesWith(homelab.store.storeDirectory, "sleep", "4711");
-  const untilBuilding = vi.waitFor(async () => expect(await building()).not.toEqual([]), { timeout: 20_000 });
+  const untilBuilding = vi.waitFor(async () => expect(await building()).not.toEqual([]), { timeout: 30_000 });
   const { exitCode, stdout, stderr } = await homelab.run(["build", "host01"], {
     onStarted(child) {
       void untilBuilding.then(() => child.kill("SIGINT"));
@@ -203,5 +203,5 @@ test("a second Ctrl-C cancels the build", async ({ homelab }) => {
   });
   expect(exitCode).toBe(130);
   expect(stdout + stderr).toContain("cancelled");
-  await vi.waitFor(async () => expect(await building()).toEqual([]), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await building()).toEqual([]), { timeout: 30_000 });
 });

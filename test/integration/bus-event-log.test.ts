@@ -159,7 +159,7 @@ test("a builder whose events vanished is told so, and does not ask for ever", as
   const { config } = await manager.streams.info("BUILD_EVENTS");
   await manager.streams.delete("BUILD_EVENTS");
   await manager.streams.add(config);
-  await expect(log.append(anEvent(id, 2, finished), AbortSignal.timeout(10_000))).rejects.toMatchObject({
+  await expect(log.append(anEvent(id, 2, finished), AbortSignal.timeout(30_000))).rejects.toMatchObject({
     code: "EVENTS_INCOMPLETE",
   });
 });

@@ -69,7 +69,7 @@ test("waiting for a request ends when it is aborted, and a request after that is
   stopping.abort(new Error("stopped"));
   await expect(waiting).rejects.toThrow("stopped");
   await createReader(await as("operator")).submit(target, { id: aBuildId() }, signal);
-  const delivery = await createBuilderBus(await as("builder2")).nextRequest(AbortSignal.timeout(5000));
+  const delivery = await createBuilderBus(await as("builder2")).nextRequest(AbortSignal.timeout(30_000));
   expect(delivery).toBeDefined();
   await delivery?.ack(signal);
 });

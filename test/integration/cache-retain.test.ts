@@ -1,7 +1,7 @@
 // What the builder keeps, and the commands beside it: real builds, real roots, the real garbage collector.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { createGcRoots } from "../../src/nix/gc-roots.ts";
 import { createExec } from "../../src/process/create-exec.ts";
@@ -49,9 +49,7 @@ test("the newest commits stay with what is pinned, and what nobody needs is coll
   const second = await builder.build("two");
   const third = await builder.build("three");
   const fourth = await builder.build("four");
-  await vi.waitFor(async () =>
-    expect(new Set(await builder.commits())).toEqual(new Set([first, third, fourth])),
-  );
+  await expect.poll(async () => new Set(await builder.commits())).toEqual(new Set([first, third, fourth]));
   const listed = await builder.cache("retain", "--plan");
   expect(listed).toMatchObject({ exitCode: 0, stderr: "" });
   expect(listed.stdout).toMatch(new RegExp(`${first.slice(0, 7)} .*2 hosts .*pinned: runs on the router`));

@@ -46,7 +46,7 @@ test("a builder serves what alerts and dashboard name, and the age of every inpu
   async function expectInputs(): Promise<void> {
     const name = "homelab_deploy_flake_input_last_modified_timestamp_seconds";
     const line = `${name}{repo="fleet",input="alpha"} ${seconds}\n`;
-    await expect.poll(scrape, { timeout: 20_000 }).toContain(line);
+    await expect.poll(scrape, { timeout: 30_000 }).toContain(line);
   }
   async function expectAllThatIsWatched(): Promise<void> {
     const selectors = allSelectors();

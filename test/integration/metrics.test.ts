@@ -168,7 +168,7 @@ test("a real pushgateway takes the metrics, and the next push replaces them", as
   });
   const exited = once(gateway, "exit");
   try {
-    await expect.poll(() => isReady(url), { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => isReady(url), { timeout: 30_000 }).toBe(true);
     const options = { url: `${url}/`, builder, clock: systemClock, log: silentLog, signal: never };
     expect(await pushMetrics({ ...options, metrics: livedMetrics() })).toBe(true);
     const scrape = await fetch(`${url}/metrics`);

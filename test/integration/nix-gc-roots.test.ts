@@ -25,7 +25,7 @@ beforeAll(async () => {
   socket = join(store.directory, "socket");
   const env = { ...store.environment, NIX_DAEMON_SOCKET_PATH: socket, HOME: store.directory };
   daemon = spawn("nix-daemon", [], { env, stdio: "ignore" });
-  await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 10_000 });
+  await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 30_000 });
 });
 afterAll(async () => {
   daemon.kill();

@@ -249,7 +249,7 @@ describe("a cancelled build", () => {
       controller.signal,
     );
     building.catch(() => undefined);
-    await expect.poll(() => printed, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => printed, { timeout: 30_000 }).toBe(1);
     expect(await processesOf(buildsDirectory())).not.toEqual([]);
     controller.abort(reason);
     await expect(building).rejects.toBe(reason);

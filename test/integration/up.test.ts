@@ -40,7 +40,7 @@ test("up starts everything, builds what is there, and leaves nothing running", a
     expect(built?.exitCode).toBe(0);
     expect(up.stderr).toContain("homelab-deploy build --all");
     expect(up.exitCode).toBe(0);
-    await vi.waitFor(async () => expect(await processesWith(state)).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await processesWith(state)).toEqual([]), { timeout: 30_000 });
   } finally {
     await rm(state, { recursive: true, force: true });
   }

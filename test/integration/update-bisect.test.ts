@@ -89,7 +89,7 @@ test("where upstream threw its history away, that is said", async ({ lab, rig })
 });
 
 async function buildsOf({ builds }: UpdateRig): Promise<readonly BuildState[]> {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(30_000);
   const ids = (await builds.listBuilds(signal)).toReversed();
   return Promise.all(ids.map(async (id) => foldEvents(id, await builds.readEvents(id, 0, signal))));
 }

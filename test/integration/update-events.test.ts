@@ -9,8 +9,8 @@ test("a pipeline tells what became of an update once, and a dashboard reads it a
   as,
 }) => {
   const pipeline = await as("updater");
-  await publishUpdateEvent(pipeline, event, AbortSignal.timeout(10_000));
-  await publishUpdateEvent(pipeline, event, AbortSignal.timeout(10_000));
+  await publishUpdateEvent(pipeline, event, AbortSignal.timeout(30_000));
+  await publishUpdateEvent(pipeline, event, AbortSignal.timeout(30_000));
 
   const dashboard = await as("dashboard");
   const read = async (sequence: number) =>
@@ -35,7 +35,7 @@ test("whoever may read is told at once by a plain subscription, and a builder th
   await dashboard.nats.flush();
   const pipeline = await as("updater");
   const landed = { ...event, run: "01M86R3C5XK0V7Q2S8T9W4Y6ZB" };
-  await publishUpdateEvent(pipeline, landed, AbortSignal.timeout(10_000));
+  await publishUpdateEvent(pipeline, landed, AbortSignal.timeout(30_000));
   await expect.poll(() => heard).toEqual([landed]);
 
   const stopped = new AbortController();
@@ -46,9 +46,9 @@ test("whoever may read is told at once by a plain subscription, and a builder th
   })();
   await expect.poll(() => known.at(-1)).toEqual(landed);
   const next = { ...event, run: "01M86R3C5XK0V7Q2S8T9W4Y6ZC", outcome: "no-change" } as const;
-  await publishUpdateEvent(pipeline, next, AbortSignal.timeout(10_000));
+  await publishUpdateEvent(pipeline, next, AbortSignal.timeout(30_000));
   // Long before it would ask by itself.
-  await expect.poll(() => known.at(-1), { timeout: 10_000 }).toEqual(next);
+  await expect.poll(() => known.at(-1), { timeout: 30_000 }).toEqual(next);
   stopped.abort(new Error("the test ends"));
   await following;
 });

@@ -158,7 +158,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
       return id;
     },
     async verdict(id) {
-      for await (const message of bus.follow(id, {}, AbortSignal.timeout(10_000))) void message;
+      for await (const message of bus.follow(id, {}, AbortSignal.timeout(50_000))) void message;
       return foldEvents(id, await rig.events(id));
     },
     events: (id) => bus.readEvents(id, 0, never),
