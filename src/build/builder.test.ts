@@ -233,7 +233,7 @@ test("an interactive request waits for the evaluations in flight and for no othe
   const batch = await ask("homelab/all", { priority: "batch" });
   await expect.poll(() => nix.evaluations).toHaveLength(2);
   const interactive = await ask("nixos/gunter", { priority: "interactive" });
-  await expect.poll(async () => await events(interactive)).toHaveLength(1);
+  await expect.poll(async () => events(interactive)).toHaveLength(1);
   held.release(1);
   await expect.poll(() => nix.evaluations.length).toBeGreaterThanOrEqual(3);
   expect(nix.evaluations[2]).toEqual(["gunter"]);
@@ -264,7 +264,7 @@ test("repos take turns", async () => {
   const first = await ask("one/all", { priority: "batch" });
   await expect.poll(() => nix.evaluations).toHaveLength(1);
   const second = await ask("two/all", { priority: "batch" });
-  await expect.poll(async () => await events(second)).toHaveLength(1);
+  await expect.poll(async () => events(second)).toHaveLength(1);
   held.release();
   await verdict(first);
   await verdict(second);

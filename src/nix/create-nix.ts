@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Exec } from "../process/exec.ts";
+import { judgeBuildUsers, readGroup, withoutBuildUsers, type MissingBuildUsers } from "./build-users.ts";
 import { createClosureReader } from "./closure.ts";
 import { createDerivationReader } from "./derivation.ts";
 import { createEvaluator } from "./evaluate.ts";
@@ -37,6 +38,7 @@ export interface InstalledNix extends Nix {
   readonly stateDirectory: string;
   /** Of nix.conf: what unsafe-settings.ts judges. */
   readonly settings: NixConfig;
+  readonly missingBuildUsers: MissingBuildUsers | undefined;
 }
 
 /**
@@ -48,11 +50,28 @@ export async function createNix(
   { exec, environment: inherited, stateDirectory, clock, log }: NixOptions,
   signal: AbortSignal,
 ): Promise<InstalledNix> {
-  const environment = nixEnvironment(inherited, stateDirectory);
+  const ours = nixEnvironment(inherited, stateDirectory);
   await prepareNixDirectory(stateDirectory);
-  const settings = await readNixSettings(exec, environment, signal);
-  const opensStoreItself = await decideOpensStoreItself(environment["NIX_REMOTE"], settings.stateDirectory);
+  const settings = await readNixSettings(exec, ours, signal);
+  const opensStoreItself = await decideOpensStoreItself(ours["NIX_REMOTE"], settings.stateDirectory);
+  const { buildUsersGroup: group, allocatesUids } = settings;
+  const missingBuildUsers = judgeBuildUsers({
+    group,
+    allocatesUids,
+    opensStoreItself,
+    isRoot: process.getuid?.() === 0,
+    members: group === "" ? [] : await readGroup(exec, ours, group, signal),
+  });
+  const environment = missingBuildUsers?.builds === "root" ? { ...ours, ...withoutBuildUsers } : ours;
   log.debug({ ...settings, opensStoreItself }, "found Nix");
+  if (missingBuildUsers?.builds === "root") {
+    log.warn({ group }, "builds run as root: the group of build-users-group is not there or has no members");
+  } else if (missingBuildUsers !== undefined) {
+    log.error(
+      { group },
+      "the Nix daemon cannot build: the group of build-users-group is not there or has no members",
+    );
+  }
 
   const buildsDirectory = buildsDirectoryOf(stateDirectory);
   const store = createStore({ exec, environment });
@@ -64,6 +83,7 @@ export async function createNix(
     storeDirectory: settings.storeDirectory,
     stateDirectory: settings.stateDirectory,
     settings: settings.judged,
+    missingBuildUsers,
     ...store,
     readDerivation,
     ...createEvaluator({

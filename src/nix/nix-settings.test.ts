@@ -76,6 +76,8 @@ test.each([
     substituters: ["https://cache.nixos.org/"],
     storeDirectory: "/nix/store",
     stateDirectory: "/nix/var/nix",
+    buildUsersGroup: "",
+    allocatesUids: false,
     // Nothing else: other settings hold secrets.
     judged: { "max-jobs": 4 },
   });

@@ -17,6 +17,9 @@ export interface NixSettings {
   readonly storeDirectory: string;
   /** Where Nix keeps `gcroots`, `db` and `daemon-socket`. */
   readonly stateDirectory: string;
+  /** Empty where builds run as who starts them. */
+  readonly buildUsersGroup: string;
+  readonly allocatesUids: boolean;
   /** Of all others those that somebody judges: among the rest are access tokens. */
   readonly judged: NixConfig;
 }
@@ -30,6 +33,8 @@ const ConfigOutput = v.object({
   "extra-platforms": v.optional(setting(v.array(v.string())), { value: [] }),
   "max-jobs": v.optional(setting(v.union([v.number(), v.string()])), { value: 1 }),
   builders: v.optional(setting(v.string()), { value: "" }),
+  "build-users-group": v.optional(setting(v.string()), { value: "" }),
+  "auto-allocate-uids": v.optional(setting(v.boolean()), { value: false }),
 });
 type ConfigOutput = v.InferOutput<typeof ConfigOutput>;
 const AllSettings = v.record(v.string(), v.looseObject({ value: v.optional(v.unknown()) }));
@@ -80,6 +85,8 @@ export async function readNixSettings(
     substituters: config.substituters.value,
     storeDirectory: store.stdout.trim(),
     stateDirectory: env["NIX_STATE_DIR"] ?? "/nix/var/nix",
+    buildUsersGroup: config["build-users-group"].value,
+    allocatesUids: config["auto-allocate-uids"].value,
     judged: Object.fromEntries(
       judgedSettings.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name].value]])),
     ),
@@ -116,7 +123,10 @@ function parseConfig(stdout: string): AllSettings | undefined {
 }
 
 /** The systems that are built here, unless `max-jobs` is 0, and on the remote builders. */
-export function buildableSystems(config: ConfigOutput, machines: string): readonly string[] {
+export function buildableSystems(
+  config: Omit<ConfigOutput, "build-users-group" | "auto-allocate-uids">,
+  machines: string,
+): readonly string[] {
   const local = [config.system.value, ...config["extra-platforms"].value];
   const remote = machines
     .split(/[\n;]/)

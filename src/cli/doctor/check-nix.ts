@@ -2,11 +2,12 @@
 import { userInfo } from "node:os";
 import { silentLog } from "../../base/log.ts";
 import { createNix, type InstalledNix } from "../../nix/create-nix.ts";
+import { makeBuildUsers } from "../../nix/build-users.ts";
 import { unsafeSettings, type BuildUser } from "../../nix/unsafe-settings.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { Context } from "../context.ts";
 import { checkVersion } from "./known-holes.ts";
-import { findingOf, ok, warning, type Finding } from "./finding.ts";
+import { findingOf, ok, warning, wrong, type Finding } from "./finding.ts";
 
 export interface NixParts extends Pick<Context, "environment" | "clock"> {
   readonly exec: Exec;
@@ -34,6 +35,7 @@ export async function checkNix(
       ok("Nix", `Nix ${nix.version} builds for ${nix.systems.join(" ")}`),
       ...checkVersion("Nix", nix.version),
       ...judgeSettings(nix, await buildUser(exec, environment, signal)),
+      judgeBuildUsers(nix),
       ...dead.map(({ url, reason }) =>
         warning(
           `substituter ${url}`,
@@ -61,6 +63,19 @@ export function judgeSettings(
     message: `is ${is === "" ? "empty" : is}: ${because}`,
     hint: `write into nix.conf: ${instead}`,
   }));
+}
+
+export function judgeBuildUsers({
+  missingBuildUsers: missing,
+}: Pick<InstalledNix, "missingBuildUsers">): Finding {
+  const check = "build users";
+  if (missing === undefined) return ok(check, "builds run as the users that they should");
+  const { group, problem, builds } = missing;
+  const why = `the group ${group}, which build-users-group in nix.conf names, ${problem}`;
+  const hint = `as root: ${makeBuildUsers(group)}`;
+  return builds === "root"
+    ? warning(check, `builds run as root: ${why}`, hint)
+    : wrong(check, `the Nix daemon cannot build: ${why}`, hint);
 }
 
 /** Who doctor runs as: the builder's user, when it is asked as it should be. */
