@@ -1,3 +1,4 @@
+import { messageOf } from "../../src/base/errors.ts";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -205,7 +206,7 @@ async function pushTo(statuses: readonly number[]) {
   const warnings: string[] = [];
   const log: Log = {
     ...silentLog,
-    warn: (fields, message) => warnings.push(`${message}: ${String(fields["error"])}`),
+    warn: (fields, message) => warnings.push(`${message}: ${messageOf(fields["err"])}`),
   };
   const url = `http://127.0.0.1:${port}`;
   const worked = await pushMetrics({ url, builder, metrics: livedMetrics(), clock, log, signal: never });

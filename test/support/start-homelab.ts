@@ -52,10 +52,11 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
     createFleet(),
   ]);
   const builders = new Map<string, BuilderProcess>();
+  let commands = 0;
   const names = { builder1: "b1", builder2: "b2" } as const;
 
-  async function writeConfig(user: TestUser, more: object = {}): Promise<string> {
-    const file = join(directory, `${user}.json`);
+  async function writeConfig(name: string, user: TestUser, more: object): Promise<string> {
+    const file = join(directory, `${name}.json`);
     await writeFile(
       file,
       JSON.stringify({ nats: { servers: [server.url], ...server.settingsOf(user) }, ...more }),
@@ -83,7 +84,7 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
     async startBuilder(user = "builder1", settings = {}, sections = {}) {
       const known = builders.get(user);
       if (known !== undefined) return known;
-      const config = await writeConfig(user, {
+      const config = await writeConfig(user, user, {
         repos: { fleet: { url: fleet.url, branch: "main", pollSeconds: 0 } },
         builder: {
           name: names[user],
@@ -124,7 +125,9 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
       return builder;
     },
     async run(args, { user = "operator", environment: more = {}, onStarted } = {}) {
-      const config = await writeConfig(user, { repos: { fleet: { url: fleet.url, branch: "main" } } });
+      // A file of its own: another command that starts meanwhile would read this one half written.
+      const repos = { fleet: { url: fleet.url, branch: "main" } };
+      const config = await writeConfig(`${user}-${++commands}`, user, { repos });
       const child = spawn(process.execPath, [program, ...args], {
         stdio: ["ignore", "pipe", "pipe"],
         env: { ...environment, HOMELAB_DEPLOY_CONFIG: config, ...more },
