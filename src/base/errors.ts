@@ -50,6 +50,13 @@ export function isBug(thrown: unknown): boolean {
   return !isSystemError(thrown) && !isTimeout(thrown);
 }
 
+/**
+ * What only wrong code throws. For those who explain everything that a library or the system throws at them: a bug of
+ * ours in between must not become a fault of the surroundings.
+ */
+export const isProgrammingError = (thrown: unknown): boolean =>
+  thrown instanceof TypeError || thrown instanceof RangeError || thrown instanceof ReferenceError;
+
 /** Node gives every error of a system call the call's name. */
 const isSystemError = (thrown: unknown): boolean =>
   thrown instanceof Error && "syscall" in thrown && typeof thrown.syscall === "string";

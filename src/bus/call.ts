@@ -44,7 +44,7 @@ export async function call<T>(
       if (!mayPass || number >= maxAttempts || clock.monotonic() > giveUpAt)
         throw explainNatsError(error, doing);
       const delayMs = retryDelay(policy, number + 1);
-      log.warn({ because: explainNatsError(error, doing).message, delayMs }, "NATS call is tried again");
+      log.warn({ err: explainNatsError(error, doing), delayMs }, "NATS call is tried again");
       await clock.sleep(delayMs, signal);
     }
   }

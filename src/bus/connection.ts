@@ -1,7 +1,6 @@
 // The connection to NATS: who we are, how far we trust the server, and what happens when it goes away.
 import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { systemClock, type Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { retryDelay } from "../base/retry.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
@@ -74,7 +73,7 @@ export async function connectNats(
       const explained = explainConnectError(error, options.servers);
       if (options.role === "command" || explained.kind === "config") throw explained;
       const delayMs = retryDelay(firstConnectPolicy, attempt + 1);
-      log.warn({ code: explained.code, because: messageOf(error), delayMs }, explained.message);
+      log.warn({ err: explained, delayMs }, explained.message);
       await clock.sleep(delayMs, signal);
     }
   }
@@ -138,7 +137,7 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
           change(true);
           break;
         case "error":
-          log.error({ because: explainNatsError(status.error, "publish").message }, "NATS reports an error");
+          log.error({ err: explainNatsError(status.error, "publish") }, "NATS reports an error");
           break;
         case "close":
           closedForGood = true;

@@ -1,5 +1,4 @@
 import type { Msg } from "@nats-io/transport-node";
-import { messageOf } from "../base/errors.ts";
 import { encodeBuilderStatus } from "../protocol/builder-status.ts";
 import { encodeEvent } from "../protocol/events.ts";
 import { encodeProgress } from "../protocol/progress.ts";
@@ -48,7 +47,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     try {
       nats.publish(subject, data);
     } catch (error) {
-      log.warn({ subject, because: messageOf(error) }, "a message could not be published");
+      log.warn({ subject, err: explainNatsError(error, "publish") }, "a message could not be published");
     }
   }
 
@@ -61,7 +60,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     const subscription = nats.subscribe(subject, {
       callback: (error, message) => {
         if (error === null) onMessage(message);
-        else log.error({ subject, because: explainNatsError(error, "subscribe").message }, "cannot listen");
+        else log.error({ subject, err: explainNatsError(error, "subscribe") }, "cannot listen");
       },
     });
     signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });

@@ -1,5 +1,4 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { messageOf } from "../base/errors.ts";
 import { decodeBuilderStatus, type BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import { parseBuilderName, parseBuildId, type BuildId } from "../protocol/names.ts";
@@ -155,7 +154,7 @@ export function createReader(connection: Connection): BuildReader {
     try {
       return decode();
     } catch (error) {
-      log.warn({ because: messageOf(error) }, "a stored message cannot be read and is left out");
+      log.warn({ err: error }, "a stored message cannot be read and is left out");
       return undefined;
     }
   }

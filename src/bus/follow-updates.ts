@@ -1,6 +1,5 @@
 // What became of updates, from the oldest that is stored on, and then as it is told.
 import { createDoorbell } from "../base/doorbell.ts";
-import { messageOf } from "../base/errors.ts";
 import { live, streams } from "../protocol/subjects.ts";
 import { decodeUpdateEvent, type UpdateEvent } from "../protocol/update-events.ts";
 import type { Connection } from "./connection.ts";
@@ -28,8 +27,7 @@ export async function* followUpdates(
   const subscription = nats.subscribe(live(subjects), {
     callback: (error) => {
       if (error !== null) {
-        const because = explainNatsError(error, "follow updates").message;
-        log.warn({ because }, "news of updates come late");
+        log.warn({ err: explainNatsError(error, "follow updates") }, "news of updates come late");
       }
       doubt();
     },
@@ -48,8 +46,7 @@ export async function* followUpdates(
       return await connection.whileConnected(tail.next(), signal);
     } catch (error) {
       if (signal.aborted) return undefined;
-      const because = explainNatsError(error, "read the news of updates").message;
-      log.warn({ because }, "news of updates come late");
+      log.warn({ err: explainNatsError(error, "read the news of updates") }, "news of updates come late");
       // It is asked again at the next ring.
       await doorbell.wait(signal).catch(() => undefined);
       return undefined;
@@ -77,7 +74,7 @@ function decoded({ data, subject }: StoredMessage, { log }: Connection): UpdateE
   try {
     return decodeUpdateEvent(data);
   } catch (error) {
-    log.warn({ subject, because: messageOf(error) }, "a stored message cannot be read and is left out");
+    log.warn({ subject, err: error }, "a stored message cannot be read and is left out");
     return undefined;
   }
 }

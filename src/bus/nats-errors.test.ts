@@ -37,6 +37,7 @@ test.each([
   ["a full disk", apiError(10_023, 503), "unavailable", "NATS_STORAGE"],
   ["a timeout", new TimeoutError(), "unavailable", "NATS_TIMEOUT"],
   ["anything else", new Error("…"), "unavailable", "NATS_ERROR"],
+  ["a bug of our own", new TypeError("x is not a function"), "bug", "INTERNAL"],
 ])("explains %s", (_, error, kind, code) => {
   const explained = explainNatsError(error, "store the request");
   expect(explained).toMatchObject({ kind, code, cause: error });

@@ -11,7 +11,7 @@ import {
   TimeoutError,
   UserAuthenticationExpiredError,
 } from "@nats-io/transport-node";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError, internalCode, isProgrammingError, messageOf } from "../base/errors.ts";
 
 /** JetStream's own error codes (nats-server, server/errors.json) that we tell apart. */
 export const apiCodes = {
@@ -156,6 +156,10 @@ export function explainNatsError(error: unknown, doing: string): HomelabError {
       "NATS_TIMEOUT",
       "check the NATS server and its disk, then try again",
     );
+  }
+  if (isProgrammingError(error)) {
+    const hint = "this is a bug in homelab-deploy, please report it with the stack in the log";
+    return explain("bug", `cannot ${doing}: ${messageOf(error)}`, internalCode, hint);
   }
   return explain(
     "unavailable",

@@ -1,7 +1,7 @@
 // Derivation files: ATerm, the same in every version of Nix, where the JSON of `nix derivation show` is not.
 import { open } from "node:fs/promises";
 import * as v from "valibot";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError, isProgrammingError, messageOf } from "../base/errors.ts";
 import { StorePath } from "../protocol/names.ts";
 import type { Derivation, Nix } from "./nix.ts";
 
@@ -130,6 +130,7 @@ async function readDerivation(drvPath: StorePath): Promise<Derivation> {
         cause,
       });
     }
+    if (isProgrammingError(cause)) throw cause;
     throw new HomelabError("unavailable", `cannot read the derivation ${drvPath}: ${messageOf(cause)}`, {
       code: "DERIVATION_UNREADABLE",
       hint: "check the store with: nix-store --verify --check-contents",

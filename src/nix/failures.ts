@@ -1,4 +1,4 @@
-import { messageOf } from "../base/errors.ts";
+import { isBug, messageOf } from "../base/errors.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { decideFailure } from "./decide-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
@@ -78,6 +78,7 @@ async function findInvalid(
           try {
             derivations.set(drvPath, await readDerivation(drvPath));
           } catch (error) {
+            if (isBug(error)) throw error;
             unreadable.set(drvPath, `its derivation cannot be read: ${messageOf(error)}`);
           }
         }),

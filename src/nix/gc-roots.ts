@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { HomelabError, isProgrammingError, messageOf } from "../base/errors.ts";
 import type { Exec } from "../process/exec.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
@@ -87,7 +87,7 @@ export function createGcRoots({
         for (const commit of commits) await utimes(commit, clock.now(), clock.now());
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof HomelabError) throw error;
+        if (error instanceof HomelabError || isProgrammingError(error)) throw error;
         throw new HomelabError("unavailable", `GC roots cannot be made: ${messageOf(error)}`, {
           code: "GC_ROOTS",
           hint: `see whether ${directory} and ${registrations} can be written and have room`,

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import { silentLog, type Log } from "../../src/base/log.ts";
 import { startMetricsServer } from "../../src/metrics/metrics-server.ts";
 import { createMetrics, type Metrics } from "../../src/metrics/metrics.ts";
