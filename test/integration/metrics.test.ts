@@ -1,4 +1,3 @@
-import { messageOf } from "../../src/base/errors.ts";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
