@@ -103,6 +103,25 @@ test("whatever happened can be stored and read again", { timeout: 60_000 }, () =
   );
 });
 
+test("the longest failure that many hosts share fits, when every character of it takes six bytes", () => {
+  const worst = "\u0000".repeat(20_000);
+  const failed: EventBody = {
+    type: "derivation-failed",
+    drvPath: storePath("broken.drv"),
+    name: worst,
+    kind: "failed",
+    reason: worst,
+    phase: worst,
+    tail: Array.from({ length: 100 }, () => worst),
+    hosts: Array.from({ length: 20_000 }, (_, i) => hostRef(`host${i}`)),
+  };
+  const events = inEvents(failed);
+  store(events);
+  expect(events.flatMap((event) => (event.type === "derivation-failed" ? event.hosts : []))).toHaveLength(
+    20_000,
+  );
+});
+
 test("an inventory that is too large comes in parts, of which only the last says that it is complete", () => {
   const many = Array.from({ length: 20_000 }, (_, i) => hostRef(`host${i}`));
   const parts = inEvents(accepted({ hosts: many, complete: true }));

@@ -20,9 +20,11 @@ function inParts(body: EventBody): EventBody[] {
   switch (body.type) {
     case "accepted":
       return acceptedInParts(body);
+    case "derivation-failed":
+      // Its texts need the rest: the last lines of the log, of which each character can take six bytes.
+      return withFewerHosts(body, limits.event / 4);
     case "evaluated":
     case "building":
-    case "derivation-failed":
     case "hosts-finished":
     case "retrying":
       return withFewerHosts(body);
@@ -34,8 +36,11 @@ function inParts(body: EventBody): EventBody[] {
   }
 }
 
-function withFewerHosts<Body extends EventBody & { readonly hosts: readonly object[] }>(body: Body): Body[] {
-  const pieces = inEventSizes(body.hosts);
+function withFewerHosts<Body extends EventBody & { readonly hosts: readonly object[] }>(
+  body: Body,
+  maxBytes?: number,
+): Body[] {
+  const pieces = inEventSizes(body.hosts, maxBytes);
   return pieces.length <= 1 ? [body] : pieces.map((hosts) => ({ ...body, hosts }));
 }
 

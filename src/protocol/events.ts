@@ -213,13 +213,16 @@ const decodeBounded = (bytes: Uint8Array, maxBytes: number): BuildEvent =>
   decode(BuildEvent, bytes, { what: "build event", maxBytes, newestVersion: 2 });
 
 /** Cuts a list so that each piece, encoded, stays far below the limit of one event. */
-export function inEventSizes<Item extends object>(items: readonly Item[]): Item[][] {
+export function inEventSizes<Item extends object>(
+  items: readonly Item[],
+  maxBytes = limits.event / 2,
+): Item[][] {
   const pieces: Item[][] = [];
   let piece: Item[] = [];
   let bytes = 0;
   for (const item of items) {
     const size = Buffer.byteLength(JSON.stringify(item)) + 1;
-    if (piece.length > 0 && bytes + size > limits.event / 2) {
+    if (piece.length > 0 && bytes + size > maxBytes) {
       pieces.push(piece);
       piece = [];
       bytes = 0;
