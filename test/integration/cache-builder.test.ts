@@ -31,7 +31,7 @@ function hostsOf(stdout: string): Record<string, unknown> {
 
 test(
   "what is built is proven to be served, and what is not served is no success",
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async ({ homelab, cache, builder }) => {
     const flags = ["--cache", cache.url, "--public-key", cache.publicKey];
     expect(await builder.log()).toContain("the builder is ready");

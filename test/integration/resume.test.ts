@@ -22,12 +22,12 @@ const flake = `{ outputs = { self }: let
     inherit common x; args = [ "-c" "echo > $out" ];
   }; };
   burn = depth: if depth == 0 then 0
-    else builtins.foldl' (sum: _: sum + burn (depth - 1)) 0 (builtins.genList (i: i) 100);
+    else builtins.foldl' (sum: _: sum + burn (depth - 1)) 0 (builtins.genList (i: i) 60);
 in { nixosConfigurations = { fast = top "fast" 0; slow = top "slow" (burn 4 - burn 4); }; }; }`;
 
 test(
   "a failure that was known before a restart keeps no build from its end",
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   async ({ homelab }) => {
     const builder = await homelab.startBuilder("builder1", oneByOne);
     await using connection = await homelab.server.connect("operator", { role: "daemon" });
@@ -38,14 +38,14 @@ test(
     const id = newBuildId(new Date());
     await reader.submit({ repo: parseRepoName("fleet"), host: "all" }, { id }, never);
     await expect
-      .poll(async () => (await stateOf(id)).hosts.get("fleet/fast")?.finished?.verdict, { timeout: 60_000 })
+      .poll(async () => (await stateOf(id)).hosts.get("fleet/fast")?.finished?.verdict, { timeout: 180_000 })
       .toBe("build-failed");
     builder.signal("SIGTERM");
     await builder.ended;
     expect(isOver(await stateOf(id))).toBe(false);
 
     await homelab.startBuilder("builder1", oneByOne);
-    await expect.poll(async () => (await stateOf(id)).status, { timeout: 120_000 }).toBe("failed");
+    await expect.poll(async () => (await stateOf(id)).status, { timeout: 300_000 }).toBe("failed");
     const state = await stateOf(id);
     expect(state.hosts.get("fleet/slow")?.finished?.verdict).toBe("build-failed");
     expect(state.failures.map(({ hosts }) => hosts.map(({ host }) => host))).toEqual([["fast", "slow"]]);
@@ -69,5 +69,5 @@ test("a build that another builder holds, and does nothing about, is cancelled b
     const { status, builder } = foldEvents(id, await other.readEvents(id, 0, never));
     return [status, builder];
   };
-  await expect.poll(outcome, { timeout: 50_000 }).toEqual(["cancelled", "b1"]);
+  await expect.poll(outcome, { timeout: 120_000 }).toEqual(["cancelled", "b1"]);
 });

@@ -52,7 +52,7 @@ async function crashAfter(
 
 test(
   "green: after a crash at any line the next run lands it, once, and tidies up",
-  { timeout: 240_000 },
+  { timeout: 900_000 },
   async ({ lab, rig }) => {
     let lines = 1;
     for (; ; lines++) {
@@ -79,7 +79,7 @@ test(
 
 test(
   "red: after a crash at any line the next run leaves the same branch and the same master",
-  { timeout: 240_000 },
+  { timeout: 900_000 },
   async ({ lab, rig }) => {
     const master = (await lab.branches())["master"];
     const day = branchOfDay(new Date());

@@ -260,7 +260,7 @@ test("a log that tries to be more than text is only inside code", async ({ forge
 test(
   "twenty updates at the same time: one lands, the others say that one runs or that nothing is left",
   {
-    timeout: 120_000,
+    timeout: 600_000,
   },
   async ({ lab, updater }) => {
     await updater.forget();
