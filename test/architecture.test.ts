@@ -7,54 +7,74 @@ import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/do
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   protocol: ["base"],
+  redact: ["base", "protocol"],
+  narinfo: ["base", "protocol"],
   process: ["base", "protocol"],
   config: ["base", "protocol"],
   nix: ["base", "protocol", "process"],
   git: ["base", "protocol", "process"],
-  forge: ["base", "protocol"],
+  forge: ["base", "protocol", "redact"],
   bus: ["base", "protocol"],
-  build: ["base", "protocol", "nix", "git", "bus"],
-  update: ["base", "protocol", "nix", "git", "bus", "forge"],
-  cache: ["base", "protocol", "nix"],
+  builder: ["base", "protocol", "nix", "git", "bus"],
+  update: ["base", "protocol", "redact", "nix", "git", "bus", "forge"],
+  cache: ["base", "protocol", "narinfo", "nix"],
   metrics: ["base", "protocol"],
-  cli: [
+  wiring: [
     "base",
     "protocol",
+    "redact",
+    "narinfo",
     "process",
     "config",
     "nix",
     "git",
     "forge",
     "bus",
-    "build",
+    "builder",
     "update",
     "cache",
     "metrics",
   ],
+  cli: [
+    "base",
+    "protocol",
+    "redact",
+    "narinfo",
+    "process",
+    "config",
+    "nix",
+    "git",
+    "forge",
+    "bus",
+    "builder",
+    "update",
+    "cache",
+    "metrics",
+    "wiring",
+  ],
 };
 
-/** Services know an adapter only by the file that says what it can do. Wiring happens in cli. */
+/** Services know an adapter only by the file that says what it can do. Wiring happens in wiring. */
 const portsFor: Readonly<Record<string, readonly string[]>> = {
-  build: ["nix/nix.ts", "git/git.ts", "bus/bus.ts"],
+  builder: ["nix/nix.ts", "git/git.ts", "bus/bus.ts"],
   // Beside the ports, what is pure knowledge of Nix's files.
   update: [
     "nix/nix.ts",
     "git/git.ts",
     "bus/bus.ts",
     "forge/forge.ts",
-    "nix/flake-lock.ts",
-    "nix/flake-lock-diff.ts",
-    "nix/flake-lock-graft.ts",
-    "nix/flake-lock-check.ts",
-    "nix/closure-diff.ts",
+    "nix/lock/flake-lock.ts",
+    "nix/lock/flake-lock-diff.ts",
+    "nix/lock/flake-lock-graft.ts",
+    "nix/lock/flake-lock-check.ts",
+    "nix/store/closure-diff.ts",
   ],
-  // Beside the port, how Nix writes hashes.
-  cache: ["nix/nix.ts", "nix/sha256.ts"],
+  cache: ["nix/nix.ts"],
 };
 
 /** Each library is known to few folders, those that wrap it. */
 const owners: Readonly<Record<string, readonly string[]>> = {
-  valibot: ["protocol", "config", "nix", "forge", "bus", "update", "cache", "cli"],
+  valibot: ["protocol", "config", "nix", "forge", "bus", "narinfo", "update", "cache", "wiring", "cli"],
   "@valibot/to-json-schema": ["config"],
   execa: ["process"],
   "@nats-io/transport-node": ["bus"],
@@ -118,6 +138,62 @@ test("no barrels, and no folder or file that is named after nothing", () => {
   ).toEqual([]);
 });
 
+test("no circle among files, and none among types", () => {
+  const known = new Set(sources);
+  const importsWithin = new Map(
+    sources.map((file) => [
+      file,
+      importsOf(file)
+        .map((to) => join(dirname(file), to))
+        .filter((to) => known.has(to)),
+    ]),
+  );
+  expect(circleIn(importsWithin)).toEqual([]);
+  expect(
+    circleIn(
+      new Map([
+        ["a", ["b"]],
+        ["b", ["c"]],
+        ["c", ["a"]],
+      ]),
+    ),
+  ).toEqual(["a", "b", "c", "a"]);
+});
+
+/** Files that import one another, the first again at the end; empty when there are none. */
+function circleIn(importsWithin: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (file: string): readonly string[] => {
+    const start = path.indexOf(file);
+    if (start >= 0) return [...path.slice(start), file];
+    if (done.has(file)) return [];
+    path.push(file);
+    for (const to of importsWithin.get(file) ?? []) {
+      const circle = visit(to);
+      if (circle.length > 0) return circle;
+    }
+    path.pop();
+    done.add(file);
+    return [];
+  };
+  for (const file of importsWithin.keys()) {
+    const circle = visit(file);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
+
+/** A folder with more files than this has no table of contents. */
+const mostFiles = 25;
+
+test("every room is small enough to be looked over, and none is called build", () => {
+  const rooms = Map.groupBy(sources, dirname);
+  expect(rooms.size).toBeGreaterThan(40);
+  expect([...rooms].filter(([, files]) => files.length > mostFiles).map(([room]) => room)).toEqual([]);
+  expect([...rooms.keys()].filter((room) => room.split("/").includes("build"))).toEqual([]);
+});
+
 /** How far a folder is above the ground: one more than the highest that it may import. */
 const rankOf = (folder: string): number => Math.max(-1, ...(mayImport[folder] ?? []).map(rankOf)) + 1;
 
@@ -139,6 +215,12 @@ function layerPicture(): string {
 test("docs/architecture.md shows this table", () => {
   const picture = codeBlocks(readPage("docs/architecture.md")).find(({ kind }) => kind === "layers");
   expect(picture?.text).toBe(layerPicture());
+});
+
+test("docs/architecture.md says what is in every room", () => {
+  const rooms = new Set(sources.map(dirname).filter((room) => room.split("/").length > 2));
+  const rows = tableRows(sectionOf(readPage("docs/architecture.md"), "Rooms"));
+  expect(rows.map(([room]) => codeOf(room))).toEqual([...rooms].toSorted());
 });
 
 test("docs/architecture.md says what every folder does", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { judgedSettings } from "../src/nix/unsafe-settings.ts";
+import { judgedSettings } from "../src/nix/settings/unsafe-settings.ts";
 import { codeOf, readPage, readSources, sectionOf, tableRows } from "./support/documents.ts";
 
 const page = readPage("docs/doctor.md");

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { createProgram } from "../src/cli/program.ts";
-import { manualPages } from "../src/cli/commands/manual.ts";
+import { manualPages } from "../src/cli/commands/setup/manual.ts";
 import { commandPage } from "../src/cli/manual/command-page.ts";
 import { configPage } from "../src/cli/manual/config-page.ts";
 import { roffText } from "../src/cli/manual/roff.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { bytes } from "../src/bus/compare-settings.ts";
-import { creationConfig, consumerSettings, streamSettings } from "../src/bus/stream-settings.ts";
-import { permissionsOf, type Role } from "../src/bus/permissions.ts";
+import { bytes } from "../src/bus/server/compare-settings.ts";
+import { creationConfig, consumerSettings, streamSettings } from "../src/bus/server/stream-settings.ts";
+import { permissionsOf, type Role } from "../src/bus/server/permissions.ts";
 import { decodeBuilderStatus } from "../src/protocol/builder-status.ts";
 import { decodeEvent, EventBody, eventVersion, type BuildEvent } from "../src/protocol/events.ts";
 import { logHeaders } from "../src/protocol/log-chunk.ts";

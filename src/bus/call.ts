@@ -1,6 +1,6 @@
 import { retryDelay } from "../base/retry.ts";
-import type { Connection } from "./connection.ts";
-import { explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
+import type { Connection } from "./connect/connection.ts";
+import { explainNatsError, isMissing, isTransient } from "./connect/nats-errors.ts";
 
 /**
  * Milliseconds for one request. It is short because what matters is tried again: a server that is killed or whose

@@ -12,16 +12,16 @@ import {
   streams,
 } from "../protocol/subjects.ts";
 import type { BuilderBus } from "./bus.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { followUpdates } from "./follow-updates.ts";
 import { createReader } from "./create-reader.ts";
 import { nextDelivery } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { encodeLogChunk } from "./log-chunk-message.ts";
 import { isServerAnswer, logMessageId } from "./message-ids.ts";
-import { explainNatsError } from "./nats-errors.ts";
+import { explainNatsError } from "./connect/nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
-import { isAtLeast } from "./server-version.ts";
+import { isAtLeast } from "../base/version.ts";
 
 /**
  * Where answers go: to what the server makes of the reply of a client in another account, and to inboxes of our own

@@ -13,13 +13,13 @@ import {
 } from "../protocol/subjects.ts";
 import type { BuildReader } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { createEventSequence, readEvent } from "./event-sequence.ts";
 import { followBuild } from "./follow-build.ts";
 import { readQueueLength } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
 import { isEventOf } from "./message-ids.ts";
-import { explainNatsError, isNoResponders, isTransient } from "./nats-errors.ts";
+import { explainNatsError, isNoResponders, isTransient } from "./connect/nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
 

@@ -5,9 +5,9 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import type { Delivery } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { isServerAnswer } from "./message-ids.ts";
-import { explainNatsError, isTransient } from "./nats-errors.ts";
+import { explainNatsError, isTransient } from "./connect/nats-errors.ts";
 
 /** How long the server keeps a request for a message open. */
 const waitMs = 20_000;

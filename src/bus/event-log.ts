@@ -7,10 +7,10 @@ import type { BuildId } from "../protocol/names.ts";
 import { eventSubject, streams } from "../protocol/subjects.ts";
 import { NotTheHolderError, type EventLogWriter } from "./bus.ts";
 import { call } from "./call.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { readEvent } from "./event-sequence.ts";
 import { eventMessageId } from "./message-ids.ts";
-import { isWrongLastSequence } from "./nats-errors.ts";
+import { isWrongLastSequence } from "./connect/nats-errors.ts";
 import { publishOnce } from "./publish-stored.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
 

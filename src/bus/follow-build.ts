@@ -8,11 +8,11 @@ import type { BuildId } from "../protocol/names.ts";
 import { decodeProgress, type BuildProgress } from "../protocol/progress.ts";
 import { eventSubject, live, progressSubject, streams } from "../protocol/subjects.ts";
 import type { BuildMessage, FollowOptions } from "./bus.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { createEventSequence } from "./event-sequence.ts";
 import { createKnownBuildCheck } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
-import { explainConnectError, explainNatsError, isMissing, isTransient } from "./nats-errors.ts";
+import { explainConnectError, explainNatsError, isMissing, isTransient } from "./connect/nats-errors.ts";
 import { createStreamReader, createTail, type StoredMessage, type Tail } from "./stored-messages.ts";
 
 /** Republished messages are not acknowledged; what was missed is found at the latest after this. */

@@ -2,8 +2,8 @@
 import { createDoorbell } from "../base/doorbell.ts";
 import { live, streams } from "../protocol/subjects.ts";
 import { decodeUpdateEvent, type UpdateEvent } from "../protocol/update-events.ts";
-import type { Connection } from "./connection.ts";
-import { explainNatsError } from "./nats-errors.ts";
+import type { Connection } from "./connect/connection.ts";
+import { explainNatsError } from "./connect/nats-errors.ts";
 import { createStreamReader, createTail, type StoredMessage } from "./stored-messages.ts";
 
 const subjects = "update-events.*";

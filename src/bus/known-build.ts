@@ -5,7 +5,7 @@ import type { HomelabError } from "../base/errors.ts";
 import type { BuildId } from "../protocol/names.ts";
 import { consumers, eventSubject, streams } from "../protocol/subjects.ts";
 import { requestTimeoutMs } from "./call.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { eventsIncomplete } from "./event-sequence.ts";
 import { createStreamReader } from "./stored-messages.ts";
 

@@ -1,7 +1,7 @@
 import { jetstream, type JetStreamPublishOptions, type PubAck } from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
 import { call, requestTimeoutMs } from "./call.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 
 export interface Publication {
   readonly subject: string;

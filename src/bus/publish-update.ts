@@ -1,6 +1,6 @@
 import { encodeUpdateEvent, updateEventId, type UpdateEvent } from "../protocol/update-events.ts";
 import { updateEventSubject } from "../protocol/subjects.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { publishStored } from "./publish-stored.ts";
 
 /** Stores what became of an update; told twice it is stored once. @throws HomelabError as `call` says. */

@@ -1,7 +1,7 @@
 // Reading streams by direct get: it needs no consumer, and so no right to create one.
 import { jetstreamManager, type DirectStreamAPI } from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connect/connection.ts";
 import { requestTimeoutMs } from "./call.ts";
 
 export interface StoredMessage {

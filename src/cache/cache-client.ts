@@ -1,4 +1,5 @@
 // Our own HTTP client for binary caches. Nix's would not do: what it says of a cache it takes from its cache on disk.
+import type { CacheAnswer } from "../narinfo/cache-answer.ts";
 import http from "node:http";
 import https from "node:https";
 import { urlToHttpOptions } from "node:url";
@@ -19,16 +20,6 @@ export interface CacheClientOptions {
   readonly clock: Clock;
   /** Certificate authorities, PEM, instead of Node's own. */
   readonly ca?: string;
-}
-
-export interface CacheAnswer {
-  readonly status: number;
-  /** The first `maxBytes` of the body. */
-  readonly body: Uint8Array;
-  /** The connection ended before the answer did, at every attempt. */
-  readonly isCutOff: boolean;
-  /** Of what was asked for, without regard to a range, where the server says it. */
-  readonly totalBytes?: number;
 }
 
 export interface GetOptions {

@@ -1,10 +1,6 @@
 // Is this disk enough? From what was measured, never from what closures usually are.
+import type { Disk } from "../base/disk.ts";
 import type { RootsSize } from "./measure-roots.ts";
-
-export interface Disk {
-  readonly totalBytes: number;
-  readonly availableBytes: number;
-}
 
 export interface DiskAnswer {
   /**

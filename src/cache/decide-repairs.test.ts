@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { StorePath } from "../protocol/names.ts";
 import { decideRepairs } from "./decide-repairs.ts";
-import { pathProblems, type Finding } from "./finding.ts";
+import type { Finding } from "./finding.ts";
+import { pathProblems } from "../narinfo/path-problem.ts";
 
 const findings = pathProblems.map((problem): Finding => ({
   path: `/nix/store/${problem}` as StorePath,

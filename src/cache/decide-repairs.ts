@@ -1,6 +1,7 @@
 // What can be done about what is not served. Pure.
 import type { StorePath } from "../protocol/names.ts";
-import type { Finding, PathProblem } from "./finding.ts";
+import type { Finding } from "./finding.ts";
+import type { PathProblem } from "../narinfo/path-problem.ts";
 
 export interface RepairMeans {
   /** A secret key is there, and its public one is trusted. */

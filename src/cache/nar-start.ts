@@ -1,6 +1,6 @@
 // The first bytes of a NAR: that they come, and look like one, says that the cache has the file and can open it.
-import type { CacheAnswer } from "./cache-client.ts";
-import type { NarInfo } from "./narinfo.ts";
+import type { CacheAnswer } from "../narinfo/cache-answer.ts";
+import type { NarInfo } from "../narinfo/narinfo.ts";
 
 /** Enough for the longest of the signatures below. */
 export const narStartBytes = 32;

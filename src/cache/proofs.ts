@@ -4,9 +4,9 @@ import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Sha256 } from "../nix/sha256.ts";
+import type { Sha256 } from "../protocol/sha256.ts";
 import type { StorePath } from "../protocol/names.ts";
-import type { TrustedKey, TrustedKeys } from "./public-keys.ts";
+import type { TrustedKey, TrustedKeys } from "../narinfo/public-keys.ts";
 
 export interface Proofs {
   /** The cache served this content of the path, signed by a key that is trusted now, and not too long ago. */

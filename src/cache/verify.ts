@@ -1,15 +1,15 @@
 // Proves that a cache serves closures: every path of them, as this machine's store has it, signed, with its NAR.
 import { HomelabError, messageOf } from "../base/errors.ts";
-import type { PathFacts } from "../nix/nix.ts";
+import type { PathFacts } from "../protocol/path-facts.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { HangUpError, type CacheClient } from "./cache-client.ts";
 import type { Finding } from "./finding.ts";
-import { judgeNarInfo, maxNarInfoBytes, type NarInfoJudgement } from "./judge-narinfo.ts";
+import { judgeNarInfo, maxNarInfoBytes, type NarInfoJudgement } from "../narinfo/judge-narinfo.ts";
 import { judgeNarContent } from "./nar-content.ts";
 import { judgeNarStart, narStartBytes, type NarFault } from "./nar-start.ts";
-import { hashPartOf, type NarInfo } from "./narinfo.ts";
+import { hashPartOf, type NarInfo } from "../narinfo/narinfo.ts";
 import type { Proofs } from "./proofs.ts";
-import type { TrustedKeys } from "./public-keys.ts";
+import type { TrustedKeys } from "../narinfo/public-keys.ts";
 import { workThrough } from "./work-through.ts";
 
 export interface VerifyOptions {

@@ -1,6 +1,7 @@
 // What a command gets of the outside world, decided once from the command line, the environment and the streams.
 import { systemClock, type Clock } from "../base/clock.ts";
-import { decideAscii, decideColour, type ColourChoice, type Environment } from "./print/output-mode.ts";
+import type { Environment } from "../base/environment.ts";
+import { decideAscii, decideColour, type ColourChoice } from "./print/output-mode.ts";
 import type { TextOutput } from "./print/renderer.ts";
 import { createStyle, type Style } from "./print/style.ts";
 

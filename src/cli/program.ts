@@ -1,9 +1,10 @@
 // The whole command line on one page. What a command does is in its own file, loaded only when it runs.
+import type { Run, Choose } from "./choose.ts";
 import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { exitCodes } from "../protocol/exit-codes.ts";
-import { addCacheCommands } from "./cache-program.ts";
-import { commonHelp, examples } from "./help-text.ts";
-import { addNatsCommands } from "./nats-program.ts";
+import { addCacheCommands } from "./commands/cache/cache-program.ts";
+import { commonHelp, examples } from "./arguments/help-text.ts";
+import { addNatsCommands } from "./commands/nats/nats-program.ts";
 import {
   collect,
   parseBuildWish,
@@ -11,16 +12,12 @@ import {
   parseDuration,
   parsePort,
   parsePositive,
-} from "./parse-options.ts";
-import { createContext, InterruptedError, type Context } from "./context.ts";
+} from "./arguments/parse-options.ts";
+import { createContext, InterruptedError } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
 import { colourChoices, outputChoices } from "./print/output-mode.ts";
 import { guardStream } from "./print/stdout-guard.ts";
-import { programVersion } from "./version.ts";
-
-type Run = (context: Context) => Promise<number>;
-/** Gets what the parsed command line wants to run, and whether it wants JSON. */
-export type Choose = (run: Run, json: boolean) => void;
+import { programVersion } from "../wiring/program-version.ts";
 
 /** Runs the command line and gives the exit code; everything that is thrown is printed here. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -137,7 +134,7 @@ export function createProgram(choose: Choose): Command {
     )
     .action((hosts, options) =>
       choose(
-        async (context) => (await import("./commands/build.ts")).runBuild(context, hosts, options),
+        async (context) => (await import("./commands/builds/build.ts")).runBuild(context, hosts, options),
         options.json === true || options.output === "jsonl",
       ),
     );
@@ -151,7 +148,7 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((options) =>
       choose(
-        async (context) => (await import("./commands/builds.ts")).runBuildsList(context, options),
+        async (context) => (await import("./commands/builds/builds.ts")).runBuildsList(context, options),
         options.json === true,
       ),
     );
@@ -163,7 +160,7 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((id, options) =>
       choose(
-        async (context) => (await import("./commands/builds.ts")).runBuildsShow(context, id, options),
+        async (context) => (await import("./commands/builds/builds.ts")).runBuildsShow(context, id, options),
         options.json === true,
       ),
     );
@@ -174,7 +171,8 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((id, options) =>
       choose(
-        async (context) => (await import("./commands/builds.ts")).runBuildsCancel(context, id, options),
+        async (context) =>
+          (await import("./commands/builds/builds.ts")).runBuildsCancel(context, id, options),
         options.json === true,
       ),
     );
@@ -201,7 +199,7 @@ export function createProgram(choose: Choose): Command {
     )
     .action((id, host, options) =>
       choose(
-        async (context) => (await import("./commands/logs.ts")).runLogs(context, id, host, options),
+        async (context) => (await import("./commands/builds/logs.ts")).runLogs(context, id, host, options),
         options.json === true,
       ),
     );
@@ -214,7 +212,7 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((options) =>
       choose(
-        async (context) => (await import("./commands/hosts.ts")).runHosts(context, options),
+        async (context) => (await import("./commands/builds/hosts.ts")).runHosts(context, options),
         options.json === true,
       ),
     );
@@ -235,7 +233,7 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((options) =>
       choose(
-        async (context) => (await import("./commands/update.ts")).runUpdateCommand(context, options),
+        async (context) => (await import("./commands/update/update.ts")).runUpdateCommand(context, options),
         options.json === true,
       ),
     );
@@ -249,7 +247,7 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((options) =>
       choose(
-        async (context) => (await import("./commands/inputs.ts")).runInputs(context, options),
+        async (context) => (await import("./commands/update/inputs.ts")).runInputs(context, options),
         options.json === true,
       ),
     );
@@ -262,7 +260,7 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((options) =>
       choose(
-        async (context) => (await import("./commands/doctor.ts")).runDoctor(context, options),
+        async (context) => (await import("./commands/setup/doctor.ts")).runDoctor(context, options),
         options.json === true,
       ),
     );
@@ -280,14 +278,17 @@ export function createProgram(choose: Choose): Command {
     .option("--port <port>", "port of the nats-server on the loopback", parsePort, 4222)
     .option("--poll <seconds>", "how often to look for new commits; 0 for never", parseCount, 60)
     .action((options) =>
-      choose(async (context) => (await import("./commands/up.ts")).runUp(context, options), false),
+      choose(async (context) => (await import("./commands/daemons/up.ts")).runUp(context, options), false),
     );
 
   program
     .command("builder")
     .description("The daemon that builds.")
     .action(() =>
-      choose(async (context) => (await import("./commands/builder.ts")).runBuilderCommand(context), false),
+      choose(
+        async (context) => (await import("./commands/daemons/builder.ts")).runBuilderCommand(context),
+        false,
+      ),
     );
 
   const config = program.command("config").description("The configuration file.");
@@ -303,7 +304,8 @@ export function createProgram(choose: Choose): Command {
     .option("--json", "as one JSON document")
     .action((file, options) =>
       choose(
-        async (context) => (await import("./commands/config.ts")).runConfigCheck(context, file, options),
+        async (context) =>
+          (await import("./commands/setup/config.ts")).runConfigCheck(context, file, options),
         options.json === true,
       ),
     );
@@ -313,7 +315,7 @@ export function createProgram(choose: Choose): Command {
     .option("--markdown", "as a page for people")
     .action((options) =>
       choose(
-        async (context) => (await import("./commands/config.ts")).runConfigSchema(context, options),
+        async (context) => (await import("./commands/setup/config.ts")).runConfigSchema(context, options),
         false,
       ),
     );
@@ -327,7 +329,7 @@ export function createProgram(choose: Choose): Command {
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"] as const))
     .action((shell) =>
       choose(
-        async (context) => (await import("./commands/completion.ts")).runCompletion(context, shell),
+        async (context) => (await import("./commands/setup/completion.ts")).runCompletion(context, shell),
         false,
       ),
     );
@@ -336,7 +338,7 @@ export function createProgram(choose: Choose): Command {
     .addArgument(new Argument("<page>").choices(["homelab-deploy.1", "homelab-deploy.json.5"] as const))
     .action((page) =>
       choose(
-        async (context) => (await import("./commands/manual.ts")).runManual(context, page, program),
+        async (context) => (await import("./commands/setup/manual.ts")).runManual(context, page, program),
         false,
       ),
     );
@@ -345,7 +347,8 @@ export function createProgram(choose: Choose): Command {
     .argument("[word...]")
     .action((words) =>
       choose(
-        async (context) => (await import("./commands/completion.ts")).runComplete(context, words, program),
+        async (context) =>
+          (await import("./commands/setup/completion.ts")).runComplete(context, words, program),
         false,
       ),
     );

@@ -2,9 +2,9 @@ import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { RetryPolicy } from "../base/retry.ts";
 import type { Forge, ForgeKind } from "./forge.ts";
-import { createGitea } from "./gitea.ts";
-import { createGithub } from "./github.ts";
-import { createHttp, type Http } from "./http.ts";
+import { createGitea } from "./gitea/gitea.ts";
+import { createGithub } from "./github/github.ts";
+import { createHttp, type Http } from "./http/http.ts";
 
 export interface ForgeSettings {
   /** Whether it is Gitea or Forgejo is found out by asking the server. */

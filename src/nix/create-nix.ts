@@ -3,24 +3,29 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Exec } from "../process/exec.ts";
-import { judgeBuildUsers, readGroup, withoutBuildUsers, type MissingBuildUsers } from "./build-users.ts";
-import { createClosureReader } from "./closure.ts";
-import { createDerivationReader } from "./derivation.ts";
-import { createEvaluator } from "./evaluate.ts";
-import { createFindFailures } from "./failures.ts";
+import {
+  judgeBuildUsers,
+  readGroup,
+  withoutBuildUsers,
+  type MissingBuildUsers,
+} from "./settings/build-users.ts";
+import { createClosureReader } from "./store/closure.ts";
+import { createDerivationReader } from "./store/derivation.ts";
+import { createEvaluator } from "./evaluate/evaluate.ts";
+import { createFindFailures } from "./realise/failures.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
-import { readNixSettings } from "./nix-settings.ts";
+import { readNixSettings } from "./settings/nix-settings.ts";
 import type { Nix } from "./nix.ts";
-import { createPathFactsReader } from "./path-facts.ts";
-import { countOutOfMemoryKills } from "./out-of-memory-kills.ts";
-import { createRevisionLocker } from "./lock-revision.ts";
-import { createRealise } from "./realise.ts";
-import { isFull } from "./store-room.ts";
-import { createStore } from "./store.ts";
-import { createSubstituterProber } from "./substituters.ts";
-import { createUnbuilt } from "./unbuilt.ts";
-import type { NixConfig } from "./unsafe-settings.ts";
-import { createLockUpdater } from "./update-lock.ts";
+import { createPathFactsReader } from "./store/path-facts.ts";
+import { countOutOfMemoryKills } from "./realise/out-of-memory-kills.ts";
+import { createRevisionLocker } from "./lock/lock-revision.ts";
+import { createRealise } from "./realise/realise.ts";
+import { isFull } from "./realise/store-room.ts";
+import { createStore } from "./store/store.ts";
+import { createSubstituterProber } from "./settings/substituters.ts";
+import { createUnbuilt } from "./store/unbuilt.ts";
+import type { NixConfig } from "./settings/unsafe-settings.ts";
+import { createLockUpdater } from "./lock/update-lock.ts";
 
 export interface NixOptions {
   readonly exec: Exec;

@@ -1,6 +1,6 @@
 // What the services need of Nix. `createNix` (create-nix.ts) is the real one.
+import type { PathFacts } from "../protocol/path-facts.ts";
 import type { Commit, HostName, RepoName, StorePath } from "../protocol/names.ts";
-import type { Sha256 } from "./sha256.ts";
 import type { FlakeInput, Override, Revision, RevisionName } from "../protocol/overrides.ts";
 
 /** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
@@ -154,16 +154,6 @@ export interface ClosurePath {
   readonly path: StorePath;
   /** Bytes in the store. */
   readonly size: number;
-}
-
-/** What the store's database knows of a valid path. */
-export interface PathFacts {
-  readonly path: StorePath;
-  readonly narHash: Sha256;
-  /** Bytes of its NAR. */
-  readonly narSize: number;
-  /** Sorted; with the path itself where it refers to itself. */
-  readonly references: readonly StorePath[];
 }
 
 /** Parts of a NixOS system that only change with a reboot; absent where the system has no such part. */

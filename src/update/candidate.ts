@@ -2,10 +2,10 @@
 import type { Repository } from "../git/git.ts";
 import { HomelabError } from "../base/errors.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
-import { checkLockChange, type LockFinding } from "../nix/flake-lock-check.ts";
-import { diffLocks, updatableInputs, type InputChange } from "../nix/flake-lock-diff.ts";
-import { graftLock } from "../nix/flake-lock-graft.ts";
-import { parseFlakeLock, printFlakeLock, type FlakeLock } from "../nix/flake-lock.ts";
+import { checkLockChange, type LockFinding } from "../nix/lock/flake-lock-check.ts";
+import { diffLocks, updatableInputs, type InputChange } from "../nix/lock/flake-lock-diff.ts";
+import { graftLock } from "../nix/lock/flake-lock-graft.ts";
+import { parseFlakeLock, printFlakeLock, type FlakeLock } from "../nix/lock/flake-lock.ts";
 import type { Commit } from "../protocol/names.ts";
 import { updateMessage } from "./commit-message.ts";
 

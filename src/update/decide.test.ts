@@ -12,8 +12,8 @@ import {
 } from "../protocol/names.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 import { isOurCommit, updateMessage } from "./commit-message.ts";
-import { branchOfDay, chooseBranch, isForgotten } from "./decide-branch.ts";
-import { classifyHosts, decideOutcome, hostsToCompare, type HostClass } from "./decide-classes.ts";
+import { branchOfDay, chooseBranch, isForgotten } from "./branch/decide-branch.ts";
+import { classifyHosts, decideOutcome, hostsToCompare, type HostClass } from "./judge/decide-classes.ts";
 import { isFree } from "./lease.ts";
 import { parseJournal } from "./journal.ts";
 

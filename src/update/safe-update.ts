@@ -1,19 +1,19 @@
 // The safe update as an operator knows it: one at a time, landed or proposed, told, and tidied up after.
+import type { ProposalContext, Found, UpdateOptions, UpdateResult, Validated } from "./update.ts";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Forge } from "../forge/forge.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
-import { announce, announceError, announceValidated } from "./announce.ts";
-import type { Hindrance } from "./decide-hindrance.ts";
-import type { StaleSettings } from "./decide-pull-requests.ts";
-import type { Found } from "./find-guilty.ts";
+import { announce, announceError, announceValidated } from "./tell/announce.ts";
+import type { Hindrance } from "./judge/decide-hindrance.ts";
+import type { StaleSettings } from "./propose/decide-pull-requests.ts";
 import { acquireLease, type Holder } from "./lease.ts";
-import { tellStatus } from "./commit-statuses.ts";
-import { createLanding } from "./landing.ts";
-import type { Outbox } from "./outbox.ts";
-import { requireRepository } from "./require-repository.ts";
-import type { LandingWay } from "./refusal-advice.ts";
+import { tellStatus } from "./land/commit-statuses.ts";
+import { createLanding } from "./land/landing.ts";
+import type { Outbox } from "./tell/outbox.ts";
+import { requireRepository } from "./propose/require-repository.ts";
+import type { LandingWay } from "./land/refusal-advice.ts";
 import {
   branchesOfPeople,
   propose,
@@ -21,10 +21,10 @@ import {
   tendStale,
   type Proposal,
   type ProposeOptions,
-} from "./propose.ts";
-import { tidyBranches } from "./tidy-branches.ts";
-import { deleteUpdateBranch } from "./update-branch.ts";
-import { runUpdate, type UpdateOptions, type UpdateResult, type Validated } from "./update-run.ts";
+} from "./propose/propose.ts";
+import { tidyBranches } from "./branch/tidy-branches.ts";
+import { deleteUpdateBranch } from "./branch/update-branch.ts";
+import { runUpdate } from "./update-run.ts";
 
 export interface SafeUpdateOptions extends Omit<UpdateOptions, "land" | "tellStatus" | "branchesOfPeople"> {
   /** How what builds gets onto the branch. */
@@ -60,14 +60,6 @@ export type SafeUpdateResult =
   | ({ readonly type: "declined"; readonly url: string; readonly found?: Found } & Told)
   | ({ readonly type: "infra"; readonly found?: Found } & Told)
   | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Told);
-
-/** What a proposal says beside the verdicts. */
-export interface ProposalContext {
-  readonly branch: BranchName;
-  /** Why it did not land although it builds. */
-  readonly why?: Hindrance;
-  readonly found?: Found;
-}
 
 interface Told {
   readonly validated: Validated;

@@ -1,8 +1,8 @@
 // Upstream's newest lock, without the inputs that are out of reach: one that is down keeps no other from its update.
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { updatableInputs } from "../nix/flake-lock-diff.ts";
-import { parseFlakeLock } from "../nix/flake-lock.ts";
+import { updatableInputs } from "../nix/lock/flake-lock-diff.ts";
+import { parseFlakeLock } from "../nix/lock/flake-lock.ts";
 
 /** An input of the flake itself, or one of its inputs, cannot be reached; the same update without it may work. */
 export class InputUnavailableError extends HomelabError {

@@ -1,97 +1,18 @@
 // One safe update of a repo's inputs, from the lease to the landing or the proposal. Each step first looks whether
 // an earlier run, or the remote, has it already: so it can be killed anywhere, and run again.
+import type { UpdateOptions, Validated, UpdateResult, Found, Landed } from "./update.ts";
 import { isDeepStrictEqual } from "node:util";
-import type { Clock } from "../base/clock.ts";
-import type { Log } from "../base/log.ts";
-import type { BuildReader } from "../bus/bus.ts";
-import type { CommitStatusWish } from "../forge/forge.ts";
-import type { Repository } from "../git/git.ts";
-import type { BuildState } from "../protocol/build-state.ts";
-import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
+import type { BranchName, Commit } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 import { changedInputs, makeCandidate, requireInputs, type Candidate } from "./candidate.ts";
-import type { Classes, Outcome, Policy } from "./decide-classes.ts";
-import { pendingStatus, statusOf } from "./commit-statuses.ts";
-import type { InputHistory } from "./bisect-input.ts";
-import { brokenPart } from "./broken-part.ts";
-import { findGuilty, type Found, type GuiltyOptions } from "./find-guilty.ts";
-import type { Journal } from "./journal.ts";
-import { branchOfDay } from "./decide-branch.ts";
-import { hindranceOf, type Hindrance } from "./decide-hindrance.ts";
-import type { Land, Landed } from "./landing.ts";
+import { pendingStatus, statusOf } from "./land/commit-statuses.ts";
+import { brokenPart } from "./search/broken-part.ts";
+import { findGuilty, type GuiltyOptions } from "./search/find-guilty.ts";
+import { branchOfDay } from "./branch/decide-branch.ts";
+import { hindranceOf } from "./judge/decide-hindrance.ts";
 import { updateReachable } from "./update-reachable.ts";
-import { claimBranch } from "./update-branch.ts";
-import type { Downstream, DownstreamVerdict } from "./judge-downstream.ts";
+import { claimBranch } from "./branch/update-branch.ts";
 import { validateCandidate } from "./validate-candidate.ts";
-
-export interface UpdateOptions {
-  readonly repo: RepoName;
-  readonly branch: BranchName;
-  /** Where flake.nix is; absent for the root. */
-  readonly directory?: string;
-  readonly repository: Repository;
-  readonly builds: BuildReader;
-  readonly upstream: Upstream;
-  readonly journal: Journal;
-  readonly author: { readonly name: string; readonly email: string };
-  readonly policy: Policy;
-  readonly giteaHosts: readonly string[];
-  /** Only these; all without it. */
-  readonly inputs?: readonly string[];
-  /** Repos that have this one as an input, and are built with it. */
-  readonly downstream: readonly Downstream[];
-  /** Of the inputs, for finding the revision that breaks an update. */
-  readonly history: InputHistory;
-  /** For finding what breaks an update: parts of it that are built at most, and for how long; 0 looks for nothing. */
-  readonly search: { readonly parts: number; readonly milliseconds: number };
-  /** Whether those that do not break it land without the others. */
-  readonly partialLanding: boolean;
-  readonly land: Land;
-  /** Says the verdict about a commit where people look for it; never fails. */
-  readonly tellStatus: (commit: Commit, status: CommitStatusWish, signal: AbortSignal) => Promise<void>;
-  readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
-  /** Nothing leaves this machine. */
-  readonly dryRun: boolean;
-  readonly trigger: string;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-/** What Nix does for an update. */
-export interface Upstream {
-  /**
-   * The lock with all inputs, or these, brought up to date now.
-   * @throws InputUnavailableError when one of them cannot be reached; HomelabError.
-   */
-  updateLock(base: Commit, inputs: readonly string[] | undefined, signal: AbortSignal): Promise<string>;
-  /** Attributes of `nixosConfigurations` at a commit. */
-  listHosts(commit: Commit, signal: AbortSignal): Promise<readonly string[]>;
-}
-
-export interface Validated {
-  readonly candidate: Candidate;
-  readonly state: BuildState;
-  /** Of the base, for the hosts that fail; absent where none does. */
-  readonly baseState?: BuildState;
-  readonly classes: Classes;
-  readonly downstream: readonly DownstreamVerdict[];
-  readonly outcome: Outcome;
-}
-
-export type UpdateResult =
-  | { readonly type: "no-change"; readonly base: Commit }
-  | ({ readonly type: "landed"; readonly branch: BranchName; readonly found?: Found } & Validated)
-  /** Validated and good, but not landed. */
-  | ({
-      readonly type: "not-landed";
-      readonly branch: BranchName;
-      readonly why: Hindrance;
-      readonly found?: Found;
-    } & Validated)
-  | ({ readonly type: "broken"; readonly branch: BranchName; readonly found?: Found } & Validated)
-  | ({ readonly type: "infra"; readonly branch: BranchName; readonly found?: Found } & Validated)
-  /** A dry run: what would have become of it. */
-  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Validated);
 
 /** An unfinished run is gone on with for so long; then upstream is asked anew. */
 const maxCandidateAgeMs = 24 * 3_600_000;

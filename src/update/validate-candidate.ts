@@ -1,10 +1,10 @@
 // Whether a candidate may land: its hosts, and those of the repos downstream of it, judged by the base.
 import { buildIdFor } from "./build-id.ts";
 import type { Candidate } from "./candidate.ts";
-import { decideOutcome } from "./decide-classes.ts";
-import { judgeDownstream, type DownstreamVerdict } from "./judge-downstream.ts";
-import { judgeRevision } from "./judge-revision.ts";
-import type { UpdateOptions, Validated } from "./update-run.ts";
+import { decideOutcome } from "./judge/decide-classes.ts";
+import { judgeDownstream, type DownstreamVerdict } from "./judge/judge-downstream.ts";
+import { judgeRevision } from "./judge/judge-revision.ts";
+import type { UpdateOptions, Validated } from "./update.ts";
 
 export async function validateCandidate(
   options: UpdateOptions,

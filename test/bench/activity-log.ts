@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createActivityLog } from "../../src/nix/activity-log.ts";
+import { createActivityLog } from "../../src/nix/realise/activity-log.ts";
 
 const logs = join(import.meta.dirname, "../fixtures/nix-logs");
 

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BuildReader } from "../../src/bus/bus.ts";
-import type { Connection } from "../../src/bus/connection.ts";
+import type { Connection } from "../../src/bus/connect/connection.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { parseRepoName, type Commit } from "../../src/protocol/names.ts";
 import type { Target } from "../../src/protocol/subjects.ts";

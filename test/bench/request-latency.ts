@@ -1,5 +1,5 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { Connection } from "../../src/bus/connection.ts";
+import type { Connection } from "../../src/bus/connect/connection.ts";
 import { encodeRequest } from "../../src/protocol/request.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
 import { atMost, milliseconds, type BenchContext, type BenchResult } from "./bench.ts";

@@ -3,9 +3,9 @@
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createCacheClient } from "../../src/cache/cache-client.ts";
-import { judgeNarInfo, maxNarInfoBytes } from "../../src/cache/judge-narinfo.ts";
-import { hashPartOf } from "../../src/cache/narinfo.ts";
-import { parsePublicKey } from "../../src/cache/public-keys.ts";
+import { judgeNarInfo, maxNarInfoBytes } from "../../src/narinfo/judge-narinfo.ts";
+import { hashPartOf } from "../../src/narinfo/narinfo.ts";
+import { parsePublicKey } from "../../src/narinfo/public-keys.ts";
 import { workThrough } from "../../src/cache/work-through.ts";
 import { createNix } from "../../src/nix/create-nix.ts";
 import { createExec } from "../../src/process/create-exec.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
-import { writeNewKey } from "../../src/bus/keys.ts";
+import { writeNewKey } from "../../src/bus/server/keys.ts";
 import { connectTo, startNatsServer } from "../support/nats-server.ts";
 import { test } from "../support/nats-roles.ts";
 

@@ -4,12 +4,12 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import { expect } from "vitest";
-import { sharedSubjects } from "../../src/bus/accounts.ts";
+import { sharedSubjects } from "../../src/bus/server/accounts.ts";
 import type { BuildMessage } from "../../src/bus/bus.ts";
-import type { Connection } from "../../src/bus/connection.ts";
+import type { Connection } from "../../src/bus/connect/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
-import { inboxPrefixOf, permissionsOf } from "../../src/bus/permissions.ts";
+import { inboxPrefixOf, permissionsOf } from "../../src/bus/server/permissions.ts";
 import { publishUpdateEvent } from "../../src/bus/publish-update.ts";
 import { encodeEvent } from "../../src/protocol/events.ts";
 import { parseBuilderName } from "../../src/protocol/names.ts";

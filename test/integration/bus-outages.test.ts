@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm";
 import { expect, onTestFinished } from "vitest";
 import { silentLog } from "../../src/base/log.ts";
 import type { BuildMessage } from "../../src/bus/bus.ts";
-import { connectNats } from "../../src/bus/connection.ts";
+import { connectNats } from "../../src/bus/connect/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { parseHostName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";

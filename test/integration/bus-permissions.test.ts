@@ -1,10 +1,10 @@
 import { PermissionViolationError } from "@nats-io/transport-node";
 import { expect } from "vitest";
-import type { Connection } from "../../src/bus/connection.ts";
+import type { Connection } from "../../src/bus/connect/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { aBuildId } from "../support/builds.ts";
-import { permissionsMarker } from "../../src/bus/permissions.ts";
+import { permissionsMarker } from "../../src/bus/server/permissions.ts";
 import { test } from "../support/nats-roles.ts";
 import { testUsers as everybody, type TestUser } from "../support/start-roles-server.ts";
 

@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect } from "vitest";
 import { HomelabError } from "../../src/base/errors.ts";
-import { checkStreams, requireSound, setUpStreams, type Finding } from "../../src/bus/setup.ts";
+import { checkStreams, requireSound, setUpStreams, type Finding } from "../../src/bus/server/setup.ts";
 import { connectTo, startNatsServer } from "../support/nats-server.ts";
 import { test } from "../support/nats.ts";
 

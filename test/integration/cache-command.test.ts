@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { chmod, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
-import { hashPartOf, parseNarInfo } from "../../src/cache/narinfo.ts";
+import { hashPartOf, parseNarInfo } from "../../src/narinfo/narinfo.ts";
 import { createCacheLab } from "../support/cache-lab.ts";
 import { serveNarCache } from "../support/nar-cache.ts";
 import { serveStore } from "../support/store-cache.ts";

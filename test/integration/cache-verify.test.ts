@@ -5,9 +5,9 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createCacheClient } from "../../src/cache/cache-client.ts";
 import type { Finding } from "../../src/cache/finding.ts";
-import { hashPartOf, parseNarInfo } from "../../src/cache/narinfo.ts";
+import { hashPartOf, parseNarInfo } from "../../src/narinfo/narinfo.ts";
 import { noProofs, openProofs, type Proofs } from "../../src/cache/proofs.ts";
-import { parsePublicKey } from "../../src/cache/public-keys.ts";
+import { parsePublicKey } from "../../src/narinfo/public-keys.ts";
 import {
   verifyClosure,
   verifyWithoutStore,

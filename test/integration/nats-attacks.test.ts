@@ -6,7 +6,7 @@ import { headers } from "@nats-io/transport-node";
 import { expect } from "vitest";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { eventMessageId } from "../../src/bus/message-ids.ts";
-import { isNoResponders } from "../../src/bus/nats-errors.ts";
+import { isNoResponders } from "../../src/bus/connect/nats-errors.ts";
 import { encodeEvent, type BuildEvent, type EventBody } from "../../src/protocol/events.ts";
 import type { BuildId } from "../../src/protocol/names.ts";
 import { streams } from "../../src/protocol/subjects.ts";

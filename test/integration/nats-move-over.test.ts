@@ -6,11 +6,16 @@ import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
-import { inspectAccounts } from "../../src/bus/inspect-accounts.ts";
-import { writeNewKey } from "../../src/bus/keys.ts";
-import { inboxPrefixOf, permissionsMarker, permissionsOf, type NatsUser } from "../../src/bus/permissions.ts";
-import { accountsFragment, serverConfig } from "../../src/bus/server-config.ts";
-import { setUpStreams } from "../../src/bus/setup.ts";
+import { inspectAccounts } from "../../src/bus/server/inspect-accounts.ts";
+import { writeNewKey } from "../../src/bus/server/keys.ts";
+import {
+  inboxPrefixOf,
+  permissionsMarker,
+  permissionsOf,
+  type NatsUser,
+} from "../../src/bus/server/permissions.ts";
+import { accountsFragment, serverConfig } from "../../src/bus/server/server-config.ts";
+import { setUpStreams } from "../../src/bus/server/setup.ts";
 import { parseBuilderName, parseRepoName } from "../../src/protocol/names.ts";
 import { aBuildId, accepted, anEvent, aStatus, finished } from "../support/builds.ts";
 import { connectTo, serverVersion, startNatsServer, type ServerPlace } from "../support/nats-server.ts";

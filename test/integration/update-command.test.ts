@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test as base } from "vitest";
-import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { branchOfDay } from "../../src/update/branch/decide-branch.ts";
 import { createDownstreamOf } from "../support/downstream-of-lab.ts";
 import { startForgeServer } from "../support/forge-server/forge-server.ts";
 import { createUpdateLab, type UpdateLab } from "../support/update-lab.ts";

@@ -2,7 +2,7 @@
 // is tidied up. The next run must lead to the same state of the remote as one that was not disturbed.
 import { expect, test as base } from "vitest";
 import type { Journal } from "../../src/update/journal.ts";
-import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { branchOfDay } from "../../src/update/branch/decide-branch.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
 import { startUpdateRig, type UpdateRig } from "../support/update-rig.ts";
 

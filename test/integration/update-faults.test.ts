@@ -6,7 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test as base } from "vitest";
 import { HomelabError } from "../../src/base/errors.ts";
 import { createMemoryJournal } from "../../src/update/journal.ts";
-import { propose, type Proposal } from "../../src/update/propose.ts";
+import { propose, type Proposal } from "../../src/update/propose/propose.ts";
 import {
   badGateway,
   internalError,

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test as base } from "vitest";
-import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { branchOfDay } from "../../src/update/branch/decide-branch.ts";
 import { badGateway } from "../support/forge-server/faults.ts";
 import type { ForgeState, Protection } from "../support/forge-server/forge-state.ts";
 import { startForgeServer } from "../support/forge-server/forge-server.ts";

@@ -1,13 +1,13 @@
 import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
-import { branchOfDay } from "../../src/update/decide-branch.ts";
+import { branchOfDay } from "../../src/update/branch/decide-branch.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Forge } from "../../src/forge/forge.ts";
 import { parseBranchName } from "../../src/protocol/names.ts";
 import { createMemoryJournal } from "../../src/update/journal.ts";
-import { tidyBranches } from "../../src/update/tidy-branches.ts";
+import { tidyBranches } from "../../src/update/branch/tidy-branches.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
 import { startUpdateRig, type UpdateRig } from "../support/update-rig.ts";
 

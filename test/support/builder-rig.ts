@@ -1,8 +1,8 @@
 // A whole builder on the bus of one process, with a Nix whose hosts are data.
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { runBuilder, type BuilderOptions } from "../../src/build/builder.ts";
-import type { Repo } from "../../src/build/repo.ts";
+import { runBuilder, type BuilderOptions } from "../../src/builder/builder.ts";
+import type { Repo } from "../../src/builder/repo.ts";
 import type { BuilderBus } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import type { Mirror } from "../../src/git/git.ts";

@@ -1,6 +1,11 @@
 // Locks of flakes, for tests of what is decided about them.
 import { createHash } from "node:crypto";
-import { type FlakeEdge, type FlakeLock, type FlakeNode, parseFlakeLock } from "../../src/nix/flake-lock.ts";
+import {
+  type FlakeEdge,
+  type FlakeLock,
+  type FlakeNode,
+  parseFlakeLock,
+} from "../../src/nix/lock/flake-lock.ts";
 
 /** A commit hash that only depends on the text. */
 export const commitOf = (text: string): string => createHash("sha1").update(text).digest("hex");

@@ -3,10 +3,10 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { runUpdateCommand } from "../../src/cli/commands/update.ts";
-import { composeUpdate } from "../../src/cli/compose-update.ts";
+import { runUpdateCommand } from "../../src/cli/commands/update/update.ts";
+import { composeUpdate } from "../../src/wiring/compose-update.ts";
 import type { Context } from "../../src/cli/context.ts";
-import { startLocalBuilder } from "../../src/cli/local-builder.ts";
+import { startLocalBuilder } from "../../src/cli/session/local-builder.ts";
 import { plainStyle } from "../../src/cli/print/style.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { RepoSettings } from "../../src/config/schema.ts";
@@ -94,7 +94,17 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
 
   async function compose(machine?: string): Promise<SafeUpdateOptions> {
     const stateDirectory = machine === undefined ? state : join(state, "machines", machine);
-    const parts = { context, config, repo, settings: configured, stateDirectory, nix, exec, log };
+    const parts = {
+      environment: context.environment,
+      clock: context.clock,
+      config,
+      repo,
+      settings: configured,
+      stateDirectory,
+      nix,
+      exec,
+      log,
+    };
     const { options } = await composeUpdate(
       {
         ...parts,

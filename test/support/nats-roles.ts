@@ -1,6 +1,6 @@
 // A server with a key for every role as a fixture of vitest.
 import { test as base } from "vitest";
-import type { Connection, ConnectionOptions } from "../../src/bus/connection.ts";
+import type { Connection, ConnectionOptions } from "../../src/bus/connect/connection.ts";
 import { startRolesServer, type TestUser } from "./start-roles-server.ts";
 
 /** `roles`: such a server for the test file. `as`: connections of the test to it. */

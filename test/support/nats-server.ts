@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { freePort } from "./free-port.ts";
-import { connectNats, type Connection, type ConnectionOptions } from "../../src/bus/connection.ts";
+import { connectNats, type Connection, type ConnectionOptions } from "../../src/bus/connect/connection.ts";
 
 export interface NatsServer {
   readonly url: string;

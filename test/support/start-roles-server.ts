@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Connection, ConnectionOptions } from "../../src/bus/connection.ts";
-import { writeNewKey } from "../../src/bus/keys.ts";
-import { inboxPrefixOf, type NatsUser } from "../../src/bus/permissions.ts";
-import { serverConfig } from "../../src/bus/server-config.ts";
-import { setUpStreams } from "../../src/bus/setup.ts";
+import type { Connection, ConnectionOptions } from "../../src/bus/connect/connection.ts";
+import { writeNewKey } from "../../src/bus/server/keys.ts";
+import { inboxPrefixOf, type NatsUser } from "../../src/bus/server/permissions.ts";
+import { serverConfig } from "../../src/bus/server/server-config.ts";
+import { setUpStreams } from "../../src/bus/server/setup.ts";
 import { parseBuilderName, parseHostName } from "../../src/protocol/names.ts";
 import { connectTo, serverVersion, startNatsServer, type NatsServer } from "./nats-server.ts";
 

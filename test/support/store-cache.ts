@@ -5,7 +5,7 @@ import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { parseRegistrations } from "../../src/nix/path-facts.ts";
+import { parseRegistrations } from "../../src/nix/store/path-facts.ts";
 import { serveNarCache, type NarCache } from "./nar-cache.ts";
 import type { ThrowAwayStore } from "./nix-store.ts";
 

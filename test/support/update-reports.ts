@@ -1,6 +1,6 @@
 // Reports of updates, for tests of what people read of them.
 import * as v from "valibot";
-import { UpdateReport } from "../../src/update/report.ts";
+import { UpdateReport } from "../../src/update/report/report.ts";
 
 const commit = (digit: string): string => digit.repeat(40);
 

@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog, type Log } from "../../src/base/log.ts";
-import { runBuilder } from "../../src/build/builder.ts";
+import { runBuilder } from "../../src/builder/builder.ts";
 import type { BuildReader } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
-import { composeBuilder } from "../../src/cli/compose-builder.ts";
-import { createInputHistory } from "../../src/cli/input-history.ts";
-import { createNixDownstream } from "../../src/cli/nix-downstream.ts";
-import { createNixUpstream } from "../../src/cli/nix-upstream.ts";
+import { composeBuilder } from "../../src/wiring/compose-builder.ts";
+import { createInputHistory } from "../../src/wiring/input-history.ts";
+import { createNixDownstream } from "../../src/wiring/nix-downstream.ts";
+import { createNixUpstream } from "../../src/wiring/nix-upstream.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Forge } from "../../src/forge/forge.ts";
 import type { Repository } from "../../src/git/git.ts";
@@ -17,16 +17,11 @@ import { createExec } from "../../src/process/create-exec.ts";
 import { parseBranchName, parseRepoName, type RepoName } from "../../src/protocol/names.ts";
 import type { UpdateEvent } from "../../src/protocol/update-events.ts";
 import { openJournal, type Journal } from "../../src/update/journal.ts";
-import { createOutbox } from "../../src/update/outbox.ts";
-import type { Proposal } from "../../src/update/propose.ts";
-import { lockDigest, printMarker } from "../../src/update/pull-request-marker.ts";
-import {
-  safeUpdate,
-  type ProposalContext,
-  type SafeUpdateOptions,
-  type SafeUpdateResult,
-} from "../../src/update/safe-update.ts";
-import type { Upstream, Validated } from "../../src/update/update-run.ts";
+import { createOutbox } from "../../src/update/tell/outbox.ts";
+import type { Proposal } from "../../src/update/propose/propose.ts";
+import { lockDigest, printMarker } from "../../src/update/propose/pull-request-marker.ts";
+import { safeUpdate, type SafeUpdateOptions, type SafeUpdateResult } from "../../src/update/safe-update.ts";
+import type { ProposalContext, Upstream, Validated } from "../../src/update/update.ts";
 import type { UpdateLab } from "./update-lab.ts";
 
 export interface UpdateRig extends AsyncDisposable {

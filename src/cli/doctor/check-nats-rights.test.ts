@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { probesOf } from "../../bus/probe-permissions.ts";
+import { probesOf } from "../../bus/server/probe-permissions.ts";
 import { parseBuildId } from "../../protocol/names.ts";
 import { judgeRights, roleOf } from "./check-nats-rights.ts";
 

@@ -1,12 +1,12 @@
 // Whether our key has the rights of its role, and not those of another.
 import * as v from "valibot";
-import type { Connection } from "../../bus/connection.ts";
+import type { Connection } from "../../bus/connect/connection.ts";
 import {
   probePermissions,
   probesOf,
   type ProbedRole,
   type ProbeResult,
-} from "../../bus/probe-permissions.ts";
+} from "../../bus/server/probe-permissions.ts";
 import { messageOf } from "../../base/errors.ts";
 import { BuilderName } from "../../protocol/names.ts";
 import { newBuildId } from "../../protocol/ulid.ts";

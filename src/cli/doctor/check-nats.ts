@@ -1,9 +1,13 @@
 // NATS as this machine reaches it: the connection, the streams, and who builds.
 import type { BuildReader } from "../../bus/bus.ts";
-import type { Connection } from "../../bus/connection.ts";
+import type { Connection } from "../../bus/connect/connection.ts";
 import { warningsAbout } from "../../bus/create-builder-bus.ts";
-import { inspectAccounts, sharedAccountError, type AccountLayout } from "../../bus/inspect-accounts.ts";
-import { checkStreams, describeDifference, type Finding as StreamFinding } from "../../bus/setup.ts";
+import {
+  inspectAccounts,
+  sharedAccountError,
+  type AccountLayout,
+} from "../../bus/server/inspect-accounts.ts";
+import { checkStreams, describeDifference, type Finding as StreamFinding } from "../../bus/server/setup.ts";
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
 import { formatBytes, formatDuration } from "../print/duration.ts";
 import { checkVersion } from "./known-holes.ts";

@@ -2,8 +2,8 @@
 import { userInfo } from "node:os";
 import { silentLog } from "../../base/log.ts";
 import { createNix, type InstalledNix } from "../../nix/create-nix.ts";
-import { makeBuildUsers } from "../../nix/build-users.ts";
-import { unsafeSettings, type BuildUser } from "../../nix/unsafe-settings.ts";
+import { makeBuildUsers } from "../../nix/settings/build-users.ts";
+import { unsafeSettings, type BuildUser } from "../../nix/settings/unsafe-settings.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { Context } from "../context.ts";
 import { checkVersion } from "./known-holes.ts";

@@ -6,8 +6,8 @@ import { readHeads } from "../../git/read-heads.ts";
 import type { Exec } from "../../process/exec.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import { parseRepoName } from "../../protocol/names.ts";
-import { gitAccess } from "../git-access.ts";
-import type { Environment } from "../print/output-mode.ts";
+import { gitAccess } from "../../wiring/git-access.ts";
+import type { Environment } from "../../base/environment.ts";
 import { checkVersion } from "./known-holes.ts";
 import { findingOf, ok, warning, wrong, type Finding } from "./finding.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ActionsFacts, Runner } from "../../forge/read-actions.ts";
+import type { ActionsFacts, Runner } from "../../forge/gitea/actions.ts";
 import { judgeRunners } from "./check-runners.ts";
 
 const runner: Runner = { name: "cache01", isOnline: true, labels: ["nix", "x86_64-linux"] };

@@ -1,6 +1,6 @@
 // Whether the workflows of a repository have a runner: a job without one waits for ever, and nobody says so.
 import { openForgeHttp, type ForgeParts, type ForgeSettings } from "../../forge/create-forge.ts";
-import { readActions, type ActionsFacts } from "../../forge/read-actions.ts";
+import { readActions, type ActionsFacts } from "../../forge/gitea/actions.ts";
 import type { BranchName } from "../../protocol/names.ts";
 import { messageOf } from "../../base/errors.ts";
 import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";

@@ -1,6 +1,6 @@
 // homelab-deploy(1), made from the program's own commands and options.
 import type { Command } from "@commander-js/extra-typings";
-import { environmentHelp, exitCodesHelp } from "../help-text.ts";
+import { environmentHelp, exitCodesHelp } from "../arguments/help-text.ts";
 import { definition, heading, page, roffMarkdown, roffText, subheading, title, verbatim } from "./roff.ts";
 
 export function commandPage(program: Command, version: string): string {

@@ -1,9 +1,9 @@
 // Who builds: one line for each builder that was ever seen.
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
-import type { ListPrint } from "./builds-table.ts";
+import type { ListPrint } from "./pages/builds-table.ts";
 import { formatAgo, formatBytes } from "./duration.ts";
 import type { Style } from "./style.ts";
-import { renderTable } from "./table.ts";
+import { renderTable } from "./pages/table.ts";
 
 /** Statuses are what builders say of themselves: foreign text. */
 export function renderBuilders(builders: readonly BuilderStatus[], { style, width, now }: ListPrint): string {

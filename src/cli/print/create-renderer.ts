@@ -1,10 +1,10 @@
 import { isTerminal } from "../../protocol/events.ts";
-import { createGithubRenderer } from "./github-renderer.ts";
-import { createJsonlRenderer } from "./jsonl-renderer.ts";
+import { createGithubRenderer } from "./lines/github-renderer.ts";
+import { createJsonlRenderer } from "./lines/jsonl-renderer.ts";
 import type { OutputMode } from "./output-mode.ts";
-import { createPlainRenderer } from "./plain-renderer.ts";
+import { createPlainRenderer } from "./lines/plain-renderer.ts";
 import type { BuildRenderer, RendererOptions } from "./renderer.ts";
-import { createTtyRenderer } from "./tty-renderer.ts";
+import { createTtyRenderer } from "./live/tty-renderer.ts";
 
 export function createRenderer(mode: OutputMode, options: RendererOptions): BuildRenderer {
   if (options.detail !== "quiet") return rendererOf(mode, options);

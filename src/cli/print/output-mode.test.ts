@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
-import { decideAscii, decideColour, decideOutputMode, type Environment } from "./output-mode.ts";
+import type { Environment } from "../../base/environment.ts";
+import { decideAscii, decideColour, decideOutputMode } from "./output-mode.ts";
 
 test.each<[string, Environment, boolean, string]>([
   ["a person at a terminal", {}, true, "tty"],

@@ -1,4 +1,5 @@
 // How to print, decided once from the command line, the environment and what the streams are.
+import type { Environment } from "../../base/environment.ts";
 import { HomelabError } from "../../base/errors.ts";
 
 export type OutputMode = "tty" | "plain" | "github" | "jsonl";
@@ -9,7 +10,6 @@ export const colourChoices = ["auto", "always", "never"] as const;
 export type ColourChoice = (typeof colourChoices)[number];
 
 /** The environment variables of the process; the decisions here read no others. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface OutputFacts {
   /** `--output`; left out, the environment decides. */

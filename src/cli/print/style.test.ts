@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { jsonLine } from "./json-line.ts";
+import { jsonLine } from "./lines/json-line.ts";
 import { createStyle, plainStyle } from "./style.ts";
 
 const coloured = createStyle({ colour: true, ascii: false });

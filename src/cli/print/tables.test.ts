@@ -3,10 +3,10 @@ import { scriptBuild } from "../../../test/support/build-events.ts";
 import type { BuilderStatus } from "../../protocol/builder-status.ts";
 import { parseBuilderName, parseBuildId, parseRepoName } from "../../protocol/names.ts";
 import { renderBuilders } from "./builders-table.ts";
-import { renderBuilds } from "./builds-table.ts";
-import { renderHosts, summarizeHosts } from "./hosts-table.ts";
+import { renderBuilds } from "./pages/builds-table.ts";
+import { renderHosts, summarizeHosts } from "./pages/hosts-table.ts";
 import { createStyle, plainStyle } from "./style.ts";
-import { renderTable } from "./table.ts";
+import { renderTable } from "./pages/table.ts";
 import { displayWidth } from "./text-width.ts";
 
 afterEach(() => vi.unstubAllEnvs());

@@ -1,0 +1,219 @@
+// The builder daemon: takes requests from NATS, feeds the engine, and tells who it is.
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { BuilderBus } from "../bus/bus.ts";
+import type { EvaluationMemory, GcRoots, Nix } from "../nix/nix.ts";
+import type { BuildState } from "../protocol/build-state.ts";
+import { presence, type BuilderStatus } from "../protocol/builder-status.ts";
+import { isTerminal, type BuildEvent } from "../protocol/events.ts";
+import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
+import { revisionName, type RevisionName } from "../protocol/overrides.ts";
+import { runBuildControl } from "./holdings/build-control.ts";
+import { createEngine, type Engine, type EngineSettings } from "./engine.ts";
+import { createHoldings, type Holdings } from "./holdings/holdings.ts";
+import { runRepoPoller, type PolledCommits } from "./intake/poll-repos.ts";
+import type { Repo } from "./repo.ts";
+import { runRequestIntake } from "./intake/request-intake.ts";
+import { createRequestResolver } from "./intake/resolve-request.ts";
+import type { ServingProof } from "./checks/serving-check.ts";
+import { runSweeper } from "./holdings/sweeper.ts";
+import type { UsualDurations } from "./lanes/usual-durations.ts";
+
+export interface BuilderOptions {
+  readonly name: BuilderName;
+  readonly version: string;
+  readonly bus: BuilderBus;
+  readonly nix: Nix;
+  readonly gcRoots: GcRoots;
+  readonly servingProof?: ServingProof;
+  readonly memory: EvaluationMemory;
+  readonly repos: ReadonlyMap<RepoName, Repo>;
+  readonly polled: PolledCommits;
+  readonly durations: UsualDurations;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: EngineSettings;
+  readonly requestExpiryMs: number;
+  /** Evaluations are remembered of the newest so many commits of each repo. */
+  readonly keepCommits: number;
+  /** Gives the collector what no build of these repos needs any more. */
+  readonly dropOldRoots: (repos: readonly RepoName[], signal: AbortSignal) => Promise<void>;
+  readonly stopMs: number;
+  readonly diskSpace: () => Promise<BuilderStatus["disk"]>;
+  readonly onDroppedLogLines?: (lines: number) => void;
+  /** For metrics. */
+  readonly onStored?: (event: BuildEvent, state: BuildState) => void;
+  /** This builder does not hold the build any more: it is finished, or another builder took it over. */
+  readonly onOver?: (id: BuildId) => void;
+  /** All is running; for those who start it. */
+  readonly onReady?: () => void;
+}
+
+/**
+ * Runs until the signal aborts; then takes no more work, gives running builds `stopMs` to finish, and stops. What
+ * is not finished then goes on at the next start.
+ */
+export async function runBuilder(options: BuilderOptions, signal: AbortSignal): Promise<void> {
+  const { bus, nix, repos, clock, log, settings, name, stopMs } = options;
+  const stopped = new AbortController();
+  const resolver = createRequestResolver({
+    ...options,
+    retryPolicy: settings.retryPolicy,
+    evaluationLimits: settings.evaluationLimits,
+  });
+
+  function onStored(event: BuildEvent, state: BuildState): void {
+    if (state.replyTo !== undefined) bus.reply(state.replyTo, event);
+    else if (isTerminal(event) && "replyTo" in event && event.replyTo !== undefined)
+      bus.reply(event.replyTo, event);
+    options.onStored?.(event, state);
+    if (isTerminal(event)) log.info({ build: event.build, verdict: state.status }, "a build is over");
+  }
+
+  const engine = createEngine(
+    {
+      ...options,
+      appendLog: (chunk, until) => bus.appendLog(chunk, until),
+      publishProgress: (progress) => bus.publishProgress(progress),
+      onStored,
+    },
+    stopped.signal,
+  );
+  const retaining = new Set<Promise<void>>();
+  const holdings = createHoldings(
+    {
+      bus,
+      engine,
+      builder: name,
+      clock,
+      log,
+      onStored,
+      onOver(id, state) {
+        options.onOver?.(id);
+        const task: Promise<void> = retain(options, engine, id, state, stopped.signal).finally(() =>
+          retaining.delete(task),
+        );
+        retaining.add(task);
+      },
+    },
+    stopped.signal,
+  );
+
+  const engineRun = engine.run();
+  const startedAt = clock.now();
+  const common = {
+    ...options,
+    bus,
+    engine,
+    holdings,
+    resolver,
+    builder: name,
+    retryPolicy: settings.retryPolicy,
+  };
+  const untilStop = [
+    runRequestIntake(common, signal),
+    runSweeper(common, signal),
+    ...[...repos.values()]
+      .filter((repo) => repo.pollMs > 0)
+      .map((repo) => runRepoPoller({ ...common, repo }, signal)),
+  ];
+  const untilStopped = [
+    runBuildControl(common, stopped.signal),
+    runPresence(options, engine, startedAt, stopped.signal),
+  ];
+  for (const warning of bus.serverWarnings) log.warn({}, warning);
+  log.info(
+    {
+      name,
+      nix: nix.version,
+      systems: nix.systems,
+      repos: [...repos.keys()],
+      evaluationSlots: settings.evaluationSlots,
+    },
+    "the builder is ready",
+  );
+  options.onReady?.();
+
+  try {
+    await Promise.race([engineRun, ...untilStop, ...untilStopped]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    log.info({ open: holdings.size() }, "stopping: no more requests are taken");
+    await drained(holdings, clock, stopMs);
+  } finally {
+    stopped.abort(new Error("the builder stops"));
+    await Promise.allSettled([engineRun, ...untilStop, ...untilStopped]);
+    // Who stopped us may remove our directories now.
+    await holdings.settled();
+    await Promise.allSettled(retaining);
+  }
+}
+
+async function drained(holdings: Holdings, clock: Clock, stopMs: number): Promise<void> {
+  const deadline = clock.monotonic() + stopMs;
+  while (holdings.size() > 0 && clock.monotonic() < deadline) await clock.sleep(100);
+}
+
+async function runPresence(
+  { bus, nix, name, version, repos, clock, log, settings, diskSpace }: BuilderOptions,
+  engine: Engine,
+  startedAt: Date,
+  signal: AbortSignal,
+): Promise<void> {
+  let disk: BuilderStatus["disk"];
+  const status = (): BuilderStatus => ({
+    name,
+    version,
+    nixVersion: nix.version,
+    systems: [...nix.systems],
+    repos: [...repos.keys()],
+    at: clock.now().toISOString(),
+    startedAt: startedAt.toISOString(),
+    evaluationSlots: settings.evaluationSlots,
+    builds: [...engine.builds.keys()],
+    ...(disk === undefined ? {} : { disk }),
+  });
+  bus.answerStatus(name, status, signal);
+  for (;;) {
+    try {
+      disk = await diskSpace();
+      await bus.putStatus(status(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ err: error }, "the builder's status could not be stored");
+    }
+    await clock.sleep(presence.intervalMs, signal);
+  }
+}
+
+/**
+ * Evaluations are remembered of at least so many. They are small, unlike what roots keep: and an update that looks
+ * for what breaks hosts asks about some dozens, which must not displace the branch's own, nor each other until tomorrow.
+ */
+const rememberedRevisions = 64;
+
+/** Roots and memory of old commits go when a build is over; never those that running builds use. */
+async function retain(
+  { dropOldRoots, memory, keepCommits, log }: BuilderOptions,
+  engine: Engine,
+  id: BuildId,
+  state: BuildState,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await dropOldRoots(
+      state.sources.map(({ repo }) => repo),
+      signal,
+    );
+    for (const { repo } of state.sources) {
+      const inUse = new Set<RevisionName>();
+      for (const build of engine.builds.values()) {
+        for (const source of build.sources.values())
+          if (source.repo === repo) inUse.add(revisionName(source));
+      }
+      await memory.prune(repo, Math.max(keepCommits, rememberedRevisions), inUse);
+    }
+  } catch (error) {
+    if (!signal.aborted) log.warn({ build: id, err: error }, "old GC roots could not be dropped");
+  }
+}

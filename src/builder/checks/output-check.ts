@@ -1,0 +1,108 @@
+// What is evaluated is protected from the garbage collector, and then asked for in the store: one question for
+// all hosts that wait, so an unchanged fleet costs one Nix process.
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { GcRoots, Nix } from "../../nix/nix.ts";
+import { askApart } from "./ask-apart.ts";
+import type { Decision } from "../decide-verdicts.ts";
+import { failWork } from "../fail-work.ts";
+import type { HostWork, ReadyWork } from "../work.ts";
+import type { WorkBoard } from "../work-board.ts";
+
+export interface OutputCheckOptions {
+  readonly board: WorkBoard;
+  readonly nix: Nix;
+  readonly gcRoots: GcRoots;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export const isEvaluated = (work: HostWork): work is ReadyWork => work.evaluation !== undefined;
+
+/** Checks what was evaluated until the signal aborts. */
+export async function runOutputCheck(options: OutputCheckOptions, signal: AbortSignal): Promise<void> {
+  const { board } = options;
+  for (;;) {
+    const works = board.inStage("check").filter(isEvaluated);
+    if (works.length === 0) {
+      await board.bells.check.wait(signal);
+      continue;
+    }
+    try {
+      const check = async (some: readonly ReadyWork[]): Promise<void> => checkOutputs(options, some, signal);
+      for (const { items, error } of await askApart(works, check, options.clock, signal)) {
+        board.decide(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      failWork(
+        options,
+        works.filter((work) => work.stage === "check"),
+        error,
+      );
+    }
+  }
+}
+
+async function checkOutputs(
+  { board, nix, gcRoots }: OutputCheckOptions,
+  works: readonly ReadyWork[],
+  signal: AbortSignal,
+): Promise<void> {
+  await gcRoots.protect(
+    works.map(({ repo, commit, variant, host, evaluation: { drvPath, outPath } }) => ({
+      repo,
+      commit,
+      variant,
+      host,
+      drvPath,
+      outPath,
+    })),
+    signal,
+  );
+  const valid = await nix.validPaths(
+    works.map((work) => work.evaluation.outPath),
+    signal,
+  );
+  const isThere = (work: ReadyWork): boolean => valid.has(work.evaluation.outPath);
+  board.decide(
+    new Map(works.filter(isThere).map((work) => [work, { type: "verdict", verdict: "unchanged" }])),
+  );
+
+  const [foreign, missing] = partition(
+    works.filter((work) => !isThere(work)),
+    ({ evaluation }) => nix.systems.includes(evaluation.system),
+  );
+  // Nix 2.8 ends the whole process at the first derivation that it has no builder for.
+  board.decide(new Map(foreign.map((work) => [work, skippedForSystem(work)])));
+  const present = await Promise.all(missing.map((work) => nix.present(work.evaluation.drvPath)));
+  board.move(
+    missing.filter((_, index) => present[index] === true),
+    "ready",
+  );
+  for (const work of missing.filter((_, index) => present[index] !== true)) evaluateAgain(board, work);
+}
+
+const skippedForSystem = ({ evaluation }: ReadyWork): Decision => ({
+  type: "verdict",
+  verdict: "skipped",
+  reason: `no builder for its system, ${evaluation.system}`,
+});
+
+function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
+  const [no, yes]: [Item[], Item[]] = [[], []];
+  for (const item of items) (test(item) ? yes : no).push(item);
+  return [no, yes];
+}
+
+/** What is remembered of it is worth nothing. Once: a derivation that disappears time and again is a fault of the store. */
+function evaluateAgain(board: WorkBoard, work: HostWork): void {
+  board.sourceOf(work)?.memory.forget(work.host);
+  work.evaluation = undefined;
+  if (work.reevaluated) {
+    board.decide(new Map([[work, { type: "retry", reason: "its derivation is gone from the store again" }]]));
+    return;
+  }
+  work.reevaluated = true;
+  board.move([work], "evaluation");
+}

@@ -1,0 +1,100 @@
+// Finds builds that were accepted and are not over, and that nobody holds: after a restart, after a crash, after
+// another builder went away. The event log is the state; the queue was only the doorbell.
+import type { Clock } from "../../base/clock.ts";
+import { isUnavailable } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import { retry, type RetryPolicy } from "../../base/retry.ts";
+import type { BuilderBus } from "../../bus/bus.ts";
+import { foldEvents, type BuildState } from "../../protocol/build-state.ts";
+import { isTerminal, type BuildEvent } from "../../protocol/events.ts";
+import type { BuilderName, BuildId } from "../../protocol/names.ts";
+import { decideGivingUp, shouldResume } from "./decide-resume.ts";
+import type { Holdings } from "./holdings.ts";
+import type { RequestResolver } from "../intake/resolve-request.ts";
+
+const sweepMs = 30_000;
+
+export interface SweeperOptions {
+  readonly bus: BuilderBus;
+  readonly holdings: Holdings;
+  readonly resolver: RequestResolver;
+  readonly builder: BuilderName;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly retryPolicy: RetryPolicy;
+}
+
+/** Sweeps at once and then regularly until the signal aborts. */
+export async function runSweeper(options: SweeperOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log } = options;
+  const over = new Set<BuildId>();
+  /** A build whose repo does not answer must not keep others waiting. */
+  const resuming = new Set<Promise<void>>();
+  try {
+    for (;;) {
+      try {
+        await sweep(options, over, resuming, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn({ err: error }, "open builds could not be looked for");
+      }
+      await clock.sleep(sweepMs, signal);
+    }
+  } finally {
+    await Promise.allSettled(resuming);
+  }
+}
+
+async function sweep(
+  options: SweeperOptions,
+  over: Set<BuildId>,
+  resuming: Set<Promise<void>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { bus, holdings, builder, clock, log } = options;
+  const cannotResume = (id: BuildId, error: unknown): void => {
+    if (!signal.aborted) log.warn({ build: id, err: error }, "a build could not be resumed yet");
+  };
+  const ids = await bus.listBuilds(signal);
+  for (const id of over) if (!ids.includes(id)) over.delete(id);
+  for (const id of ids) {
+    if (over.has(id) || holdings.holds(id)) continue;
+    try {
+      const last = await bus.lastEvent(id, signal);
+      if (last === undefined) continue;
+      if (isTerminal(last)) {
+        over.add(id);
+        continue;
+      }
+      const events = await bus.readEvents(id, 0, signal);
+      const state = foldEvents(id, events);
+      if (!shouldResume(state, builder, await bus.listBuilders(signal), clock.now())) continue;
+      const task = goOn(options, events, state, signal)
+        .catch((error: unknown) => cannotResume(id, error))
+        .finally(() => resuming.delete(task));
+      resuming.add(task);
+    } catch (error) {
+      signal.throwIfAborted();
+      cannotResume(id, error);
+    }
+  }
+}
+
+async function goOn(
+  { holdings, resolver, clock, retryPolicy }: SweeperOptions,
+  events: readonly BuildEvent[],
+  state: BuildState,
+  signal: AbortSignal,
+): Promise<void> {
+  const ending = decideGivingUp(events, state);
+  if (ending !== undefined) return holdings.end(events, ending);
+  return holdings.resume(events, (resumed) =>
+    retry({
+      policy: retryPolicy,
+      clock,
+      signal,
+      attempt: () => resolver.sourcesOf(resumed.sources, signal),
+      isTransient: isUnavailable,
+    }),
+  );
+}

@@ -1,0 +1,262 @@
+// From the work queue into builds: each request ends up as the first event of exactly one build.
+import type { Clock } from "../../base/clock.ts";
+import { HomelabError, internalCode, isBug, isUnavailable, messageOf } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { BuilderBus, Delivery } from "../../bus/bus.ts";
+import { boundedText, type EventBody } from "../../protocol/events.ts";
+import type { BuilderName, BuildId, RepoName } from "../../protocol/names.ts";
+import { decodeRequest, salvageRequest, type BuildRequest } from "../../protocol/request.ts";
+import { parseRequestSubject, type Target } from "../../protocol/subjects.ts";
+import { derivedBuildId } from "../../protocol/ulid.ts";
+import { triggerOf } from "./decide-acceptance.ts";
+import { bugReason } from "../decide-verdicts.ts";
+import type { Holdings } from "../holdings/holdings.ts";
+import type { RequestResolver, Resolution } from "./resolve-request.ts";
+import type { BuildSource } from "../work.ts";
+
+/** More builds than this at a time, and requests wait in the queue instead. */
+const maxBuilds = 500;
+/** A request that was begun so often, and never became a build, never does. */
+const mostDeliveries = 10;
+/** Well below the time after which the server gives the request to somebody else. */
+const keepMs = 20_000;
+
+export interface RequestIntakeOptions {
+  readonly bus: BuilderBus;
+  readonly holdings: Holdings;
+  readonly resolver: RequestResolver;
+  readonly builder: BuilderName;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly requestExpiryMs: number;
+}
+
+/** Takes requests until the signal aborts; a request that is half taken then goes back to the queue. */
+export async function runRequestIntake(options: RequestIntakeOptions, signal: AbortSignal): Promise<void> {
+  const { holdings, clock, log } = options;
+  const taking = new Set<Promise<void>>();
+  try {
+    for (;;) {
+      while (holdings.size() + taking.size >= maxBuilds) await clock.sleep(1000, signal);
+      const delivery = await nextOrNothing(options, signal);
+      if (delivery === undefined) continue;
+      const task = takeOrDrop(options, delivery, signal)
+        .catch((error: unknown) => {
+          if (!signal.aborted)
+            log.error({ subject: delivery.subject, err: error }, "a request could not be taken");
+          delivery.handBack(signal.aborted ? 0 : 5000);
+        })
+        .finally(() => taking.delete(task));
+      taking.add(task);
+    }
+  } finally {
+    await Promise.allSettled(taking);
+  }
+}
+
+async function nextOrNothing(
+  { bus, clock, log }: RequestIntakeOptions,
+  signal: AbortSignal,
+): Promise<Delivery | undefined> {
+  try {
+    return await bus.nextRequest(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ err: error }, "the request queue is out of reach");
+    await clock.sleep(1000, signal);
+    return undefined;
+  }
+}
+
+/** To a log that has lost events nothing can be appended, and whoever reads it is told so. */
+async function takeOrDrop(
+  options: RequestIntakeOptions,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await takeRequest(options, delivery, signal);
+  } catch (error) {
+    if (!(error instanceof HomelabError) || error.code !== "EVENTS_INCOMPLETE") throw error;
+    options.log.error(
+      { subject: delivery.subject, err: error },
+      "a request for a build that has lost events is dropped",
+    );
+    await delivery.ack(signal);
+  }
+}
+
+async function takeRequest(
+  options: RequestIntakeOptions,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  const { bus, holdings, log } = options;
+  const salvaged = salvageRequest(delivery.data);
+  const id =
+    salvaged.id ?? derivedBuildId({ created: delivery.streamCreated }, delivery.sequence, delivery.storedAt);
+  const over = new AbortController();
+  const kept = keepDelivery(options, delivery, AbortSignal.any([signal, over.signal]));
+  try {
+    if (holdings.holds(id) || (await bus.lastEvent(id, signal)) !== undefined) {
+      log.debug({ build: id }, "this request was taken before");
+    } else {
+      const first = await firstEvent(options, delivery, id, salvaged.replyTo, signal);
+      const begun = await begin(options, id, first, salvaged.replyTo, signal);
+      log.info(
+        {
+          build: id,
+          subject: delivery.subject,
+          outcome: begun ? first.body.type : "taken by another builder",
+        },
+        "took a request",
+      );
+    }
+    await delivery.ack(signal);
+  } finally {
+    over.abort();
+    await kept;
+  }
+}
+
+/** A request whose first event can never be stored ends with one that can. */
+async function begin(
+  { holdings, log }: RequestIntakeOptions,
+  id: BuildId,
+  first: FirstEvent,
+  replyTo: string | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return await holdings.begin(id, first.body, first.sources);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isUnavailable(error)) throw error;
+    log.error({ build: id, err: error }, "a build cannot be begun");
+    const why = isBug(error)
+      ? { reason: bugReason(error), code: internalCode }
+      : { reason: `this request cannot be taken: ${messageOf(error)}` };
+    return holdings.begin(id, finishedAtOnce({ verdict: "infra-failed", ...why, durationMs: 0, replyTo }));
+  }
+}
+
+type EndedAtOnce = "expired" | "failed" | "infra-failed";
+
+interface AtOnce {
+  readonly verdict: EndedAtOnce;
+  readonly reason: string;
+  /** For a bug in homelab-deploy. */
+  readonly code?: typeof internalCode | undefined;
+  readonly durationMs: number;
+  readonly replyTo: string | undefined;
+}
+
+const finishedAtOnce = ({ verdict, reason, code, durationMs, replyTo }: AtOnce): EventBody => ({
+  type: "finished",
+  verdict,
+  reason: boundedText(reason),
+  ...(code === undefined ? {} : { code }),
+  durationMs,
+  ...(replyTo === undefined ? {} : { replyTo }),
+});
+
+interface FirstEvent {
+  readonly body: EventBody;
+  readonly sources?: ReadonlyMap<RepoName, BuildSource>;
+}
+
+async function firstEvent(
+  { bus, resolver, builder, clock, log, requestExpiryMs }: RequestIntakeOptions,
+  delivery: Delivery,
+  id: BuildId,
+  replyTo: string | undefined,
+  signal: AbortSignal,
+): Promise<FirstEvent> {
+  const started = clock.monotonic();
+  const answer = replyTo === undefined ? {} : { replyTo };
+  const finished = (verdict: EndedAtOnce, reason: string, code?: typeof internalCode): FirstEvent => ({
+    body: finishedAtOnce({
+      verdict,
+      reason,
+      code,
+      durationMs: Math.round(clock.monotonic() - started),
+      replyTo,
+    }),
+  });
+  const metBug = (error: unknown): FirstEvent => {
+    log.error({ build: id, err: error }, "a bug keeps a request from being taken");
+    return finished("infra-failed", bugReason(error), internalCode);
+  };
+
+  let target: Target;
+  let request: BuildRequest;
+  try {
+    target = parseRequestSubject(delivery.subject);
+    request = decodeRequest(delivery.data);
+  } catch (error) {
+    if (!(error instanceof HomelabError)) return metBug(error);
+    return { body: { ...rejectionOf(error), ...answer } };
+  }
+
+  const waitedMs = clock.now().getTime() - delivery.storedAt.getTime();
+  if (delivery.deliveryCount > mostDeliveries) {
+    const reason = `${mostDeliveries} times a builder began to take this request and came to no end: see its log`;
+    return finished("infra-failed", reason);
+  }
+  if (waitedMs > (request.expiresAfter === undefined ? requestExpiryMs : request.expiresAfter * 1000)) {
+    return finished("expired", `no builder took this request for ${Math.round(waitedMs / 1000)} s`);
+  }
+
+  let resolution: Resolution;
+  try {
+    resolution = await resolver.resolve(
+      target,
+      request,
+      (note) => bus.publishProgress({ build: id, note: boundedText(note, 900), running: [], hosts: [] }),
+      signal,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isBug(error)) return metBug(error);
+    const isOwnFault = error instanceof HomelabError && error.kind === "failed";
+    return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error));
+  }
+  if (resolution.type === "reject") return { body: { ...resolution, type: "rejected", ...answer } };
+  const { sources, hosts, skipped, complete, unresolved, buildSources } = resolution;
+  return {
+    sources: buildSources,
+    body: {
+      type: "accepted",
+      builder,
+      priority: request.priority ?? "interactive",
+      trigger: triggerOf(request, resolution),
+      ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
+      ...answer,
+      sources,
+      hosts,
+      skipped,
+      ...(complete === undefined ? {} : { complete }),
+      ...(unresolved === undefined ? {} : { unresolved: [...unresolved] }),
+    },
+  };
+}
+
+function rejectionOf(error: HomelabError): EventBody & { type: "rejected" } {
+  const { code = "BAD_REQUEST", message, hint } = error;
+  return { type: "rejected", code, message: boundedText(message), ...(hint === undefined ? {} : { hint }) };
+}
+
+async function keepDelivery(
+  { clock }: RequestIntakeOptions,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (;;) {
+      await clock.sleep(keepMs, signal);
+      delivery.working();
+    }
+  } catch {
+    // aborted: it was taken or handed back
+  }
+}

@@ -1,0 +1,309 @@
+// From a request to exact commits and their hosts.
+import type { Clock } from "../../base/clock.ts";
+import { withDeadline, type Deadline } from "../../base/deadline.ts";
+import { HomelabError, isUnavailable, messageOf } from "../../base/errors.ts";
+import { retry, type RetryPolicy } from "../../base/retry.ts";
+import type { EvaluationMemory, EvaluationOptions, Nix } from "../../nix/nix.ts";
+import { didYouMean } from "../../protocol/did-you-mean.ts";
+import type { BuildState } from "../../protocol/build-state.ts";
+import type { Commit, RepoName } from "../../protocol/names.ts";
+import { variantOf } from "../../protocol/overrides.ts";
+import type { BuildRequest } from "../../protocol/request.ts";
+import type { Target } from "../../protocol/subjects.ts";
+import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
+import type { PolledCommits } from "./poll-repos.ts";
+import type { Repo } from "../repo.ts";
+import type { BuildSource } from "../work.ts";
+
+/** With the sources that an accepted build is about, at hand for its start. */
+export type Resolution =
+  | (Extract<Acceptance, { type: "accept" }> & {
+      readonly buildSources: ReadonlyMap<RepoName, BuildSource>;
+    })
+  | Extract<Acceptance, { type: "reject" }>;
+
+type AcceptedSource = BuildState["sources"][number];
+
+export interface RequestResolver {
+  /**
+   * @throws HomelabError `unavailable` when git or Nix are out of reach after all attempts; `failed` when a repo's
+   *   flake has no list of hosts because it does not evaluate.
+   */
+  resolve(
+    target: Target,
+    request: BuildRequest,
+    onNote: (note: string) => void,
+    signal: AbortSignal,
+  ): Promise<Resolution>;
+  /** The sources of a build that was accepted before, with their commits made available again. */
+  sourcesOf(
+    sources: readonly AcceptedSource[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RepoName, BuildSource>>;
+}
+
+export interface RequestResolverOptions {
+  readonly repos: ReadonlyMap<RepoName, Repo>;
+  readonly nix: Nix;
+  readonly polled: Pick<PolledCommits, "get">;
+  readonly memory: EvaluationMemory;
+  readonly clock: Clock;
+  readonly retryPolicy: RetryPolicy;
+  readonly evaluationLimits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
+}
+
+/** For all that a remote is asked for, retries included. */
+const remoteMs = 180_000;
+/** Of a request for any repo, so long one of them may keep the others waiting. */
+const patienceWithOneMs = 45_000;
+
+interface FoundInventory extends Inventory {
+  readonly buildSource: BuildSource;
+}
+
+export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
+  const { repos, nix, polled, memory: evaluations, clock, retryPolicy, evaluationLimits } = options;
+
+  /** The commit is here already; those of overrides are fetched, from repos that are configured and no others. */
+  async function sourceAt(
+    repo: Repo,
+    { commit, branch, overrides = [] }: Omit<AcceptedSource, "repo">,
+    signal: AbortSignal,
+  ): Promise<BuildSource> {
+    const { name, mirror, allowImportFromDerivation } = repo;
+    const others = overrides.map((override) => ({ override, of: configured(override.repo) }));
+    for (const { override, of } of others) await of.mirror.ensureCommit(override.commit, signal);
+    const memory = await evaluations.open({
+      repo: name,
+      commit,
+      ...directoryOf(repo),
+      overrides: others.map(({ override, of }) => ({ ...override, ...directoryOf(of) })),
+      allowImportFromDerivation,
+    });
+    const sourceOverrides = others.map(({ override: { input, commit: at }, of }) => ({
+      input,
+      mirror: of.mirror.path,
+      commit: at,
+      ...directoryOf(of),
+    }));
+    return {
+      repo: name,
+      commit,
+      variant: variantOf(overrides),
+      isHead: branch === repo.branch,
+      flake: { mirror: mirror.path, commit, ...directoryOf(repo), overrides: sourceOverrides },
+      allowImportFromDerivation,
+      memory,
+    };
+  }
+
+  function configured(name: RepoName): Repo {
+    const repo = repos.get(name);
+    if (repo !== undefined) return repo;
+    throw new HomelabError("usage", `there is no repo ${name}, of which \`overrides\` names a commit`, {
+      code: "UNKNOWN_REPO",
+      hint: `this builder has ${[...repos.keys()].join(", ")}`,
+    });
+  }
+
+  async function fetchSource(
+    repo: Repo,
+    request: BuildRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly source: Inventory["source"]; readonly buildSource: BuildSource }> {
+    const branch = request.branch ?? repo.branch;
+    const commit = request.rev ?? (await repo.mirror.resolveBranch(branch, signal));
+    if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
+    const isHead =
+      request.rev === undefined || (request.trigger === "poll" && (await isPolledHead(repo, commit, signal)));
+    const { overrides } = request;
+    const source = {
+      repo: repo.name,
+      commit,
+      ...(isHead && overrides === undefined ? { branch } : {}),
+      ...(overrides === undefined ? {} : { overrides }),
+    };
+    return { source, buildSource: await sourceAt(repo, source, signal) };
+  }
+
+  /**
+   * Polling names the commit that it saw at the head of the branch. Whoever may ask for builds can say so of any
+   * commit, so it is looked at: what is known here first, because the remote may be away by now.
+   */
+  async function isPolledHead(repo: Repo, commit: Commit, signal: AbortSignal): Promise<boolean> {
+    if (polled.get(repo.name) === commit) return true;
+    return (await repo.mirror.resolveBranch(repo.branch, signal)) === commit;
+  }
+
+  async function namesIn(
+    { flake, allowImportFromDerivation, memory }: BuildSource,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const known = memory.inventory();
+    if (known !== undefined) return known;
+    const names = await nix.listHosts(flake, { ...evaluationLimits, allowImportFromDerivation }, signal);
+    memory.rememberInventory(names);
+    return names;
+  }
+
+  /** @param patienceMs so long the remote may take; it may go on longer, for who asks next. */
+  async function inventoryOf(
+    repo: Repo,
+    request: BuildRequest,
+    patienceMs: number,
+    onNote: (note: string) => void,
+    signal: AbortSignal,
+  ): Promise<FoundInventory> {
+    const persistently = <T>(attempt: (until: AbortSignal) => Promise<T>, until: AbortSignal): Promise<T> =>
+      retry({
+        policy: retryPolicy,
+        clock,
+        signal: until,
+        attempt: () => attempt(until),
+        isTransient: isUnavailable,
+        onRetry: (error, number) =>
+          onNote(`${repo.name}: ${messageOf(error)}; attempt ${number} of ${retryPolicy.attempts} follows`),
+      });
+    const fetching = withDeadline(remoteDeadline(repo.name, remoteMs), signal, (until) =>
+      persistently((each) => fetchSource(repo, request, each), until),
+    );
+    const found = await withDeadline(remoteDeadline(repo.name, patienceMs), signal, () => fetching);
+    const names = await persistently((until) => namesIn(found.buildSource, until), signal);
+    return { ...found, names };
+  }
+
+  const remoteDeadline = (repo: RepoName, milliseconds: number): Deadline => ({
+    clock,
+    milliseconds,
+    error: () =>
+      new HomelabError("unavailable", `${repo} cannot be read: no end within ${milliseconds / 1000} s`, {
+        code: "GIT_REMOTE",
+        hint: "check that the server is up and can be reached from this machine",
+      }),
+  });
+
+  return {
+    async resolve(target, request, onNote, signal) {
+      const chosen = chooseRepos(target, request, repos);
+      if ("code" in chosen) return { type: "reject", ...chosen };
+      try {
+        const patienceMs = chosen.length > 1 ? patienceWithOneMs : remoteMs;
+        const results = await Promise.allSettled(
+          chosen.map((repo) => inventoryOf(repo, request, patienceMs, onNote, signal)),
+        );
+        const { inventories, unresolved } = divide(chosen, results);
+        const acceptance = decideAcceptance(
+          target,
+          request,
+          inventories,
+          (name, host) => repos.get(name)?.exclusion(host),
+          unresolved.map(({ repo, error }) => ({ repo: repo.name, reason: messageOf(error) })),
+        );
+        if (acceptance.type === "unknown") throw unresolved[0]?.error;
+        if (acceptance.type === "reject") return acceptance;
+        const wanted = new Set(acceptance.sources.map(({ repo }) => repo));
+        const buildSources = inventories
+          .map(({ buildSource }) => buildSource)
+          .filter(({ repo }) => wanted.has(repo));
+        return { ...acceptance, buildSources: new Map(buildSources.map((source) => [source.repo, source])) };
+      } catch (error) {
+        if (!(error instanceof HomelabError) || error.kind !== "usage") throw error;
+        const { code = "BAD_REQUEST", message, hint } = error;
+        return { type: "reject", code, message, ...(hint === undefined ? {} : { hint }) };
+      }
+    },
+    async sourcesOf(sources, signal) {
+      const found = new Map<RepoName, BuildSource>();
+      for (const source of sources) {
+        const { repo: name, commit } = source;
+        const repo = repos.get(name);
+        if (repo === undefined) {
+          throw new HomelabError("config", `the repo ${name} is not configured here any more`, {
+            code: "UNKNOWN_REPO",
+          });
+        }
+        await withDeadline(remoteDeadline(name, remoteMs), signal, async (until) => {
+          await repo.mirror.ensureCommit(commit, until);
+          found.set(name, await sourceAt(repo, source, until));
+        });
+      }
+      return found;
+    },
+  };
+}
+
+interface Unresolved {
+  readonly repo: Repo;
+  readonly error: unknown;
+}
+
+/**
+ * What was found, and the repos that are out of reach: these must not keep the others from being built. Where there is
+ * only one, or for any other reason, the request has failed.
+ */
+function divide(
+  chosen: readonly Repo[],
+  results: readonly PromiseSettledResult<FoundInventory>[],
+): { readonly inventories: readonly FoundInventory[]; readonly unresolved: readonly Unresolved[] } {
+  const unresolved: Unresolved[] = [];
+  for (const [index, repo] of chosen.entries()) {
+    const result = results[index];
+    if (result?.status !== "rejected") continue;
+    const error: unknown = result.reason;
+    if (!isUnavailable(error) || chosen.length === 1) throw error;
+    unresolved.push({ repo, error });
+  }
+  return {
+    inventories: results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
+    unresolved,
+  };
+}
+
+const directoryOf = ({ directory }: Repo): { readonly directory?: string } =>
+  directory === undefined ? {} : { directory };
+
+/** The repos that the target names, or why it names none. */
+function chooseRepos(
+  target: Target,
+  request: BuildRequest,
+  repos: ReadonlyMap<RepoName, Repo>,
+): readonly Repo[] | Rejection {
+  if (request.branch !== undefined && request.rev !== undefined) {
+    return {
+      code: "BRANCH_AND_REV",
+      message: "the request names a branch and a commit",
+      hint: "give one of them",
+    };
+  }
+  if (target.repo === "any") {
+    if (request.overrides !== undefined) {
+      return {
+        code: "OVERRIDES_NEED_REPO",
+        message: "overrides are about the inputs of one repo's flake, and the request does not say of which",
+        hint: "name the repo: publish to build.<repo>.…",
+      };
+    }
+    if (request.rev !== undefined && repos.size > 1) {
+      return {
+        code: "REV_NEEDS_REPO",
+        message: "a commit is in one repo only, and the request does not say in which",
+        hint: "name the repo, for example with --repo",
+      };
+    }
+    if (repos.size === 0)
+      return {
+        code: "NO_REPOS",
+        message: "this builder has no repos",
+        hint: "add some to `repos` in its configuration",
+      };
+    return [...repos.values()];
+  }
+  const repo = repos.get(target.repo);
+  if (repo !== undefined) return [repo];
+  const near = didYouMean(target.repo, repos.keys());
+  return {
+    code: "UNKNOWN_REPO",
+    message: `there is no repo ${target.repo}`,
+    hint: near === undefined ? `this builder has ${[...repos.keys()].join(", ")}` : `did you mean ${near}?`,
+  };
+}

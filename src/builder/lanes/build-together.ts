@@ -1,0 +1,141 @@
+// One Nix process for several hosts, from what it is given to what became of each host.
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { Nix, RealiseOptions, RealiseResult } from "../../nix/nix.ts";
+import { askApart } from "../checks/ask-apart.ts";
+import { decideBuilt, type Decision } from "../decide-verdicts.ts";
+import { requireRoom, type DiskFloor } from "./disk-floor.ts";
+import { failWork } from "../fail-work.ts";
+import { createEarlyVerdicts } from "./early-verdicts.ts";
+import { reportFailures, reportKnownFailures } from "./failure-report.ts";
+import type { NeedsOfHosts } from "./host-needs.ts";
+import type { HostWork, ReadyWork } from "../work.ts";
+import { createLaneActivity } from "./lane-activity.ts";
+import { learnDurations } from "./learn-durations.ts";
+import type { UsualDurations } from "./usual-durations.ts";
+import type { WorkBoard } from "../work-board.ts";
+
+export interface BuildTogetherOptions {
+  readonly board: WorkBoard;
+  readonly nix: Nix;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: RealiseOptions;
+  readonly durations: UsualDurations;
+  readonly needs: NeedsOfHosts;
+  readonly floor: DiskFloor;
+}
+
+/**
+ * Builds until each host has a decision. When nobody wants one of them any more the process is stopped, and the
+ * others are ready again: that costs them what is half built, but cancelled work would otherwise run for hours.
+ */
+export async function buildTogether(
+  options: BuildTogetherOptions,
+  works: readonly ReadyWork[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { board, nix, clock, log } = options;
+  const open = new Set(works);
+  const stop = new AbortController();
+  const stopListening = board.onUnwanted((work) => {
+    if (open.delete(work as ReadyWork)) stop.abort();
+  });
+  const building = AbortSignal.any([signal, stop.signal]);
+  const settle = (decisions: ReadonlyMap<ReadyWork, Decision>): void => {
+    const fresh = new Map([...decisions].filter(([work]) => open.delete(work)));
+    if (fresh.size > 0) board.decide(fresh);
+  };
+  const settleBuilt = async (asked: readonly ReadyWork[], until: AbortSignal): Promise<void> => {
+    const wanted = asked.filter((work) => open.has(work));
+    const valid = await nix.validPaths(
+      wanted.map((work) => work.evaluation.outPath),
+      until,
+    );
+    const built = wanted.filter((work) => valid.has(work.evaluation.outPath));
+    settle(new Map(built.map((work) => [work, { type: "verdict", verdict: "built" }])));
+  };
+
+  const early = createEarlyVerdicts({ works, clock, log, settleBuilt });
+  const activity = createLaneActivity(options, works, building);
+  try {
+    settle(await reportKnownFailures(nix, works));
+    if (open.size === 0) return;
+    await requireRoom(options.floor);
+    const limits = { ...options.limits, ...(await withoutDeadSubstituters(options, works, building)) };
+    const drvPaths = [...new Set([...open].map((work) => work.evaluation.drvPath))];
+    const result = await nix.realise(
+      drvPaths,
+      limits,
+      (event) => {
+        if (event.type === "derivation-stopped" && open.size > 1) early.stopped(event.drvPath, building);
+        return activity.take(event);
+      },
+      building,
+    );
+    await early.end();
+    const judge = async (asked: readonly ReadyWork[]): Promise<void> => {
+      await settleBuilt(asked, building);
+      const unbuilt = asked.filter((work) => open.has(work));
+      settle(await decideFailed({ nix, log }, unbuilt, result, limits, building));
+    };
+    for (const { items, error } of await askApart([...open], judge, clock, building)) {
+      settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
+    }
+    await learn(options, result, building);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (stop.signal.aborted) board.move([...open], "ready");
+    else {
+      const failed = [...open];
+      open.clear();
+      failWork(options, failed, error);
+    }
+  } finally {
+    await early.end();
+    stopListening();
+    activity.end();
+  }
+}
+
+/** Only for estimates: the hosts have their verdicts, with or without it. */
+async function learn(
+  { nix, log, durations }: BuildTogetherOptions,
+  { started }: RealiseResult,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await learnDurations(nix, durations, started, signal);
+  } catch (error) {
+    if (!signal.aborted) log.warn({ err: error }, "how long builds took is not remembered");
+  }
+}
+
+async function decideFailed(
+  { nix, log }: Pick<BuildTogetherOptions, "nix" | "log">,
+  failed: readonly ReadyWork[],
+  result: RealiseResult,
+  limits: RealiseOptions,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<ReadyWork, Decision>> {
+  if (failed.length === 0) return new Map();
+  const tops = failed.map((work) => work.evaluation.drvPath);
+  const analysis = await nix.findFailures(tops, result, limits, signal);
+  const decisions = new Map(
+    failed.map((work) => [work, decideBuilt(work.evaluation.drvPath, false, analysis)] as const),
+  );
+  await reportFailures({ nix, log }, decisions, analysis, signal);
+  return decisions;
+}
+
+/** A substituter that does not answer is left out of this process, and the builds say so. */
+async function withoutDeadSubstituters(
+  { board, nix }: BuildTogetherOptions,
+  works: readonly HostWork[],
+  signal: AbortSignal,
+): Promise<Pick<RealiseOptions, "substituters">> {
+  const { use, dead } = await nix.probeSubstituters(signal);
+  const builds = new Set(works.flatMap((work) => [...work.watchers]));
+  for (const { url, reason } of dead) board.warn(builds, `the substituter ${url} is left out: ${reason}`);
+  return use === undefined ? {} : { substituters: use };
+}

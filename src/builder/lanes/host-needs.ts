@@ -1,0 +1,13 @@
+import type { StorePath } from "../../protocol/names.ts";
+import type { ReadyWork } from "../work.ts";
+
+/** What one host had to have built when its Nix process began. */
+export interface HostNeeds {
+  /** Undefined until its graph is read. */
+  derivations: ReadonlySet<StorePath> | undefined;
+  /** How many of them were built since, by whichever process. */
+  built: number;
+}
+
+/** Of every host that a running Nix process is for: processes share derivations, and each of them is built by one. */
+export type NeedsOfHosts = Map<ReadyWork, HostNeeds>;

@@ -1,0 +1,156 @@
+import { expect, test } from "vitest";
+import { sampleBuild, sampleCommit, storePath } from "../../../test/support/build-events.ts";
+import { createFakeNix, fakeDrv, fakeOut } from "../../../test/support/fake-nix.ts";
+import { unknownBuild } from "../../protocol/build-state.ts";
+import {
+  fullName,
+  parseHostName,
+  parseRepoName,
+  type FullHostName,
+  type StorePath,
+} from "../../protocol/names.ts";
+import type { RunningDerivation } from "../../protocol/progress.ts";
+import type { HostsNow } from "../record/build-logs.ts";
+import type { NeedsOfHosts } from "./host-needs.ts";
+import { workKey, type ReadyWork, type RunningBuild } from "../work.ts";
+import { createLaneActivity, type LaneActivity } from "./lane-activity.ts";
+
+const repo = parseRepoName("homelab");
+const shared = storePath("shared-1.drv");
+const never = new AbortController().signal;
+
+interface Stage {
+  readonly built: Map<FullHostName, string>;
+  readonly started: Omit<RunningDerivation, "elapsedMs" | "phase">[];
+  /** One Nix process for these hosts. */
+  process(...hosts: readonly string[]): Promise<LaneActivity>;
+  /** The hosts that the last line of a log was for, as they are known now. */
+  hostsOfLog(): readonly FullHostName[];
+}
+
+/** One build of these hosts, each of which needs its own derivations and a shared one. */
+function stage(...names: readonly string[]): Stage {
+  const built = new Map<FullHostName, string>();
+  const started: Stage["started"] = [];
+  let hosts: HostsNow = () => [];
+  const build: RunningBuild = {
+    id: sampleBuild,
+    priority: "batch",
+    sources: new Map([
+      [
+        repo,
+        {
+          repo,
+          commit: sampleCommit,
+          flake: { mirror: "/mirrors/homelab", commit: sampleCommit },
+          isHead: true,
+          allowImportFromDerivation: false,
+          memory: {
+            inventory: () => undefined,
+            rememberInventory() {},
+            get: () => undefined,
+            remember() {},
+            forget() {},
+          },
+        },
+      ],
+    ]),
+    unresolved: [],
+    record: { state: () => unknownBuild(sampleBuild), emit() {}, run: async () => undefined },
+    logs: {
+      line: (_, __, now = () => []) => void (hosts = now),
+      openFull: () => ({ log: 1, write: async () => undefined }),
+      tail: () => [],
+      end() {},
+      droppedLines: () => 0,
+      refusal: () => undefined,
+      flushed: async () => undefined,
+      run: async () => undefined,
+    },
+    progress: {
+      note() {},
+      evaluations() {},
+      builds() {},
+      fetches() {},
+      host: (progress) => void built.set(fullName(progress), `${progress.built}/${progress.toBuild}`),
+      started: (_, derivation) => void started.push(derivation),
+      phase() {},
+      stopped() {},
+      run: async () => undefined,
+    },
+    startedAt: 0,
+    hosts: names.map((name) => ({ repo, host: parseHostName(name) })),
+    verdicts: new Map(),
+    open: new Map(),
+    failures: new Map(),
+    hasBug: false,
+    warningsSaid: new Set(),
+  };
+  const works = new Map(
+    build.hosts.map(({ host }): [string, ReadyWork] => [
+      host,
+      {
+        key: workKey(repo, { commit: sampleCommit }, host),
+        repo,
+        commit: sampleCommit,
+        host,
+        order: 0,
+        watchers: new Set([build]),
+        stage: "building",
+        evaluation: { drvPath: fakeDrv(host), outPath: fakeOut(host), system: "x86_64-linux", warnings: [] },
+        remembered: false,
+        alone: false,
+        outcome: undefined,
+        attempt: 1,
+        reevaluated: false,
+      },
+    ]),
+  );
+  for (const work of works.values()) build.open.set(fullName(work), work);
+  const nix = {
+    ...createFakeNix(new Map()),
+    unbuilt: async (top: StorePath): Promise<ReadonlySet<StorePath>> => new Set([top, shared]),
+  };
+  const needs: NeedsOfHosts = new Map();
+  const durations = { of: (name: string) => (name === "shared-1" ? 3000 : undefined), learn: async () => {} };
+  return {
+    built,
+    started,
+    hostsOfLog: () => hosts(),
+    async process(...some) {
+      const wanted = some.flatMap((name) => works.get(name) ?? []);
+      const activity = createLaneActivity({ nix, durations, needs }, wanted, never);
+      await expect.poll(() => [...built.keys()]).toEqual(expect.arrayContaining(wanted.map(fullName)));
+      return activity;
+    },
+  };
+}
+
+test("what one process builds counts for the hosts of the others, and its log is theirs too", async () => {
+  const { process, built, started, hostsOfLog } = stage("web01", "nas");
+  const first = await process("web01");
+  void first.take({ type: "derivation-started", drvPath: shared });
+  void first.take({ type: "log-line", drvPath: shared, line: "CC a.o" });
+  expect(hostsOfLog()).toEqual(["homelab/web01"]);
+  await process("nas");
+  expect(hostsOfLog()).toEqual(["homelab/web01", "homelab/nas"]);
+  void first.take({ type: "derivation-stopped", drvPath: shared });
+  expect(built).toEqual(
+    new Map([
+      ["homelab/web01", "1/2"],
+      ["homelab/nas", "1/2"],
+    ]),
+  );
+  expect(started).toEqual([{ name: "shared-1", usualMs: 3000, host: { repo, host: "web01" } }]);
+});
+
+test("a host's own system is its own, and a process that ended needs nothing", async () => {
+  const { process, hostsOfLog } = stage("web01", "nas");
+  const both = await process("web01", "nas");
+  void both.take({ type: "log-line", drvPath: fakeDrv("nas"), line: "linking" });
+  expect(hostsOfLog()).toEqual(["homelab/nas"]);
+  void both.take({ type: "log-line", drvPath: shared, line: "CC a.o" });
+  expect(hostsOfLog()).toEqual(["homelab/web01", "homelab/nas"]);
+  both.end();
+  expect(hostsOfLog()).toEqual([]);
+});

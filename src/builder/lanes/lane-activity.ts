@@ -1,0 +1,153 @@
+// What happens inside a Nix process, given to the builds that it happens for.
+import type { Nix, NixActivity } from "../../nix/nix.ts";
+import { fullName, type FullHostName, type StorePath } from "../../protocol/names.ts";
+import { derivationName } from "../../protocol/derivation-name.ts";
+import type { HostNeeds, NeedsOfHosts } from "./host-needs.ts";
+import type { ReadyWork, RunningBuild } from "../work.ts";
+import type { UsualDurations } from "./usual-durations.ts";
+
+export interface LaneActivity {
+  /** A promise when the logs cannot take more for now. */
+  take(activity: NixActivity): void | Promise<void>;
+  end(): void;
+}
+
+export interface LaneActivityOptions {
+  readonly nix: Nix;
+  readonly durations: UsualDurations;
+  readonly needs: NeedsOfHosts;
+}
+
+/**
+ * Which derivation is for which host is read from the derivations' graph beside the running process; until it is
+ * known, what happens is told to all builds.
+ */
+export function createLaneActivity(
+  { nix, durations, needs }: LaneActivityOptions,
+  works: readonly ReadyWork[],
+  signal: AbortSignal,
+): LaneActivity {
+  const own = new Map(
+    works.map((work): [ReadyWork, HostNeeds] => [work, { derivations: undefined, built: 0 }]),
+  );
+  for (const [work, needed] of own) needs.set(work, needed);
+  const running = new Set<StorePath>();
+  void readGraphs().catch(() => undefined); // an estimate: without it there are no bars
+
+  async function readGraphs(): Promise<void> {
+    for (const [work, needed] of own) {
+      if (signal.aborted) return;
+      needed.derivations = await nix.unbuilt(work.evaluation.drvPath);
+      reportHost(work);
+    }
+  }
+
+  function reportHost(work: ReadyWork): void {
+    const { derivations, built } = needs.get(work) ?? { derivations: undefined, built: 0 };
+    const total = derivations?.size ?? 0;
+    const { repo, host } = work;
+    for (const build of work.watchers) {
+      build.progress.host({ repo, host, built: Math.min(built, total), toBuild: total });
+    }
+  }
+
+  const allBuilds = (): Set<RunningBuild> => new Set(works.flatMap((work) => [...work.watchers]));
+  const hostsOf = (drvPath: StorePath): ReadyWork[] =>
+    works.filter((work) => own.get(work)?.derivations?.has(drvPath) === true);
+
+  const buildsOf = (drvPath: StorePath): Set<RunningBuild> => {
+    const builds = new Set(hostsOf(drvPath).flatMap((work) => [...work.watchers]));
+    return builds.size > 0 ? builds : allBuilds();
+  };
+
+  /**
+   * The hosts of a build that need a derivation; none while it is not known of all of them. A toplevel is needed by
+   * its host.
+   */
+  function hostsIn(build: RunningBuild, drvPath: StorePath): FullHostName[] {
+    const all = [...needs].filter(([work]) => isIn(build, work));
+    const top = all.filter(([work]) => work.evaluation.drvPath === drvPath);
+    if (top.length > 0 || all.length === 1) return namesOf(top.length > 0 ? top : all);
+    if (all.some(([, { derivations }]) => derivations === undefined)) return [];
+    return namesOf(all.filter(([, { derivations }]) => derivations?.has(drvPath) === true));
+  }
+
+  function stopped(drvPath: StorePath): void {
+    if (!running.delete(drvPath)) return;
+    for (const [work, needed] of needs) {
+      if (needed.derivations?.has(drvPath) !== true) continue;
+      needed.built++;
+      reportHost(work);
+    }
+    for (const build of allBuilds()) {
+      build.progress.stopped(drvPath);
+      build.logs.end(drvPath);
+    }
+  }
+
+  return {
+    take(activity) {
+      switch (activity.type) {
+        case "derivation-started": {
+          running.add(activity.drvPath);
+          const name = derivationName(activity.drvPath);
+          const usualMs = durations.of(name);
+          for (const build of buildsOf(activity.drvPath)) {
+            const host = hostsOf(activity.drvPath).find((work) => build.open.has(fullName(work)));
+            build.progress.started(activity.drvPath, {
+              name,
+              ...(usualMs === undefined ? {} : { usualMs }),
+              ...(host === undefined ? {} : { host: { repo: host.repo, host: host.host } }),
+            });
+          }
+          return undefined;
+        }
+        case "derivation-stopped":
+          stopped(activity.drvPath);
+          return undefined;
+        case "phase":
+          for (const build of buildsOf(activity.drvPath))
+            build.progress.phase(activity.drvPath, activity.phase);
+          return undefined;
+        case "log-line": {
+          const waits: Promise<void>[] = [];
+          for (const build of buildsOf(activity.drvPath)) {
+            const wait = build.logs.line(activity.drvPath, activity.line, () =>
+              hostsIn(build, activity.drvPath),
+            );
+            if (wait !== undefined) waits.push(wait);
+          }
+          return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
+        }
+        case "build-counts": {
+          const { done, running: now, failed, expected } = activity;
+          for (const build of allBuilds())
+            build.progress.builds({ done, running: now, failed, total: expected });
+          return undefined;
+        }
+        case "fetch-counts":
+          for (const build of allBuilds())
+            build.progress.fetches({ done: activity.done, total: activity.expected });
+          return undefined;
+        case "message":
+          return undefined;
+      }
+    },
+    end() {
+      for (const drvPath of running) stopped(drvPath);
+      // Work that is ready again may be in another process by now.
+      for (const [work, needed] of own) if (needs.get(work) === needed) needs.delete(work);
+    },
+  };
+}
+
+const namesOf = (hosts: readonly (readonly [ReadyWork, HostNeeds])[]): FullHostName[] =>
+  hosts.map(([work]) => fullName(work));
+
+/** Also when the host has its verdict already: then it is not among the build's open ones any more. */
+function isIn({ sources, open, verdicts }: RunningBuild, work: ReadyWork): boolean {
+  const name = fullName(work);
+  const source = sources.get(work.repo);
+  const isSame = source?.commit === work.commit && source.variant === work.variant;
+  return isSame && (open.has(name) || verdicts.has(name));
+}

@@ -1,0 +1,101 @@
+// What a live view of one build shows between events. Changes are marked as they come; at most every 100 ms they
+// become one message.
+import type { Clock } from "../../base/clock.ts";
+import { createDoorbell } from "../../base/doorbell.ts";
+import type { HostRef } from "../../protocol/events.ts";
+import { fullName, type BuildId, type FullHostName, type StorePath } from "../../protocol/names.ts";
+import type { BuildProgress, HostProgress, RunningDerivation } from "../../protocol/progress.ts";
+
+export const progressIntervalMs = 100;
+const shownRunning = 32;
+const shownHosts = 200;
+
+export interface ProgressBoard {
+  note(text: string): void;
+  evaluations(done: number, total: number, running: readonly HostRef[]): void;
+  builds(counts: NonNullable<BuildProgress["builds"]>): void;
+  fetches(counts: NonNullable<BuildProgress["fetches"]>): void;
+  host(progress: HostProgress): void;
+  started(drvPath: StorePath, derivation: Omit<RunningDerivation, "elapsedMs" | "phase">): void;
+  phase(drvPath: StorePath, phase: string): void;
+  stopped(drvPath: StorePath): void;
+  /** Publishes until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createProgressBoard(
+  build: BuildId,
+  publish: (progress: BuildProgress) => void,
+  clock: Clock,
+): ProgressBoard {
+  const doorbell = createDoorbell();
+  const running = new Map<StorePath, Omit<RunningDerivation, "elapsedMs"> & { since: number }>();
+  const changedHosts = new Map<FullHostName, HostProgress>();
+  let note: string | undefined;
+  let evaluations: BuildProgress["evaluations"];
+  let builds: BuildProgress["builds"];
+  let fetches: BuildProgress["fetches"];
+
+  function current(): BuildProgress {
+    const now = clock.monotonic();
+    const hosts = changedHosts.values().take(shownHosts).toArray();
+    for (const host of hosts) changedHosts.delete(fullName(host));
+    return {
+      build,
+      ...(note === undefined ? {} : { note }),
+      ...(evaluations === undefined ? {} : { evaluations }),
+      ...(builds === undefined ? {} : { builds }),
+      ...(fetches === undefined ? {} : { fetches }),
+      running: running
+        .values()
+        .take(shownRunning)
+        .map(({ since, ...shown }): RunningDerivation => ({ ...shown, elapsedMs: Math.round(now - since) }))
+        .toArray(),
+      hosts,
+    };
+  }
+
+  return {
+    note(text) {
+      note = text.slice(0, 1000);
+      doorbell.ring();
+    },
+    evaluations(done, total, hosts) {
+      note = undefined;
+      evaluations = { done, total, running: hosts.slice(0, 64) };
+      doorbell.ring();
+    },
+    builds(counts) {
+      builds = counts;
+      doorbell.ring();
+    },
+    fetches(counts) {
+      fetches = counts;
+      doorbell.ring();
+    },
+    host(progress) {
+      changedHosts.set(fullName(progress), progress);
+      doorbell.ring();
+    },
+    started(drvPath, derivation) {
+      running.set(drvPath, { ...derivation, since: clock.monotonic() });
+      doorbell.ring();
+    },
+    phase(drvPath, phase) {
+      const derivation = running.get(drvPath);
+      if (derivation === undefined) return;
+      derivation.phase = phase;
+      doorbell.ring();
+    },
+    stopped(drvPath) {
+      if (running.delete(drvPath)) doorbell.ring();
+    },
+    async run(signal) {
+      for (;;) {
+        await doorbell.wait(signal);
+        publish(current());
+        await clock.sleep(progressIntervalMs, signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,375 @@
+// Who wants what and how far it is: the builds this process holds and the work they watch. The loops (evaluation
+// pool, output check, lanes) take work from here and bring back what became of it; only this file changes stages
+// for good and says so in the builds' records.
+import type { Clock } from "../base/clock.ts";
+import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
+import { internalCode } from "../base/errors.ts";
+import { retryDelay, type RetryPolicy } from "../base/retry.ts";
+import type { HostEvaluation } from "../nix/nix.ts";
+import { boundedText, type FinishedHost, type HostRef } from "../protocol/events.ts";
+import { fullName, type BuildId } from "../protocol/names.ts";
+import type { Priority } from "../protocol/request.ts";
+import { decideBuildVerdict, isSuccess } from "../protocol/verdicts.ts";
+import type { Decision } from "./decide-verdicts.ts";
+import {
+  workKey,
+  type HostWork,
+  type Stage,
+  type WorkKey,
+  type BuildSource,
+  type RunningBuild,
+} from "./work.ts";
+
+export interface WorkBoard {
+  readonly builds: ReadonlyMap<BuildId, RunningBuild>;
+  readonly bells: Readonly<Record<"evaluation" | "check" | "serving" | Priority, Doorbell>>;
+  inStage(stage: Stage): HostWork[];
+  /** The source that a piece of work is from, as any of the builds that watch it knows it. */
+  sourceOf(work: HostWork): BuildSource | undefined;
+  /** Takes a build on: shares work that is already there, recalls evaluations, makes the rest. */
+  add(build: RunningBuild): void;
+  /** The build wants nothing any more: its open hosts end as cancelled. False when it is not here. */
+  cancel(id: BuildId): boolean;
+  /** Another builder has it: nothing more is said about it. */
+  forget(id: BuildId): void;
+  move(works: readonly HostWork[], stage: "evaluation" | "evaluating" | "check" | "ready" | "building"): void;
+  /** The results of one evaluator process. */
+  evaluated(results: ReadonlyMap<HostWork, HostEvaluation>, durationMs: number, remembered?: boolean): void;
+  decide(decisions: ReadonlyMap<HostWork, Decision>): void;
+  /** Calls back when work that a process was started for is not wanted any more. */
+  onUnwanted(listener: (work: HostWork) => void): () => void;
+  warn(builds: Iterable<RunningBuild>, message: string): void;
+  /** Stops the timers of delayed work. */
+  close(): void;
+}
+
+export interface WorkBoardOptions {
+  readonly clock: Clock;
+  readonly retryPolicy: RetryPolicy;
+  /** Success waits for a proof that the cache serves it. */
+  readonly provesServing: boolean;
+  /** All hosts of this build have their verdict, and its last event is on the way. */
+  readonly onFinished: (build: RunningBuild) => void;
+}
+
+type FinalDecision = Decision & { readonly type: "verdict"; readonly code?: typeof internalCode };
+
+export function createWorkBoard({
+  clock,
+  retryPolicy,
+  provesServing,
+  onFinished,
+}: WorkBoardOptions): WorkBoard {
+  const builds = new Map<BuildId, RunningBuild>();
+  const works = new Map<WorkKey, HostWork>();
+  const unwantedListeners = new Set<(work: HostWork) => void>();
+  const closed = new AbortController();
+  const bells = {
+    evaluation: createDoorbell(),
+    check: createDoorbell(),
+    serving: createDoorbell(),
+    interactive: createDoorbell(),
+    batch: createDoorbell(),
+  };
+  let order = 0;
+
+  const ringAll = (): void => Object.values(bells).forEach((bell) => bell.ring());
+
+  function move(moved: readonly HostWork[], stage: Parameters<WorkBoard["move"]>[1]): void {
+    const wanted = moved.filter((work) => work.stage !== "done");
+    for (const work of wanted) work.stage = stage;
+    if (stage === "building")
+      eachBuild(wanted, (build, hosts) => build.record.emit({ type: "building", hosts: refs(hosts) }));
+    if (stage === "evaluating") eachBuild(wanted, reportEvaluations);
+    ringAll();
+  }
+
+  function evaluated(
+    results: ReadonlyMap<HostWork, HostEvaluation>,
+    durationMs: number,
+    remembered = false,
+  ): void {
+    const settled = [...results.keys()].filter((work) => work.stage !== "done");
+    for (const work of settled) {
+      work.evaluation = results.get(work);
+      work.remembered = remembered;
+      work.stage = "check";
+    }
+    eachBuild(settled, (build, hosts) => {
+      sayEvaluated(build, hosts, durationMs);
+      reportEvaluations(build);
+    });
+    bells.check.ring();
+  }
+
+  function decide(decisions: ReadonlyMap<HostWork, Decision>): void {
+    const finished = new Map<HostWork, FinalDecision>();
+    const delayed = new Map<string, HostWork[]>();
+    for (const [work, decision] of decisions) {
+      if (work.stage === "done") continue;
+      if (awaitsServing(work, decision)) continue;
+      if (decision.type === "verdict") finished.set(work, decision);
+      else if (decision.type === "bug")
+        finished.set(work, { ...decision, type: "verdict", verdict: "infra-failed", code: internalCode });
+      else if (work.attempt >= retryPolicy.attempts) {
+        const reason =
+          work.attempt === 1 ? decision.reason : `${decision.reason} (tried ${work.attempt} times)`;
+        finished.set(work, { ...decision, type: "verdict", verdict: "infra-failed", reason });
+      } else delayed.set(decision.reason, [...(delayed.get(decision.reason) ?? []), work]);
+    }
+    for (const [reason, group] of delayed) delay(group, reason);
+    eachBuild([...finished.keys()], (build, hosts) => finish(build, hosts, (work) => finished.get(work)));
+    for (const work of finished.keys()) retire(work);
+  }
+
+  /** Takes what only the proof that it is served keeps from its verdict. */
+  function awaitsServing(work: HostWork, decision: Decision): boolean {
+    if (!provesServing || decision.type !== "verdict" || decision.cached !== undefined) return false;
+    if (!isSuccess(decision.verdict)) return false;
+    work.outcome ??= decision.verdict;
+    work.stage = "serving";
+    bells.serving.ring();
+    return true;
+  }
+
+  function delay(group: readonly HostWork[], reason: string): void {
+    for (const work of group) {
+      work.attempt++;
+      work.stage = "delayed";
+    }
+    const attempt = Math.max(...group.map((work) => work.attempt));
+    const delayMs = Math.round(retryDelay(retryPolicy, attempt));
+    eachBuild(group, (build, hosts) =>
+      build.record.emit({
+        type: "retrying",
+        hosts: refs(hosts),
+        reason: boundedText(reason),
+        attempt,
+        delayMs,
+      }),
+    );
+    void resumeAfter(group, delayMs);
+  }
+
+  async function resumeAfter(group: readonly HostWork[], delayMs: number): Promise<void> {
+    try {
+      await clock.sleep(delayMs, closed.signal);
+    } catch {
+      return; // the board is closed
+    }
+    const waiting = group.filter((work) => work.stage === "delayed");
+    const isEvaluated = (work: HostWork): boolean => work.evaluation !== undefined;
+    move(
+      waiting.filter((work) => !isEvaluated(work)),
+      "evaluation",
+    );
+    move(waiting.filter(isEvaluated), "check");
+  }
+
+  function finish(
+    build: RunningBuild,
+    hosts: readonly HostWork[],
+    decisionOf: (work: HostWork) => FinalDecision | undefined,
+  ): void {
+    const durationMs = Math.round(clock.monotonic() - build.startedAt);
+    const finished = hosts.map((work): FinishedHost => {
+      const decision = decisionOf(work);
+      const verdict = decision?.verdict ?? "cancelled";
+      const outPath = verdict === "built" || verdict === "unchanged" ? work.evaluation?.outPath : undefined;
+      build.verdicts.set(fullName(work), verdict);
+      if (decision?.code !== undefined) build.hasBug = true;
+      build.open.delete(fullName(work));
+      work.watchers.delete(build);
+      return {
+        repo: work.repo,
+        host: work.host,
+        verdict,
+        ...(outPath === undefined ? {} : { outPath }),
+        ...(decision?.reason === undefined ? {} : { reason: boundedText(decision.reason) }),
+        ...(decision?.details === undefined ? {} : { details: boundedText(decision.details) }),
+        ...(decision?.cached === undefined ? {} : { cached: decision.cached }),
+        ...(decision?.code === undefined ? {} : { code: decision.code }),
+        durationMs,
+      };
+    });
+    if (finished.length > 0) build.record.emit({ type: "hosts-finished", hosts: finished });
+    finishBuildIfDone(build);
+  }
+
+  function finishBuildIfDone(build: RunningBuild): void {
+    if (build.open.size > 0 || !builds.delete(build.id)) return;
+    onFinished(build);
+  }
+
+  /** Nobody waits for it any more, or it has its verdict. */
+  function retire(work: HostWork): void {
+    if (work.watchers.size > 0) return;
+    const wasRunning = work.stage === "evaluating" || work.stage === "building";
+    work.stage = "done";
+    works.delete(work.key);
+    if (wasRunning) for (const listener of unwantedListeners) listener(work);
+  }
+
+  function want(build: RunningBuild, source: BuildSource, ref: HostRef): HostWork {
+    const key = workKey(source.repo, source, ref.host);
+    const known = works.get(key);
+    if (known !== undefined) return known;
+    const work: HostWork = {
+      key,
+      repo: source.repo,
+      commit: source.commit,
+      variant: source.variant,
+      host: ref.host,
+      order: order++,
+      watchers: new Set([build]),
+      stage: "evaluation",
+      evaluation: undefined,
+      remembered: false,
+      alone: false,
+      outcome: undefined,
+      attempt: 1,
+      reevaluated: false,
+    };
+    works.set(key, work);
+    return work;
+  }
+
+  function add(build: RunningBuild): void {
+    builds.set(build.id, build);
+    const shared: HostWork[] = [];
+    const recalled = new Map<HostWork, HostEvaluation>();
+    const recalledFailures = new Map<HostWork, Decision>();
+    for (const ref of build.hosts) {
+      const name = fullName(ref);
+      if (build.verdicts.get(name) !== undefined) continue;
+      const source = build.sources.get(ref.repo);
+      if (source === undefined) throw new Error(`build ${build.id} has no source for ${name}`);
+      const work = want(build, source, ref);
+      work.watchers.add(build);
+      build.open.set(name, work);
+      if (work.evaluation !== undefined) shared.push(work);
+      const known = work.stage === "evaluation" ? source.memory.get(ref.host) : undefined;
+      if (known === undefined) continue;
+      if ("drvPath" in known) recalled.set(work, known);
+      else
+        recalledFailures.set(work, {
+          type: "verdict",
+          verdict: "eval-failed",
+          reason: known.message,
+          details: known.details,
+        });
+    }
+    if (shared.length > 0) sayEvaluated(build, shared, 0);
+    const underway = shared.filter((work) => work.stage === "building");
+    if (underway.length > 0) build.record.emit({ type: "building", hosts: refs(underway) });
+    if (recalled.size > 0) evaluated(recalled, 0, true);
+    if (recalledFailures.size > 0) decide(recalledFailures);
+    reportEvaluations(build);
+    finishBuildIfDone(build);
+    ringAll();
+  }
+
+  function withdraw(build: RunningBuild): HostWork[] {
+    const abandoned = [...build.open.values()];
+    for (const work of abandoned) work.watchers.delete(build);
+    return abandoned;
+  }
+
+  return {
+    builds,
+    bells,
+    inStage: (stage) =>
+      works
+        .values()
+        .filter((work) => work.stage === stage)
+        .toArray(),
+    sourceOf(work) {
+      for (const build of work.watchers) {
+        const source = build.sources.get(work.repo);
+        if (source !== undefined) return source;
+      }
+      return undefined;
+    },
+    add,
+    cancel(id) {
+      const build = builds.get(id);
+      if (build === undefined) return false;
+      const abandoned = withdraw(build);
+      finish(build, abandoned, () => undefined);
+      abandoned.forEach(retire);
+      return true;
+    },
+    forget(id) {
+      const build = builds.get(id);
+      if (build === undefined) return;
+      builds.delete(id);
+      withdraw(build).forEach(retire);
+    },
+    move,
+    evaluated,
+    decide,
+    onUnwanted(listener) {
+      unwantedListeners.add(listener);
+      return () => unwantedListeners.delete(listener);
+    },
+    warn(warned, message) {
+      for (const build of warned) {
+        if (build.warningsSaid.has(message)) continue;
+        build.warningsSaid.add(message);
+        build.record.emit({ type: "warning", message: boundedText(message) });
+      }
+    },
+    close: () => closed.abort(),
+  };
+}
+
+/** The verdict of a build whose hosts all have theirs. Those of repos that could not be read have none. */
+export const verdictOf = ({ hosts, verdicts, unresolved }: RunningBuild) =>
+  decideBuildVerdict([
+    ...hosts.map((host) => verdicts.get(fullName(host))),
+    ...unresolved.map(() => undefined),
+  ]);
+
+const refs = (works: readonly HostWork[]): HostRef[] => works.map(({ repo, host }) => ({ repo, host }));
+
+function eachBuild(works: readonly HostWork[], say: (build: RunningBuild, works: HostWork[]) => void): void {
+  const groups = new Map<RunningBuild, HostWork[]>();
+  for (const work of works) {
+    for (const build of work.watchers) {
+      const group = groups.get(build);
+      if (group === undefined) groups.set(build, [work]);
+      else group.push(work);
+    }
+  }
+  for (const [build, group] of groups) say(build, group);
+}
+
+function sayEvaluated(build: RunningBuild, works: readonly HostWork[], durationMs: number): void {
+  const hosts = works.flatMap(({ repo, host, evaluation, remembered }) =>
+    evaluation === undefined
+      ? []
+      : [
+          {
+            repo,
+            host,
+            drvPath: evaluation.drvPath,
+            outPath: evaluation.outPath,
+            remembered,
+            ...(evaluation.warnings.length === 0
+              ? {}
+              : { warnings: evaluation.warnings.slice(0, 20).map((text) => boundedText(text, 2000)) }),
+          },
+        ],
+  );
+  if (hosts.length > 0) build.record.emit({ type: "evaluated", hosts, durationMs: Math.round(durationMs) });
+}
+
+function reportEvaluations(build: RunningBuild): void {
+  const running: HostRef[] = [];
+  let waiting = 0;
+  for (const work of build.open.values()) {
+    if (work.evaluation === undefined) waiting++;
+    if (work.stage === "evaluating") running.push({ repo: work.repo, host: work.host });
+  }
+  build.progress.evaluations(build.hosts.length - waiting, build.hosts.length, running);
+}

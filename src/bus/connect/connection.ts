@@ -1,0 +1,206 @@
+// The connection to NATS: who we are, how far we trust the server, and what happens when it goes away.
+import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
+import { systemClock, type Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import { retryDelay } from "../../base/retry.ts";
+import { signInOptions, type SignIn } from "./sign-in.ts";
+import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
+import { tlsOptions, type TlsFiles } from "./tls-options.ts";
+import { whileNotAborted } from "./while-not-aborted.ts";
+
+export interface ConnectionOptions extends SignIn {
+  /** `nats://host:port`; `tls://host:port` demands TLS of all of them. */
+  readonly servers: readonly string[];
+  /** Present, even empty, it demands TLS. */
+  readonly tls?: TlsFiles | undefined;
+  /** Where answers come back: `_INBOX_operator`. Without it the library's `_INBOX`. */
+  readonly inboxPrefix?: string | undefined;
+  /** Shown by the server's monitoring. */
+  readonly name: string;
+  /** A daemon waits for a server for ever. A command fails when there is none, and after a minute without one. */
+  readonly role: "daemon" | "command";
+}
+
+/** A connection that knows whether it is up. */
+export interface Connection extends AsyncDisposable {
+  readonly nats: NatsConnection;
+  readonly role: ConnectionOptions["role"];
+  readonly log: Log;
+  readonly clock: Clock;
+  isConnected(): boolean;
+  /** Calls back at each loss and each return of the server; the result ends that. */
+  onChange(listener: (connected: boolean) => void): () => void;
+  /** @throws HomelabError `unavailable` when the connection is closed for good; the signal's reason. */
+  whenConnected(signal: AbortSignal): Promise<void>;
+  /**
+   * Waits for an answer. The client lets requests run into their timeout when the connection breaks; this rejects
+   * at once.
+   * @throws ConnectionLostError; the signal's reason; what the work throws.
+   */
+  whileConnected<T>(work: Promise<T>, signal: AbortSignal): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Milliseconds. A daemon notices a dead peer after at most three pings. */
+const timing = { connect: 5000, ping: 10_000, reconnect: 1000, reconnectJitter: 500 } as const;
+const commandReconnects = 60;
+const firstConnectPolicy = {
+  attempts: Number.POSITIVE_INFINITY,
+  firstDelayMs: 500,
+  factor: 2,
+  maxDelayMs: 10_000,
+};
+
+/**
+ * Connects, and stays connected as the role wants it.
+ *
+ * @throws HomelabError `unavailable` `NATS_UNREACHABLE`, `refused` `NATS_AUTH` (commands only: a daemon tries
+ *   again), `config` for a file that is missing or no key; the signal's reason.
+ */
+export async function connectNats(
+  options: ConnectionOptions,
+  log: Log,
+  signal: AbortSignal,
+  clock: Clock = systemClock,
+): Promise<Connection> {
+  const libraryOptions = await libraryOptionsOf(options);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const nats = await dial(libraryOptions, signal);
+      return watch(nats, options, log, clock);
+    } catch (error) {
+      signal.throwIfAborted();
+      const explained = explainConnectError(error, options.servers);
+      if (options.role === "command" || explained.kind === "config") throw explained;
+      const delayMs = retryDelay(firstConnectPolicy, attempt + 1);
+      log.warn({ err: explained, delayMs }, explained.message);
+      await clock.sleep(delayMs, signal);
+    }
+  }
+}
+
+/** The library cannot abort a connect: one that comes through too late is closed. */
+async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
+  signal.throwIfAborted();
+  const dialling = connect(options);
+  try {
+    return await whileNotAborted(dialling, signal);
+  } catch (error) {
+    dialling.then(
+      async (late) => late.close(),
+      () => {},
+    );
+    throw error;
+  }
+}
+
+async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnectionOptions> {
+  // With `tls` unset the client takes whatever the server offers: `tls://` would silently connect in the clear.
+  const demandsTls = options.tls !== undefined || options.servers.some((url) => url.startsWith("tls://"));
+  return {
+    servers: [...options.servers],
+    name: options.name,
+    ...(await signInOptions(options)),
+    ...(demandsTls ? { tls: await tlsOptions(options.tls, options.servers) } : {}),
+    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+    timeout: timing.connect,
+    pingInterval: timing.ping,
+    maxPingOut: 2,
+    reconnectTimeWait: timing.reconnect,
+    reconnectJitter: timing.reconnectJitter,
+    reconnectJitterTLS: timing.reconnectJitter,
+    maxReconnectAttempts: options.role === "daemon" ? -1 : commandReconnects,
+    // Without it a user that a configuration reload removes, even for a moment, ends the daemon's client for good.
+    ignoreAuthErrorAbort: options.role === "daemon",
+  };
+}
+
+function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock: Clock): Connection {
+  let connected = true;
+  let closedForGood = false;
+  const listeners = new Set<(connected: boolean) => void>();
+
+  const change = (now: boolean): void => {
+    if (now === connected) return;
+    connected = now;
+    for (const listener of listeners) listener(now);
+  };
+  void (async () => {
+    for await (const status of nats.status()) {
+      switch (status.type) {
+        case "disconnect":
+          log.warn({ server: status.server }, "connection to NATS lost");
+          change(false);
+          break;
+        case "reconnect":
+          log.info({ server: status.server }, "connected to NATS again");
+          change(true);
+          break;
+        case "error":
+          log.error({ err: explainNatsError(status.error, "publish") }, "NATS reports an error");
+          break;
+        case "close":
+          closedForGood = true;
+          change(false);
+          break;
+        case "staleConnection":
+        case "slowConsumer":
+        case "ldm":
+          log.warn({ status: status.type }, "NATS connection status");
+          break;
+        case "forceReconnect":
+        case "ping":
+        case "reconnecting":
+        case "update":
+          break;
+      }
+    }
+    closedForGood = true;
+    change(false);
+    for (const listener of listeners) listener(false);
+  })();
+
+  const isConnected = (): boolean => connected;
+  const onChange = (listener: (connected: boolean) => void): (() => void) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  };
+  const close = async (): Promise<void> => {
+    // Draining needs a server; without one it would wait for its timeout.
+    await (connected ? nats.drain() : nats.close()).catch(async () => nats.close());
+  };
+  return {
+    nats,
+    role: options.role,
+    log,
+    clock,
+    isConnected,
+    onChange,
+    async whenConnected(signal) {
+      while (!isConnected()) {
+        signal.throwIfAborted();
+        if (closedForGood || nats.isClosed()) throw explainConnectError(undefined, options.servers);
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const stop = onChange(() => resolve());
+        try {
+          await whileNotAborted(promise, signal);
+        } finally {
+          stop();
+        }
+      }
+    },
+    async whileConnected(work, signal) {
+      const { promise: lost, reject } = Promise.withResolvers<never>();
+      const stop = onChange((now) => {
+        if (!now) reject(new ConnectionLostError("the connection to NATS was lost"));
+      });
+      try {
+        return await whileNotAborted(Promise.race([lost, work]), signal);
+      } finally {
+        stop();
+      }
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

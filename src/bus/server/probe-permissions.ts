@@ -1,0 +1,104 @@
+// What our key may do on NATS, found out without doing it: what is published names a stream that is not there, so
+// that the server judges the key and then refuses to store (header Nats-Expected-Stream).
+import { headers, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
+import { builderKey, builderStatusSubject, live } from "../../protocol/subjects.ts";
+import type { BuildId, BuilderName } from "../../protocol/names.ts";
+import type { Connection } from "../connect/connection.ts";
+import { importedReplies } from "./permissions.ts";
+
+/** Whose key it should be; a reader only looks. */
+export type ProbedRole =
+  | { readonly role: "reader" | "client" | "updater" }
+  | { readonly role: "builder"; readonly name: BuilderName };
+
+export interface Probe {
+  readonly action: "publish" | "subscribe";
+  readonly subject: string;
+  /** What does not work without it. */
+  readonly purpose: string;
+}
+
+export interface ProbeResult extends Probe {
+  readonly isAllowed: boolean;
+}
+
+const timeoutMs = 1000;
+
+/** @param nobody an id that no build has */
+export function probesOf(who: ProbedRole, nobody: BuildId): readonly Probe[] {
+  const publish = (subject: string, purpose: string): Probe => ({ action: "publish", subject, purpose });
+  const subscribe = (subject: string, purpose: string): Probe => ({ action: "subscribe", subject, purpose });
+  const reading = [
+    subscribe(live("build-events.*"), "following builds"),
+    subscribe(live("build-logs.*.*"), "following logs"),
+    subscribe("build-progress.*", "showing progress"),
+  ];
+  switch (who.role) {
+    case "reader":
+      return reading;
+    case "client":
+    case "updater":
+      return [
+        ...reading,
+        publish("build.any.all", "asking for builds"),
+        publish(`build-control.${nobody}`, "cancelling builds"),
+        ...(who.role === "updater"
+          ? [publish("update-events.homelab-deploy-doctor", "telling of updates")]
+          : []),
+      ];
+    case "builder":
+      return [
+        ...reading,
+        publish(`build-events.${nobody}`, "saying what becomes of builds"),
+        publish(`build-logs.${nobody}.0`, "storing logs"),
+        publish(`build-progress.${nobody}`, "telling progress"),
+        publish("build.any.all", "building new commits of polled branches"),
+        publish(builderKey(who.name), "telling that it is there"),
+        subscribe("build-control.*", "being told to cancel"),
+        subscribe(builderStatusSubject(who.name), "being asked for its status"),
+        publish(importedReplies.replace(">", "homelab-deploy.doctor"), "answering for its status"),
+      ];
+  }
+}
+
+export async function probePermissions(
+  { nats }: Connection,
+  probes: readonly Probe[],
+): Promise<readonly ProbeResult[]> {
+  return Promise.all(
+    probes.map(async (probe) => ({
+      ...probe,
+      isAllowed: await (probe.action === "publish"
+        ? mayPublish(nats, probe.subject)
+        : maySubscribe(nats, probe.subject)),
+    })),
+  );
+}
+
+async function mayPublish(nats: NatsConnection, subject: string): Promise<boolean> {
+  const header = headers();
+  header.set("Nats-Expected-Stream", "HOMELAB_DEPLOY_DOCTOR");
+  try {
+    await nats.request(subject, "", { timeout: timeoutMs, headers: header });
+    return true;
+  } catch (error) {
+    // No answer, or nobody there to answer, is what comes after the server let the message through.
+    return !isViolation(error);
+  }
+}
+
+export async function maySubscribe(nats: NatsConnection, subject: string): Promise<boolean> {
+  let isRefused = false;
+  const subscription = nats.subscribe(subject, {
+    callback: (error) => {
+      isRefused ||= isViolation(error);
+    },
+  });
+  await nats.flush();
+  if (!isRefused) subscription.unsubscribe();
+  return !isRefused;
+}
+
+const isViolation = (error: unknown): boolean =>
+  error instanceof PermissionViolationError ||
+  (error instanceof Error && error.cause instanceof PermissionViolationError);

@@ -1,0 +1,36 @@
+import { HomelabError } from "../../base/errors.ts";
+import type { Config, RepoSettings } from "../../config/schema.ts";
+import { didYouMean } from "../../protocol/did-you-mean.ts";
+import { parseRepoName, type RepoName } from "../../protocol/names.ts";
+
+/**
+ * The configured repos, or the one that is named.
+ *
+ * @throws HomelabError `config` `NO_REPOS`; `usage` `UNKNOWN_REPO`.
+ */
+export function chooseRepos(
+  config: Config,
+  named: string | undefined,
+): readonly (readonly [RepoName, RepoSettings])[] {
+  const all = Object.entries(config.repos).map(
+    ([name, settings]) => [parseRepoName(name), settings] as const,
+  );
+  if (all.length === 0) {
+    throw new HomelabError("config", "no repos are configured", {
+      code: "NO_REPOS",
+      hint: "name a configuration file with `repos`: --config FILE, or HOMELAB_DEPLOY_CONFIG",
+    });
+  }
+  if (named === undefined) return all;
+  const wanted = parseRepoName(named);
+  const found = all.filter(([name]) => name === wanted);
+  if (found.length > 0) return found;
+  const near = didYouMean(
+    named,
+    all.map(([name]) => name),
+  );
+  throw new HomelabError("usage", `there is no repo ${wanted}`, {
+    code: "UNKNOWN_REPO",
+    hint: near === undefined ? `there is ${all.map(([name]) => name).join(", ")}` : `did you mean ${near}?`,
+  });
+}

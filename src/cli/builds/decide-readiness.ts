@@ -1,0 +1,59 @@
+// Is all of a commit built? From the event logs alone.
+import { isOver, statusOf, type BuildState } from "../../protocol/build-state.ts";
+import { fullName, type Commit } from "../../protocol/names.ts";
+import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
+import type { CacheTarget } from "./cache-targets.ts";
+
+export type Readiness =
+  /** Every host of the commit is built: these are their systems. */
+  | { readonly type: "built"; readonly systems: readonly CacheTarget[] }
+  /** Hosts failed by their own fault, and would fail again. */
+  | { readonly type: "failed"; readonly reason: string }
+  | { readonly type: "waiting"; readonly reason: string };
+
+/**
+ * Only a build of every host says that all is built. The newest one that has something to say counts: one that ended
+ * by an infrastructure fault is no answer, and another may follow.
+ *
+ * @param builds the newest first
+ */
+export function decideReadiness(builds: readonly BuildState[], commit: Commit): Readiness {
+  const short = commit.slice(0, 7);
+  const whole = builds.filter(
+    (build) => build.complete === true && build.sources.some((source) => source.commit === commit),
+  );
+  let waiting: string | undefined;
+  for (const build of whole) {
+    const readiness = readinessOf(build, commit);
+    if (readiness.type !== "waiting") return readiness;
+    waiting ??= readiness.reason;
+  }
+  return { type: "waiting", reason: waiting ?? `no build of all hosts at ${short} was accepted yet` };
+}
+
+function readinessOf(build: BuildState, commit: Commit): Readiness {
+  const repos = new Set(build.sources.filter((source) => source.commit === commit).map(({ repo }) => repo));
+  const hosts = [...build.hosts.values()].filter(({ repo }) => repos.has(repo));
+  const failed = hosts.filter(({ finished }) => finished !== undefined && isOwnFault(finished.verdict));
+  const [first] = failed;
+  if (first !== undefined) {
+    const more = failed.length === 1 ? "" : ` (and ${failed.length - 1} more)`;
+    return {
+      type: "failed",
+      reason: `${fullName(first)} is ${first.finished?.verdict} in build ${build.id}: ${first.finished?.reason ?? ""}${more}`,
+    };
+  }
+  const systems = hosts.flatMap(({ repo, host, finished }) =>
+    finished?.outPath !== undefined && isSuccess(finished.verdict)
+      ? [{ name: fullName({ repo, host }), path: finished.outPath }]
+      : [],
+  );
+  // A build of no hosts is none.
+  if (systems.length === hosts.length && systems.length > 0) return { type: "built", systems };
+  return {
+    type: "waiting",
+    reason: isOver(build)
+      ? `build ${build.id} ended as ${statusOf(build)}, with ${systems.length} of ${hosts.length} hosts built`
+      : `build ${build.id} has built ${systems.length} of ${hosts.length} hosts`,
+  };
+}

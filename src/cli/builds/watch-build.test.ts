@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { startRig } from "../../../test/support/builder-rig.ts";
+import { systemClock } from "../../base/clock.ts";
+import { HomelabError } from "../../base/errors.ts";
+import type { BuilderStatus } from "../../protocol/builder-status.ts";
+import { parseBuilderName } from "../../protocol/names.ts";
+import type { Context } from "../context.ts";
+import { plainStyle } from "../print/style.ts";
+import { describeSilence, watchBuild } from "./watch-build.ts";
+
+const now = new Date("2026-11-23T15:00:00Z");
+const seen = (name: string, at: string): BuilderStatus => ({
+  name: parseBuilderName(name),
+  version: "0",
+  nixVersion: "2",
+  systems: [],
+  repos: [],
+  at,
+  startedAt: at,
+  evaluationSlots: 1,
+  builds: [],
+});
+
+test("a request that nobody takes is explained by who is there", () => {
+  expect(describeSilence([], now)).toContain("no builder was ever seen");
+  expect(
+    describeSilence([seen("old", "2026-11-23T12:00:00Z"), seen("cache01", "2026-11-23T13:00:00Z")], now),
+  ).toContain("no builder was seen for 2h00m (cache01 was the last)");
+  expect(describeSilence([seen("cache01", "2026-11-23T14:59:50Z")], now)).toContain(
+    "cache01 has not taken it yet",
+  );
+});
+
+test.each([
+  ["a bug", new TypeError("x is not a function"), 70, "got no verdict because of a bug in homelab-deploy"],
+  ["a fault", new HomelabError("unavailable", "no room"), 3, "because of an infrastructure fault"],
+])("a build that met %s exits with its own code, and says what it was", async (_, thrown, code, words) => {
+  const rig = await startRig();
+  Object.assign(rig.nix, { evaluate: () => Promise.reject(thrown) });
+  let out = "";
+  const write = (text: string): boolean => Boolean((out += text));
+  const nothing = (): (() => void) => () => undefined;
+  const context: Context = {
+    options: {},
+    environment: {},
+    out: { write },
+    err: { write: () => true },
+    outStyle: plainStyle,
+    errStyle: plainStyle,
+    clock: systemClock,
+    signals: {
+      onInterrupt: nothing,
+      onTerminate: nothing,
+      onSuspend: nothing,
+      received: () => undefined,
+    },
+  };
+  expect(await watchBuild(context, rig.bus, await rig.ask("homelab/all"), {})).toBe(code);
+  expect(out).toContain(words);
+  await rig.stop();
+});

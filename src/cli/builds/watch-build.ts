@@ -1,0 +1,243 @@
+// Follows one build on this terminal: shows it, obeys Ctrl-C, and gives the exit code of its verdict.
+import { HomelabError } from "../../base/errors.ts";
+import type { BuildReader } from "../../bus/bus.ts";
+import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../../protocol/build-state.ts";
+import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
+import type { BuildId } from "../../protocol/names.ts";
+import { exitCodeOf, exitCodes } from "../../protocol/exit-codes.ts";
+import type { Context } from "../context.ts";
+import { createRenderer } from "../print/create-renderer.ts";
+import { formatDuration } from "../print/duration.ts";
+import { cancelCommand, followCommand } from "../print/summary/next-commands.ts";
+import { decideOutputMode, isWorkflowRunner, type OutputChoice } from "../print/output-mode.ts";
+import type { BuildRenderer } from "../print/renderer.ts";
+
+export interface WatchOptions {
+  readonly output?: OutputChoice | undefined;
+  readonly json?: boolean | undefined;
+  readonly timeout?: number | undefined;
+  readonly onInterrupt?: "detach" | "cancel" | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly verbose?: boolean | undefined;
+  readonly printBuildLogs?: boolean | undefined;
+  readonly showTrace?: boolean | undefined;
+  /** A build of this process ends with it: Ctrl-C cancels. */
+  readonly local?: boolean | undefined;
+}
+
+/** After the first Ctrl-C, the time for a second one. */
+const secondInterruptMs = 2000;
+/** How long a cancelled build may take to say so. */
+const cancelMs = 30_000;
+/** A request that nobody took for so long is worth a word. */
+const silenceMs = 2000;
+
+/** Why we stop watching before the build is over. */
+type Stop = "timeout" | "detached" | "cancelled" | "terminated";
+
+/** @returns the exit code. `begin` asks for the build; attaching to one that is there begins nothing. */
+export async function watchBuild(
+  context: Context,
+  reader: BuildReader,
+  id: BuildId,
+  options: WatchOptions,
+  begin?: (signal: AbortSignal) => Promise<void>,
+): Promise<number> {
+  const renderer = createWatchRenderer(context, options);
+  const watching = new AbortController();
+  let state = unknownBuild(id);
+  let stop: Stop | undefined;
+  let failure: Error | undefined;
+
+  const end = (why: Stop): void => {
+    stop ??= why;
+    watching.abort();
+  };
+  const cancels = options.onInterrupt === "cancel" || options.local === true;
+  const forget = watchSignals(context, renderer, id, { cancels, end, cancel: () => cancelBuild(reader, id) });
+  const timer = options.timeout === undefined ? undefined : setTimeout(() => end("timeout"), options.timeout);
+  const onResize = (): void => renderer.resize();
+  process.stderr.on("resize", onResize);
+  const { terminal } = renderer;
+  const forgetSuspend =
+    terminal === undefined ? undefined : context.signals.onSuspend(terminal.leave, terminal.enter);
+
+  renderer.start(id);
+  const asking = begin?.(watching.signal).catch((error: unknown) => {
+    failure ??= toError(error);
+    watching.abort();
+  });
+  const explaining =
+    begin === undefined ? undefined : explainSilence(context, reader, renderer, () => state, watching.signal);
+  try {
+    for await (const message of reader.follow(
+      id,
+      { progress: options.quiet !== true, logs: needsLogs(context, options) },
+      watching.signal,
+    )) {
+      if (message.type === "event") state = applyEvent(state, message.event);
+      renderer.message(message);
+    }
+  } catch (error) {
+    if (!watching.signal.aborted) failure ??= toError(error);
+  } finally {
+    clearTimeout(timer);
+    process.stderr.off("resize", onResize);
+    forgetSuspend?.();
+    forget();
+    watching.abort();
+    await Promise.all([asking, explaining]);
+  }
+  return conclude(context, renderer, state, { stop, failure, options });
+}
+
+function conclude(
+  context: Context,
+  renderer: BuildRenderer,
+  state: BuildState,
+  { stop, failure, options }: { stop: Stop | undefined; failure: Error | undefined; options: WatchOptions },
+): number {
+  if (isOver(state)) {
+    renderer.finish(state);
+    return stop === "terminated" ? exitCodes.terminated : exitCodeOf(outcomeOfBuild(state));
+  }
+  renderer.interrupted();
+  if (failure !== undefined) throw failure;
+  const say = (text: string): void => void context.err.write(`${text}\n`);
+  switch (stop) {
+    case "timeout":
+      say(
+        `No verdict after ${formatDuration(options.timeout ?? 0)}; the build goes on.\n  Look again:  ${followCommand(state.id)}\n  Cancel:      ${cancelCommand(state.id)}`,
+      );
+      // Nobody took it: that is not a slow build but a builder out of reach.
+      return state.status === "queued" ? exitCodes.unavailable : exitCodes.timeout;
+    case "terminated":
+      return exitCodes.terminated;
+    case "detached":
+    case "cancelled":
+      return exitCodes.interrupted;
+    case undefined:
+      throw new HomelabError("unavailable", `the events of build ${state.id} ended before its verdict`, {
+        code: "NO_VERDICT",
+        hint: `look again: ${followCommand(state.id)}`,
+      });
+  }
+}
+
+const toError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+
+function outcomeOfBuild(state: BuildState): Parameters<typeof exitCodeOf>[0] {
+  const status = statusOf(state);
+  if (status === "queued" || status === "running") throw new Error(`build ${state.id} is not over`);
+  return status;
+}
+
+const outputModeOf = (
+  context: Context,
+  { output, json }: WatchOptions,
+): ReturnType<typeof decideOutputMode> =>
+  json === true
+    ? "jsonl"
+    : decideOutputMode({
+        output,
+        environment: context.environment,
+        stderrIsTerminal: context.err.isTTY === true,
+      });
+
+const needsLogs = (context: Context, options: WatchOptions): boolean =>
+  options.quiet !== true && (options.printBuildLogs === true || outputModeOf(context, options) === "github");
+
+function createWatchRenderer(context: Context, options: WatchOptions): BuildRenderer {
+  const { out, err, outStyle, errStyle, clock, environment } = context;
+  return createRenderer(outputModeOf(context, options), {
+    out,
+    err,
+    outStyle,
+    errStyle,
+    clock,
+    detail: options.quiet === true ? "quiet" : options.verbose === true ? "verbose" : undefined,
+    buildLogs: options.printBuildLogs,
+    showTrace: options.showTrace,
+    keyHint:
+      options.onInterrupt === "cancel" || options.local === true ? "Ctrl-C cancels" : "Ctrl-C detaches",
+    inRunner: isWorkflowRunner(environment),
+    stepSummaryPath: environment["GITHUB_STEP_SUMMARY"],
+  });
+}
+
+interface SignalReactions {
+  readonly cancels: boolean;
+  readonly end: (why: Stop) => void;
+  readonly cancel: () => Promise<void>;
+}
+
+/** The first Ctrl-C detaches and says how to look again; a second one soon after cancels the build. */
+function watchSignals(
+  context: Context,
+  renderer: BuildRenderer,
+  id: BuildId,
+  { cancels, end, cancel }: SignalReactions,
+): () => void {
+  let interrupts = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function cancelAndWait(why: Stop): void {
+    renderer.notice(`Cancelling build ${id}.`);
+    cancel().catch(() => end(why));
+    clearTimeout(timer);
+    timer = setTimeout(() => end(why), cancelMs);
+  }
+  const forgetInterrupt = context.signals.onInterrupt(() => {
+    interrupts++;
+    if (interrupts > (cancels ? 1 : 2)) return end("cancelled");
+    if (cancels || interrupts === 2) return cancelAndWait("cancelled");
+    renderer.interrupted();
+    context.err.write(
+      `\nDetached; build ${id} goes on. Ctrl-C again cancels it.\n  Look again:  ${followCommand(id)}\n  Cancel:      ${cancelCommand(id)}\n`,
+    );
+    timer = setTimeout(() => end("detached"), secondInterruptMs);
+    return undefined;
+  });
+  const forgetTerminate = context.signals.onTerminate(() =>
+    cancels ? cancelAndWait("terminated") : end("terminated"),
+  );
+  return () => {
+    clearTimeout(timer);
+    forgetInterrupt();
+    forgetTerminate();
+  };
+}
+
+const cancelBuild = (reader: BuildReader, id: BuildId): Promise<void> =>
+  reader.control(id, { action: "cancel" }, AbortSignal.timeout(10_000));
+
+/** A request that nobody takes is explained: whether a builder is there, and since when none was. */
+async function explainSilence(
+  { clock }: Context,
+  reader: BuildReader,
+  renderer: BuildRenderer,
+  state: () => BuildState,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await clock.sleep(silenceMs, signal);
+    if (state().status !== "queued") return;
+    renderer.notice(describeSilence(await reader.listBuilders(signal), clock.now()));
+  } catch {
+    // Only an explanation: without it the build goes on all the same.
+  }
+}
+
+export function describeSilence(builders: readonly BuilderStatus[], now: Date): string {
+  const age = (status: BuilderStatus): number => now.getTime() - Date.parse(status.at);
+  const online = builders.filter((status) => age(status) <= presence.goneAfterMs);
+  if (online.length > 0) {
+    return `The request is stored; ${online.map(({ name }) => name).join(", ")} ${online.length === 1 ? "has" : "have"} not taken it yet.`;
+  }
+  const [latest] = builders.toSorted((a, b) => age(a) - age(b));
+  const since =
+    latest === undefined
+      ? "no builder was ever seen"
+      : `no builder was seen for ${formatDuration(age(latest))} (${latest.name} was the last)`;
+  return `The request is queued: ${since}. It is built as soon as a builder comes back.`;
+}

@@ -1,0 +1,99 @@
+// For a person at a terminal: a block that shows the build as it is, and the summary in its place at the end.
+import { applyMessage, newView, type BuildView, type Now } from "./build-view.ts";
+import { closingSentence } from "../summary/closing-sentence.ts";
+import { scheduleFrames } from "./frame-schedule.ts";
+import { blockSize, createLiveBlock } from "./live-block.ts";
+import { liveLines } from "./live-lines.ts";
+import { prefixedLog } from "../lines/log-lines.ts";
+import type { BuildRenderer, RendererOptions } from "../renderer.ts";
+import { startedDerivations } from "./started-derivations.ts";
+import { renderSummary } from "../summary/summary.ts";
+
+/** 15 frames a second are smooth enough; the clocks move once a second. */
+const frames = { shortestMs: 66, longestMs: 1000 } as const;
+
+export function createTtyRenderer(options: RendererOptions): BuildRenderer {
+  const { out, err, errStyle: style, clock } = options;
+  const block = createLiveBlock(err);
+  const schedule = scheduleFrames({ clock, draw: () => draw(), ...frames });
+  let view: BuildView | undefined;
+  let above: string[] = [];
+  /** The terminal is not ours any more. */
+  let released = false;
+  /** The block was taken away for somebody else; a frame may have brought it back before we are told to. */
+  let left = false;
+
+  const now = (): Now => ({ monotonic: clock.monotonic(), wall: clock.now() });
+
+  function draw(keyHint = options.keyHint): void {
+    if (view === undefined) return;
+    const lines = liveLines(view, { style, ...blockSize(err), now: clock.monotonic(), keyHint });
+    block.draw(lines, above);
+    above = [];
+  }
+
+  /** What was to be printed above the block and was not drawn yet. */
+  function flushAbove(): void {
+    if (above.length > 0) err.write(above.map((line) => `${line}\n`).join(""));
+    above = [];
+  }
+
+  return {
+    start(build) {
+      view = newView(build, now());
+      schedule.request();
+    },
+    message(message) {
+      if (view === undefined) return;
+      const before = view;
+      view = applyMessage(view, message, now());
+      for (const warning of view.state.warnings.slice(before.state.warnings.length)) {
+        above.push(`${style.yellow("warning:")} ${style.clean(warning)}`);
+      }
+      if (message.type === "progress" && options.detail === "verbose") {
+        const started = startedDerivations(before.progress?.running ?? [], message.progress.running);
+        above.push(...started.map(({ name }) => `building ${style.clean(name)}`));
+      }
+      if (message.type === "log" && options.buildLogs === true) {
+        above.push(...prefixedLog(message.chunk, style));
+      }
+      schedule.request();
+    },
+    notice(line) {
+      above.push(style.clean(line));
+      if (released) flushAbove();
+      else schedule.request();
+    },
+    resize() {
+      schedule.request();
+    },
+    terminal: {
+      leave() {
+        block.clear();
+        left = true;
+      },
+      enter() {
+        // Stopped without a word: whatever is on the screen now, the block is not where it was.
+        if (!left) block.release();
+        left = false;
+        schedule.request();
+      },
+    },
+    finish(state) {
+      schedule.stop();
+      released = true;
+      block.clear();
+      flushAbove();
+      out.write(
+        renderSummary(state, { style: options.outStyle, width: out.columns, showTrace: options.showTrace }),
+      );
+      if (out.isTTY !== true) err.write(`${closingSentence(state)}\n`);
+    },
+    interrupted() {
+      schedule.stop();
+      if (!released) draw("");
+      released = true;
+      block.release();
+    },
+  };
+}

@@ -1,0 +1,190 @@
+// What an update came to, for people and for programs.
+import type { Revision } from "../../../git/git.ts";
+import { exitCodes } from "../../../protocol/exit-codes.ts";
+import type { SafeUpdateResult } from "../../../update/safe-update.ts";
+import type { BisectedInput } from "../../../update/search/bisect-input.ts";
+import { isRestGood } from "../../../update/search/find-guilty.ts";
+import type { Found, Validated } from "../../../update/update.ts";
+import type { UnavailableInput } from "../../../update/update-reachable.ts";
+import type { HostClass } from "../../../update/judge/decide-classes.ts";
+import { gatedHosts, type DownstreamVerdict } from "../../../update/judge/judge-downstream.ts";
+import type { Style } from "../style.ts";
+
+/**
+ * 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on.
+ *
+ * @param proposalSucceeds a proposal is 0 too: its pull request tells a person, so a service manager need not
+ */
+export function updateExitCode(result: SafeUpdateResult, proposalSucceeds: boolean): number {
+  switch (result.type) {
+    case "no-change":
+    case "landed":
+      return exitCodes.success;
+    case "proposed":
+    case "declined":
+      return proposalSucceeds ? exitCodes.success : exitCodes.failed;
+    case "infra":
+      return exitCodes.unavailable;
+    case "dry-run":
+      return result.wouldLand ? exitCodes.success : exitCodes.failed;
+  }
+}
+
+/** Some lines, safe to print, with a newline at the end. */
+export function describeUpdate(
+  repo: string,
+  result: SafeUpdateResult,
+  reportFile: string,
+  style: Style,
+): string {
+  const lines = result.type === "no-change" ? [] : downstreamOf(result.validated, style);
+  return outcomeText(repo, result, reportFile, style) + lines.map((line) => `${line}\n`).join("");
+}
+
+function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string, style: Style): string {
+  const name = style.bold(`${repo}:`);
+  const { success, failure, fault } = style.glyphs;
+  switch (result.type) {
+    case "no-change":
+      return `${style.green(success)} ${name} nothing to update.\n`;
+    case "landed":
+      return `${style.green(success)} ${name} ${inputsOf(result.validated)} landed as ${result.validated.candidate.commit.slice(0, 7)}; it builds on ${hostsOf(result.validated)}.\n`;
+    case "proposed":
+      return [
+        `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.`,
+        ...(result.found !== undefined && isRestGood(result.validated, result.found)
+          ? [`  Without ${style.clean(result.found.guilty.join(", "))} the rest builds.`]
+          : []),
+        ...(result.found?.bisected ?? []).map((found) => `  ${style.clean(revisionLine(found))}`),
+        ...partOf(result.found, style),
+        ...(result.why?.advice === undefined
+          ? []
+          : [`  ${style.dim("To let it land:")} ${style.clean(result.why.advice)}.`]),
+        `  ${result.url === undefined ? `Branch:  ${result.branch}` : `See:     ${style.clean(result.url)}`}`,
+        `  Report:  ${reportFile}`,
+        "",
+      ].join("\n");
+    case "declined":
+      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${partOf(
+        result.found,
+        style,
+      )
+        .map((line) => `${line}\n`)
+        .join("")}`;
+    case "infra":
+      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${partOf(
+        result.found,
+        style,
+      )
+        .map((line) => `${line}\n`)
+        .join("")}`;
+    case "dry-run":
+      return result.wouldLand
+        ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
+        : `${style.red(failure)} ${name} ${inputsOf(result.validated)} would not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.\n`;
+  }
+}
+
+function revisionLine({ input, firstBad, lastGood, suspects, note = "" }: BisectedInput): string {
+  const name = ({ rev, committedAt, subject }: Revision): string =>
+    `${rev.slice(0, 12)} of ${committedAt.toISOString().slice(0, 10)} (${subject})`;
+  if (firstBad !== undefined)
+    return `First bad revision of ${input}: ${name(firstBad)}, last good: ${lastGood?.slice(0, 12) ?? "unknown"}.`;
+  if (suspects !== undefined)
+    return `First bad revision of ${input}: one of ${suspects.count} up to ${name(suspects.last)}: ${note}.`;
+  return `First bad revision of ${input}: unknown: ${note}.`;
+}
+
+/** A line for each, or nothing. */
+export const describeUnavailable = (inputs: readonly UnavailableInput[], style: Style): string =>
+  inputs
+    .map(
+      ({ input, reason }) =>
+        `  ${style.clean(input)} was out of reach and stays as it is: ${style.clean(reason)}\n`,
+    )
+    .join("");
+
+/** What landed although the whole did not. */
+function partOf(found: Found | undefined, style: Style): readonly string[] {
+  if (found?.landed === undefined) return [];
+  const { inputs, commit } = found.landed;
+  return [`  ${style.clean(inputs.join(", "))} landed as ${commit.slice(0, 7)}.`];
+}
+
+/** Additive only. */
+export function updateJson(result: SafeUpdateResult): object {
+  if (result.type === "no-change") return { outcome: result.type, base: result.base };
+  const { validated } = result;
+  return {
+    outcome: result.type,
+    base: validated.candidate.base,
+    commit: validated.candidate.commit,
+    build: validated.state.id,
+    inputs: validated.candidate.changes,
+    hosts: Object.fromEntries(validated.classes),
+    ...(validated.downstream.length === 0 ? {} : { downstream: validated.downstream.map(downstreamJson) }),
+    ...(result.type === "proposed"
+      ? {
+          branch: result.branch,
+          url: result.url,
+          why: result.why?.message,
+          advice: result.why?.advice,
+        }
+      : {}),
+    ...("found" in result ? { found: result.found } : {}),
+    ...(result.type === "declined" ? { url: result.url } : {}),
+    ...(result.type === "dry-run" ? { wouldLand: result.wouldLand } : {}),
+  };
+}
+
+const downstreamJson = ({
+  repo,
+  input,
+  required,
+  commit,
+  state,
+  classes,
+  reason,
+}: DownstreamVerdict): object => ({
+  repo,
+  input,
+  required,
+  commit,
+  build: state?.id,
+  hosts: Object.fromEntries(classes),
+  reason,
+});
+
+const inputsOf = ({ candidate }: Validated): string => {
+  const names = candidate.changes.map(({ path }) => path.join("/").replaceAll(/[^A-Za-z0-9_./-]/g, "_"));
+  return names.length > 6 ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more` : names.join(", ");
+};
+
+function hostsOf(validated: Validated): string {
+  const count = gatedHosts(validated);
+  return count === 1 ? "the one host" : `all ${count} hosts`;
+}
+
+/** Of repos downstream, what does not build or has no verdict, whether it counts or not. */
+function downstreamOf({ downstream }: Validated, style: Style): readonly string[] {
+  return downstream.flatMap(({ repo, required, classes, reason }) => {
+    const bad = [...classes].filter(([, hostClass]) => !goodClasses.has(hostClass));
+    if (bad.length === 0) return [];
+    const shown = bad.slice(0, 5).map(([host, hostClass]) => `${repo}/${host} ${hostClass}`);
+    const more = bad.length > shown.length ? ", …" : "";
+    const because = reason === undefined ? "" : `: ${reason}`;
+    return [style.clean(`  ${required ? "Required" : "Advisory"}: ${shown.join(", ")}${more}${because}.`)];
+  });
+}
+
+const goodClasses: ReadonlySet<HostClass> = new Set(["ok", "unchanged", "fixed"]);
+
+function brokenOf(validated: Validated): string {
+  const { outcome } = validated;
+  const all = gatedHosts(validated);
+  if (outcome.type !== "propose") return "it has no verdict on every host";
+  const hosts = outcome.hosts.slice(0, 5).join(", ") + (outcome.hosts.length > 5 ? ", …" : "");
+  return outcome.label === "build-failure"
+    ? `it breaks ${outcome.hosts.length} of ${all} hosts (${hosts})`
+    : `${outcome.hosts.length} of ${all} hosts did not build before either (${hosts})`;
+}

@@ -1,0 +1,73 @@
+// What went wrong in a build, each cause once, with every host that it concerns.
+import type { BuildState, HostState } from "../../../protocol/build-state.ts";
+import type { DerivationFailure, HostRef } from "../../../protocol/events.ts";
+import { fullName } from "../../../protocol/names.ts";
+import { isOwnFault, isSuccess, outcomeOf, type HostOutcome } from "../../../protocol/verdicts.ts";
+
+export type FailureGroup =
+  | { readonly type: "derivation"; readonly failure: DerivationFailure; readonly hosts: readonly HostRef[] }
+  /** Hosts that failed with the same words and without a derivation of their own: evaluation errors first of all. */
+  | {
+      readonly type: "hosts";
+      readonly verdict: HostOutcome;
+      readonly reason: string;
+      readonly details?: string;
+      readonly hosts: readonly HostRef[];
+    };
+
+/** Own faults first, in the order in which they came; then what is not the hosts' fault. */
+export function groupFailures(state: BuildState): FailureGroup[] {
+  const derivations = derivationGroups(state);
+  const explained = new Set(derivations.flatMap(({ hosts }) => hosts.map(fullName)));
+  const groups = [...derivations, ...hostGroups([...state.hosts.values()], explained)];
+  return groups.toSorted((a, b) => Number(isInfra(a)) - Number(isInfra(b)));
+}
+
+export const isInfra = (group: FailureGroup): boolean =>
+  group.type === "derivation" ? group.failure.kind === "infra" : group.verdict === "infra-failed";
+
+/** A fault that was overcome by trying again concerns nobody any more. */
+function derivationGroups(state: BuildState): Extract<FailureGroup, { type: "derivation" }>[] {
+  const byPath = new Map<string, { failure: DerivationFailure; hosts: Map<string, HostRef> }>();
+  for (const failure of state.failures) {
+    const group = byPath.get(failure.drvPath) ?? { failure, hosts: new Map<string, HostRef>() };
+    for (const { repo, host } of failure.hosts) group.hosts.set(fullName({ repo, host }), { repo, host });
+    byPath.set(failure.drvPath, { ...group, failure });
+  }
+  return [...byPath.values()].flatMap(({ failure, hosts }) => {
+    const concerned = [...hosts.values()].filter((host) => {
+      const verdict = state.hosts.get(fullName(host))?.finished?.verdict;
+      return verdict === undefined || !isSuccess(verdict);
+    });
+    return hosts.size > 0 && concerned.length === 0
+      ? []
+      : [{ type: "derivation" as const, failure, hosts: concerned }];
+  });
+}
+
+function hostGroups(
+  hosts: readonly HostState[],
+  explained: ReadonlySet<string>,
+): Extract<FailureGroup, { type: "hosts" }>[] {
+  const failed = hosts
+    .flatMap(({ finished }) => (finished === undefined ? [] : [finished]))
+    .filter(
+      (host) =>
+        (isOwnFault(host.verdict) || host.verdict === "infra-failed") && !explained.has(fullName(host)),
+    );
+  const alike = Map.groupBy(failed, (host) => `${outcomeOf(host)}\n${host.reason ?? ""}`);
+  return [...alike.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { reason = "no reason was given", details } = first;
+    return [
+      {
+        type: "hosts" as const,
+        verdict: outcomeOf(first),
+        reason,
+        ...(details === undefined ? {} : { details }),
+        hosts: group.map(({ repo, host }) => ({ repo, host })),
+      },
+    ];
+  });
+}

@@ -1,0 +1,35 @@
+// The commands that we tell people to run next. Every name in them was validated, so they need no quoting.
+import type { BuildState } from "../../../protocol/build-state.ts";
+import type { HostRef } from "../../../protocol/events.ts";
+import type { BuildId } from "../../../protocol/names.ts";
+
+const program = "homelab-deploy";
+
+export const failedLogsCommand = (build: BuildId, { host }: HostRef): string =>
+  `${program} logs ${build} ${host} --failed`;
+export const followCommand = (build: BuildId): string => `${program} logs ${build} --follow`;
+export const showCommand = (build: BuildId): string => `${program} builds show ${build}`;
+export const cancelCommand = (build: BuildId): string => `${program} builds cancel ${build}`;
+export const doctorCommand = `${program} doctor`;
+
+const mostNamed = 8;
+
+/**
+ * One command for each repo that builds these hosts again. `same-commit` is for what may pass by itself; a host's
+ * own fault needs a new commit, so its branch is built as it is then, where a branch was built.
+ */
+export function retryCommands(
+  state: BuildState,
+  hosts: readonly HostRef[],
+  from: "same-commit" | "branch",
+): string[] {
+  return state.sources.flatMap(({ repo, branch, commit, overrides }) => {
+    // There is no option for them.
+    if (overrides !== undefined) return [];
+    const names = hosts.filter((host) => host.repo === repo).map(({ host }) => host);
+    if (names.length === 0) return [];
+    const which = names.length > mostNamed ? "--all" : names.join(" ");
+    const source = from === "branch" && branch !== undefined ? `--branch ${branch}` : `--rev ${commit}`;
+    return [`${program} build ${which} --repo ${repo} ${source}`];
+  });
+}

@@ -1,0 +1,206 @@
+// The last thing that is printed about a build, the same in every text mode: what failed and why, each host's
+// result, one sentence, and what to do next.
+import { HomelabError } from "../../../base/errors.ts";
+import { isOver, statusOf, type BuildState, type HostState } from "../../../protocol/build-state.ts";
+import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
+import { closingSentence } from "./closing-sentence.ts";
+import { formatDuration } from "../duration.ts";
+import { renderError } from "../error.ts";
+import { groupFailures } from "./failure-groups.ts";
+import { failureLines, tailLength } from "./failure-text.ts";
+import { hostLabelOf } from "./host-label.ts";
+import { verdictText } from "./host-result.ts";
+import { cancelCommand, doctorCommand, followCommand, retryCommands } from "./next-commands.ts";
+import type { Style } from "../style.ts";
+import { renderTable } from "../pages/table.ts";
+
+export interface SummaryPrint {
+  readonly style: Style;
+  /** Of the terminal; undefined where nothing limits it. */
+  readonly width?: number | undefined;
+  readonly showTrace?: boolean | undefined;
+  /** Also what was warned about, for a build that nobody watched. */
+  readonly warnings?: boolean | undefined;
+}
+
+/** Up to this many hosts each has its line; beyond, only those that are not a success. */
+const mostHostsInFull = 20;
+const mostRows = 40;
+/** The log's tail is shown for this many failures; the others are named. */
+const mostTails = 10;
+
+/** Text that ends in a newline, safe to print. */
+export function renderSummary(state: BuildState, print: SummaryPrint): string {
+  const { style } = print;
+  const sections = [
+    ...(print.warnings === true ? [warningLines(state, style)] : []),
+    ...groupFailures(state).map((group, i) =>
+      failureLines(state, group, {
+        style,
+        tail: i < mostTails ? tailLength : 0,
+        showTrace: print.showTrace === true,
+      }),
+    ),
+    hostTable(state, print),
+    state.status === "rejected" ? rejection(state, style) : closing(state, style),
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+const warningLines = (state: BuildState, style: Style): string[] =>
+  state.warnings.map((warning) => `${style.yellow("warning:")} ${style.clean(warning)}`);
+
+function rejection(state: BuildState, style: Style): string[] {
+  const error = new HomelabError("usage", `build ${state.id} was rejected`, {
+    hint: state.rejection?.hint,
+    cause: new Error(state.rejection?.message ?? state.reason ?? "no reason was given"),
+  });
+  return [renderError(error, { style }).trimEnd()];
+}
+
+function hostTable(state: BuildState, { style, width }: SummaryPrint): string[] {
+  const all = [...state.hosts.values()];
+  const shown =
+    all.length <= mostHostsInFull
+      ? all
+      : all
+          .filter(({ finished }) => finished === undefined || !isSuccess(finished.verdict))
+          .toSorted((a, b) => severity(a) - severity(b));
+  const label = hostLabelOf(state, style);
+  const causes = failingDerivations(state, style);
+  const rows = [
+    ...shown.map((host) => hostRow(host, label(host), causes.get(`${host.repo}/${host.host}`), style)),
+    ...state.skipped.map((host) => [
+      label(host),
+      verdictText("skipped", style),
+      "",
+      style.clean(host.reason),
+    ]),
+  ];
+  if (rows.length === 0) return [];
+  const table = renderTable(
+    {
+      columns: [
+        { title: "Host", flexible: true },
+        { title: "Result" },
+        { title: "Time", align: "right" },
+        { title: "Because", flexible: true },
+      ],
+      rows: rows.slice(0, mostRows),
+    },
+    { style, width },
+  );
+  const more = rows.length - mostRows;
+  return more > 0 ? [...table, style.dim(`  ${style.glyphs.ellipsis} ${more} more`)] : table;
+}
+
+const severity = ({ finished }: HostState): number => {
+  if (finished === undefined) return 1;
+  return isOwnFault(finished.verdict) || outcomeOf(finished) === "internal-error"
+    ? 0
+    : finished.verdict === "infra-failed"
+      ? 1
+      : 2;
+};
+
+function hostRow(
+  { finished }: HostState,
+  label: string,
+  derivations: readonly string[] | undefined,
+  style: Style,
+): string[] {
+  const because =
+    derivations?.join(", ") ?? (finished?.reason === undefined ? "" : style.clean(finished.reason));
+  return [
+    label,
+    verdictText(finished && outcomeOf(finished), style),
+    finished === undefined ? "" : formatDuration(finished.durationMs),
+    finished !== undefined && isSuccess(finished.verdict) ? "" : because,
+  ];
+}
+
+/** The names of the derivations that break a host, by its full name. */
+function failingDerivations(state: BuildState, style: Style): ReadonlyMap<string, readonly string[]> {
+  const causes = new Map<string, string[]>();
+  for (const group of groupFailures(state)) {
+    if (group.type !== "derivation") continue;
+    for (const { repo, host } of group.hosts) {
+      const names = causes.get(`${repo}/${host}`) ?? [];
+      names.push(style.clean(group.failure.name));
+      causes.set(`${repo}/${host}`, names);
+    }
+  }
+  return causes;
+}
+
+function closing(state: BuildState, style: Style): string[] {
+  const reason = state.reason === undefined ? [] : [`  ${style.clean(state.reason)}`];
+  return [
+    `${sentenceSign(state, style)}${style.bold(closingSentence(state))}`,
+    ...reason,
+    ...next(state, style),
+  ];
+}
+
+function sentenceSign(state: BuildState, style: Style): string {
+  const status = statusOf(state);
+  if (status === "succeeded") return `${style.green(style.glyphs.success)} `;
+  if (status === "failed" || status === "internal-error") return `${style.red(style.glyphs.failure)} `;
+  return isOver(state) ? `${style.yellow(style.glyphs.fault)} ` : "";
+}
+
+function next(state: BuildState, style: Style): string[] {
+  switch (statusOf(state)) {
+    case "failed":
+      return retries(state, style);
+    case "infra-failed":
+      return [
+        "This is not the hosts' fault: try again later.",
+        nextLine("Next:", doctorCommand, style),
+        ...retries(state, style),
+      ];
+    case "internal-error":
+      return [
+        "Neither hosts nor infrastructure caused the bug. Please report it with the builder's log, which has the stack.",
+        ...retries(state, style),
+      ];
+    case "expired":
+      return [nextLine("Next:", doctorCommand, style)];
+    case "queued":
+    case "running":
+      return [
+        nextLine("Follow:", followCommand(state.id), style),
+        nextLine("Cancel:", cancelCommand(state.id), style),
+      ];
+    case "succeeded":
+      return builtPath(state, style);
+    case "cancelled":
+    case "rejected":
+      return [];
+  }
+}
+
+const nextLine = (label: string, command: string, style: Style): string =>
+  `${label.padEnd(9)}  ${style.cyan(command)}`;
+
+function retries(state: BuildState, style: Style): string[] {
+  const hosts = [...state.hosts.values()];
+  const ownFault = hosts.filter(({ finished }) => finished !== undefined && isOwnFault(finished.verdict));
+  const unlucky = hosts.filter(
+    ({ finished }) =>
+      finished === undefined || ["infra-failed", "internal-error"].includes(outcomeOf(finished)),
+  );
+  return [...retryCommands(state, ownFault, "branch"), ...retryCommands(state, unlucky, "same-commit")].map(
+    (command) => nextLine("Retry:", command, style),
+  );
+}
+
+/** For a single host what was made of it is the result. */
+function builtPath(state: BuildState, style: Style): string[] {
+  const [host, ...others] = [...state.hosts.values()];
+  const path = host?.finished?.outPath;
+  return path === undefined || others.length > 0 ? [] : [`  ${style.dim(path)}`];
+}

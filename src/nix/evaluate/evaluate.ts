@@ -1,0 +1,204 @@
+import * as v from "valibot";
+import { HomelabError } from "../../base/errors.ts";
+import type { HostName } from "../../protocol/names.ts";
+import type { Exec } from "../../process/exec.ts";
+import { makeBuildDirectory, removeBuildDirectory } from "../realise/build-directory.ts";
+import { batchArguments, listingArguments, singleArguments } from "./evaluation-arguments.ts";
+import { evaluationFailure, oneLine } from "./evaluation-failure.ts";
+import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
+import type { Environment } from "../nix-environment.ts";
+import type { EvaluationFailure, EvaluationOptions, FlakeSource, HostEvaluation, Nix } from "../nix.ts";
+import { createToplevelCheck, type ToplevelCheckOptions } from "./toplevel.ts";
+
+const maxStdoutBytes = 16 * 1024 * 1024;
+/** Nix's own default, said so that it is never more than the bound. A smaller one costs 5 % more CPU. */
+const initialHeapBytes = 384 * 1024 * 1024;
+/** An evaluator in a loop does not see SIGTERM, and has nothing to put in order. */
+const graceMs = 1_000;
+/** With import from derivation it may have builders to end, which only it can do. */
+const buildingGraceMs = 10_000;
+
+const Inventory = v.array(v.string());
+/** What is said of a host is checked one by one: null when it threw. */
+const Results = v.array(v.object({ host: v.string(), result: v.unknown() }));
+
+export interface EvaluatorOptions extends ToplevelCheckOptions {
+  readonly exec: Exec;
+  readonly environment: Environment;
+  /** Of Nix. */
+  readonly version: string;
+  /** Where evaluators that may build get a directory of their own: see `makeBuildDirectory`. */
+  readonly buildsDirectory: string;
+  /** `readOutOfMemoryKills` */
+  readonly outOfMemoryKills: () => Promise<number>;
+}
+
+interface Evaluated {
+  /** Undefined when the evaluator failed. */
+  readonly stdout: string | undefined;
+  readonly log: EvaluationLog;
+  readonly failure: EvaluationFailure;
+}
+
+export function createEvaluator({
+  exec,
+  environment,
+  version: nixVersion,
+  buildsDirectory,
+  outOfMemoryKills,
+  readDerivation,
+  storeDirectory,
+}: EvaluatorOptions): Pick<Nix, "listHosts" | "evaluate"> {
+  const checkToplevel = createToplevelCheck({ readDerivation, storeDirectory });
+
+  async function run(
+    args: readonly string[],
+    options: EvaluationOptions,
+    signal: AbortSignal,
+  ): Promise<Evaluated> {
+    await using builds = options.allowImportFromDerivation
+      ? await openBuildDirectory(buildsDirectory)
+      : undefined;
+    const reader = createEvaluationLogReader();
+    const killsBefore = await outOfMemoryKills();
+    const running = exec("nix", args, {
+      env: {
+        ...environment,
+        GC_INITIAL_HEAP_SIZE: String(Math.min(initialHeapBytes, options.maxMemoryBytes)),
+        GC_MAXIMUM_HEAP_SIZE: String(options.maxMemoryBytes),
+        ...(builds !== undefined && { TMPDIR: builds.path }),
+      },
+      cwd: "/",
+      signal,
+      timeoutMs: options.timeoutMs,
+      graceMs: options.allowImportFromDerivation ? buildingGraceMs : graceMs,
+      maxStdoutBytes,
+      ...(builds !== undefined && { ownedDirectory: builds.path }),
+      onStderr: (chunk) => reader.write(chunk),
+    });
+    const result = await running.catch(unlessTooLarge);
+    const log = reader.end();
+    if (result === undefined) return { stdout: undefined, log, failure: tooLarge };
+    const kills = (await outOfMemoryKills()) - killsBefore;
+    const end = { result, log, outOfMemoryKills: kills, limits: options };
+    const succeeded = result.exitCode === 0 && !result.timedOut;
+    return { stdout: succeeded ? result.stdout : undefined, log, failure: evaluationFailure(end) };
+  }
+
+  return {
+    async listHosts(source, options, signal) {
+      const { stdout, log, failure } = await run(
+        listingArguments({ source, options, nixVersion }),
+        options,
+        signal,
+      );
+      if (log.unknownOverride !== undefined) throw unknownInput(log.unknownOverride, source);
+      if (stdout !== undefined) {
+        const names = parse(Inventory, stdout);
+        if (names !== undefined) return names;
+      } else if (log.error !== undefined && lacksConfigurations(log.error.text)) {
+        return [];
+      }
+      const reason = stdout === undefined ? failure : unexpected("the list of hosts");
+      throw new HomelabError(
+        reason.cause === "infra" ? "unavailable" : "failed",
+        `the hosts of commit ${source.commit.slice(0, 12)} cannot be listed: ${reason.message}`,
+        { code: "INVENTORY_FAILED", cause: new Error(reason.details) },
+      );
+    },
+
+    async evaluate(source, hosts, options, signal) {
+      const [host, ...others] = hosts;
+      const target = { source, options, nixVersion };
+      if (host === undefined) return { type: "evaluated", hosts: new Map(), threw: [] };
+      const caught = async () => run(batchArguments(target, hosts), options, signal);
+      const evaluated =
+        others.length > 0 ? await caught() : await run(singleArguments(target, host), options, signal);
+      if (evaluated.stdout !== undefined) return readResults(evaluated.stdout, hosts, checkToplevel);
+      const { failure, log } = evaluated;
+      if (others.length > 0 || failure.cause !== "infra" || log.error === undefined) {
+        return { type: "failed", failure };
+      }
+      // These words may also be the host's own, thrown. Nix can catch what a host throws, and only that.
+      const again = await caught();
+      if (again.stdout === undefined) return { type: "failed", failure };
+      const results = await readResults(again.stdout, hosts, checkToplevel);
+      return results.type === "evaluated" && results.threw.length > 0
+        ? { type: "failed", failure: { ...failure, cause: "error" } }
+        : results;
+    },
+  };
+}
+
+/** Nix only warns, and evaluates as if nothing had been asked. */
+const unknownInput = (input: string, { commit }: FlakeSource): HomelabError =>
+  new HomelabError("usage", `the flake has no input ${input} at commit ${commit.slice(0, 12)}`, {
+    code: "UNKNOWN_FLAKE_INPUT",
+    hint: "an override names an input of the flake itself, as its flake.nix does",
+  });
+
+/**
+ * Which of the hosts the evaluator gave a result for; all of them must be there. In a batch, a host whose result is
+ * refused counts as one that threw: alone, it is told why.
+ */
+async function readResults(
+  stdout: string,
+  hosts: readonly HostName[],
+  checkToplevel: ReturnType<typeof createToplevelCheck>,
+): ReturnType<Nix["evaluate"]> {
+  const results = new Map((parse(Results, stdout) ?? []).map(({ host, result }) => [host, result]));
+  const missing = hosts.find((host) => !results.has(host));
+  if (missing !== undefined) return { type: "failed", failure: unexpected(`the host ${missing}`) };
+  const evaluated = new Map<HostName, HostEvaluation>();
+  const threw: HostName[] = [];
+  for (const host of hosts) {
+    const result = results.get(host);
+    const checked = result === null ? undefined : await checkToplevel(result);
+    if (checked?.type === "evaluated") evaluated.set(host, checked.evaluation);
+    else if (checked !== undefined && hosts.length === 1) return checked;
+    else threw.push(host);
+  }
+  return { type: "evaluated", hosts: evaluated, threw };
+}
+
+/** Its names or warnings, and nothing of the infrastructure. */
+const tooLarge: EvaluationFailure = {
+  cause: "error",
+  message: `the result of the evaluation is larger than ${maxStdoutBytes / 1024 / 1024} MiB`,
+  details: "",
+};
+
+function unlessTooLarge(error: unknown): undefined {
+  if (!(error instanceof HomelabError) || error.code !== "OUTPUT_TOO_LARGE") throw error;
+}
+
+function unexpected(what: string): EvaluationFailure {
+  const message = oneLine(`Nix succeeded without saying what it was asked for: ${what}`);
+  return { cause: "infra", message, details: message };
+}
+
+/** The words of Nix 2.8 to 2.34. */
+const lacksConfigurations = (error: string): boolean =>
+  /^flake '[^']*' does not provide attribute .*nixosConfigurations'/.test(error);
+
+function parse<Schema extends v.GenericSchema>(
+  schema: Schema,
+  json: string,
+): v.InferOutput<Schema> | undefined {
+  try {
+    const result = v.safeParse(schema, JSON.parse(json));
+    return result.success ? result.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface BuildDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Where an evaluator's own builds work: by it their processes are found when the evaluator is gone. */
+async function openBuildDirectory(parent: string): Promise<BuildDirectory> {
+  const path = await makeBuildDirectory(parent);
+  return { path, [Symbol.asyncDispose]: async () => removeBuildDirectory(path) };
+}

@@ -1,0 +1,103 @@
+// What is evaluated, as arguments of `nix eval`.
+import { pathToFileURL } from "node:url";
+import type { HostName } from "../../protocol/names.ts";
+import { evaluationFlags, nixString } from "../nix-command.ts";
+import { isAtLeast } from "../../base/version.ts";
+import type { EvaluationOptions, FlakeSource } from "../nix.ts";
+
+/**
+ * A flake at one commit of a mirror.
+ *
+ * The ref is there for Nix before 2.20: of a bare repository it fetches the branch `master` where none is given,
+ * and finds only commits of what it fetched.
+ */
+function flakeReference({ mirror, commit, directory }: Omit<FlakeSource, "overrides">): string {
+  const query = new URLSearchParams({ ref: `refs/homelab-deploy/${commit}`, rev: commit });
+  if (directory !== undefined) query.set("dir", directory);
+  // Nix takes a `+` for itself, not for a space.
+  const encoded = query.toString().replaceAll("+", "%20");
+  return `git+${pathToFileURL(mirror).href}?${encoded}`;
+}
+
+/** The hosts of the flake at one commit. */
+export const configurationsOf = (source: FlakeSource): string =>
+  `${flakeReference(source)}#nixosConfigurations`;
+
+/**
+ * An overridden input takes its own inputs from its own lock only where Nix does not find them in the lock of the
+ * flake around it: up to some version before 2.34 these win, and a commit that changes nothing but its lock would
+ * change nothing at all. There `--update-input` makes Nix forget them; 2.34 needs it no more and means to drop it.
+ */
+function overrideFlags({ overrides = [] }: FlakeSource, nixVersion: string): readonly string[] {
+  if (overrides.length === 0) return [];
+  const keepsOldLock = !isAtLeast(nixVersion, "2.34");
+  const overriding = overrides.flatMap((override) => [
+    ...(keepsOldLock ? ["--update-input", override.input] : []),
+    "--override-input",
+    override.input,
+    flakeReference(override),
+  ]);
+  // An override is a change of the lock.
+  return ["--no-write-lock-file", ...overriding];
+}
+
+export interface EvaluationTarget {
+  readonly source: FlakeSource;
+  readonly options: EvaluationOptions;
+  /** `2.8.0` */
+  readonly nixVersion: string;
+}
+
+const evaluation = (
+  { source, options, nixVersion }: EvaluationTarget,
+  apply: string,
+  more: readonly string[] = [],
+): readonly string[] => [
+  "eval",
+  "--json",
+  ...evaluationFlags(options),
+  ...overrideFlags(source, nixVersion),
+  ...more,
+  "--apply",
+  apply,
+  "--",
+  configurationsOf(source),
+];
+
+/** Prints the names of all hosts, and evaluates none. */
+export const listingArguments = (target: EvaluationTarget): readonly string[] =>
+  evaluation(target, "builtins.attrNames");
+
+// Hosts are taken by name, not by an attribute path: a path is parsed, and names can hold dots and quotes.
+// As JSON, a set with the attribute `outPath` is that string and nothing else: hence `output`.
+// Without its context a string does not make `nix eval` build anything; the derivation is written all the same. The
+// context itself proves that: what a flake merely claims to be a derivation does not have it. toplevel.ts checks it.
+const hostFunction = `
+  plain = builtins.unsafeDiscardStringContext;
+  host = name:
+    let
+      config = (builtins.getAttr name configurations).config;
+      toplevel = config.system.build.toplevel;
+      warnings = config.warnings or [ ];
+      result = {
+        drvPath = plain toplevel.drvPath;
+        instantiated = builtins.hasAttr (plain toplevel.drvPath) (builtins.getContext toplevel.drvPath);
+        output = plain toplevel.outPath;
+        warnings = if builtins.isList warnings then map plain (builtins.filter builtins.isString warnings) else [ ];
+      };
+    in builtins.deepSeq result result;`;
+
+const results = (hosts: readonly HostName[], value: string): string =>
+  `configurations: let ${hostFunction}
+    in map (name: { host = name; result = ${value}; }) [ ${hosts.map(nixString).join(" ")} ]`;
+
+/** Prints a result for each host in their order; null for one that threw, as far as Nix can catch that. */
+export const batchArguments = (target: EvaluationTarget, hosts: readonly HostName[]): readonly string[] => {
+  const caught =
+    "let caught = builtins.tryEval (host name); in if caught.success then caught.value else null";
+  return evaluation(target, results(hosts, caught));
+};
+
+/** Prints the same for one host, and fails with its error. */
+export const singleArguments = (target: EvaluationTarget, host: HostName): readonly string[] =>
+  evaluation(target, results([host], "host name"), ["--show-trace"]);

@@ -1,0 +1,90 @@
+import type { ExecResult } from "../../process/exec.ts";
+import type { EvaluationLog } from "./evaluation-log.ts";
+import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
+import type { EvaluationFailure, EvaluationOptions } from "../nix.ts";
+
+const maxMessageLength = 300;
+const maxDetailsBytes = 8 * 1024;
+
+export interface EvaluatorEnd {
+  readonly result: Pick<ExecResult, "exitCode" | "killedBy" | "timedOut">;
+  readonly log: EvaluationLog;
+  /** Processes that the kernel killed for lack of memory while it ran, on the whole machine. */
+  readonly outOfMemoryKills: number;
+  readonly limits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
+}
+
+/** Why an evaluator that did not exit with 0 gave nothing. */
+export function evaluationFailure({
+  result,
+  log,
+  outOfMemoryKills,
+  limits,
+}: EvaluatorEnd): EvaluationFailure {
+  const said = log.error?.whole ?? log.plainLines.join("\n");
+  const because = (cause: EvaluationFailure["cause"], message: string): EvaluationFailure => ({
+    cause,
+    message: oneLine(message),
+    details: boundedDetails(said),
+  });
+
+  if (result.timedOut) {
+    return because("timed-out", `evaluation took longer than ${Math.round(limits.timeoutMs / 1000)} seconds`);
+  }
+  if (log.outOfMemory) {
+    const mebibytes = Math.round(limits.maxMemoryBytes / (1024 * 1024));
+    return because("out-of-memory", `evaluation needs more than ${mebibytes} MiB of memory`);
+  }
+  if (result.killedBy === "SIGKILL") {
+    return outOfMemoryKills > 0
+      ? because("out-of-memory", "the kernel ended the evaluation because the machine ran out of memory")
+      : because("infra", "the evaluator was killed (SIGKILL), and not for lack of memory");
+  }
+  // Nix without a guard page for its stack: endless recursion ends like this, each time.
+  if (result.killedBy === "SIGSEGV") {
+    return because("error", "the evaluator crashed (SIGSEGV): often an infinite recursion");
+  }
+  if (result.killedBy !== undefined) {
+    return because("infra", `the evaluator was ended by ${result.killedBy}`);
+  }
+  const text = log.error?.text ?? plainError(log.plainLines);
+  if (text === undefined) {
+    return because("infra", `the evaluator ended with ${result.exitCode ?? "no exit code"} and said nothing`);
+  }
+  if (isStaleLock(text)) {
+    return because(
+      "error",
+      "flake.lock does not fit flake.nix: an input is missing, superfluous or declared otherwise, or another version of Nix wrote it. Run nix flake lock, and commit it",
+    );
+  }
+  const cause = looksLikeInfrastructure(text) ? "infra" : "error";
+  // "program 'git' failed" says little; what git said stands before it.
+  const fatal = cause === "infra" ? log.plainLines.findLast((line) => line.startsWith("fatal: ")) : undefined;
+  return because(cause, fatal === undefined ? text : `${text}: ${fatal}`);
+}
+
+/** The words of Nix 2.8, and of 2.26 to 2.34. */
+const isStaleLock = (error: string): boolean =>
+  error.startsWith("cannot write modified lock file of flake '") ||
+  /^flake '[^']*' requires lock file changes but they're not allowed/.test(error);
+
+/** Nix writes some errors past its own log format: `error: stack overflow (possible infinite recursion)`. */
+const plainError = (lines: readonly string[]): string | undefined =>
+  lines.findLast((line) => line.startsWith("error: "))?.slice("error: ".length);
+
+export function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length > maxMessageLength ? `${line.slice(0, maxMessageLength - 1).toWellFormed()}…` : line;
+}
+
+/** Both ends of a long text: Nix 2.8 has the error before its trace, newer ones behind it. */
+export function boundedDetails(text: string): string {
+  const bytes = Buffer.from(text.trim());
+  if (bytes.byteLength <= maxDetailsBytes) return bytes.toString();
+  const mark = "\n[…]\n";
+  const half = Math.floor((maxDetailsBytes - Buffer.byteLength(mark)) / 2) - 6;
+  const replacement = /^\ufffd+|\ufffd+$/g;
+  const head = bytes.subarray(0, half).toString().replaceAll(replacement, "");
+  const tail = bytes.subarray(-half).toString().replaceAll(replacement, "");
+  return head + mark + tail;
+}

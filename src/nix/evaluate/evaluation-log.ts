@@ -1,0 +1,110 @@
+// What an evaluator says on stderr, and what of it says why it failed.
+import * as v from "valibot";
+import { LineSplitter, lineContinuation } from "../../base/lines.ts";
+import { plainText } from "../../base/terminal-text.ts";
+import { parseJson } from "../words/json-string.ts";
+import { createLongErrorReader, type LongErrorReader } from "../words/long-error.ts";
+
+const maxLineLength = 256 * 1024;
+const keptPlainLines = 20;
+
+/** A line of internal-json; `raw_msg` is the error alone, `msg` has its trace around it. */
+const Message = v.object({
+  action: v.literal("msg"),
+  level: v.picklist([0, 1]),
+  msg: v.string(),
+  raw_msg: v.optional(v.string()),
+});
+
+export interface EvaluationError {
+  /** The error alone. */
+  readonly text: string;
+  /** With its trace and position. */
+  readonly whole: string;
+}
+
+/** What is left of an evaluator's stderr. All text is without colours and controls. */
+export interface EvaluationLog {
+  /** The last error that Nix raised itself. What a program or a build prints looks the same but for `raw_msg`. */
+  readonly error: EvaluationError | undefined;
+  /** An input that Nix was to override and that the flake does not have. */
+  readonly unknownOverride: string | undefined;
+  /** The last lines that are not in Nix's log format: of git, of Nix's memory, of Nix when its stack is full. */
+  readonly plainLines: readonly string[];
+  /** The heap reached its limit, or the system gave no more. */
+  readonly outOfMemory: boolean;
+}
+
+export interface EvaluationLogReader {
+  write(chunk: Uint8Array): void;
+  end(): EvaluationLog;
+}
+
+export function createEvaluationLogReader(): EvaluationLogReader {
+  let error: EvaluationError | undefined;
+  let plainLines: string[] = [];
+  let outOfMemory = false;
+  let unknownOverride: string | undefined;
+  let long: LongErrorReader | undefined;
+
+  function takePiece(piece: string): void {
+    const isLast = piece.length <= maxLineLength;
+    long ??= createLongErrorReader();
+    long.take(isLast ? piece : piece.slice(0, -lineContinuation.length));
+    if (!isLast) return;
+    const said = long.end();
+    long = undefined;
+    if (said !== undefined) setError(said.raw, said.msg);
+  }
+
+  function setError(raw: string, msg: string): void {
+    error = { text: plainText(raw).trim(), whole: withoutPrefix(plainText(msg)) };
+  }
+
+  function takeMessage(json: string): void {
+    const parsed = v.safeParse(Message, parseJson(json));
+    if (!parsed.success) return;
+    const { level, msg, raw_msg: raw } = parsed.output;
+    if (level === 1) {
+      unknownOverride ??= unmatchedOverride.exec(plainText(msg))?.groups?.["input"];
+    } else if (raw !== undefined) {
+      setError(raw, msg);
+      // Nix catches std::bad_alloc and says so without `raw_msg`; a host's `throw "out of memory"` has it.
+    } else if (/^error: (?:out of memory|std::bad_alloc)$/.test(plainText(msg).trim())) {
+      outOfMemory = true;
+    }
+  }
+
+  function takeLine(line: string): void {
+    if (long !== undefined || line.length > maxLineLength) {
+      takePiece(line);
+      return;
+    }
+    if (line.startsWith("@nix ")) {
+      if (line.startsWith('@nix {"action":"msg"')) takeMessage(line.slice("@nix ".length));
+      return;
+    }
+    // The words of the Boehm collector when GC_MAXIMUM_HEAP_SIZE is reached, and of libstdc++.
+    if (/^GC Warning: Out of Memory! .*Returning NULL|^\s*what\(\): {2}std::bad_alloc/.test(line)) {
+      outOfMemory = true;
+    }
+    const text = plainText(line.slice(0, 2000)).trim();
+    if (text !== "") plainLines = [...plainLines, text].slice(-keptPlainLines);
+  }
+
+  const splitter = new LineSplitter(maxLineLength, takeLine);
+  return {
+    write(chunk) {
+      splitter.write(chunk);
+    },
+    end() {
+      splitter.end();
+      return { error, unknownOverride, plainLines, outOfMemory };
+    },
+  };
+}
+
+/** The words of Nix 2.8 to 2.34. No flake can say them: traces are level 0, and its warnings begin otherwise. */
+const unmatchedOverride = /^warning: the flag '--override-input (?<input>\S+) .*' does not match any input$/;
+
+const withoutPrefix = (text: string): string => text.trim().replace(/^error:\s*\n?/, "");

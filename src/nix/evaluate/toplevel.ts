@@ -1,0 +1,92 @@
+// What a flake says about a host's toplevel is checked before anything relies on it: any attribute set can claim to
+// be a derivation, and any string can claim to be its output.
+import * as v from "valibot";
+import { HomelabError } from "../../base/errors.ts";
+import { plainText } from "../../base/terminal-text.ts";
+import { StorePath } from "../../protocol/names.ts";
+import { oneLine } from "./evaluation-failure.ts";
+import type { EvaluationFailure, HostEvaluation, Nix } from "../nix.ts";
+
+const maxWarnings = 100;
+const maxWarningLength = 2_000;
+const maxSystemLength = 100;
+
+/** What the evaluator prints of a host that did not throw: see `hostFunction` in evaluation-arguments.ts. */
+const Said = v.object({
+  drvPath: v.string(),
+  /** Nix wrote this derivation: the string has it in its context, which only Nix can put there. */
+  instantiated: v.boolean(),
+  output: v.string(),
+  warnings: v.array(v.string()),
+});
+
+export interface ToplevelCheckOptions {
+  readonly readDerivation: Nix["readDerivation"];
+  readonly storeDirectory: string;
+}
+
+/** The evaluation of a host as the store has it, or why the host has none. */
+export type CheckedToplevel =
+  | { readonly type: "evaluated"; readonly evaluation: HostEvaluation }
+  | { readonly type: "failed"; readonly failure: EvaluationFailure };
+
+/**
+ * Reads the host's derivation from the store, and takes its output and its system from there. This costs one file
+ * and no Nix process.
+ */
+export function createToplevelCheck({
+  readDerivation,
+  storeDirectory,
+}: ToplevelCheckOptions): (said: unknown) => Promise<CheckedToplevel> {
+  const isDerivationPath = (path: string): path is StorePath =>
+    v.is(StorePath, path) && path.endsWith(".drv") && path.slice(0, path.lastIndexOf("/")) === storeDirectory;
+
+  return async (said) => {
+    const parsed = v.safeParse(Said, said);
+    // The types are those of our own expression, whatever the flake says.
+    if (!parsed.success) return failed("infra", "Nix succeeded without saying what the host evaluates to");
+    const { drvPath, instantiated, output, warnings } = parsed.output;
+    if (!isDerivationPath(drvPath)) {
+      return ownFault(`its toplevel is not a derivation: its drvPath is ${shown(drvPath)}`);
+    }
+    if (!instantiated) {
+      return ownFault(
+        `its toplevel is not a derivation: its drvPath is text, and evaluating it does not create ${drvPath}`,
+      );
+    }
+    let derivation: Awaited<ReturnType<Nix["readDerivation"]>>;
+    try {
+      derivation = await readDerivation(drvPath);
+    } catch (error) {
+      if (!(error instanceof HomelabError)) throw error;
+      return failed("infra", error.message);
+    }
+    const outPath = [...derivation.outputs.values()].find((path) => path === output);
+    if (outPath === undefined) {
+      return ownFault(
+        derivation.outputs.size === 0
+          ? "its toplevel is content-addressed or needs what is, so its output path is not known before it is built: homelab-deploy does not support that"
+          : `the outPath of its toplevel, ${shown(output)}, is not an output of its derivation ${drvPath}`,
+      );
+    }
+    const system = plainText(derivation.system.slice(0, maxSystemLength));
+    return { type: "evaluated", evaluation: { drvPath, outPath, system, warnings: bounded(warnings) } };
+  };
+}
+
+const ownFault = (message: string): CheckedToplevel => failed("error", message);
+
+function failed(cause: EvaluationFailure["cause"], text: string): CheckedToplevel {
+  const message = oneLine(text);
+  return { type: "failed", failure: { cause, message, details: message } };
+}
+
+const shown = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+
+function bounded(warnings: readonly string[]): readonly string[] {
+  const first = warnings
+    .slice(0, maxWarnings)
+    .map((warning) => plainText(warning.slice(0, maxWarningLength)).trim());
+  const more = warnings.length - first.length;
+  return more > 0 ? [...first, `and ${more} more warnings`] : first;
+}

@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { commitOf, lockOf, node } from "../../../test/support/flake-locks.ts";
+import { diffLocks, updatableInputs } from "./flake-lock-diff.ts";
+
+const root = (...names: readonly string[]) => ({
+  inputs: Object.fromEntries(names.map((name) => [name, name])),
+});
+
+test("says which inputs moved, from where to where", () => {
+  const before = lockOf({ a: node("a"), b: node("b") });
+  const after = lockOf({ a: node("a", undefined, 2), b: node("b") });
+  expect(diffLocks(before, after)).toEqual({
+    inputs: [
+      {
+        path: ["a"],
+        before: {
+          type: "github",
+          source: "github:owner/a",
+          rev: commitOf("a 1"),
+          narHash: `sha256-${commitOf("a content 1")}`,
+          lastModified: 1_700_000_001,
+        },
+        after: {
+          type: "github",
+          source: "github:owner/a",
+          rev: commitOf("a 2"),
+          narHash: `sha256-${commitOf("a content 2")}`,
+          lastModified: 1_700_000_002,
+        },
+        downgraded: false,
+        compareUrl: `https://github.com/owner/a/compare/${commitOf("a 1")}...${commitOf("a 2")}`,
+      },
+    ],
+    nested: [],
+  });
+});
+
+test("equal locks do not differ, whatever their nodes are called", () => {
+  const before = lockOf({ a: node("a"), root: root("a") });
+  const after = lockOf({ other: node("a"), root: { inputs: { a: "other" } } });
+  expect(diffLocks(before, after)).toEqual({ inputs: [], nested: [] });
+});
+
+test("says what came, what went and what went back", () => {
+  const before = lockOf({ gone: node("gone"), back: node("back", undefined, 5) });
+  const after = lockOf({ come: node("come"), back: node("back", undefined, 4) });
+  const { inputs } = diffLocks(before, after);
+  expect(inputs.map(({ path, downgraded }) => [path.join("/"), downgraded])).toEqual([
+    ["back", true],
+    ["come", false],
+    ["gone", false],
+  ]);
+  expect(inputs[1]).not.toHaveProperty("before");
+  expect(inputs[2]).not.toHaveProperty("after");
+});
+
+test("keeps inputs of inputs apart, and does not go into what follows another", () => {
+  const lock = (state: number) =>
+    lockOf({
+      a: node("a", { leaf: "leaf", same: ["leaf"] }),
+      leaf: node("leaf", undefined, state),
+      root: { inputs: { a: "a", leaf: ["a", "leaf"] } },
+    });
+  const { inputs, nested } = diffLocks(lock(1), lock(2));
+  expect(inputs).toEqual([]);
+  expect(nested.map(({ path }) => path)).toEqual([["a", "leaf"]]);
+});
+
+test("a lock whose nodes are shared a million times over is read once", () => {
+  const level = (number: number, state: number) => {
+    const below = number < 20 ? { left: `n${number + 1}`, right: `n${number + 1}` } : {};
+    return [`n${number}`, node(`n${number}`, below, state)] as const;
+  };
+  const lock = (state: number) =>
+    lockOf({
+      ...Object.fromEntries(Array.from({ length: 21 }, (_, number) => level(number, state))),
+      root: { inputs: { a: "n0" } },
+    });
+  expect(diffLocks(lock(1), lock(2)).nested).toHaveLength(20);
+});
+
+test("a password in a URL is not shown", () => {
+  const url = "https://user:secret@example.com/x?token=secret";
+  const at = (rev: string) => ({
+    a: { locked: { type: "git", url, rev, narHash: "x" }, original: { type: "git", url } },
+  });
+  const [change] = diffLocks(lockOf(at(commitOf("1"))), lockOf(at(commitOf("2")))).inputs;
+  expect(change?.after?.source).toBe("git:https://example.com/x");
+});
+
+test("inputs that follow another cannot be updated by themselves", () => {
+  const lock = lockOf({ a: node("a"), root: { inputs: { a: "a", b: ["a"] } } });
+  expect(updatableInputs(lock)).toEqual(["a"]);
+});

@@ -1,0 +1,165 @@
+// flake.lock: which commit of each input a flake uses. Nix's `LockFile` (src/libflake/flake/lockfile.cc) writes it.
+import * as v from "valibot";
+import { HomelabError, messageOf } from "../../base/errors.ts";
+
+/** Of the text. The largest that people have are below 1 MiB. */
+export const maxLockBytes = 4 * 1024 * 1024;
+const maxNodes = 5_000;
+const maxFollowDepth = 100;
+const rootPath = "the flake itself";
+
+/** What a flake says of an input, or what became of it: its type, where it is, and which state of it. */
+const Reference = v.looseObject({
+  type: v.string(),
+  owner: v.optional(v.string()),
+  repo: v.optional(v.string()),
+  url: v.optional(v.string()),
+  host: v.optional(v.string()),
+  dir: v.optional(v.string()),
+  path: v.optional(v.string()),
+  id: v.optional(v.string()),
+  ref: v.optional(v.string()),
+  rev: v.optional(v.string()),
+  narHash: v.optional(v.string()),
+  lastModified: v.optional(v.pipe(v.number(), v.safeInteger())),
+});
+
+/** The key of a node, or the path of input names, from the root, of the input that it follows. */
+const Edge = v.union([v.string(), v.pipe(v.array(v.string()), v.maxLength(100))]);
+
+const Node = v.looseObject({
+  inputs: v.optional(v.record(v.string(), Edge)),
+  locked: v.optional(Reference),
+  original: v.optional(Reference),
+  flake: v.optional(v.boolean()),
+});
+
+const Lock = v.looseObject({
+  version: v.picklist([5, 6, 7]),
+  root: v.string(),
+  nodes: v.record(v.string(), Node),
+});
+
+export type FlakeReference = Readonly<v.InferOutput<typeof Reference>>;
+export type FlakeEdge = string | readonly string[];
+export interface FlakeNode {
+  readonly inputs?: Readonly<Record<string, FlakeEdge>> | undefined;
+  readonly locked?: FlakeReference | undefined;
+  readonly original?: FlakeReference | undefined;
+  readonly flake?: boolean | undefined;
+  readonly [unknown: string]: unknown;
+}
+export interface FlakeLock {
+  readonly version: number;
+  readonly root: string;
+  readonly nodes: Readonly<Record<string, FlakeNode>>;
+  readonly [unknown: string]: unknown;
+}
+
+/**
+ * Reads the text of a flake.lock, keeping what we do not know and the order of everything.
+ *
+ * @throws HomelabError `failed` with code `FLAKE_LOCK_INVALID`.
+ */
+export function parseFlakeLock(text: string): FlakeLock {
+  if (Buffer.byteLength(text) > maxLockBytes) throw invalid(`it has more than ${maxLockBytes} bytes`);
+  let json: unknown;
+  try {
+    json = JSON.parse(text, refuseOddKeys);
+  } catch (error) {
+    throw invalid(messageOf(error));
+  }
+  const result = v.safeParse(Lock, json);
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw invalid(`${v.getDotPath(issue) ?? "the whole"}: ${issue.message}`);
+  }
+  // Not the schema's output, which has the keys that it knows before the others.
+  const lock = json as FlakeLock;
+  const problem = inconsistency(lock);
+  if (problem !== undefined) throw invalid(problem);
+  return lock;
+}
+
+/** As Nix prints it. */
+export const printFlakeLock = (lock: FlakeLock): string => `${JSON.stringify(lock, null, 2)}\n`;
+
+/** A node of the lock. @throws Error when it is not there, which `parseFlakeLock` excludes. */
+export function nodeAt(lock: FlakeLock, key: string): FlakeNode {
+  const node = Object.hasOwn(lock.nodes, key) ? lock.nodes[key] : undefined;
+  if (node === undefined) throw new Error(`the lock has no node ${key}`);
+  return node;
+}
+
+/** What the flake itself takes in, by the names that it has for it. */
+export const rootInputs = (lock: FlakeLock): Readonly<Record<string, FlakeEdge>> =>
+  nodeAt(lock, lock.root).inputs ?? {};
+
+/** Finds the node at a path of input names; undefined where there is none, or it follows itself. */
+export type InputResolver = (path: readonly string[]) => string | undefined;
+
+/** Finds inputs as Nix does (`LockFile::findInput`): a path that an input follows starts at the root. */
+export function inputResolver(lock: FlakeLock): InputResolver {
+  const followed = new Map<readonly string[], string | undefined>();
+  let depth = 0;
+
+  function resolve(path: readonly string[]): string | undefined {
+    let key: string | undefined = lock.root;
+    for (const name of path) {
+      const inputs: FlakeNode["inputs"] = nodeAt(lock, key).inputs;
+      const edge: FlakeEdge | undefined =
+        inputs !== undefined && Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+      key = typeof edge === "string" ? edge : edge && follow(edge);
+      if (key === undefined || !Object.hasOwn(lock.nodes, key)) return undefined;
+    }
+    return key;
+  }
+
+  function follow(edge: readonly string[]): string | undefined {
+    if (followed.has(edge)) return followed.get(edge);
+    // Whoever comes here again before the end follows itself.
+    followed.set(edge, undefined);
+    depth++;
+    const key = depth > maxFollowDepth ? undefined : resolve(edge);
+    depth--;
+    followed.set(edge, key);
+    return key;
+  }
+
+  return resolve;
+}
+
+/** What in the lock points nowhere. */
+function inconsistency(lock: FlakeLock): string | undefined {
+  const nodes = Object.entries(lock.nodes);
+  if (nodes.length > maxNodes) return `it has more than ${maxNodes} nodes`;
+  if (!Object.hasOwn(lock.nodes, lock.root)) return "its root is not there";
+  const resolve = inputResolver(lock);
+  for (const [key, node] of nodes) {
+    const where = key === lock.root ? rootPath : key;
+    if (key !== lock.root && (node.locked === undefined || node.original === undefined)) {
+      return `${where} is not locked`;
+    }
+    for (const [name, edge] of Object.entries(node.inputs ?? {})) {
+      const target = typeof edge === "string" ? edge : resolve(edge);
+      if (target === undefined || !Object.hasOwn(lock.nodes, target)) {
+        return `the input ${name} of ${where} points to nothing`;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Keys that mean something else to JavaScript: no flake has such an input. */
+function refuseOddKeys(key: string, value: unknown): unknown {
+  if (key === "__proto__" || key === "constructor" || key === "prototype") {
+    throw new Error(`the key ${key} cannot be used`);
+  }
+  return value;
+}
+
+const invalid = (reason: string): HomelabError =>
+  new HomelabError("failed", `flake.lock cannot be read: ${reason}`, {
+    code: "FLAKE_LOCK_INVALID",
+    hint: "see what Nix says of it: nix flake metadata",
+  });

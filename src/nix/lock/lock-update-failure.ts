@@ -1,0 +1,79 @@
+// Why an update of flake.lock gave nothing, by the words of Nix 2.8 to 2.34.
+import type { EvaluationLog } from "../evaluate/evaluation-log.ts";
+import { boundedDetails, oneLine } from "../evaluate/evaluation-failure.ts";
+import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
+import type { LockUpdateFailure } from "../nix.ts";
+import type { ExecResult } from "../../process/exec.ts";
+
+export interface UpdaterEnd {
+  readonly result: Pick<ExecResult, "exitCode" | "killedBy" | "timedOut">;
+  readonly log: EvaluationLog;
+  /** What Nix could not fetch and then took from its own cache. */
+  readonly stale: string | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Undefined when Nix updated what it was asked to. */
+export function lockUpdateFailure({
+  result,
+  log,
+  stale,
+  timeoutMs,
+}: UpdaterEnd): LockUpdateFailure | undefined {
+  const said = log.error?.whole ?? log.plainLines.join("\n");
+  const input = failedInput(said);
+  const because = (kind: LockUpdateFailure["kind"], reason: string): LockUpdateFailure => {
+    const subject = input === undefined ? "the flake's inputs" : `the flake's input ${input}`;
+    const hint = hintFor(said);
+    return {
+      kind,
+      message: oneLine(`${subject} cannot be updated: ${reason}`),
+      details: boundedDetails([said, ...(log.error === undefined ? [] : log.plainLines)].join("\n")),
+      ...(hint !== undefined && { hint }),
+      ...(input !== undefined && { input }),
+    };
+  };
+
+  if (result.timedOut)
+    return because("unavailable", `it took longer than ${Math.round(timeoutMs / 1000)} seconds`);
+  if (result.killedBy !== undefined) return because("unavailable", `Nix was ended by ${result.killedBy}`);
+  if (result.exitCode === 0) return stale === undefined ? undefined : because("unavailable", stale);
+  const text = log.error?.text ?? plainError(log.plainLines);
+  if (text === undefined) return because("unavailable", `Nix ended with ${result.exitCode} and said nothing`);
+  if (!looksLikeInfrastructure(text)) return because("failed", text);
+  // "program 'git' failed" says little; what git said stands before it.
+  const fatal = log.plainLines.find((line) => line.startsWith("fatal: "));
+  const firstLine = text.split("\n", 1)[0] ?? text;
+  return because("unavailable", fatal === undefined ? firstLine : `${firstLine}: ${fatal}`);
+}
+
+/** Nix may have flushed an error past its own log format. */
+const plainError = (lines: readonly string[]): string | undefined =>
+  lines.findLast((line) => line.startsWith("error: "))?.slice("error: ".length);
+
+/** `… while updating the flake input 'home-manager/nixpkgs'`: the first name is an input of the flake itself. */
+const failedInput = (said: string): string | undefined =>
+  /while updating the flake input '(?<input>[A-Za-z][A-Za-z0-9_-]*)[/']/.exec(said)?.groups?.["input"];
+
+function hintFor(said: string): string | undefined {
+  if (/rate limit|HTTP error (?:403|429)/i.test(said)) {
+    return "the server limits requests without a token: wait, or set access-tokens in the nix.conf of this machine";
+  }
+  if (
+    /HTTP error (?:401|404)|not found|access rights|Permission denied|could not read Username/i.test(said)
+  ) {
+    return "see whether the repository is still there, and whether this machine may read it: access-tokens, netrc or an SSH key";
+  }
+  return undefined;
+}
+
+/**
+ * Of a line of Nix: that it could not ask a git repository, and goes on with what it fetched once. It then exits with
+ * 0, and a remote that is down looks like one that did not move. Undefined for any other line.
+ *
+ * The words are those of `git.cc` of libfetchers, Nix 2.8 to 2.34.
+ */
+export const staleRepository = (line: string): string | undefined =>
+  /could not (?:get HEAD ref for repository|update cached head|update local clone of Git repository|update mtime for file) .*/.exec(
+    line,
+  )?.[0];

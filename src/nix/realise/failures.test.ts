@@ -1,0 +1,187 @@
+import * as v from "valibot";
+import { describe, expect, test } from "vitest";
+import { HomelabError } from "../../base/errors.ts";
+import { StorePath } from "../../protocol/names.ts";
+import { createFindFailures, type FailureSources } from "./failures.ts";
+import type { Derivation, FailureAnalysis, RealiseResult } from "../nix.ts";
+
+const path = (name: string): StorePath => v.parse(StorePath, `/nix/store/${"a".repeat(32)}-${name}`);
+const drv = (name: string): StorePath => path(`${name}.drv`);
+const nameOf = (drvPath: StorePath): string => drvPath.replace(/^.*-|\.drv$/g, "");
+
+/** Each derivation with its inputs, like `zlib` or `zlib^dev`; outputs are `out` and `dev`. */
+type Graph = Readonly<Record<string, readonly string[]>>;
+
+function storeOf(graph: Graph, valid: readonly string[]): FailureSources & { readonly asked: StorePath[][] } {
+  const asked: StorePath[][] = [];
+  return {
+    asked,
+    isStoreFull: async () => false,
+    systems: ["x86_64-linux"],
+    readDerivation: async (drvPath): Promise<Derivation> => {
+      const name = nameOf(drvPath);
+      const inputs = graph[name];
+      if (inputs === undefined) throw new HomelabError("unavailable", `${name} is missing`);
+      const inputDrvs = inputs.map((input): [StorePath, string[]] => {
+        const [of = "", output = "out"] = input.split("^");
+        return [drv(of), [output]];
+      });
+      return {
+        outputs: new Map(name.startsWith("floating") ? [] : [["out", path(name)]]),
+        inputDrvs: new Map(inputDrvs),
+        system: "x86_64-linux",
+      };
+    },
+    validPaths: async (paths) => {
+      asked.push([...paths]);
+      return new Set(paths.filter((one) => valid.some((name) => path(name) === one)));
+    },
+  };
+}
+
+function result(started: readonly string[], ...errors: readonly string[]): RealiseResult {
+  return {
+    exitCode: 100,
+    killedBy: undefined,
+    messages: errors.map((text) => ({ level: 0, text, authentic: true })),
+    started: new Map(started.map((name) => [drv(name), { durationMs: 100, silentMs: 1 }])),
+    outOfMemoryKills: 0,
+  };
+}
+
+const failed = (name: string): string => `error: builder for '${drv(name)}' failed with exit code 1`;
+const options = { timeoutSeconds: 60, silenceSeconds: 60 };
+
+async function find(
+  sources: FailureSources,
+  tops: readonly string[],
+  realised: RealiseResult,
+): Promise<{ readonly causes: Record<string, string>; readonly brokenBy: Record<string, string[]> }> {
+  const signal = AbortSignal.timeout(30_000);
+  const analysis: FailureAnalysis = await createFindFailures(sources)(
+    tops.map(drv),
+    realised,
+    options,
+    signal,
+  );
+  return {
+    causes: Object.fromEntries([...analysis.causes].map(([key, cause]) => [nameOf(key), cause.kind])),
+    brokenBy: Object.fromEntries(
+      [...analysis.brokenBy].map(([key, roots]) => [nameOf(key), roots.map(nameOf).toSorted()]),
+    ),
+  };
+}
+
+describe("the failures of a build", () => {
+  const graph = { h1: ["p1", "s2"], h2: ["p2", "s2"], p1: ["s1"], p2: ["s1"], s1: [], s2: [] };
+
+  test("are none when all tops are valid", async () => {
+    expect(await find(storeOf(graph, ["h1", "h2"]), ["h1", "h2"], result([]))).toEqual({
+      causes: {},
+      brokenBy: {},
+    });
+  });
+
+  test("of a shared derivation break every top above it", async () => {
+    expect(await find(storeOf(graph, ["s2"]), ["h1", "h2"], result(["s1", "s2"], failed("s1")))).toEqual({
+      causes: { s1: "failed" },
+      brokenBy: { h1: ["s1"], h2: ["s1"] },
+    });
+  });
+
+  test("of its own break one top", async () => {
+    const store = storeOf(graph, ["s1", "s2", "p2", "h2"]);
+    expect(await find(store, ["h1", "h2"], result(["p1", "h2"], failed("p1")))).toEqual({
+      causes: { p1: "failed" },
+      brokenBy: { h1: ["p1"] },
+    });
+  });
+
+  test("can be several for one top", async () => {
+    expect(await find(storeOf(graph, []), ["h1"], result(["s1", "s2"], failed("s1"), failed("s2")))).toEqual({
+      causes: { s1: "failed", s2: "failed" },
+      brokenBy: { h1: ["s1", "s2"] },
+    });
+  });
+
+  test("are asked of the store once for each level, and never twice for a path", async () => {
+    const store = storeOf(graph, []);
+    await find(store, ["h1", "h2"], result([]));
+    expect(store.asked.filter((paths) => paths.length > 0)).toHaveLength(3);
+    expect(new Set(store.asked.flat()).size).toBe(store.asked.flat().length);
+  });
+
+  test("are a fault of the infrastructure when nothing started and nothing failed", async () => {
+    expect(await find(storeOf(graph, ["s1", "s2", "p1"]), ["h1"], result([]))).toEqual({
+      causes: { h1: "infra" },
+      brokenBy: { h1: ["h1"] },
+    });
+  });
+
+  test("stay where a build began, also when its inputs are collected before we look", async () => {
+    expect(await find(storeOf(graph, []), ["h1"], result(["p1", "s2"], failed("p1")))).toMatchObject({
+      causes: { p1: "failed" },
+      brokenBy: { h1: expect.arrayContaining(["p1"]) },
+    });
+  });
+
+  test("are nobody's fault where nothing here builds for the system", async () => {
+    const store = { ...storeOf(graph, ["s2"]), systems: ["aarch64-linux"] };
+    expect((await find(store, ["h1"], result([]))).causes).toEqual({ s1: "no-builder" });
+  });
+
+  test("are a fault of the infrastructure where a derivation is gone", async () => {
+    const { s1: _, ...rest } = graph;
+    expect(await find(storeOf(rest, ["s2"]), ["h1"], result(["s2"]))).toEqual({
+      causes: { s1: "infra" },
+      brokenBy: { h1: ["s1"] },
+    });
+    expect(await find(storeOf({}, []), ["gone"], result([]))).toEqual({
+      causes: { gone: "infra" },
+      brokenBy: { gone: ["gone"] },
+    });
+  });
+
+  test("have a cause also where no output is known by its path", async () => {
+    expect(await find(storeOf({ floating: [] }, []), ["floating"], result([]))).toEqual({
+      causes: { floating: "infra" },
+      brokenBy: { floating: ["floating"] },
+    });
+  });
+
+  test("are not what a builder says they are", async () => {
+    const forged = result(["s1", "s2"], failed("s1"));
+    const text = `error: a 'x' with features {} is required to build '${drv("s2")}'`;
+    const messages = [...forged.messages, { level: 0, text, authentic: false }];
+    expect((await find(storeOf(graph, []), ["h1"], { ...forged, messages })).causes).toEqual({
+      s1: "failed",
+      s2: "infra",
+    });
+  });
+
+  test("are found however deep they are", async () => {
+    const deep: Record<string, string[]> = {};
+    for (let depth = 0; depth < 3000; depth++) deep[`n${depth}`] = [`n${depth + 1}`];
+    deep["n3000"] = [];
+    expect(await find(storeOf(deep, []), ["n0"], result(["n3000"], failed("n3000")))).toEqual({
+      causes: { n3000: "failed" },
+      brokenBy: { n0: ["n3000"] },
+    });
+  });
+
+  test("are a full disk's fault when there is no room in the store", async () => {
+    const store = { ...storeOf(graph, ["s2"]), isStoreFull: async () => true };
+    expect((await find(store, ["h1"], result(["s1"], failed("s1")))).causes).toEqual({ s1: "infra" });
+  });
+
+  test("are not looked for when nobody waits for them any more", async () => {
+    const reason = new Error("cancelled");
+    const analysis = createFindFailures(storeOf(graph, []))(
+      [drv("h1")],
+      result([]),
+      options,
+      AbortSignal.abort(reason),
+    );
+    await expect(analysis).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,253 @@
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as v from "valibot";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Clock } from "../../base/clock.ts";
+import type { Exec, ExecOptions } from "../../process/exec.ts";
+import { StorePath } from "../../protocol/names.ts";
+import type { Nix, NixActivity, RealiseOptions } from "../nix.ts";
+import { buildDirectoryFlags } from "./build-directory.ts";
+import { readOwnIdentity } from "../../process/owner.ts";
+import { createRealise } from "./realise.ts";
+
+const drvPath = v.parse(StorePath, `/nix/store/${"a".repeat(32)}-x.drv`);
+const limits: RealiseOptions = { timeoutSeconds: 60, silenceSeconds: 30 };
+const never = new AbortController().signal;
+
+let directory = "";
+let now = 0;
+beforeEach(async () => {
+  now = 0;
+  directory = await mkdtemp(join(tmpdir(), "homelab-realise-"));
+});
+afterEach(async () => rm(directory, { recursive: true, force: true }));
+
+const clock: Clock = { now: () => new Date(0), monotonic: () => now, sleep: async () => undefined };
+
+type Run = (
+  write: (text: string) => Promise<void>,
+  args: readonly string[],
+  options: ExecOptions,
+) => Promise<number>;
+
+function realiseWith(
+  run: Run,
+  { kills = [0, 0], version = "2.8.0", opensStoreItself = true } = {},
+): Nix["realise"] {
+  const exec: Exec = async (file, args, options) => {
+    const write = async (text: string): Promise<void> => options.onStderr?.(Buffer.from(text));
+    const exitCode = await run(write, [file, ...args], options);
+    return { exitCode, killedBy: undefined, timedOut: false, stdout: "", stderrTail: "", durationMs: 0 };
+  };
+  return createRealise({
+    exec,
+    clock,
+    environment: { PATH: "/bin" },
+    buildsDirectory: join(directory, "builds"),
+    version,
+    opensStoreItself,
+    countOutOfMemoryKills: async () => kills.shift() ?? 0,
+  });
+}
+
+const line = (value: unknown): string => `@nix ${JSON.stringify(value)}\n`;
+const started = line({ action: "start", id: 7, type: 105, level: 3, text: "", fields: [drvPath, "", 1, 1] });
+const said = (text: string): string => line({ action: "result", fields: [text], id: 7, type: 101 });
+const phase = line({ action: "result", fields: ["buildPhase"], id: 7, type: 104 });
+const stopped = line({ action: "stop", id: 7 });
+const error = (text: string): string => line({ action: "msg", level: 0, msg: text, raw_msg: text });
+
+describe("the call of Nix", () => {
+  async function argsOf(
+    options: RealiseOptions,
+    nix: { readonly version?: string; readonly opensStoreItself?: boolean } = {},
+  ): Promise<readonly string[]> {
+    let args: readonly string[] = [];
+    const realise = realiseWith(async (_, given) => {
+      args = given;
+      return 0;
+    }, nix);
+    await realise([drvPath], options, () => undefined, never);
+    return args;
+  }
+
+  test("goes on after failures, has limits, and puts paths behind --", async () => {
+    const args = (await argsOf({ ...limits, maxJobs: 2, cores: 1 })).join(" ");
+    expect(args).toMatch(
+      /^nix-store --realise --keep-going --fallback --no-gc-warning --log-format internal-json /,
+    );
+    expect(args).toContain(" --timeout 60 --max-silent-time 30 --option connect-timeout 5 ");
+    expect(args).toContain(" --option max-jobs 2 --option cores 1 ");
+    expect(args).toMatch(new RegExp(` -- ${drvPath}$`));
+    expect(args).not.toContain("substituters");
+  });
+
+  test("names substituters only when it is told which, also none", async () => {
+    expect(await argsOf({ ...limits, substituters: ["http://a", "http://b"] })).toContain(
+      "http://a http://b",
+    );
+    const none = await argsOf({ ...limits, substituters: [] });
+    expect(none[none.indexOf("substituters") + 1]).toBe("");
+  });
+
+  test("with no paths is a mistake of the caller, not a success", async () => {
+    const realise = realiseWith(async () => 0);
+    await expect(realise([], limits, () => undefined, never)).rejects.toThrow("no paths");
+  });
+
+  test("says where to build from 2.30 on, and never to a daemon", async () => {
+    const flags = ["--option", "build-dir", "/b"];
+    expect(buildDirectoryFlags("2.30.0", "/b")).toEqual(flags);
+    expect(buildDirectoryFlags("3.0.1", "/b")).toEqual(flags);
+    expect(buildDirectoryFlags("2.29.2", "/b")).toEqual([]);
+    expect(await argsOf(limits, { version: "2.34.8" })).toContain("build-dir");
+    expect(await argsOf(limits, { version: "2.34.8", opensStoreItself: false })).not.toContain("build-dir");
+  });
+});
+
+describe("its temporary directory", () => {
+  test("is its own, and nothing of it stays, not even what cannot be written", async () => {
+    const realise = realiseWith(async (_, __, { env, ownedDirectory }) => {
+      const temporary = env["TMPDIR"] ?? "";
+      expect(ownedDirectory).toBe(temporary);
+      expect((await stat(temporary)).mode & 0o777).toBe(0o711);
+      await mkdir(join(temporary, "source/deep"), { recursive: true });
+      await writeFile(join(temporary, "source/deep/file"), "");
+      await chmod(join(temporary, "source/deep"), 0o500);
+      await chmod(join(temporary, "source"), 0o500);
+      return 0;
+    });
+    await realise([drvPath], limits, () => undefined, never);
+    expect(await readdir(join(directory, "builds"))).toEqual([]);
+  });
+
+  test("that a killed process left is removed, that of a running one is not", async () => {
+    const builds = join(directory, "builds");
+    const own = readOwnIdentity();
+    const { pid, startTime, namespace } = own ?? { pid: 0, startTime: "", namespace: "" };
+    // No process has this number: it is more than Linux can have. Nor did this one start with the machine.
+    await mkdir(join(builds, `build-${namespace}-4194305-7-abc`, "source"), { recursive: true });
+    await mkdir(join(builds, `build-${namespace}-${pid}-7-abc`));
+    const kept = [
+      `build-${namespace}-${pid}-${startTime}-abc`,
+      `build-1${namespace}-4194305-7-abc`,
+      "something-else",
+    ];
+    for (const name of kept) await mkdir(join(builds, name));
+    await realiseWith(async () => 0)([drvPath], limits, () => undefined, never);
+    expect((await readdir(builds)).toSorted()).toEqual(kept.toSorted());
+  });
+
+  test("goes when Nix cannot be run as well", async () => {
+    const realise = realiseWith(async () => {
+      throw new Error("cancelled");
+    });
+    await expect(realise([drvPath], limits, () => undefined, never)).rejects.toThrow("cancelled");
+    expect(await readdir(join(directory, "builds"))).toEqual([]);
+  });
+});
+
+describe("its result", () => {
+  test("measures builds by the clock", async () => {
+    const realise = realiseWith(async (write) => {
+      await write(started);
+      now = 1000;
+      await write(phase);
+      now = 2500;
+      await write(said("hello"));
+      now = 9000;
+      await write(stopped);
+      now = 20_000;
+      return 100;
+    });
+    const { exitCode, started: builds } = await realise([drvPath], limits, () => undefined, never);
+    expect(exitCode).toBe(100);
+    expect(builds).toEqual(new Map([[drvPath, { durationMs: 9000, silentMs: 6500, phase: "buildPhase" }]]));
+  });
+
+  test("counts a build that never ended until Nix did", async () => {
+    const realise = realiseWith(async (write) => {
+      await write(started);
+      now = 5000;
+      return 1;
+    });
+    const result = await realise([drvPath], limits, () => undefined, never);
+    expect(result.started.get(drvPath)).toEqual({ durationMs: 5000, silentMs: 5000 });
+  });
+
+  test("has the last 200 of Nix's own errors, without consequences, chatter and forgeries", async () => {
+    const realise = realiseWith(async (write) => {
+      await write(started);
+      for (let index = 0; index < 250; index++) {
+        await write(error(`error: number ${index}`));
+        await write(error(`error: 1 dependencies of derivation '${drvPath}' failed to build`));
+        await write(line({ action: "msg", level: 0, msg: "error: forged" }));
+        await write(line({ action: "msg", level: 3, msg: "chatter", raw_msg: "chatter" }));
+      }
+      return 100;
+    });
+    const { messages } = await realise([drvPath], limits, () => undefined, never);
+    expect(messages.map(({ text }) => text)).toEqual(
+      Array.from({ length: 200 }, (_, index) => `error: number ${index + 50}`),
+    );
+  });
+
+  test("counts what the kernel killed meanwhile", async () => {
+    const { outOfMemoryKills } = await realiseWith(async () => 100, { kills: [7, 9] })(
+      [drvPath],
+      limits,
+      () => undefined,
+      never,
+    );
+    expect(outOfMemoryKills).toBe(2);
+  });
+});
+
+describe("activities", () => {
+  test("come in order, and Nix's output waits for who takes time for one", async () => {
+    const taken: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    let written = 0;
+    const realise = realiseWith(async (write) => {
+      await write(started + said("one") + said("two"));
+      written++;
+      await write(said("three"));
+      written++;
+      return 0;
+    });
+    const running = realise(
+      [drvPath],
+      limits,
+      (activity: NixActivity) => {
+        if (activity.type === "log-line") taken.push(activity.line);
+        return activity.type === "log-line" && activity.line === "one" ? gate.promise : undefined;
+      },
+      never,
+    );
+    await expect.poll(() => taken).toEqual(["one"]);
+    expect(written).toBe(0);
+    gate.resolve();
+    await running;
+    expect(taken).toEqual(["one", "two", "three"]);
+  });
+
+  test("include a last line that Nix did not end", async () => {
+    const taken: NixActivity["type"][] = [];
+    const realise = realiseWith(async (write) => {
+      await write(started + stopped.trimEnd());
+      return 0;
+    });
+    await realise([drvPath], limits, ({ type }) => void taken.push(type), never);
+    expect(taken).toEqual(["derivation-started", "derivation-stopped"]);
+  });
+
+  test("that nobody can take end the build with the reason", async () => {
+    const realise = realiseWith(async (write) => {
+      await write(started);
+      return 0;
+    });
+    const failure = async (): Promise<void> => Promise.reject(new Error("log store is gone"));
+    await expect(realise([drvPath], limits, failure, never)).rejects.toThrow("log store is gone");
+  });
+});

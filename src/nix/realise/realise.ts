@@ -1,0 +1,148 @@
+import type { Clock } from "../../base/clock.ts";
+import { LineSplitter } from "../../base/lines.ts";
+import type { Exec } from "../../process/exec.ts";
+import { createActivityLog, maxActivityLineLength } from "./activity-log.ts";
+import { buildDirectoryFlags, makeBuildDirectory, removeBuildDirectory } from "./build-directory.ts";
+import { createBuildTimes } from "./build-times.ts";
+import { readFailureMessage } from "./failure-message.ts";
+import { logFlags } from "../nix-command.ts";
+import type { Environment } from "../nix-environment.ts";
+import type { Nix, NixActivity, NixMessage, RealiseOptions } from "../nix.ts";
+
+export interface Realiser {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly environment: Environment;
+  readonly version: string;
+  /** It does not go through the Nix daemon. */
+  readonly opensStoreItself: boolean;
+  /** Where the builds of each call get a directory of their own. It must not be world-writable. */
+  readonly buildsDirectory: string;
+  readonly countOutOfMemoryKills: () => Promise<number>;
+}
+
+/** What one build may write to its log before Nix ends it. */
+const maxBuildLogBytes = 64 * 1024 * 1024;
+const connectTimeoutSeconds = 5;
+/** Nix ends its builders in order when it is told to, which takes longer than to be killed. */
+const graceMs = 15_000;
+const maxMessages = 200;
+
+/**
+ * Builds with one `nix-store --realise`: the only build call that has the same syntax, tells all errors and goes on
+ * after a failure on every version. Each call has a temporary directory of its own: by it a builder that outlives
+ * Nix is found, and nothing of a cancelled build stays.
+ */
+export function createRealise({
+  exec,
+  clock,
+  environment,
+  version,
+  opensStoreItself,
+  buildsDirectory,
+  countOutOfMemoryKills,
+}: Realiser): Nix["realise"] {
+  return async (drvPaths, options, onActivity, signal) => {
+    if (drvPaths.length === 0)
+      throw new Error("nix-store --realise with no paths would succeed and do nothing");
+    const directory = await makeBuildDirectory(buildsDirectory);
+    try {
+      const killsBefore = await countOutOfMemoryKills();
+      const times = createBuildTimes(clock);
+      const messages: NixMessage[] = [];
+      const reader = createActivityReader((activity) => {
+        times.take(activity);
+        if (activity.type === "message" && isOwnTrouble(activity.message)) {
+          messages.push(activity.message);
+          if (messages.length > maxMessages) messages.shift();
+        }
+        return onActivity(activity);
+      });
+      const buildHere = opensStoreItself ? buildDirectoryFlags(version, directory) : [];
+      const args = [...realiseFlags(options), ...buildHere, "--", ...drvPaths];
+      const { exitCode, killedBy } = await exec("nix-store", args, {
+        signal,
+        env: { ...environment, TMPDIR: directory },
+        cwd: "/",
+        graceMs,
+        ownedDirectory: directory,
+        onStderr: reader.write,
+      });
+      await reader.end();
+      const outOfMemoryKills = (await countOutOfMemoryKills()) - killsBefore;
+      return { exitCode, killedBy, messages, started: times.read(), outOfMemoryKills };
+    } finally {
+      await removeBuildDirectory(directory);
+    }
+  };
+}
+
+function realiseFlags(options: RealiseOptions): string[] {
+  const settings = {
+    "connect-timeout": connectTimeoutSeconds,
+    "max-build-log-size": maxBuildLogBytes,
+    "max-jobs": options.maxJobs,
+    cores: options.cores,
+    substituters: options.substituters?.join(" "),
+  };
+  return [
+    "--realise",
+    // Go on with all that does not depend on a failure.
+    "--keep-going",
+    // Build what a substituter promised and cannot give.
+    "--fallback",
+    // The outputs have GC roots already.
+    "--no-gc-warning",
+    ...logFlags,
+    "--timeout",
+    String(options.timeoutSeconds),
+    "--max-silent-time",
+    String(options.silenceSeconds),
+    ...Object.entries(settings).flatMap(([name, value]) =>
+      value === undefined ? [] : ["--option", name, String(value)],
+    ),
+  ];
+}
+
+/** Errors and warnings of Nix, but those that only follow from others: a shared failure has thousands of them. */
+const isOwnTrouble = ({ level, text, authentic }: NixMessage): boolean =>
+  authentic && level <= 1 && readFailureMessage(text) !== undefined;
+
+interface ActivityReader {
+  /** Gives a promise while somebody takes time for an activity; no more may be written before it is over. */
+  readonly write: (chunk: Uint8Array) => Promise<void> | undefined;
+  readonly end: () => Promise<void>;
+}
+
+function createActivityReader(onActivity: (activity: NixActivity) => void | Promise<void>): ActivityReader {
+  let pending: NixActivity[] = [];
+  const log = createActivityLog((activity) => pending.push(activity));
+  const lines = new LineSplitter(maxActivityLineLength, (line) => log.line(line));
+
+  /** Most activities are taken at once: only one that is not costs a turn of the event loop. */
+  function give(): Promise<void> | undefined {
+    const activities = pending;
+    pending = [];
+    for (const [index, activity] of activities.entries()) {
+      const taken = onActivity(activity);
+      if (taken !== undefined) return giveRest(taken, activities.slice(index + 1));
+    }
+    return undefined;
+  }
+
+  async function giveRest(taken: Promise<void>, rest: readonly NixActivity[]): Promise<void> {
+    await taken;
+    for (const activity of rest) await onActivity(activity);
+  }
+
+  return {
+    write(chunk) {
+      lines.write(chunk);
+      return give();
+    },
+    async end() {
+      lines.end();
+      await give();
+    },
+  };
+}

@@ -1,0 +1,189 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Clock } from "../../base/clock.ts";
+import { HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
+import type { Exec } from "../../process/exec.ts";
+import type { StorePath } from "../../protocol/names.ts";
+import { addIndirectRoots } from "./daemon-protocol.ts";
+import { nix32 } from "../../protocol/nix32.ts";
+import type { Environment } from "../nix-environment.ts";
+import type { GcRoots, HostRoots } from "../nix.ts";
+import { commitDirectory, headMark, linkOf, listRoots, pinMark, readRoots } from "./root-directory.ts";
+import { createRootLocks } from "./root-locks.ts";
+
+const atOnce = 64;
+
+export interface GcRootsOptions {
+  /** Absolute path, ours alone; root-directory.ts says what is in it. */
+  readonly directory: string;
+  /** Nix's own: `/nix/var/nix`. */
+  readonly nixStateDirectory: string;
+  /** Default: in `nixStateDirectory`, as Nix itself has it. */
+  readonly daemonSocket?: string;
+  readonly exec: Exec;
+  readonly environment: Environment;
+  readonly clock: Clock;
+}
+
+interface Link {
+  readonly path: string;
+  readonly target: StorePath;
+}
+
+/**
+ * Keeps roots as links in our own directory, which Nix knows as indirect roots. A link may point to what is not
+ * built yet: the collector asks at each run whether its target is valid, and drops only registrations whose link is
+ * gone. So deleting a link is all that it takes to give a path free.
+ */
+export function createGcRoots({
+  directory,
+  nixStateDirectory,
+  daemonSocket = join(nixStateDirectory, "daemon-socket/socket"),
+  exec,
+  environment,
+  clock,
+}: GcRootsOptions): GcRoots {
+  const locks = createRootLocks({
+    directory: join(directory, ".locks"),
+    exec,
+    environment,
+    pid: process.pid,
+  });
+  const registrations = join(nixStateDirectory, "gcroots/auto");
+  /** As Nix names it, so that both ways of registering give the same (addIndirectRoot in local-store's gc.cc). */
+  const registrationOf = (link: string): string =>
+    join(registrations, nix32(createHash("sha1").update(link).digest()));
+
+  async function register(links: readonly Link[], signal: AbortSignal): Promise<void> {
+    try {
+      // Nix makes it when it first opens the store.
+      await mkdir(registrations, { recursive: true });
+      await forEach(links, async ({ path }) => placeLink(registrationOf(path), path));
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      const paths = links.map(({ path }) => path);
+      await addIndirectRoots(daemonSocket, paths, signal);
+    }
+  }
+
+  return {
+    async protect(roots, signal) {
+      signal.throwIfAborted();
+      const commits = new Set(roots.map((root) => commitDirectory(directory, root)));
+      try {
+        for (const commit of commits) {
+          await mkdir(join(commit, "drv"), { recursive: true });
+          await mkdir(join(commit, "out"), { recursive: true });
+        }
+        const links = roots.flatMap((root) => linksOf(directory, root));
+        const unregistered: Link[] = [];
+        await forEach(links, async (link) => {
+          await placeLink(link.path, link.target);
+          const registered = await readlink(registrationOf(link.path)).catch(() => undefined);
+          if (registered !== link.path) unregistered.push(link);
+        });
+        if (unregistered.length > 0) await register(unregistered, signal);
+        for (const commit of commits) await utimes(commit, clock.now(), clock.now());
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof HomelabError || isProgrammingError(error)) throw error;
+        throw new HomelabError("unavailable", `GC roots cannot be made: ${messageOf(error)}`, {
+          code: "GC_ROOTS",
+          hint: `see whether ${directory} and ${registrations} can be written and have room`,
+          cause: error,
+        });
+      }
+    },
+
+    async use(commits, signal) {
+      const held = new AsyncDisposableStack();
+      try {
+        for (const used of commits) {
+          held.use(await locks.share(used.repo, used.commit, signal));
+          const path = commitDirectory(directory, used);
+          await mkdir(path, { recursive: true });
+          if (used.isHead) await writeFile(join(path, headMark), "");
+          await utimes(path, clock.now(), clock.now());
+        }
+        return held;
+      } catch (error) {
+        await held.disposeAsync();
+        throw error;
+      }
+    },
+
+    list: async () => listRoots(directory),
+
+    async drop(planned, hosts, signal) {
+      await using alone = await locks.takeAlone(planned.repo, planned.commit, signal);
+      if (alone === undefined) return "in-use";
+      const now = await readRoots(directory, planned);
+      if (now === undefined) return "dropped";
+      // A build came and went since the plan was made.
+      if (now.usedAt.getTime() !== planned.usedAt.getTime()) return "in-use";
+      const path = commitDirectory(directory, planned);
+      const links = hosts.flatMap((host) =>
+        (["drv", "out"] as const).map((kind) => linkOf(directory, { ...planned, host }, kind)),
+      );
+      const isWhole = [...now.hosts.keys()].every((host) => hosts.includes(host));
+      await forEach(isWhole ? [path] : links, async (each) => rm(each, { recursive: true, force: true }));
+      return "dropped";
+    },
+
+    async pin(repo, commit, reason) {
+      const path = commitDirectory(directory, { repo, commit });
+      const usedAt = (await stat(path).catch(() => undefined))?.mtime;
+      if (usedAt === undefined) return false;
+      const mark = join(path, pinMark);
+      if (reason === undefined) await rm(mark, { force: true });
+      else await writeFile(mark, `${reason}\n`);
+      await utimes(path, usedAt, usedAt);
+      return true;
+    },
+  };
+}
+
+function linksOf(directory: string, root: HostRoots): readonly Link[] {
+  return [
+    { path: linkOf(directory, root, "drv"), target: root.drvPath },
+    { path: linkOf(directory, root, "out"), target: root.outPath },
+  ];
+}
+
+/** Makes a link, or changes it: there is no moment without one, as the new one is renamed over the old one. */
+async function placeLink(path: string, target: string): Promise<void> {
+  const present = await readlink(path).catch(() => undefined);
+  if (present === target) return;
+  if (present === undefined && (await isNewLink(path, target))) return;
+  const temporary = join(dirname(path), `.new-${randomUUID()}`);
+  await symlink(target, temporary);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Makes the link unless something is there. */
+async function isNewLink(path: string, target: string): Promise<boolean> {
+  try {
+    await symlink(target, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += atOnce) {
+    await Promise.all(items.slice(start, start + atOnce).map(act));
+  }
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && "code" in error ? error.code : undefined;
+
+const isForbidden = (error: unknown): boolean => ["EACCES", "EPERM", "EROFS"].includes(String(codeOf(error)));

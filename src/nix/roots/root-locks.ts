@@ -1,0 +1,104 @@
+// Who uses a commit's roots, over all processes on this machine: the builder, `build --local`, an update. The locks
+// are the kernel's, so none outlives its process.
+import { randomUUID } from "node:crypto";
+import { access, link, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HomelabError } from "../../base/errors.ts";
+import type { Exec } from "../../process/exec.ts";
+import type { Commit, RepoName } from "../../protocol/names.ts";
+import type { Environment } from "../nix-environment.ts";
+
+/** What flock ends with when the lock is taken. */
+const takenExitCode = 75;
+/** tail prints it once flock has given it the lock. */
+const heldLine = "in use while this is locked\n";
+
+export interface RootLocksOptions {
+  readonly directory: string;
+  readonly exec: Exec;
+  /** Its `PATH` has flock and tail. */
+  readonly environment: Environment;
+  /** The process that uses the roots: the lock ends with it, however it ends. */
+  readonly pid: number;
+}
+
+export interface RootLocks {
+  /** Kept until it is disposed, or the signal aborts. Waits while somebody drops roots. */
+  share(repo: RepoName, commit: Commit, signal: AbortSignal): Promise<AsyncDisposable>;
+  /** The same for who drops roots; undefined, at once, when somebody has it. */
+  takeAlone(repo: RepoName, commit: Commit, signal: AbortSignal): Promise<AsyncDisposable | undefined>;
+}
+
+export function createRootLocks({ directory, exec, environment, pid }: RootLocksOptions): RootLocks {
+  /** One lock for several commits, so that their number has a bound: to share one only delays a removal. */
+  async function lockOf(repo: RepoName, commit: Commit): Promise<string> {
+    await mkdir(directory, { recursive: true });
+    const file = join(directory, `${repo}-${commit.slice(0, 2)}`);
+    if (!(await isThere(file))) await placeFile(file, heldLine);
+    return file;
+  }
+
+  async function lock(
+    repo: RepoName,
+    commit: Commit,
+    how: readonly string[],
+    signal: AbortSignal,
+  ): Promise<AsyncDisposable | undefined> {
+    const file = await lockOf(repo, commit);
+    const released = new AbortController();
+    const held = Promise.withResolvers<boolean>();
+    const wait = ["tail", `--pid=${pid}`, "--follow", "--lines=1", "--", file];
+    const conflict = ["--conflict-exit-code", `${takenExitCode}`];
+    const over = exec("flock", [...how, ...conflict, "--no-fork", "--", file, ...wait], {
+      signal: AbortSignal.any([signal, released.signal]),
+      env: environment,
+      cwd: "/",
+      onStdout: () => held.resolve(true),
+    }).then(
+      ({ exitCode, stderrTail }) =>
+        exitCode === takenExitCode ? held.resolve(false) : held.reject(notLocked(file, stderrTail)),
+      (error: unknown) => held.reject(error),
+    );
+    if (!(await held.promise)) return undefined;
+    return {
+      async [Symbol.asyncDispose]() {
+        released.abort(new Error("the lock is not needed any more"));
+        await over;
+      },
+    };
+  }
+
+  return {
+    async share(repo, commit, signal) {
+      const shared = await lock(repo, commit, ["--shared"], signal);
+      if (shared === undefined) throw notLocked(await lockOf(repo, commit), "it is taken");
+      return shared;
+    },
+    takeAlone: (repo, commit, signal) => lock(repo, commit, ["--exclusive", "--nonblock"], signal),
+  };
+}
+
+const isThere = async (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+/** Whole or not at all, and never in place of one that somebody may have locked. */
+async function placeFile(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomUUID()}`;
+  await writeFile(temporary, text);
+  try {
+    await link(temporary, file);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+const notLocked = (file: string, said: string): HomelabError =>
+  new HomelabError("unavailable", `GC roots cannot be locked: ${said.trim() || "flock ended"}`, {
+    code: "GC_ROOTS",
+    hint: `see whether ${file} can be written and has room`,
+  });

@@ -1,0 +1,101 @@
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import { StorePath } from "../../protocol/names.ts";
+import { diffClosures, mergeDiffs, rebootParts, splitName } from "./closure-diff.ts";
+import type { BootParts, Closure } from "../nix.ts";
+
+const path = (name: string, hash = "0"): StorePath =>
+  v.parse(StorePath, `/nix/store/${hash.repeat(32)}-${name}`);
+const closure = (sizes: Readonly<Record<string, number>>, boot: BootParts = {}): Closure => ({
+  paths: Object.entries(sizes).map(([name, size]) => ({ path: path(name), size })),
+  boot,
+});
+
+test.each([
+  ["openssl-3.0.14", "openssl", "3.0.14"],
+  ["openssl-3.0.14-bin", "openssl", "3.0.14"],
+  ["glibc-2.40-66", "glibc", "2.40-66"],
+  ["python3.12-requests-2.32.3", "python3.12-requests", "2.32.3"],
+  ["gcc-13.3.0-lib32", "gcc", "13.3.0"],
+  ["etc", "etc", ""],
+  ["x-_1", "x", "_1"],
+  ["unit-script", "unit", ""],
+  ["linux-6.18.4-modules", "linux", "6.18.4"],
+  ["x-unstable-2026-01-01", "x-unstable", "2026-01-01"],
+])("%s is %s in version %s", (name, expected, version) => {
+  expect(splitName(path(name))).toEqual({ name: expected, version });
+});
+
+test("says which versions came and went, and how much larger it is", () => {
+  const before = closure({
+    "openssl-3.0.13": 100,
+    "openssl-3.0.13-bin": 50,
+    "bash-5.2": 10,
+    "gone-1": 5,
+    etc: 1,
+  });
+  const after = closure({
+    "openssl-3.0.14": 120,
+    "openssl-3.0.14-bin": 50,
+    "bash-5.2": 10,
+    "new-2": 7,
+    etc: 2,
+  });
+  expect(diffClosures(before, after)).toEqual({
+    packages: [
+      { name: "gone", removed: ["1"], added: [], sizeDelta: -5 },
+      { name: "new", removed: [], added: ["2"], sizeDelta: 7 },
+      { name: "openssl", removed: ["3.0.13"], added: ["3.0.14"], sizeDelta: 20 },
+    ],
+    sizeDelta: 23,
+    reboot: [],
+  });
+});
+
+test("a package in the same version is said only when its size is much different", () => {
+  const names = (size: number) =>
+    diffClosures(closure({ "a-1": 0 }), closure({ "a-1": size })).packages.map(({ sizeDelta }) => sizeDelta);
+  expect(names(8 * 1024 - 1)).toEqual([]);
+  expect(names(8 * 1024)).toEqual([8 * 1024]);
+  expect(diffClosures(closure({ "a-1": 0 }), closure({ "a-1": 9000 })).packages[0]?.name).toBe("a");
+});
+
+test("says what only changes with a reboot", () => {
+  const boot: BootParts = {
+    kernel: "/nix/store/a/bzImage",
+    "kernel-params": "quiet",
+    systemd: "/nix/store/s",
+  };
+  expect(rebootParts(boot, boot)).toEqual([]);
+  expect(rebootParts(boot, { ...boot, kernel: "/nix/store/b/bzImage", "kernel-params": "loud" })).toEqual([
+    "kernel",
+    "kernel-params",
+  ]);
+  expect(rebootParts(boot, { ...boot, initrd: "/nix/store/i" })).toEqual(["initrd"]);
+});
+
+test("says the same change on many hosts once", () => {
+  const diff = (...changes: readonly (readonly [string, string, string])[]) => ({
+    packages: changes.map(([name, removed, added]) => ({
+      name,
+      removed: [removed],
+      added: [added],
+      sizeDelta: 1,
+    })),
+    sizeDelta: 1,
+    reboot: [],
+  });
+  const sizeOnly = { name: "etc", removed: [], added: [], sizeDelta: 9000 };
+  const merged = mergeDiffs(
+    new Map([
+      ["web", diff(["a", "1", "2"], ["b", "1", "2"])],
+      ["db", diff(["b", "1", "2"])],
+      ["nas", { ...diff(["b", "1", "3"]), packages: [...diff(["b", "1", "3"]).packages, sizeOnly] }],
+    ]),
+  );
+  expect(merged).toEqual([
+    { name: "b", removed: ["1"], added: ["2"], hosts: ["web", "db"] },
+    { name: "a", removed: ["1"], added: ["2"], hosts: ["web"] },
+    { name: "b", removed: ["1"], added: ["3"], hosts: ["nas"] },
+  ]);
+});

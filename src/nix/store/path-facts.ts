@@ -1,0 +1,77 @@
+import * as v from "valibot";
+import { HomelabError } from "../../base/errors.ts";
+import { StorePath } from "../../protocol/names.ts";
+import { oneLine } from "../evaluate/evaluation-failure.ts";
+import type { Nix } from "../nix.ts";
+import type { PathFacts } from "../../protocol/path-facts.ts";
+import { parseSha256 } from "../../protocol/sha256.ts";
+import { chunksOfArguments, type StoreOptions } from "./store.ts";
+
+const queryTimeoutMs = 300_000;
+
+/** Reads what the store's database knows of paths, with `nix-store` because its output is the same in every version. */
+export function createPathFactsReader({ exec, environment }: StoreOptions): Pick<Nix, "readClosureFacts"> {
+  async function query(args: readonly string[], signal: AbortSignal): Promise<string> {
+    const options = { env: environment, cwd: "/", signal, timeoutMs: queryTimeoutMs };
+    const { exitCode, timedOut, stdout, stderrTail } = await exec("nix-store", args, options);
+    if (exitCode !== 0 || timedOut) throw unavailable(timedOut ? "it took too long" : stderrTail);
+    return stdout;
+  }
+
+  return {
+    async readClosureFacts(tops, signal) {
+      const paths = new Set<string>();
+      for (const some of chunksOfArguments(tops)) {
+        const lines = (await query(["--query", "--requisites", "--", ...some], signal)).split("\n");
+        for (const line of lines) if (line !== "") paths.add(line);
+      }
+      const facts = new Map<StorePath, PathFacts>();
+      for (const some of chunksOfArguments([...paths])) {
+        for (const each of parseRegistrations(await query(["--dump-db", "--", ...some], signal))) {
+          facts.set(each.path, each);
+        }
+      }
+      const missing = [...paths, ...tops].find((path) => !facts.has(path as StorePath));
+      if (missing !== undefined) throw unavailable(`it left out ${missing}`);
+      return facts;
+    },
+  };
+}
+
+/**
+ * What `nix-store --dump-db` prints: for each path a line each for the path, its hash in base 16, its size, its
+ * deriver or nothing, the number of its references, and one for each of these (makeValidityRegistration in Nix's
+ * store-api.cc).
+ *
+ * @throws HomelabError `unavailable` with code `STORE_UNAVAILABLE` for anything else
+ */
+export function parseRegistrations(text: string): readonly PathFacts[] {
+  const lines = text.split("\n");
+  const facts: PathFacts[] = [];
+  for (let at = 0; at < lines.length && lines[at] !== "";) {
+    const [path = "", hash = "", size = "", , count = ""] = lines.slice(at, at + 5);
+    const narHash = parseSha256(`sha256:${hash}`);
+    const references = lines.slice(at + 5, at + 5 + Number(count));
+    const isWhole =
+      /^\d{1,6}$/.test(count) && references.length === Number(count) && references.every(isStorePath);
+    if (!isStorePath(path) || narHash === undefined || !/^\d{1,15}$/.test(size) || !isWhole) {
+      throw unavailable(`it says ${JSON.stringify(path.slice(0, 200))} of a path`);
+    }
+    facts.push({
+      path,
+      narHash,
+      narSize: Number(size),
+      references: references.filter(isStorePath).toSorted(),
+    });
+    at += 5 + references.length;
+  }
+  return facts;
+}
+
+const isStorePath = (text: string): text is StorePath => v.is(StorePath, text);
+
+const unavailable = (reason: string): HomelabError =>
+  new HomelabError("unavailable", `the Nix store does not say what belongs to a path: ${oneLine(reason)}`, {
+    code: "STORE_UNAVAILABLE",
+    hint: "see whether the path was garbage-collected, and whether the Nix daemon runs",
+  });

@@ -1,0 +1,99 @@
+import { HomelabError } from "../../base/errors.ts";
+import type { Repository } from "../../git/git.ts";
+import { parseBranchName, type BranchName, type Commit } from "../../protocol/names.ts";
+import type { Candidate } from "../candidate.ts";
+import { isOurCommit } from "../commit-message.ts";
+import { branchPrefix, chooseBranch, type UpdateBranch } from "./decide-branch.ts";
+import type { Journal } from "../journal.ts";
+
+export interface BranchOptions {
+  readonly repository: Repository;
+  readonly journal: Journal;
+  readonly branch: BranchName;
+  readonly author: { readonly email: string };
+  /** Branches that people have taken over without a commit: by a review, or a label. */
+  readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
+}
+
+const heads = "refs/heads/";
+const attempts = 5;
+
+/**
+ * Puts the candidate on the update's branch, which is where builders find it.
+ *
+ * @throws HomelabError `refused` `BRANCH_REFUSED` when the remote allows no such branch.
+ */
+export async function claimBranch(
+  options: BranchOptions,
+  candidate: Candidate,
+  signal: AbortSignal,
+): Promise<BranchName> {
+  const { repository, journal } = options;
+  const day = journal.last("started")?.branch;
+  if (day === undefined) throw new Error("the run was not begun");
+  const fixed = new Set(await options.branchesOfPeople(signal));
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const choice = chooseBranch(day, candidate.commit, await updateBranches(options, fixed, signal));
+    if (choice.type === "push") {
+      const ref = `${heads}${choice.name}`;
+      const pushed = await repository.push([{ ref, from: choice.from, to: candidate.commit }], signal);
+      if (pushed.type === "refused" && choice.from !== undefined) {
+        // A rule may allow new branches, and none that are replaced.
+        fixed.add(choice.name);
+        continue;
+      }
+      if (pushed.type === "refused") {
+        throw new HomelabError("refused", `the remote refuses the branch ${choice.name}: ${pushed.reason}`, {
+          code: "BRANCH_REFUSED",
+          hint: `allow the update's user to push branches below ${branchPrefix}`,
+        });
+      }
+      if (pushed.type === "moved") continue;
+    }
+    await journal.append({ step: "branch-pushed", branch: choice.name, commit: candidate.commit });
+    return choice.name;
+  }
+  throw new HomelabError("unavailable", `somebody else keeps moving the branch ${day}`, {
+    code: "BRANCH_MOVES",
+    hint: "the next run tries again",
+  });
+}
+
+/** The remote's branches below our prefix, each with whether it may be replaced: it holds work of ours only. */
+export async function updateBranches(
+  { repository, author }: Pick<BranchOptions, "repository" | "author">,
+  fixed: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<UpdateBranch[]> {
+  const refs = await repository.remoteRefs(`${heads}${branchPrefix}`, signal);
+  return Promise.all(
+    [...refs].map(async ([ref, tip]) => {
+      const name = parseBranchName(ref.slice(heads.length));
+      const isOurs = !fixed.has(name) && (await isOurBranch(repository, ref, author.email, signal));
+      return { name, tip, isOurs };
+    }),
+  );
+}
+
+/** One commit of ours on top of something; anything else is somebody's work. */
+async function isOurBranch(
+  repository: Repository,
+  ref: string,
+  email: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const tip = await repository.readRemote(ref, signal);
+  if (tip === undefined) return true;
+  return isOurCommit(tip.facts, email) && tip.facts.changedFiles.every((path) => path.endsWith("flake.lock"));
+}
+
+/** Deletes a branch of ours as it was last seen; one that has moved is left alone. */
+export async function deleteUpdateBranch(
+  repository: Repository,
+  name: BranchName,
+  tip: Commit,
+  signal: AbortSignal,
+): Promise<"deleted" | "left"> {
+  const { type } = await repository.push([{ ref: `${heads}${name}`, from: tip, to: undefined }], signal);
+  return type === "pushed" ? "deleted" : "left";
+}

@@ -1,0 +1,51 @@
+// What builds of before said of a revision, without building anything.
+import { isBug } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { BuildReader } from "../../bus/bus.ts";
+import { foldEvents, type HostState } from "../../protocol/build-state.ts";
+import type { HostName, RepoName } from "../../protocol/names.ts";
+import { variantOf, type Revision } from "../../protocol/overrides.ts";
+import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
+
+export interface RecordOptions {
+  readonly builds: BuildReader;
+  readonly log: Log;
+}
+
+/** So many builds are looked at, newest first. */
+const lookedAt = 200;
+
+/**
+ * The newest verdict on each of these hosts at exactly this revision, from the builds that are still recorded. Hosts
+ * without one are left out, and so are those that only the infrastructure failed.
+ */
+export async function recordedHosts(
+  { builds, log }: RecordOptions,
+  at: Revision & { readonly repo: RepoName },
+  hosts: readonly HostName[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, HostState>> {
+  const found = new Map<string, HostState>();
+  if (hosts.length === 0) return found;
+  try {
+    for (const id of (await builds.listBuilds(signal)).slice(0, lookedAt)) {
+      const state = foldEvents(id, await builds.readEvents(id, 0, signal));
+      const isAbout = state.sources.some(
+        ({ repo, commit, overrides = [] }) =>
+          repo === at.repo && commit === at.commit && variantOf(overrides) === at.variant,
+      );
+      if (!isAbout) continue;
+      for (const host of state.hosts.values()) {
+        const verdict = host.finished?.verdict;
+        if (host.repo !== at.repo || !hosts.includes(host.host) || verdict === undefined) continue;
+        if (!found.has(host.host) && (isOwnFault(verdict) || isSuccess(verdict))) found.set(host.host, host);
+      }
+      if (found.size === hosts.length) break;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isBug(error)) throw error;
+    log.warn({ err: error }, "earlier builds of the base could not be read");
+  }
+  return found;
+}

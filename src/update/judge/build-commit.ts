@@ -1,0 +1,82 @@
+// Building a commit for its verdicts, by whoever builds: the same builds that people ask for.
+import { isDeepStrictEqual } from "node:util";
+import { HomelabError, internalCode } from "../../base/errors.ts";
+import type { BuildReader } from "../../bus/bus.ts";
+import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../../protocol/build-state.ts";
+import type { BuildId, Commit, HostName, RepoName } from "../../protocol/names.ts";
+import type { Override } from "../../protocol/overrides.ts";
+
+export interface BuildWish {
+  /** The same id again attaches to the same build. */
+  readonly id: BuildId;
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  readonly overrides?: readonly Override[] | undefined;
+  /** Without it all hosts of the commit. */
+  readonly hosts?: readonly HostName[] | undefined;
+  readonly requestedBy: string;
+}
+
+/**
+ * Asks for the build and waits until it is over.
+ *
+ * @throws HomelabError `unavailable` `NO_VERDICT` when it ends without one: rejected, expired, cancelled; or when it
+ *   was built without the overrides. `bug` `INTERNAL` when a bug in homelab-deploy ended it or one of its hosts.
+ */
+export async function buildCommit(
+  builds: BuildReader,
+  wish: BuildWish,
+  signal: AbortSignal,
+): Promise<BuildState> {
+  const { id, repo, commit, overrides, hosts, requestedBy } = wish;
+  await builds.submit(
+    { repo, host: "all" },
+    {
+      id,
+      rev: commit,
+      priority: "batch",
+      trigger: "update",
+      requestedBy: requestedBy.slice(0, 120),
+      ...(overrides === undefined ? {} : { overrides: [...overrides] }),
+      ...(hosts === undefined ? {} : { hosts: [...hosts] }),
+    },
+    signal,
+  );
+  let state = unknownBuild(id);
+  for await (const message of builds.follow(id, {}, signal)) {
+    if (message.type === "event") state = applyEvent(state, message.event);
+  }
+  if (!isOver(state)) throw noVerdict(state, "its events ended");
+  // Whatever else it says: a builder with a bug in it proves nothing, neither for a host nor against one.
+  if (statusOf(state) === "internal-error") throw metBug(state);
+  // Its repo was out of reach before it had any hosts: that says nothing of them.
+  if (state.hosts.size === 0 && state.status === "infra-failed")
+    throw noVerdict(state, state.reason ?? "it never had any hosts");
+  const noVerdicts: readonly BuildState["status"][] = ["rejected", "expired", "cancelled"];
+  if (noVerdicts.includes(state.status))
+    throw noVerdict(state, `it was ${state.status}${state.reason === undefined ? "" : `: ${state.reason}`}`);
+  // Who does not know the field ignores it, and builds something else.
+  const taken = state.sources.find((source) => source.repo === repo)?.overrides;
+  if (state.sources.length > 0 && !isDeepStrictEqual(taken, overrides)) {
+    throw noVerdict(state, "the builder does not know overrides: bring it to the same release");
+  }
+  return state;
+}
+
+function metBug(state: BuildState): HomelabError {
+  const [host] = [...state.hosts.values()].flatMap(({ finished }) =>
+    finished?.code === internalCode ? [finished] : [],
+  );
+  const why = state.reason ?? host?.reason ?? "";
+  return new HomelabError("bug", `a bug in homelab-deploy ended the build ${state.id}`, {
+    code: internalCode,
+    hint: "please report it with the builder's log, which has the stack",
+    cause: why === "" ? undefined : new Error(why),
+  });
+}
+
+const noVerdict = (state: BuildState, why: string): HomelabError =>
+  new HomelabError("unavailable", `the build ${state.id} gave no verdict: ${why}`, {
+    code: "NO_VERDICT",
+    hint: `see homelab-deploy builds show ${state.id}; the next run goes on`,
+  });

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import type { LockFindingKind } from "../../nix/lock/flake-lock-check.ts";
+import { hindranceOf } from "./decide-hindrance.ts";
+
+const finding = (kind: LockFindingKind, ...path: string[]) => ({
+  kind,
+  path,
+  message: `${path.join("/")}: ${kind}`,
+});
+
+test("a plain update, and what inputs bring along themselves, lands", () => {
+  expect(hindranceOf([])).toBeUndefined();
+  expect(
+    hindranceOf([
+      finding("input-added", "nixpkgs", "new"),
+      finding("source-changed", "nixpkgs", "dependency"),
+      finding("downgraded", "nixpkgs", "dependency"),
+      finding("declaration-changed", "nixpkgs"),
+      finding("format-changed"),
+    ]),
+  ).toBeUndefined();
+});
+
+test.each(["source-changed", "source-differs", "not-pinned"] as const)(
+  "an input that is %s needs a person",
+  (kind) => {
+    expect(hindranceOf([finding("downgraded", "old"), finding(kind, "nixpkgs")])).toEqual({
+      reason: "lock",
+      message: `nixpkgs: ${kind}`,
+    });
+  },
+);
+
+test("inputs that are older than before need a person", () => {
+  expect(hindranceOf([finding("downgraded", "a"), finding("downgraded", "b")])).toEqual({
+    reason: "downgrade",
+    message: "a: downgraded; b: downgraded",
+  });
+});

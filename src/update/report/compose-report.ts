@@ -1,0 +1,206 @@
+// The report of what was validated: from builds, locks and closures to one value.
+import { type ClosureDiff, mergeDiffs } from "../../nix/store/closure-diff.ts";
+import type { Revision } from "../../git/git.ts";
+import type { BuildState, HostState } from "../../protocol/build-state.ts";
+import type { BranchName, RepoName } from "../../protocol/names.ts";
+import { attachmentName } from "../propose/log-attachment.ts";
+import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./report.ts";
+import type { ProposalContext, Validated } from "../update.ts";
+import type { BisectedInput } from "../search/bisect-input.ts";
+import { isRestGood } from "../search/find-guilty.ts";
+import { gatedHosts, type DownstreamVerdict } from "../judge/judge-downstream.ts";
+import type { UnavailableInput } from "../update-reachable.ts";
+
+export interface ReportFacts {
+  readonly run: string;
+  readonly repo: RepoName;
+  readonly branch: BranchName;
+  readonly unavailable: readonly UnavailableInput[];
+  /** By host; only for those whose closures could be compared here. */
+  readonly diffs: ReadonlyMap<string, ClosureDiff>;
+}
+
+/** Its texts are as long as they are, and may have secrets: `redactReport` sees to both. */
+export function composeReport(
+  validated: Validated,
+  context: ProposalContext,
+  facts: ReportFacts,
+): UpdateReport {
+  const { candidate, state, classes, downstream } = validated;
+  const guilty = context.found?.guilty.length === 1 ? context.found.guilty[0] : undefined;
+  return {
+    v: 1,
+    run: facts.run,
+    repo: facts.repo,
+    branch: facts.branch,
+    base: candidate.base,
+    candidate: candidate.commit,
+    updateBranch: context.branch,
+    verdict: verdictOf(validated, context),
+    inputs: candidate.changes.map((change) => ({ ...change, path: [...change.path] })),
+    hosts: [
+      ...[...classes].map(([host, hostClass]) =>
+        hostReport(host, hostClass, hostOf(state, host), facts.diffs.get(host)),
+      ),
+      ...downstream.flatMap(downstreamHosts),
+    ],
+    failures: [...failuresOf(state), ...downstream.flatMap(downstreamFailures)].map((failure) =>
+      guilty === undefined ? failure : { ...failure, input: guilty },
+    ),
+    unavailable: facts.unavailable.map((each) => ({ ...each })),
+    bisected: (context.found?.bisected ?? []).map(bisectedReport),
+    packages: mergeDiffs(facts.diffs).map((change) => ({
+      ...change,
+      removed: [...change.removed],
+      added: [...change.added],
+      hosts: [...change.hosts],
+    })),
+    warnings: newWarnings(validated),
+    review: reviewOf(validated, context),
+    redactions: 0,
+  };
+}
+
+function bisectedReport({ firstBad, suspects, ...rest }: BisectedInput): BisectedReport {
+  return {
+    ...rest,
+    ...(firstBad === undefined ? {} : { firstBad: revisionReport(firstBad) }),
+    ...(suspects === undefined ? {} : { suspects: { ...suspects, last: revisionReport(suspects.last) } }),
+  };
+}
+
+const revisionReport = ({
+  rev,
+  committedAt,
+  subject,
+}: Revision): NonNullable<BisectedReport["firstBad"]> => ({
+  rev,
+  date: committedAt.toISOString(),
+  subject,
+});
+
+const hostOf = (state: BuildState, name: string): HostState | undefined =>
+  [...state.hosts.values()].find(({ host }) => host === name);
+
+function hostReport(
+  host: string,
+  hostClass: ReportedHost["class"],
+  state: HostState | undefined,
+  diff: ClosureDiff | undefined,
+): ReportedHost {
+  const finished = state?.finished;
+  return {
+    host,
+    class: hostClass,
+    reboot: [...(diff?.reboot ?? [])],
+    ...(finished === undefined ? {} : { durationMs: finished.durationMs }),
+    ...(diff === undefined ? {} : { sizeDelta: diff.sizeDelta }),
+    ...(finished?.reason === undefined ? {} : { message: finished.reason }),
+    ...(hostClass === "missing-host" ? { message: "it is not in nixosConfigurations any more" } : {}),
+  };
+}
+
+function downstreamHosts({ repo, required, classes, state, reason }: DownstreamVerdict): ReportedHost[] {
+  return [...classes].map(([host, hostClass]) => ({
+    ...hostReport(host, hostClass, state && hostOf(state, host), undefined),
+    host: `${repo}/${host}`,
+    part: required ? "required" : "advisory",
+    ...(reason === undefined ? {} : { message: reason }),
+  }));
+}
+
+function downstreamFailures({ repo, state }: DownstreamVerdict): RootFailure[] {
+  if (state === undefined) return [];
+  return failuresOf(state).map((failure) => ({
+    ...failure,
+    hosts: failure.hosts.map((host) => `${repo}/${host}`),
+  }));
+}
+
+/** One sentence. */
+function verdictOf(validated: Validated, { why, found }: ProposalContext): string {
+  const { outcome, candidate } = validated;
+  const all = gatedHosts(validated);
+  const inputs = candidate.changes.length === 1 ? "1 input" : `${candidate.changes.length} inputs`;
+  const landed =
+    found?.landed === undefined
+      ? ""
+      : ` ${found.landed.inputs.join(", ")} landed without the others as ${found.landed.commit.slice(0, 7)}.`;
+  if (outcome.type !== "propose")
+    return `The update of ${inputs} builds on all ${all} hosts${why === undefined ? "" : `, but did not land: ${why.message}`}.`;
+  const hosts = `${outcome.hosts.length} of ${all} hosts`;
+  const culprit =
+    found?.guilty.length === 1 && isRestGood({ candidate }, found)
+      ? `; without ${found.guilty[0] ?? ""} the rest builds`
+      : "";
+  return outcome.label === "build-failure"
+    ? `The update of ${inputs} breaks ${hosts}${culprit}.${landed}`
+    : `The update of ${inputs} breaks nothing, but ${hosts} did not build before either, and policy lets that block it.`;
+}
+
+const failuresOf = (state: BuildState): RootFailure[] => [
+  ...derivationFailures(state),
+  ...evaluationFailures(state),
+];
+
+function derivationFailures(state: BuildState): RootFailure[] {
+  return state.failures
+    .filter(({ kind }) => kind !== "infra")
+    .map(({ name, drvPath, hosts, phase, reason, tail, log }) => ({
+      name,
+      drvPath,
+      hosts: hosts.map(({ host }) => host),
+      reason,
+      tail: tail.join("\n"),
+      ...(phase === undefined ? {} : { phase }),
+      ...(log === undefined ? {} : { attachment: attachmentName(hosts[0]?.host ?? "host", drvPath) }),
+    }));
+}
+
+/** Hosts that do not evaluate for the same reason are one failure. */
+function evaluationFailures(state: BuildState): RootFailure[] {
+  const failures = new Map<string, RootFailure>();
+  for (const { host, finished } of state.hosts.values()) {
+    if (finished?.verdict !== "eval-failed") continue;
+    const reason = finished.reason ?? "it does not evaluate";
+    const known = failures.get(reason);
+    if (known !== undefined) known.hosts.push(host);
+    else
+      failures.set(reason, {
+        name: host,
+        hosts: [host],
+        phase: "evaluation",
+        reason,
+        tail: finished.details ?? "",
+      });
+  }
+  return [...failures.values()];
+}
+
+function newWarnings({ state, baseState }: Validated): UpdateReport["warnings"] {
+  const before = new Set(
+    [...(baseState?.hosts.values() ?? [])].flatMap(({ evaluated }) => evaluated?.warnings ?? []),
+  );
+  const warnings = new Map<string, string[]>();
+  for (const { host, evaluated } of state.hosts.values()) {
+    for (const text of evaluated?.warnings ?? []) {
+      if (!before.has(text)) warnings.set(text, [...(warnings.get(text) ?? []), host]);
+    }
+  }
+  return [...warnings].map(([text, hosts]) => ({ text, hosts }));
+}
+
+function reviewOf({ outcome, candidate }: Validated, { why }: ProposalContext): UpdateReport["review"] {
+  const downgraded = candidate.changes
+    .filter((change) => change.downgraded)
+    .map(({ path }) => path.join("/"));
+  return [
+    ...(outcome.type === "propose" && outcome.label === "needs-review"
+      ? [{ reason: "policy" as const, message: "hosts that did not build before block it" }]
+      : []),
+    ...(why === undefined ? [] : [why]),
+    ...(downgraded.length === 0 || why?.reason === "downgrade"
+      ? []
+      : [{ reason: "downgrade" as const, message: `older than before: ${downgraded.join(", ")}` }]),
+  ];
+}

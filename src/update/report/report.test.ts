@@ -1,0 +1,287 @@
+import fc from "fast-check";
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import { markdownNodes, proseOf } from "../../../test/support/markdown-tree.ts";
+import { reportOf } from "../../../test/support/update-reports.ts";
+import { parseCommit } from "../../protocol/names.ts";
+import { redactReport } from "./redact-report.ts";
+import { labelsOf, titleOf } from "./report-headline.ts";
+import { printBody, printShortComment, smallestBodyBytes } from "./report-markdown.ts";
+import { printReport, UpdateReport } from "./report.ts";
+
+const hosts = (...classes: readonly UpdateReport["hosts"][number]["class"][]) =>
+  classes.map((name, index) => ({ host: `host${index}`, class: name, reboot: [] }));
+
+test("says what happened, what to do, and where to look", () => {
+  const body = printBody(reportOf(), "<!-- marker -->");
+  expect(body.split("\n").slice(0, 5)).toEqual([
+    "<!-- marker -->",
+    "",
+    "**1 of 3 hosts does not build any more with this update.**",
+    "",
+    "- verdict: `1 of 3 hosts does not build any more`",
+  ]);
+  expect(body).toContain("- what fails: `openssl-3.0.14`\n");
+  const headings = body.match(/^## .*$/gm);
+  expect(headings).toEqual(
+    [
+      "What you can do",
+      "Inputs",
+      "Inputs out of reach",
+      "By which revision",
+      "Hosts",
+      "Failures",
+      "How to reproduce",
+      "New warnings",
+      "Packages",
+      "Before this",
+    ].map((title) => `## ${title}`),
+  );
+  expect(body).toContain("hosts: 1 regression, 1 ok, 1 unchanged");
+  expect(body).toContain(
+    "| `nixpkgs` | `cccccccccccc` | `dddddddddddd` | 2026-11-18 | [commits](https://github.com/",
+  );
+  expect(body).toContain(
+    `- \`nixpkgs\`, first bad revision: \`${"d".repeat(40)}\` \`2026-11-18\` \`openssl: 3.0.13 -> 3.0.14\`, last good: \`${"e".repeat(40)}\` ([commits](https://github.com/`,
+  );
+  expect(body).toContain("| `db` | ok | 1 min 1 s | −3.0 MiB | `kernel` |");
+  expect(body).toContain("| `openssl` | `3.0.13` | `3.0.14` | all |");
+  expect(body).toContain("```text\nrunning tests\nE: 1 failed\n```");
+  expect(body).toContain("nix build '.?rev=bbbb");
+  expect(body).toMatch(/nixosConfigurations\.web\./);
+  expect(body.indexOf("`web`")).toBeLessThan(body.indexOf("`db`"));
+});
+
+test.each([
+  [hosts("regression", "missing-host", "ok"), [], "2 of 3 hosts do not build any more with this update."],
+  [
+    hosts("pre-existing", "ok"),
+    ["policy"],
+    "It breaks nothing, but 1 of 2 hosts does not build, and did not before either.",
+  ],
+  [hosts("ok", "unchanged"), ["refused"], "It builds on all 2 hosts, and waits for a person."],
+  [hosts("ok"), [], "It builds on the one host."],
+] as const)("begins with what the reader needs first: %#", (of, reasons, expected) => {
+  const review = reasons.map((reason) => ({ reason, message: "somebody said why" }));
+  const body = printBody(reportOf({ hosts: [...of], review, failures: [] }));
+  expect(body.split("\n")[0]).toBe(`**${expected}**`);
+  expect(body.includes("## What you can do")).toBe(!expected.endsWith("one host."));
+});
+
+test("where no single revision could be named, a range or the reason is said", () => {
+  const last = { rev: parseCommit("d".repeat(40)), date: "2026-11-18T09:00:00.000Z", subject: "a `b` @c" };
+  const note = "those between could not be judged";
+  const range = { input: "lib", suspects: { count: 3, last }, lastGood: parseCommit("e".repeat(40)), note };
+  const none = { input: "src", probes: 0, skipped: 0, note: "it was at another place before" };
+  const body = printBody(reportOf({ bisected: [{ ...range, probes: 4, skipped: 2 }, none] }));
+  expect(body).toContain(
+    `- \`lib\`, one of 3 revisions up to \`${last.rev}\` \`2026-11-18\` \`\`a \`b\` @c\`\`, last good: \`${"e".repeat(40)}\`: \`${note}\``,
+  );
+  expect(body).toContain("- `src`, its revisions were not told apart: `it was at another place before`");
+});
+
+test("hosts of other repos say whether they count, and only required ones are failures", () => {
+  const gunter = { host: "nixos/gunter", class: "regression" as const, reboot: [] };
+  const advisory = reportOf({ hosts: [...hosts("ok"), { ...gunter, part: "advisory" as const }] });
+  expect(printBody(advisory)).toContain("| `nixos/gunter` (advisory) | regression |");
+  expect(titleOf(advisory)).not.toContain("fail");
+  expect(labelsOf(advisory)).not.toContain("build-failure");
+  const required = reportOf({ hosts: [...hosts("ok"), { ...gunter, part: "required" as const }] });
+  expect(titleOf(required)).toContain(": 1 host fails");
+  expect(labelsOf(required)).toContain("build-failure");
+  // There is no such host in this repo to build.
+  expect(printBody(required)).toMatch(/nixosConfigurations\.host0\./);
+});
+
+test("a short comment says the verdict and who fails", () => {
+  const comment = printShortComment(reportOf());
+  expect(comment).toContain("Failing: `web`");
+  expect(comment.length).toBeLessThan(600);
+});
+
+test("as JSON it is the same report again, in valid UTF-8", () => {
+  const report = reportOf({ verdict: "odd \ud800 text" });
+  const json = printReport(report);
+  expect(json.isWellFormed()).toBe(true);
+  expect(v.parse(UpdateReport, JSON.parse(json))).toEqual({ ...report, verdict: "odd \ufffd text" });
+});
+
+test.each([
+  [hosts("ok", "unchanged", "fixed"), []],
+  [hosts("ok", "regression"), ["build-failure"]],
+  [hosts("eval-error"), ["build-failure"]],
+  [hosts("missing-host"), ["build-failure"]],
+  [hosts("infra"), []],
+  [hosts("pre-existing"), []],
+])("labels of %j", (list, labels) => {
+  expect(labelsOf(reportOf({ hosts: list }))).toEqual(labels);
+});
+
+test("what a person has to look at says so, beside what fails", () => {
+  const review = [{ reason: "race" as const, message: "master keeps moving" }];
+  expect(labelsOf(reportOf({ hosts: hosts("ok"), review }))).toEqual(["needs-review"]);
+  expect(labelsOf(reportOf({ review }))).toEqual(["build-failure", "needs-review"]);
+  const [input] = reportOf().inputs;
+  const inputs = input === undefined ? [] : [{ ...input, downgraded: true }];
+  expect(labelsOf(reportOf({ hosts: hosts("ok"), inputs }))).toEqual(["needs-review"]);
+});
+
+test("a title names as many inputs as fit", () => {
+  const named = (...names: readonly string[]) => names.map((name) => ({ path: [name], downgraded: false }));
+  expect(titleOf(reportOf())).toBe("flake.lock: update nixpkgs: 1 host fails");
+  expect(titleOf(reportOf({ inputs: named("a", "b"), hosts: hosts("ok") }))).toBe("flake.lock: update a, b");
+  expect(titleOf(reportOf({ inputs: named("a".repeat(60), "b".repeat(60), "c") }))).toBe(
+    `flake.lock: update ${"a".repeat(60)} (+2): 1 host fails`,
+  );
+  expect(titleOf(reportOf({ inputs: named("a".repeat(200)) }))).toBe(
+    "flake.lock: update 1 input: 1 host fails",
+  );
+  fc.assert(
+    fc.property(fc.array(fc.string({ maxLength: 80 })), (names) => {
+      expect(titleOf(reportOf({ inputs: named(...names) }))).toMatch(/^[A-Za-z0-9 _.,:()+-]{1,120}$/);
+    }),
+  );
+});
+
+test("a secret is in none of its texts, even with colours in it", () => {
+  const [failure] = reportOf().failures;
+  const failures = failure === undefined ? [] : [{ ...failure, tail: "got hunter2-\u001b[1mhunter2\n" }];
+  const report = redactReport(reportOf({ failures, verdict: "https://me:pass@host" }), ["hunter2-hunter2"]);
+  expect(report.failures[0]?.tail).toBe("got [redacted]\n");
+  expect(report.verdict).toBe("https://[redacted]@host");
+  expect(report.redactions).toBe(2);
+  expect(printBody(report)).toContain("secrets taken out of the texts: 2");
+  expect(redactReport(reportOf(), ["hunter2-hunter2"])).toEqual(reportOf());
+});
+
+const hostile = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: "binary", maxLength: 10 }),
+      fc.constantFrom(
+        "```",
+        "`````",
+        "\n",
+        "\n\n",
+        "</details>",
+        "<img src=x>",
+        "@all",
+        "closes #1",
+        "![x](http://x)",
+        "[x](http://x)",
+        "|",
+        "https://evil.example/",
+        "<!--",
+        "\u202e",
+        "# x",
+        "www.evil.example",
+        "a@evil.example",
+      ),
+    ),
+    { maxLength: 15 },
+  )
+  .map((parts) => parts.join(""));
+
+const hostileReport = fc
+  .record({
+    text: fc.array(hostile, { minLength: 8, maxLength: 8 }),
+    hostCount: fc.nat({ max: 60 }),
+    failureCount: fc.nat({ max: 12 }),
+    tailRepeats: fc.nat({ max: 60 }),
+  })
+  .map(
+    ({
+      text: [a = "", b = "", c = "", d = "", e = "", f = "", g = "", h = ""],
+      hostCount,
+      failureCount,
+      tailRepeats,
+    }) =>
+      reportOf({
+        verdict: a,
+        inputs: [
+          {
+            path: [b, c],
+            downgraded: true,
+            before: { type: d, source: e },
+            after: { type: d, source: f, narHash: g },
+          },
+        ],
+        hosts: Array.from({ length: hostCount }, (_, index) => ({
+          host: `${h}${index}`.slice(0, 250),
+          class: index % 2 === 0 ? "regression" : "ok",
+          reboot: [a],
+          message: b,
+        })),
+        failures: Array.from({ length: failureCount }, () => ({
+          name: c,
+          drvPath: d,
+          hosts: [e, f],
+          phase: g,
+          reason: h,
+          tail: `${a}\n${b}\n`.repeat(tailRepeats).slice(0, 60_000),
+          attachment: b,
+          input: c,
+        })),
+        unavailable: [{ input: c, reason: d }],
+        bisected: [
+          {
+            input: a,
+            firstBad: { rev: parseCommit("d".repeat(40)), date: b, subject: c },
+            probes: 1,
+            skipped: 0,
+            note: d,
+          },
+          {
+            input: e,
+            suspects: { count: 2, last: { rev: parseCommit("d".repeat(40)), date: f, subject: g } },
+            probes: 1,
+            skipped: 0,
+            note: h,
+          },
+        ],
+        packages: [{ name: d, removed: [e], added: [f, ""], hosts: [g] }],
+        warnings: [{ text: h, hosts: [a] }],
+        review: [{ reason: "policy", message: b }],
+        previous: { run: c, outcome: d },
+      }),
+  );
+
+test(
+  "whatever its texts are, a body is as long as it may be, with nothing but our own markup",
+  { timeout: 60_000 },
+  () => {
+    fc.assert(
+      fc.property(hostileReport, fc.integer({ min: smallestBodyBytes, max: 60_000 }), (report, limit) => {
+        const body = printBody(report, "<!-- m -->", limit);
+        expect(Buffer.byteLength(body)).toBeLessThanOrEqual(limit);
+        expect(body.isWellFormed()).toBe(true);
+        const nodes = markdownNodes(body);
+        const html = nodes.filter(({ type }) => type === "html").map(({ value }) => value ?? "");
+        const ours = "<details><summary>The end of its log, as it was printed</summary>";
+        expect(html.filter((text) => !["<!-- m -->", ours, "</details>"].includes(text))).toEqual([]);
+        expect(nodes.filter(({ type }) => /^(?:link|image|definition|footnote)/.test(type))).toEqual([]);
+        expect(proseOf(body)).not.toMatch(/@|(?<!&)#\d|evil|https?:/);
+        // Each log is one block, and so are the commands.
+        const logs = body.match(/^<details>/gm)?.length ?? 0;
+        const commands = body.includes("## How to reproduce") ? 1 : 0;
+        expect(nodes.filter(({ type }) => type === "code")).toHaveLength(logs + commands);
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
+
+test("a body that is too long loses its end, and says what is missing", () => {
+  const packages = Array.from({ length: 3_000 }, (_, index) => ({
+    name: `package-${index}`,
+    removed: ["1"],
+    added: ["2"],
+    hosts: ["db"],
+  }));
+  const body = printBody(reportOf({ packages }));
+  expect(Buffer.byteLength(body)).toBeLessThanOrEqual(60_000);
+  expect(Buffer.byteLength(body)).toBeGreaterThan(55_000);
+  expect(body).toMatch(/\n\nLeft out because it is too long: Packages \(\d+ of 3000\), Before this\.\n$/);
+  expect(body).toContain("## Failures");
+  expect(printBody(reportOf({ packages }), "", smallestBodyBytes)).toContain("## Inputs");
+});

@@ -1,0 +1,58 @@
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import { UpdateEvent } from "../../protocol/update-events.ts";
+import { createWebhookTeller, sentenceOf } from "./webhook.ts";
+
+test.each(["", "not an address", "file:///etc/passwd"])("an address that is none is said: %j", (url) => {
+  expect(() => createWebhookTeller(url, ["landed"], fetch)).toThrow("no address");
+});
+
+test("outcomes that it is not to hear of are not told", async () => {
+  const told: string[] = [];
+  const answering = async (_url: unknown, request?: RequestInit): Promise<Response> => {
+    told.push(await new Response(request?.body ?? null).text());
+    return new Response("ok");
+  };
+  const tell = createWebhookTeller("https://chat.example.org/", ["landed"], answering);
+  for (const outcome of ["no-change", "landed"] as const) {
+    const event = { repo: "fleet", run: "1", outcome, at: "2026-01-01T00:00:00Z", inputs: [], hosts: {} };
+    await tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000));
+  }
+  expect(told.map((body) => body.includes("has landed"))).toEqual([true]);
+});
+
+test("an answer without success names the host, and nothing else of the address", async () => {
+  const refusing = async (): Promise<Response> => new Response("no", { status: 403 });
+  const tell = createWebhookTeller("https://chat.example.org/hooks/secret-part", ["landed"], refusing);
+  const event = {
+    repo: "fleet",
+    run: "1",
+    outcome: "landed",
+    at: "2026-01-01T00:00:00Z",
+    inputs: [],
+    hosts: {},
+  };
+  await expect(tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000))).rejects.toThrow(
+    "the webhook at chat.example.org answered 403",
+  );
+});
+
+test("what landed says what of other repos does not build with it", () => {
+  const event = {
+    repo: "fleet",
+    run: "1",
+    outcome: "landed",
+    at: "2026-01-01T00:00:00Z",
+    commit: "a".repeat(40),
+    inputs: ["nixpkgs"],
+    hosts: { ok: 1 },
+  };
+  const sentence = (downstream?: object): string =>
+    sentenceOf(v.parse(UpdateEvent, { ...event, downstream }));
+  const plain = "fleet: the update (nixpkgs) has landed as aaaaaaa: it builds on every host.";
+  expect(sentence()).toBe(plain);
+  expect(sentence({ nixos: { ok: 2, fixed: 1 } })).toBe(plain);
+  expect(sentence({ nixos: { ok: 2, regression: 1 } })).toBe(
+    `${plain} With it in repos that use it: nixos: 1 regression.`,
+  );
+});

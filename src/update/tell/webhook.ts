@@ -1,0 +1,71 @@
+// A webhook for people who have a chat or ntfy: one POST with what Slack-compatible receivers show, and the event.
+import { HomelabError } from "../../base/errors.ts";
+import type { UpdateEvent, UpdateOutcome } from "../../protocol/update-events.ts";
+import type { Teller } from "./outbox.ts";
+
+const timeoutMs = 10_000;
+
+/** @param outcomes others are not told */
+export function createWebhookTeller(
+  url: string,
+  outcomes: readonly UpdateOutcome[],
+  fetch: typeof globalThis.fetch,
+): Teller {
+  const host = hostOf(url);
+  return async (event, signal) => {
+    if (!outcomes.includes(event.outcome)) return;
+    const failed = (why: string, cause?: unknown): HomelabError =>
+      new HomelabError("unavailable", `the webhook at ${host} ${why}`, { code: "WEBHOOK_FAILED", cause });
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ text: sentenceOf(event), event }),
+      redirect: "error",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw failed("is out of reach", error instanceof Error ? error.cause : undefined);
+    });
+    await response.body?.cancel();
+    // The URL itself may hold a secret, so only its host is said.
+    if (!response.ok) throw failed(`answered ${response.status}`);
+  };
+}
+
+function hostOf(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return parsed.host;
+  throw new HomelabError("config", "what stands in the webhook's file is no address", {
+    code: "BAD_WEBHOOK",
+    hint: "it has one line: https://…",
+  });
+}
+
+/** Of repos that use it, what did not become green. */
+function downstreamSentence(downstream: UpdateEvent["downstream"] = {}): string {
+  const bad = Object.entries(downstream).flatMap(([repo, counts]) => {
+    const classes = Object.entries(counts).filter(([name]) => !["ok", "unchanged", "fixed"].includes(name));
+    return classes.length === 0
+      ? []
+      : [`${repo}: ${classes.map(([name, count]) => `${count} ${name}`).join(", ")}`];
+  });
+  return bad.length === 0 ? "" : ` With it in repos that use it: ${bad.join("; ")}.`;
+}
+
+/** One line for people. */
+export function sentenceOf({ repo, outcome, commit, inputs, downstream, url, reason }: UpdateEvent): string {
+  const what =
+    inputs.length === 0 ? "" : ` (${inputs.slice(0, 5).join(", ")}${inputs.length > 5 ? ", …" : ""})`;
+  switch (outcome) {
+    case "landed":
+      return `${repo}: the update${what} has landed as ${commit?.slice(0, 7) ?? "a commit"}: it builds on every host.${downstreamSentence(downstream)}`;
+    case "proposed":
+      return `${repo}: the update${what} needs you${reason === undefined ? "" : `: ${reason}`}. ${url ?? ""}`.trim();
+    case "declined":
+      return `${repo}: the update${what} was closed by a person before, and is not proposed again. ${url ?? ""}`.trim();
+    case "no-change":
+      return `${repo}: there is nothing to update.`;
+    case "failed":
+      return `${repo}: the update could not be judged${reason === undefined ? "" : `: ${reason}`}.`;
+  }
+}

@@ -1,0 +1,108 @@
+// What the parts of an update say to one another.
+import type { BisectedInput, InputHistory } from "./search/bisect-input.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { BuildReader } from "../bus/bus.ts";
+import type { CommitStatusWish } from "../forge/forge.ts";
+import type { Repository } from "../git/git.ts";
+import type { BuildState } from "../protocol/build-state.ts";
+import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
+import type { Candidate } from "./candidate.ts";
+import type { Classes, Outcome, Policy } from "./judge/decide-classes.ts";
+import type { Journal } from "./journal.ts";
+import type { Hindrance } from "./judge/decide-hindrance.ts";
+import type { Downstream, DownstreamVerdict } from "./judge/judge-downstream.ts";
+
+export interface UpdateOptions {
+  readonly repo: RepoName;
+  readonly branch: BranchName;
+  /** Where flake.nix is; absent for the root. */
+  readonly directory?: string;
+  readonly repository: Repository;
+  readonly builds: BuildReader;
+  readonly upstream: Upstream;
+  readonly journal: Journal;
+  readonly author: { readonly name: string; readonly email: string };
+  readonly policy: Policy;
+  readonly giteaHosts: readonly string[];
+  /** Only these; all without it. */
+  readonly inputs?: readonly string[];
+  /** Repos that have this one as an input, and are built with it. */
+  readonly downstream: readonly Downstream[];
+  /** Of the inputs, for finding the revision that breaks an update. */
+  readonly history: InputHistory;
+  /** For finding what breaks an update: parts of it that are built at most, and for how long; 0 looks for nothing. */
+  readonly search: { readonly parts: number; readonly milliseconds: number };
+  /** Whether those that do not break it land without the others. */
+  readonly partialLanding: boolean;
+  readonly land: Land;
+  /** Says the verdict about a commit where people look for it; never fails. */
+  readonly tellStatus: (commit: Commit, status: CommitStatusWish, signal: AbortSignal) => Promise<void>;
+  readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
+  /** Nothing leaves this machine. */
+  readonly dryRun: boolean;
+  readonly trigger: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What Nix does for an update. */
+export interface Upstream {
+  /**
+   * The lock with all inputs, or these, brought up to date now.
+   * @throws InputUnavailableError when one of them cannot be reached; HomelabError.
+   */
+  updateLock(base: Commit, inputs: readonly string[] | undefined, signal: AbortSignal): Promise<string>;
+  /** Attributes of `nixosConfigurations` at a commit. */
+  listHosts(commit: Commit, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+export interface Validated {
+  readonly candidate: Candidate;
+  readonly state: BuildState;
+  /** Of the base, for the hosts that fail; absent where none does. */
+  readonly baseState?: BuildState;
+  readonly classes: Classes;
+  readonly downstream: readonly DownstreamVerdict[];
+  readonly outcome: Outcome;
+}
+
+export type UpdateResult =
+  | { readonly type: "no-change"; readonly base: Commit }
+  | ({ readonly type: "landed"; readonly branch: BranchName; readonly found?: Found } & Validated)
+  /** Validated and good, but not landed. */
+  | ({
+      readonly type: "not-landed";
+      readonly branch: BranchName;
+      readonly why: Hindrance;
+      readonly found?: Found;
+    } & Validated)
+  | ({ readonly type: "broken"; readonly branch: BranchName; readonly found?: Found } & Validated)
+  | ({ readonly type: "infra"; readonly branch: BranchName; readonly found?: Found } & Validated)
+  /** A dry run: what would have become of it. */
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Validated);
+
+/** `moved`: the branch is no longer at the candidate's base, and nothing has changed. */
+export type Landed =
+  | { readonly type: "landed" | "moved" }
+  | { readonly type: "refused"; readonly why: Hindrance };
+
+/** Moves the branch from the candidate's base to exactly its commit, which is on the update's branch too. */
+export type Land = (validated: Validated, updateBranch: BranchName, signal: AbortSignal) => Promise<Landed>;
+
+/** What is known of why it is broken, and what of it has landed nevertheless. */
+export interface Found {
+  readonly guilty: readonly string[];
+  readonly incomplete: boolean;
+  /** Of the guilty inputs, as far as their revisions were looked at. */
+  readonly bisected: readonly BisectedInput[];
+  readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };
+}
+
+/** What a proposal says beside the verdicts. */
+export interface ProposalContext {
+  readonly branch: BranchName;
+  /** Why it did not land although it builds. */
+  readonly why?: Hindrance;
+  readonly found?: Found;
+}

@@ -1,0 +1,180 @@
+// Puts a builder together from its configuration: the one place where adapters meet services.
+import { statfs } from "node:fs/promises";
+import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { BuilderOptions } from "../builder/builder.ts";
+import type { EngineSettings } from "../builder/engine.ts";
+import type { Repo } from "../builder/repo.ts";
+import type { ServingProof } from "../builder/checks/serving-check.ts";
+import { createServingProof } from "../cache/serving-proof.ts";
+import { createHostFilter } from "../config/host-filter.ts";
+import type { BuilderSettings, Config, RepoSettings } from "../config/schema.ts";
+import { createMirror } from "../git/mirror.ts";
+import { createEvaluationMemory } from "../nix/evaluate/evaluation-memory.ts";
+import { createNix } from "../nix/create-nix.ts";
+import type { Nix } from "../nix/nix.ts";
+import { createExec } from "../process/create-exec.ts";
+import { ownerEnvironment } from "../process/owner.ts";
+import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
+import { composeVerification, openCache } from "./compose-cache.ts";
+import { decideEvaluationResources } from "./evaluation-resources.ts";
+import { gitAccess } from "./git-access.ts";
+import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
+import { createPolledCommits } from "./polled-commits.ts";
+import { endLeftBehindIn } from "./end-left-behind-in.ts";
+import type { Environment } from "../base/environment.ts";
+import { createUsualDurations } from "./usual-durations-file.ts";
+import { programVersion } from "./program-version.ts";
+
+export type ComposedBuilder = Omit<BuilderOptions, "bus">;
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export async function composeBuilder(
+  { config, environment, clock, log }: ComposeOptions,
+  signal: AbortSignal,
+): Promise<ComposedBuilder> {
+  const { builder } = config;
+  const { stateDirectory } = builder;
+  await endLeftBehindIn(stateDirectory, { clock, log }, signal);
+  const exec = createExec(clock, ownerEnvironment(stateDirectory));
+  const nix = await createNix(
+    { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
+    signal,
+  );
+  const gcRoots = openGcRoots({
+    stateDirectory,
+    nixStateDirectory: nix.stateDirectory,
+    exec,
+    environment,
+    clock,
+  });
+  const retention = composeRetention({ config, gcRoots, exec, environment, clock, log });
+  const settings = engineSettings(builder, await decideResources(builder));
+  return {
+    name: builderName(builder),
+    version: programVersion(),
+    nix,
+    gcRoots,
+    ...(config.cache.verifyBuilds
+      ? { servingProof: await composeServingProof(config, nix, clock, log) }
+      : {}),
+    dropOldRoots: (repos, until) => dropOldRoots(retention, repos, until),
+    memory: createEvaluationMemory({
+      directory: join(stateDirectory, "evaluations"),
+      nixVersion: nix.version,
+      system: nix.system,
+      log,
+    }),
+    repos: new Map(
+      Object.entries(config.repos).map(([name, repo]): [RepoName, Repo] => {
+        const repoName = name as RepoName; // the schema's keys are validated names
+        return [repoName, composeRepo(repoName, repo, { stateDirectory, environment, exec, log })];
+      }),
+    ),
+    polled: await createPolledCommits(join(stateDirectory, "polled.json")),
+    durations: await createUsualDurations(join(stateDirectory, "durations.json")),
+    clock,
+    log,
+    settings,
+    requestExpiryMs: builder.requestExpirySeconds * 1000,
+    keepCommits: builder.keepCommits,
+    stopMs: builder.stopSeconds * 1000,
+    diskSpace: () => diskSpace(nix.storeDirectory),
+  };
+}
+
+async function composeServingProof(
+  { cache, builder }: Config,
+  nix: Nix,
+  clock: Clock,
+  log: Log,
+): Promise<ServingProof> {
+  const access = await openCache(cache, {}, clock);
+  const { stateDirectory } = builder;
+  const verify = await composeVerification({
+    settings: cache,
+    access,
+    stateDirectory,
+    content: "start",
+    clock,
+    log,
+  });
+  return createServingProof({ nix, url: access.url, verify });
+}
+
+function composeRepo(
+  name: RepoName,
+  repo: RepoSettings,
+  {
+    stateDirectory,
+    environment,
+    exec,
+    log,
+  }: { stateDirectory: string; environment: Environment; exec: ReturnType<typeof createExec>; log: Log },
+): Repo {
+  return {
+    name,
+    branch: repo.branch,
+    ...(repo.directory === undefined ? {} : { directory: repo.directory }),
+    allowImportFromDerivation: repo.allowImportFromDerivation,
+    exclusion: createHostFilter(repo),
+    pollMs: repo.pollSeconds * 1000,
+    mirror: createMirror({ ...gitAccess(name, repo, stateDirectory, environment), exec, log }),
+  };
+}
+
+/** The configured name, or the machine's own up to its first dot. */
+export function builderName({ name }: BuilderSettings): BuilderName {
+  return (
+    name ?? parseBuilderName((hostname().split(".")[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "-") || "builder")
+  );
+}
+
+async function decideResources({
+  evaluation,
+}: BuilderSettings): Promise<ReturnType<typeof decideEvaluationResources>> {
+  return decideEvaluationResources(evaluation, {
+    cores: availableParallelism(),
+    availableBytes: process.availableMemory(),
+  });
+}
+
+function engineSettings(
+  { build, evaluation, retry }: BuilderSettings,
+  { workers, maxMemoryBytes }: ReturnType<typeof decideEvaluationResources>,
+): EngineSettings {
+  const { timeoutSeconds, silenceSeconds, maxJobs, cores, minFreeGiB } = build;
+  const firstDelayMs = retry.firstDelaySeconds * 1000;
+  return {
+    evaluationSlots: workers,
+    evaluationBatchSize: evaluation.batchSize,
+    evaluationLimits: { timeoutMs: evaluation.timeoutSeconds * 1000, maxMemoryBytes },
+    buildLimits: {
+      timeoutSeconds,
+      silenceSeconds,
+      ...(maxJobs === undefined ? {} : { maxJobs }),
+      ...(cores === undefined ? {} : { cores }),
+    },
+    minFreeBytes: minFreeGiB * 2 ** 30,
+    retryPolicy: { attempts: retry.attempts, firstDelayMs, factor: 3, maxDelayMs: 15 * 60_000 },
+  };
+}
+
+async function diskSpace(
+  directory: string,
+): Promise<{ availableBytes: number; totalBytes: number } | undefined> {
+  try {
+    const { bavail, blocks, bsize } = await statfs(directory);
+    return { availableBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return undefined; // the store does not exist before its first use
+  }
+}

@@ -1,0 +1,53 @@
+// The repos downstream of an updated one, as their settings and Nix here know them.
+import type { Config, RepoSettings } from "../config/schema.ts";
+import type { Repository } from "../git/git.ts";
+import type { Nix } from "../nix/nix.ts";
+import { parseHostName, parseRepoName, type RepoName } from "../protocol/names.ts";
+import type { Downstream } from "../update/judge/judge-downstream.ts";
+import { listingOptions } from "./nix-upstream.ts";
+
+export interface NixDownstreamOptions {
+  readonly config: Pick<Config, "repos">;
+  /** Of the updated repo. */
+  readonly settings: RepoSettings;
+  readonly repository: Repository;
+  readonly nix: Nix;
+  readonly open: (repo: RepoName, settings: RepoSettings) => Repository;
+}
+
+export function createNixDownstream({
+  config,
+  settings,
+  repository,
+  nix,
+  open,
+}: NixDownstreamOptions): readonly Downstream[] {
+  return settings.update.downstream.flatMap(({ repo: name, input, hosts, required }) => {
+    const repo = parseRepoName(name);
+    const theirs = config.repos[repo];
+    // The configuration's rules demand it.
+    if (theirs === undefined) return [];
+    const { mirror } = open(repo, theirs);
+    return {
+      repo,
+      input,
+      ...(hosts === undefined ? {} : { hosts: hosts.map(parseHostName) }),
+      required,
+      resolve: (signal) => mirror.resolveBranch(theirs.branch, signal),
+      async listHosts(commit, at, signal) {
+        await mirror.ensureCommit(commit, signal);
+        const override = {
+          input,
+          mirror: repository.mirror.path,
+          commit: at,
+          ...directoryOf(settings),
+        };
+        const source = { mirror: mirror.path, commit, ...directoryOf(theirs), overrides: [override] };
+        return nix.listHosts(source, listingOptions, signal);
+      },
+    };
+  });
+}
+
+const directoryOf = ({ directory }: RepoSettings): { readonly directory?: string } =>
+  directory === undefined ? {} : { directory };

@@ -1,0 +1,47 @@
+// What an update needs of Nix, with a checkout of the repo to run it in.
+import { join } from "node:path";
+import { HomelabError } from "../base/errors.ts";
+import type { Repository } from "../git/git.ts";
+import type { Nix } from "../nix/nix.ts";
+import { InputUnavailableError } from "../update/update-reachable.ts";
+import type { Upstream } from "../update/update.ts";
+
+export interface NixUpstreamOptions {
+  readonly nix: Nix;
+  readonly repository: Repository;
+  readonly directory: string | undefined;
+}
+
+const updateTimeoutMs = 30 * 60_000;
+/** Without import from derivation: a list of hosts that needs it is not to be had before anybody looked. */
+export const listingOptions = {
+  timeoutMs: 5 * 60_000,
+  maxMemoryBytes: 4 * 1024 ** 3,
+  allowImportFromDerivation: false,
+};
+
+export function createNixUpstream({ nix, repository, directory }: NixUpstreamOptions): Upstream {
+  return {
+    async updateLock(base, inputs, signal) {
+      await using checkout = await repository.checkOut(base, signal);
+      const at = directory === undefined ? checkout.directory : join(checkout.directory, directory);
+      const wanted = inputs === undefined ? {} : { inputs };
+      const result = await nix.updateLock(at, { ...wanted, timeoutMs: updateTimeoutMs }, signal);
+      if (result.type === "updated") return result.lock;
+      const { kind, message, hint, input, details } = result.failure;
+      const which = input === undefined ? "the inputs" : `the input ${input}`;
+      const text = `${which} could not be updated: ${message}`;
+      const more = { hint, cause: details === "" ? undefined : new Error(details) };
+      if (kind === "unavailable" && input !== undefined) throw new InputUnavailableError(input, text, more);
+      throw new HomelabError(kind, text, { code: "INPUT_UPDATE_FAILED", ...more });
+    },
+    async listHosts(commit, signal) {
+      const source = {
+        mirror: repository.mirror.path,
+        commit,
+        ...(directory === undefined ? {} : { directory }),
+      };
+      return nix.listHosts(source, listingOptions, signal);
+    },
+  };
+}

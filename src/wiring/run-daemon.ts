@@ -1,0 +1,72 @@
+// A builder daemon on a connection to NATS, with its metrics, until it is told to stop.
+import type { Clock } from "../base/clock.ts";
+import type { Environment } from "../base/environment.ts";
+import { HomelabError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { runBuilder } from "../builder/builder.ts";
+import type { BuilderBus } from "../bus/bus.ts";
+import type { Connection } from "../bus/connect/connection.ts";
+import { createBuilderBus } from "../bus/create-builder-bus.ts";
+import { inspectAccounts, sharedAccountError } from "../bus/server/inspect-accounts.ts";
+import { checkStreams, requireSound, setUpStreams } from "../bus/server/setup.ts";
+import type { Config } from "../config/schema.ts";
+import type { BuilderName } from "../protocol/names.ts";
+import { composeBuilder } from "./compose-builder.ts";
+import { startMetrics } from "./start-metrics.ts";
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly connection: Connection;
+  readonly log: Log;
+  /** How many bugs the log has seen. */
+  readonly bugs: () => number;
+  readonly onReady?: () => void;
+}
+
+export async function runDaemon(
+  { clock, environment }: { readonly clock: Clock; readonly environment: Environment },
+  { config, connection, log, bugs, onReady }: DaemonOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  await ensureStreams(connection, log);
+  await warnOfSharedAccount(connection, log);
+  const composed = await composeBuilder({ config, environment, clock, log }, signal);
+  const bus = createBuilderBus(connection);
+  await requireFreeName(bus, composed.name, signal);
+  await using metrics = await startMetrics({ config, composed, environment, bus, log, bugs, clock });
+  await runBuilder({ ...composed, ...metrics, bus, ...(onReady === undefined ? {} : { onReady }) }, signal);
+}
+
+/** Two builders of one name would take each other's builds, each sure that it held them before. */
+async function requireFreeName(bus: BuilderBus, name: BuilderName, signal: AbortSignal): Promise<void> {
+  const other = await bus.askBuilder(name, signal);
+  if (other === undefined) return;
+  throw new HomelabError(
+    "refused",
+    `a builder with the name ${name} runs already, since ${other.startedAt}`,
+    {
+      code: "NAME_TAKEN",
+      hint: "stop that one, or give this one another name: `builder.name` in its configuration",
+    },
+  );
+}
+
+async function warnOfSharedAccount(connection: Connection, log: Log): Promise<void> {
+  if ((await inspectAccounts(connection)) !== "shared") return;
+  const { code, message, hint } = sharedAccountError();
+  log.warn({ code, hint }, message);
+}
+
+/** Where everybody may create streams nobody needs to run `nats setup`; elsewhere only the admin's key may. */
+async function ensureStreams(connection: Connection, log: Log): Promise<void> {
+  let findings = await checkStreams(connection);
+  if (findings.some(({ state }) => state === "missing")) {
+    try {
+      findings = await setUpStreams(connection);
+      log.info({}, "created the streams");
+    } catch (error) {
+      log.warn({ err: error }, "the streams are missing and cannot be created with this key");
+    }
+  }
+  requireSound(findings);
+}
