@@ -14,7 +14,8 @@ import { HomelabError } from "../base/errors.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import { isOver } from "../protocol/build-state.ts";
-import { parseCommit, type BuildId } from "../protocol/names.ts";
+import { parseCommit, parseRepoName, type BuildId } from "../protocol/names.ts";
+import { requestDigest } from "../protocol/request-digest.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 
 const rigs: BuilderRig[] = [];
@@ -426,6 +427,35 @@ test("a build whose logs are refused for good ends without them, and says so", a
   const state = await verdict(await ask("homelab/all"));
   expect(state.status).toBe("failed");
   expect(state.warnings.join()).toContain("log lines were not stored (cannot store a log: the message");
+});
+
+test("the request that was stored first has its id, also while it is being resolved", async () => {
+  const answered = Promise.withResolvers<void>();
+  const mirror = {
+    path: "/mirrors/homelab",
+    resolveBranch: async () => {
+      await answered.promise;
+      return parseCommit(firstCommit);
+    },
+    ensureCommit: async () => undefined,
+  };
+  const { ask, verdict } = await rig({ mirrors: { homelab: mirror }, repos: { homelab: { testvm01: {} } } });
+  const id = await ask("homelab/all");
+  await ask("homelab/testvm01", { id, rev: parseCommit("b".repeat(40)) });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  answered.resolve();
+  const state = await verdict(id);
+  expect(state.sources).toMatchObject([{ commit: firstCommit }]);
+  expect(state.about).toBe(requestDigest({ repo: parseRepoName("homelab"), host: "all" }, {}));
+});
+
+test("a request with an id of the future is dropped, and one of the past refused", async () => {
+  const { ask, bus, verdict } = await rig();
+  const future = await ask("homelab/all", { id: newBuildId(new Date(Date.now() + 86_400_000)) });
+  const past = await ask("homelab/all", { id: newBuildId(new Date(Date.now() - 40 * 86_400_000)) });
+  expect((await verdict(past)).rejection?.code).toBe("BAD_ID");
+  expect((await verdict(await ask("homelab/all"))).status).toBe("succeeded");
+  expect(await bus.readEvents(future, 0, new AbortController().signal)).toEqual([]);
 });
 
 test("a request that no builder gets through with ends, with a verdict that says so", async () => {

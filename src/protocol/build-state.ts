@@ -40,6 +40,8 @@ export interface BuildState {
   readonly skipped: readonly SkippedHost[];
   /** Every host of these repos was asked for. */
   readonly complete?: boolean;
+  /** What was asked for: see `requestDigest`. */
+  readonly about?: string;
   /** More hosts are going to be named: the inventory comes in parts, and this is not the last. */
   readonly isPartial?: boolean;
   /** Repos that were asked for as well, and of which no host is known. */
@@ -115,6 +117,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         sources: event.sources,
         hosts: withNewHosts(state, event.hosts),
         skipped: [...state.skipped, ...event.skipped],
+        ...(event.about === undefined ? {} : { about: event.about }),
         ...(event.complete === undefined ? {} : { complete: event.complete }),
         ...(event.unresolved === undefined ? {} : { unresolved: event.unresolved }),
         ...(event.part === undefined ? {} : { isPartial: event.part.number < event.part.of }),

@@ -9,6 +9,7 @@ import type { BuildId } from "../../protocol/names.ts";
 import { decodeControl } from "../../protocol/request.ts";
 import { buildIdOfSubject } from "../../protocol/subjects.ts";
 import type { Engine } from "../engine.ts";
+import { decideId } from "../intake/decide-id.ts";
 import type { Holdings } from "./holdings.ts";
 
 /** After so many deliveries a message about a build that nobody ends is dropped. */
@@ -102,7 +103,14 @@ async function obey(
     return;
   }
   engine.cancel(id);
-  switch (decideControl(await bus.lastEvent(id, signal), holdings.holds(id), delivery.deliveryCount)) {
+  const last = await bus.lastEvent(id, signal);
+  // No request of that time can wait, and none will come: see `decideId`.
+  if (last === undefined && decideId(id, delivery.storedAt) !== "timely") {
+    log.warn({ build: id }, "a control message is about no build that there can be");
+    await delivery.ack(signal);
+    return;
+  }
+  switch (decideControl(last, holdings.holds(id), delivery.deliveryCount)) {
     case "done":
       await delivery.ack(signal);
       break;

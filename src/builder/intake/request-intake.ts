@@ -5,10 +5,12 @@ import type { Log } from "../../base/log.ts";
 import type { BuilderBus, Delivery } from "../../bus/bus.ts";
 import { boundedText, type EventBody } from "../../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../../protocol/names.ts";
+import { requestDigest } from "../../protocol/request-digest.ts";
 import { decodeRequest, salvageRequest, type BuildRequest } from "../../protocol/request.ts";
 import { parseRequestSubject, type Target } from "../../protocol/subjects.ts";
 import { derivedBuildId } from "../../protocol/ulid.ts";
 import { triggerOf } from "./decide-acceptance.ts";
+import { decideId } from "./decide-id.ts";
 import { bugReason } from "../decide-verdicts.ts";
 import type { Holdings } from "../holdings/holdings.ts";
 import type { RequestResolver, Resolution } from "./resolve-request.ts";
@@ -31,16 +33,22 @@ export interface RequestIntakeOptions {
   readonly requestExpiryMs: number;
 }
 
+/** With the ids of the requests that are being taken just now. */
+interface Taking extends RequestIntakeOptions {
+  readonly resolving: Set<BuildId>;
+}
+
 /** Takes requests until the signal aborts; a request that is half taken then goes back to the queue. */
 export async function runRequestIntake(options: RequestIntakeOptions, signal: AbortSignal): Promise<void> {
   const { holdings, clock, log } = options;
   const taking = new Set<Promise<void>>();
+  const resolving = new Set<BuildId>();
   try {
     for (;;) {
       while (holdings.size() + taking.size >= maxBuilds) await clock.sleep(1000, signal);
       const delivery = await nextOrNothing(options, signal);
       if (delivery === undefined) continue;
-      const task = takeOrDrop(options, delivery, signal)
+      const task = takeOrDrop({ ...options, resolving }, delivery, signal)
         .catch((error: unknown) => {
           if (!signal.aborted)
             log.error({ subject: delivery.subject, err: error }, "a request could not be taken");
@@ -69,11 +77,7 @@ async function nextOrNothing(
 }
 
 /** To a log that has lost events nothing can be appended, and whoever reads it is told so. */
-async function takeOrDrop(
-  options: RequestIntakeOptions,
-  delivery: Delivery,
-  signal: AbortSignal,
-): Promise<void> {
+async function takeOrDrop(options: Taking, delivery: Delivery, signal: AbortSignal): Promise<void> {
   try {
     await takeRequest(options, delivery, signal);
   } catch (error) {
@@ -86,15 +90,22 @@ async function takeOrDrop(
   }
 }
 
-async function takeRequest(
-  options: RequestIntakeOptions,
-  delivery: Delivery,
-  signal: AbortSignal,
-): Promise<void> {
-  const { bus, holdings, log } = options;
+async function takeRequest(options: Taking, delivery: Delivery, signal: AbortSignal): Promise<void> {
+  const { bus, holdings, log, resolving } = options;
   const salvaged = salvageRequest(delivery.data);
   const id =
     salvaged.id ?? derivedBuildId({ created: delivery.streamCreated }, delivery.sequence, delivery.storedAt);
+  if (decideId(id, delivery.storedAt) === "future") {
+    log.warn({ build: id, subject: delivery.subject }, "a request with an id of the future is dropped");
+    await delivery.ack(signal);
+    return;
+  }
+  // The request that was stored first has the id: another that used it meanwhile is looked at when that one is taken.
+  if (resolving.has(id)) {
+    delivery.handBack(1000);
+    return;
+  }
+  resolving.add(id);
   const over = new AbortController();
   const kept = keepDelivery(options, delivery, AbortSignal.any([signal, over.signal]));
   try {
@@ -114,6 +125,7 @@ async function takeRequest(
     }
     await delivery.ack(signal);
   } finally {
+    resolving.delete(id);
     over.abort();
     await kept;
   }
@@ -198,6 +210,11 @@ async function firstEvent(
     return { body: { ...rejectionOf(error), ...answer } };
   }
 
+  if (decideId(id, delivery.storedAt) === "past") {
+    const hint = "use a new id, made from the time of the request (a ULID), and check the clock";
+    const message = "the id of this request is of another time";
+    return { body: { type: "rejected", code: "BAD_ID", message, hint, ...answer } };
+  }
   const waitedMs = clock.now().getTime() - delivery.storedAt.getTime();
   if (delivery.deliveryCount > mostDeliveries) {
     const reason = `${mostDeliveries} times a builder began to take this request and came to no end: see its log`;
@@ -235,6 +252,7 @@ async function firstEvent(
       sources,
       hosts,
       skipped,
+      about: requestDigest(target, request),
       ...(complete === undefined ? {} : { complete }),
       ...(unresolved === undefined ? {} : { unresolved: [...unresolved] }),
     },

@@ -10,6 +10,7 @@ import {
 } from "../../protocol/names.ts";
 import type { HostVerdict } from "../../protocol/verdicts.ts";
 import { decideReadiness } from "./decide-readiness.ts";
+import { newestSystems } from "./newest-systems.ts";
 
 const commit = parseCommit("a".repeat(40));
 const repo = "servers" as RepoName;
@@ -34,6 +35,14 @@ function build(
     ...more,
   };
 }
+
+test("a build with other inputs than the commit locks says nothing of the commit", () => {
+  const overrides = [{ input: "nixpkgs", repo, commit }] as never;
+  const other = build({ web: "built" }, { sources: [{ repo, commit, overrides }] });
+  expect(decideReadiness([other], commit)).toMatchObject({ type: "waiting" });
+  expect(decideReadiness([other, build({ web: "build-failed" })], commit)).toMatchObject({ type: "failed" });
+  expect(newestSystems([other])).toEqual({ systems: new Map(), hosts: [] });
+});
 
 test("all is built when a build of all hosts built each of them", () => {
   expect(decideReadiness([build({ web: "built", mail: "unchanged" })], commit)).toEqual({

@@ -20,7 +20,7 @@ export type Readiness =
 export function decideReadiness(builds: readonly BuildState[], commit: Commit): Readiness {
   const short = commit.slice(0, 7);
   const whole = builds.filter(
-    (build) => build.complete === true && build.sources.some((source) => source.commit === commit),
+    (build) => build.complete === true && build.sources.some((source) => isOf(source, commit)),
   );
   let waiting: string | undefined;
   for (const build of whole) {
@@ -31,8 +31,12 @@ export function decideReadiness(builds: readonly BuildState[], commit: Commit): 
   return { type: "waiting", reason: waiting ?? `no build of all hosts at ${short} was accepted yet` };
 }
 
+/** With overrides it is built from inputs that are not those of the commit. */
+const isOf = ({ commit, overrides }: BuildState["sources"][number], wanted: Commit): boolean =>
+  commit === wanted && overrides === undefined;
+
 function readinessOf(build: BuildState, commit: Commit): Readiness {
-  const repos = new Set(build.sources.filter((source) => source.commit === commit).map(({ repo }) => repo));
+  const repos = new Set(build.sources.filter((source) => isOf(source, commit)).map(({ repo }) => repo));
   const hosts = [...build.hosts.values()].filter(({ repo }) => repos.has(repo));
   const failed = hosts.filter(({ finished }) => finished !== undefined && isOwnFault(finished.verdict));
   const [first] = failed;

@@ -31,7 +31,12 @@ export function newestSystems(builds: readonly BuildState[]): NewestSystems {
   const seen = new Map<RepoName, Set<FullHostName>>();
   for (const build of builds) {
     const own = new Map<RepoName, FullHostName[]>();
+    const asLocked = new Set(
+      build.sources.flatMap(({ repo, overrides }) => (overrides === undefined ? [repo] : [])),
+    );
     for (const { repo, host, finished } of build.hosts.values()) {
+      // With overrides it is built from inputs that no commit has.
+      if (!asLocked.has(repo)) continue;
       const name = fullName({ repo, host });
       own.set(repo, [...(own.get(repo) ?? []), name]);
       seen.set(repo, (seen.get(repo) ?? new Set()).add(name));

@@ -38,9 +38,27 @@ test.each([
   const rig = await startRig();
   Object.assign(rig.nix, { evaluate: () => Promise.reject(thrown) });
   let out = "";
-  const write = (text: string): boolean => Boolean((out += text));
+  const context = contextOf((text) => Boolean((out += text)));
+  expect(await watchBuild(context, rig.bus, await rig.ask("homelab/all"), {})).toBe(code);
+  expect(out).toContain(words);
+  await rig.stop();
+});
+
+test("a build of somebody else under our id is not shown as ours", async () => {
+  const rig = await startRig();
+  const id = await rig.ask("homelab/testvm01");
+  await rig.verdict(id);
+  let out = "";
+  const context = contextOf((text) => Boolean((out += text)));
+  const asked = { about: "0".repeat(64), submit: async () => undefined };
+  await expect(watchBuild(context, rig.bus, id, {}, asked)).rejects.toMatchObject({ code: "BUILD_TAKEN" });
+  expect(out).not.toContain("succeeded");
+  await rig.stop();
+});
+
+function contextOf(write: (text: string) => boolean): Context {
   const nothing = (): (() => void) => () => undefined;
-  const context: Context = {
+  return {
     options: {},
     environment: {},
     out: { write },
@@ -55,7 +73,4 @@ test.each([
       received: () => undefined,
     },
   };
-  expect(await watchBuild(context, rig.bus, await rig.ask("homelab/all"), {})).toBe(code);
-  expect(out).toContain(words);
-  await rig.stop();
-});
+}

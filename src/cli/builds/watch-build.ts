@@ -4,6 +4,7 @@ import type { BuildReader } from "../../bus/bus.ts";
 import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
 import type { BuildId } from "../../protocol/names.ts";
+import { buildTaken } from "../../protocol/request-digest.ts";
 import { exitCodeOf, exitCodes } from "../../protocol/exit-codes.ts";
 import type { Context } from "../context.ts";
 import { createRenderer } from "../print/create-renderer.ts";
@@ -35,13 +36,20 @@ const silenceMs = 2000;
 /** Why we stop watching before the build is over. */
 type Stop = "timeout" | "detached" | "cancelled" | "terminated";
 
-/** @returns the exit code. `begin` asks for the build; attaching to one that is there begins nothing. */
+/** A build that this command asks for. */
+export interface AskedBuild {
+  readonly submit: (signal: AbortSignal) => Promise<void>;
+  /** Its `requestDigest`. */
+  readonly about: string;
+}
+
+/** @returns the exit code. Without `asked` it attaches to a build that is there. */
 export async function watchBuild(
   context: Context,
   reader: BuildReader,
   id: BuildId,
   options: WatchOptions,
-  begin?: (signal: AbortSignal) => Promise<void>,
+  asked?: AskedBuild,
 ): Promise<number> {
   const renderer = createWatchRenderer(context, options);
   const watching = new AbortController();
@@ -63,12 +71,12 @@ export async function watchBuild(
     terminal === undefined ? undefined : context.signals.onSuspend(terminal.leave, terminal.enter);
 
   renderer.start(id);
-  const asking = begin?.(watching.signal).catch((error: unknown) => {
+  const asking = asked?.submit(watching.signal).catch((error: unknown) => {
     failure ??= toError(error);
     watching.abort();
   });
   const explaining =
-    begin === undefined ? undefined : explainSilence(context, reader, renderer, () => state, watching.signal);
+    asked === undefined ? undefined : explainSilence(context, reader, renderer, () => state, watching.signal);
   try {
     for await (const message of reader.follow(
       id,
@@ -76,6 +84,12 @@ export async function watchBuild(
       watching.signal,
     )) {
       if (message.type === "event") state = applyEvent(state, message.event);
+      if (asked !== undefined && state.about !== undefined && state.about !== asked.about) {
+        // What it says is about something else: none of it is shown.
+        state = unknownBuild(id);
+        failure = buildTaken(id);
+        break;
+      }
       renderer.message(message);
     }
   } catch (error) {

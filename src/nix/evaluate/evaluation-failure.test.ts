@@ -97,6 +97,9 @@ test.each([
   [
     "Failed to open archive (Source threw exception: error: unable to download 'https://github.com/x.tar.gz': HTTP error 503)",
   ],
+  ["Failed to open archive (Source threw exception: error: program 'git' failed due to signal 9 (Killed))"],
+  ["failed to extract archive (Source threw exception: error: program 'git' failed with exit code 255)"],
+  ["failed to extract archive (Write failed)"],
   ["cannot read file 'pkgs/top-level/all-packages.nix' from tarball"],
   ["resolving Git reference 'main': revspec 'main' not found"],
   ["Cannot find Git revision '00' in ref 'refs/homelab-deploy/00' of repository 'file:///m'!"],

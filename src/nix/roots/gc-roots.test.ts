@@ -125,6 +125,16 @@ test("nobody drops what a build uses, in this process or another, until it is ov
   expect(await create().drop(rooted, hostsOf(rooted), signal)).toBe("dropped");
 });
 
+test("a lock file that a crash of the machine left empty is usable", async () => {
+  const roots = create();
+  await roots.protect([rootsOf("web")], signal);
+  const of = [{ repo, commit: commit("a"), isHead: true }];
+  await (await roots.use(of, signal))[Symbol.asyncDispose]();
+  const locks = join(directory(), ".locks");
+  for (const file of await readdir(locks)) await writeFile(join(locks, file), "");
+  await (await roots.use(of, signal))[Symbol.asyncDispose]();
+});
+
 test("a plan is void for a commit that was asked for since", async () => {
   let now = Date.parse("2026-01-01");
   const roots = create({ ...systemClock, now: () => new Date((now += 1000)) });

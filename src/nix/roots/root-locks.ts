@@ -1,7 +1,7 @@
 // Who uses a commit's roots, over all processes on this machine: the builder, `build --local`, an update. The locks
 // are the kernel's, so none outlives its process.
 import { randomUUID } from "node:crypto";
-import { access, link, mkdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, link, mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import type { Exec } from "../../process/exec.ts";
@@ -10,6 +10,8 @@ import type { Environment } from "../nix-environment.ts";
 
 /** What flock ends with when the lock is taken. */
 const takenExitCode = 75;
+/** Whoever drops roots has it for some seconds; one that was stopped meanwhile must not hold up builds. */
+const patienceSeconds = 60;
 /** tail prints it once flock has given it the lock. */
 const heldLine = "in use while this is locked\n";
 
@@ -34,7 +36,10 @@ export function createRootLocks({ directory, exec, environment, pid }: RootLocks
   async function lockOf(repo: RepoName, commit: Commit): Promise<string> {
     await mkdir(directory, { recursive: true });
     const file = join(directory, `${repo}-${commit.slice(0, 2)}`);
-    if (!(await isThere(file))) await placeFile(file, heldLine);
+    const bytes = await sizeOf(file);
+    if (bytes === undefined) await placeFile(file, heldLine);
+    // A crash of the machine can leave it empty, and tail would never say that the lock is held.
+    else if (bytes === 0) await appendFile(file, heldLine);
     return file;
   }
 
@@ -70,24 +75,25 @@ export function createRootLocks({ directory, exec, environment, pid }: RootLocks
 
   return {
     async share(repo, commit, signal) {
-      const shared = await lock(repo, commit, ["--shared"], signal);
-      if (shared === undefined) throw notLocked(await lockOf(repo, commit), "it is taken");
+      const shared = await lock(repo, commit, ["--shared", "--timeout", `${patienceSeconds}`], signal);
+      if (shared === undefined)
+        throw notLocked(await lockOf(repo, commit), `somebody has it for more than ${patienceSeconds} s`);
       return shared;
     },
     takeAlone: (repo, commit, signal) => lock(repo, commit, ["--exclusive", "--nonblock"], signal),
   };
 }
 
-const isThere = async (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
+const sizeOf = async (file: string): Promise<number | undefined> =>
+  stat(file).then(
+    ({ size }) => size,
+    () => undefined,
   );
 
 /** Whole or not at all, and never in place of one that somebody may have locked. */
 async function placeFile(file: string, text: string): Promise<void> {
   const temporary = `${file}.${randomUUID()}`;
-  await writeFile(temporary, text);
+  await writeFile(temporary, text, { flush: true });
   try {
     await link(temporary, file);
   } catch (error) {

@@ -11,6 +11,10 @@ const infrastructure = [
   /^unable to (?:download|check) '/,
   // The same of a tarball, as also `github:` inputs are, since 2.20: it is unpacked while it comes.
   /^Failed to open archive \(Source threw exception: error: unable to download '/,
+  // A program that Nix reads a tree from, such as `git archive`, was killed or could not work; or where it unpacks
+  // the tree has no room. libarchive has no better words for the latter.
+  /^Failed to open archive \(Source threw exception: error: program '(?:[^']*\/)?(?:git|hg|ssh)' failed/i,
+  /^failed to extract archive \((?:Write failed|Source threw exception: .*|.*No space left on device.*)\)$/i,
   /^cannot read file '.*' from tarball$/,
   /^(?:Failed to fetch git repository|failed to fetch|Cannot find Git revision) /i,
   /^program '(?:[^']*\/)?(?:git|hg|ssh)' failed/,

@@ -27,3 +27,16 @@ test("a builder that met a bug neither lets an update land nor turns it red", as
   });
   await rig.stop();
 });
+
+test("a build that somebody else asked for under our id is no verdict of ours", async () => {
+  const rig = await startRig({ repos: { homelab: { green: {} } } });
+  const mine = wish();
+  // It is there before our request: another commit, green.
+  await rig.ask("homelab/all", { id: mine.id, rev: parseCommit("b".repeat(40)) });
+  await rig.verdict(mine.id);
+  await expect(buildCommit(rig.bus, mine, new AbortController().signal)).rejects.toMatchObject({
+    kind: "unavailable",
+    code: "BUILD_TAKEN",
+  });
+  await rig.stop();
+});

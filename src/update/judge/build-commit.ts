@@ -5,6 +5,7 @@ import type { BuildReader } from "../../bus/bus.ts";
 import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../../protocol/build-state.ts";
 import type { BuildId, Commit, HostName, RepoName } from "../../protocol/names.ts";
 import type { Override } from "../../protocol/overrides.ts";
+import { buildTaken, requestDigest } from "../../protocol/request-digest.ts";
 
 export interface BuildWish {
   /** The same id again attaches to the same build. */
@@ -29,24 +30,26 @@ export async function buildCommit(
   signal: AbortSignal,
 ): Promise<BuildState> {
   const { id, repo, commit, overrides, hosts, requestedBy } = wish;
-  await builds.submit(
-    { repo, host: "all" },
-    {
-      id,
-      rev: commit,
-      priority: "batch",
-      trigger: "update",
-      requestedBy: requestedBy.slice(0, 120),
-      ...(overrides === undefined ? {} : { overrides: [...overrides] }),
-      ...(hosts === undefined ? {} : { hosts: [...hosts] }),
-    },
-    signal,
-  );
+  const target = { repo, host: "all" } as const;
+  const request = {
+    id,
+    rev: commit,
+    priority: "batch",
+    trigger: "update",
+    requestedBy: requestedBy.slice(0, 120),
+    ...(overrides === undefined ? {} : { overrides: [...overrides] }),
+    ...(hosts === undefined ? {} : { hosts: [...hosts] }),
+  } as const;
+  await builds.submit(target, request, signal);
   let state = unknownBuild(id);
   for await (const message of builds.follow(id, {}, signal)) {
     if (message.type === "event") state = applyEvent(state, message.event);
   }
   if (!isOver(state)) throw noVerdict(state, "its events ended");
+  // Somebody else's build under our id, or one of a builder that does not say: then at least of this commit.
+  const isOurs = (state.about ?? requestDigest(target, request)) === requestDigest(target, request);
+  const isOfCommit = state.sources.every((source) => source.repo === repo && source.commit === commit);
+  if (!isOurs || !isOfCommit) throw buildTaken(id);
   // Whatever else it says: a builder with a bug in it proves nothing, neither for a host nor against one.
   if (statusOf(state) === "internal-error") throw metBug(state);
   // Its repo was out of reach before it had any hosts: that says nothing of them.

@@ -11,6 +11,7 @@ import {
   type HostName,
   type RepoName,
 } from "../../../protocol/names.ts";
+import { requestDigest } from "../../../protocol/request-digest.ts";
 import type { BuildRequest, Priority } from "../../../protocol/request.ts";
 import type { Target } from "../../../protocol/subjects.ts";
 import { newBuildId } from "../../../protocol/ulid.ts";
@@ -54,9 +55,10 @@ export async function runBuild(
     );
     return exitCodes.success;
   }
-  return await watchBuild(context, builds.reader, request.id, options, (signal) =>
-    builds.reader.submit(target, request, signal),
-  );
+  return await watchBuild(context, builds.reader, request.id, options, {
+    about: requestDigest(target, request),
+    submit: (signal) => builds.reader.submit(target, request, signal),
+  });
 }
 
 interface LocalBuilds extends AsyncDisposable {
