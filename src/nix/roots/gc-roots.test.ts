@@ -132,7 +132,11 @@ test("a lock file that a crash of the machine left empty is usable", async () =>
   await (await roots.use(of, signal))[Symbol.asyncDispose]();
   const locks = join(directory(), ".locks");
   for (const file of await readdir(locks)) await writeFile(join(locks, file), "");
-  await (await roots.use(of, signal))[Symbol.asyncDispose]();
+  const used = await roots.use(of, signal);
+  const [rooted] = await roots.list();
+  if (rooted === undefined) throw new Error("nothing is rooted");
+  expect(await create().drop(rooted, hostsOf(rooted), signal)).toBe("in-use");
+  await used[Symbol.asyncDispose]();
 });
 
 test("a plan is void for a commit that was asked for since", async () => {
