@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -116,6 +116,16 @@ test("nothing is left in an owned directory after the program's own end", async 
   const { exitCode, stdout } = await shell(script, { ownedDirectory: directory });
   expect(exitCode).toBe(0);
   expect(alive([stdout.trim()])).toEqual([]);
+});
+
+test("a stranger who looks into an owned directory is spared", async () => {
+  const stranger = spawn("sleep", ["600"], { cwd: directory, detached: true, stdio: "ignore" });
+  try {
+    await shell("true", { ownedDirectory: directory });
+    expect(alive([String(stranger.pid)])).toEqual([String(stranger.pid)]);
+  } finally {
+    stranger.kill("SIGKILL");
+  }
 });
 
 test("without an owned directory what a program leaves on purpose stays", async () => {

@@ -1,6 +1,13 @@
 import { realpathSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
-import { findFamily, processKey, type ProcessEntry, readProcessTable, worksIn } from "./process-table.ts";
+import {
+  findFamily,
+  processKey,
+  type ProcessEntry,
+  programName,
+  readProcessTable,
+  worksIn,
+} from "./process-table.ts";
 
 /** How long killed processes may take to be gone: one that waits for a disk cannot be killed at once. */
 const goneWithinMs = 5_000;
@@ -29,7 +36,10 @@ export function createProcessFamily(
   function look(): readonly ProcessEntry[] {
     const table = readProcessTable().filter(({ pid }) => pid !== process.pid);
     if (owned !== undefined) {
-      for (const entry of table) if (worksIn(entry.pid, owned)) known.add(processKey(entry));
+      const parents = new Map(table.map((entry) => [entry.pid, entry]));
+      for (const entry of table) {
+        if (isAdopted(entry, parents, known) && worksIn(entry.pid, owned)) known.add(processKey(entry));
+      }
     }
     const family = findFamily(table, leader, known);
     for (const entry of family) known.add(processKey(entry));
@@ -46,6 +56,22 @@ export function createProcessFamily(
       }
     },
   };
+}
+
+/**
+ * A process whose parent lives belongs to that parent: a shell of an administrator who looks into a build, for example.
+ * What lost its parent was adopted by the first process, or by the service manager of a user.
+ */
+function isAdopted(
+  { parent }: ProcessEntry,
+  parents: ReadonlyMap<number, ProcessEntry>,
+  known: ReadonlySet<string>,
+): boolean {
+  // Another program of ours, with a family of its own.
+  if (parent === process.pid) return false;
+  const living = parents.get(parent);
+  if (parent <= 1 || living === undefined || known.has(processKey(living))) return true;
+  return programName(parent) === "systemd";
 }
 
 function kill(pid: number): void {

@@ -83,6 +83,9 @@ const isBelow = (path: string, directory: string): boolean =>
 /** `NAME=value` with a NUL after each, as the process was started; empty where that is not ours to read. */
 export const readEnvironment = (pid: number): string => readOrEmpty(`/proc/${pid}/environ`);
 
+/** `bash`: what the kernel calls the program, at most 15 characters; empty when it is gone. */
+export const programName = (pid: number): string => readOrEmpty(`/proc/${pid}/comm`).trim();
+
 function currentDirectory(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/cwd`);
