@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   update: ["base", "protocol", "redact", "nix", "git", "bus", "forge"],
   cache: ["base", "protocol", "narinfo", "nix"],
   metrics: ["base", "protocol"],
+  words: ["base", "protocol"],
   wiring: [
     "base",
     "protocol",
@@ -50,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "update",
     "cache",
     "metrics",
+    "words",
     "wiring",
   ],
 };

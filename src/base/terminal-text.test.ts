@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { plainText, safeLine } from "./terminal-text.ts";
+import { plainText, safeJson, safeLine } from "./terminal-text.ts";
 
 const esc = "\u001b";
 
@@ -55,4 +55,11 @@ test("no input leaves a control behind", () => {
     }),
     { numRuns: 5000 },
   );
+});
+
+test("JSON holds no character that a terminal or a runner acts on, and is the same value", () => {
+  const value = { text: "a\u009b2Jb\u202ec\u001b[1m\nd\u2028##[error]e" };
+  const line = safeJson(value);
+  expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]|##\[/);
+  expect(JSON.parse(line)).toEqual(value);
 });

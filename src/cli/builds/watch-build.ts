@@ -8,8 +8,8 @@ import { buildTaken } from "../../protocol/request-digest.ts";
 import { exitCodeOf, exitCodes } from "../../protocol/exit-codes.ts";
 import type { Context } from "../context.ts";
 import { createRenderer } from "../print/create-renderer.ts";
-import { formatDuration } from "../print/duration.ts";
-import { cancelCommand, followCommand } from "../print/summary/next-commands.ts";
+import { formatDuration } from "../../words/duration.ts";
+import { cancelCommand, followCommand } from "../../words/next-commands.ts";
 import { decideOutputMode, isWorkflowRunner, type OutputChoice } from "../print/output-mode.ts";
 import type { BuildRenderer } from "../print/renderer.ts";
 

@@ -2,7 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Config } from "../../config/schema.ts";
-import { formatDuration } from "../print/duration.ts";
+import { formatDuration } from "../../words/duration.ts";
 import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";
 
 /** More between two builders, and they take each other for gone. */

@@ -2,7 +2,7 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf } from "../../base/errors.ts";
-import { formatBytes } from "../print/duration.ts";
+import { formatBytes } from "../../words/duration.ts";
 import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";
 
 export interface DiskFacts {

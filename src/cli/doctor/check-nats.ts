@@ -9,7 +9,7 @@ import {
 } from "../../bus/server/inspect-accounts.ts";
 import { checkStreams, describeDifference, type Finding as StreamFinding } from "../../bus/server/setup.ts";
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
-import { formatBytes, formatDuration } from "../print/duration.ts";
+import { formatBytes, formatDuration } from "../../words/duration.ts";
 import { checkVersion } from "./known-holes.ts";
 import { findingOf, type Finding } from "./finding.ts";
 

@@ -7,7 +7,7 @@ import type { BuildMessage } from "../../bus/bus.ts";
 import { isOver } from "../../protocol/build-state.ts";
 import { parseBuilderName } from "../../protocol/names.ts";
 import { buildVerdicts, hostVerdicts } from "../../protocol/verdicts.ts";
-import { closingSentence } from "./summary/closing-sentence.ts";
+import { closingSentence } from "../../words/closing-sentence.ts";
 import { createRenderer } from "./create-renderer.ts";
 import type { OutputMode } from "./output-mode.ts";
 import { createStyle } from "./style.ts";

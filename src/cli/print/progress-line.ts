@@ -1,7 +1,7 @@
 // How far something of thousands of steps is: one line that is drawn over on a terminal, and now and then a line
 // elsewhere.
 import type { Clock } from "../../base/clock.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "../../words/duration.ts";
 import type { TextOutput } from "./renderer.ts";
 
 export interface ProgressLine {

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { jsonLine } from "./lines/json-line.ts";
 import { createStyle, plainStyle } from "./style.ts";
 
 const coloured = createStyle({ colour: true, ascii: false });
@@ -26,9 +25,15 @@ test("in ASCII nothing else is left", () => {
   expect(ascii.clean("häuschen 日本")).toBe("h?uschen ??");
 });
 
-test("a line of JSON holds no character that a terminal acts on", () => {
-  const value = { text: "a\u009b2Jb\u202ec\u001b[1m\nd\u2028" };
-  const line = jsonLine(value);
-  expect(line.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/);
-  expect(JSON.parse(line)).toEqual(value);
+test("a runner finds no command in foreign text, of either form", () => {
+  const runner = createStyle({ colour: true, ascii: false, inRunner: true });
+  for (const foreign of [
+    "##[group]a",
+    " ::error::a",
+    "\u001b]0;\u0007::add-mask::a",
+    "a\r::stop-commands::a",
+  ]) {
+    for (const text of [runner.clean(foreign), runner.log(foreign)]) expect(text).not.toMatch(/^\s*::|##\[/);
+  }
+  expect(coloured.clean("##[group]a")).toBe("##[group]a");
 });

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { safeLine } from "../../base/terminal-text.ts";
+import { safeLine, withoutCommand } from "../../base/terminal-text.ts";
 
 /** Signs that every monospaced font has, and what stands for them in ASCII. */
 const unicodeGlyphs = {
@@ -49,9 +49,9 @@ export interface Style {
   yellow(text: string): string;
   cyan(text: string): string;
   /** Foreign text as a part of a line of ours: one line without any control, tabs as spaces. */
-  clean(foreign: string): string;
+  readonly clean: (foreign: string) => string;
   /** A line of foreign text that stands for itself, such as a line of a log: keeps its colours where we use some. */
-  log(foreign: string): string;
+  readonly log: (foreign: string) => string;
 }
 
 /** Almost everything is, and live views clean many names for each frame. */
@@ -60,16 +60,19 @@ const plainAscii = /^[\u0020-\u007e]*$/;
 export interface StyleChoice {
   readonly colour: boolean;
   readonly ascii: boolean;
+  /** A runner reads it, and obeys the workflow commands that it finds. */
+  readonly inRunner?: boolean;
 }
 
 /** The decisions are `decideColour` and `decideAscii`; Node's own guess about the stream is turned off. */
-export function createStyle({ colour, ascii }: StyleChoice): Style {
+export function createStyle({ colour, ascii, inRunner = false }: StyleChoice): Style {
   const paint =
     (format: Parameters<typeof styleText>[0]) =>
     (text: string): string =>
       colour && text !== "" ? styleText(format, text, { validateStream: false }) : text;
   const encodable = (text: string): string =>
     ascii ? text.replace(/[^\u0009\u001b\u0020-\u007e]/gu, "?") : text;
+  const inert = inRunner ? withoutCommand : (text: string): string => text;
   return {
     colour,
     glyphs: ascii ? asciiGlyphs : unicodeGlyphs,
@@ -80,10 +83,12 @@ export function createStyle({ colour, ascii }: StyleChoice): Style {
     yellow: paint("yellow"),
     cyan: paint("cyan"),
     clean: (foreign) =>
-      plainAscii.test(foreign)
-        ? foreign
-        : encodable(safeLine(foreign.replace(/\r?\n/g, " "), false).replaceAll("\t", " ")),
-    log: (foreign) => encodable(safeLine(foreign, colour)),
+      inert(
+        plainAscii.test(foreign)
+          ? foreign
+          : encodable(safeLine(foreign.replace(/\r?\n/g, " "), false).replaceAll("\t", " ")),
+      ),
+    log: (foreign) => inert(encodable(safeLine(foreign, colour))),
   };
 }
 

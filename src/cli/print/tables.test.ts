@@ -1,8 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { scriptBuild } from "../../../test/support/build-events.ts";
-import type { BuilderStatus } from "../../protocol/builder-status.ts";
-import { parseBuilderName, parseBuildId, parseRepoName } from "../../protocol/names.ts";
-import { renderBuilders } from "./builders-table.ts";
+import { parseBuildId } from "../../protocol/names.ts";
 import { renderBuilds } from "./pages/builds-table.ts";
 import { renderHosts, summarizeHosts } from "./pages/hosts-table.ts";
 import { createStyle, plainStyle } from "./style.ts";
@@ -91,34 +89,6 @@ test("hosts: a cancelled build says nothing about a host, and repos are shown wh
   const hosts = summarizeHosts([newest.state, cancelled.state, ...builds]);
   expect(hosts.find(({ host }) => host === "gitea")?.verdict).toBe("build-failed");
   expect(renderHosts(hosts, print).split("\n")[1]).toMatch(/^nixos {10}web01/);
-});
-
-test("builders: who is there and who was", () => {
-  const builder: BuilderStatus = {
-    name: parseBuilderName("cache"),
-    version: "0.1.0",
-    nixVersion: "2.31.2",
-    systems: ["x86_64-linux", "i686-linux"],
-    repos: [parseRepoName("nixos-servers"), parseRepoName("nixos")],
-    at: "2026-11-23T14:19:50Z",
-    startedAt: "2026-11-20T00:00:00Z",
-    evaluationSlots: 2,
-    builds: [second],
-    disk: { availableBytes: 210 * 2 ** 30, totalBytes: 2 ** 40 },
-  };
-  const gone = {
-    ...builder,
-    name: parseBuilderName("old"),
-    at: "2026-11-23T11:00:00Z",
-    nixVersion: "2.8\u001b[2J",
-  };
-  expect(renderBuilders([builder, gone], print)).toMatchInlineSnapshot(`
-    "Builder  State                 Builds       Disk free  Version  Nix     Systems                  Repos
-    cache    ✓ online                   1  210 GiB (21 %)  0.1.0    2.31.2  x86_64-linux i686-linux  nixos-servers nixos
-    old      ✗ gone, seen 3 h ago          210 GiB (21 %)  0.1.0    2.8     x86_64-linux i686-linux  nixos-servers nixos
-    "
-  `);
-  expect(renderBuilders([], print)).toBe("no builder was ever seen\n");
 });
 
 test("on a terminal ids are cut to what tells them apart, which leaves room in 80 columns", () => {

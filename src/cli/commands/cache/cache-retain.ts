@@ -9,7 +9,7 @@ import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { parseRepoName, type RepoName } from "../../../protocol/names.ts";
 import { untilInterrupted, type Context } from "../../context.ts";
 import { openStoreRoots, sayReading, type StoreRoots } from "../../session/open-store-roots.ts";
-import { formatBytes } from "../../print/duration.ts";
+import { formatBytes } from "../../../words/duration.ts";
 import { renderRetention } from "../../print/pages/retention-table.ts";
 
 export interface RetainOptions {

@@ -12,7 +12,7 @@ import { connectReader, loadCommandConfig } from "../../session/connect.ts";
 import { untilInterrupted, type Context } from "../../context.ts";
 import { decideReadiness, type Readiness } from "../../builds/decide-readiness.ts";
 import { readBuilds } from "../../builds/find-build.ts";
-import { formatBytes, formatDuration } from "../../print/duration.ts";
+import { formatBytes, formatDuration } from "../../../words/duration.ts";
 
 export interface CacheWaitOptions extends CacheChoice {
   readonly rev: string;

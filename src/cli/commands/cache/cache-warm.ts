@@ -1,4 +1,5 @@
 // `homelab-deploy cache warm`: after a cache was made anew, builds what it should serve and proves that it does.
+import { safeJson } from "../../../base/terminal-text.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { chooseCacheUrl, chooseKeys, type CacheChoice } from "../../../wiring/compose-cache.ts";
 import { loadCommandConfig } from "../../session/connect.ts";
@@ -8,7 +9,6 @@ import {
   verificationExitCode,
   verificationJson,
 } from "../../print/pages/cache-verification.ts";
-import { jsonLine } from "../../print/lines/json-line.ts";
 import { runBuild } from "../builds/build.ts";
 import { verifyCache } from "./cache-verify.ts";
 
@@ -50,7 +50,7 @@ export async function runCacheWarm(
   const signal = untilInterrupted(context.signals);
   const { out, outStyle: style } = context;
   const result = await verifyCache(context, hosts, options, signal);
-  if (json === true) out.write(jsonLine({ type: "cache-verified", ...verificationJson(result) }));
+  if (json === true) out.write(`${safeJson({ type: "cache-verified", ...verificationJson(result) })}\n`);
   else out.write(`\n${renderVerification(result, { style, width: out.columns })}`);
   return built === exitCodes.success ? verificationExitCode(result) : built;
 }

@@ -2,12 +2,13 @@
 import type { BuildState } from "../../../protocol/build-state.ts";
 import type { BuildEvent, EventOf, HostRef } from "../../../protocol/events.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
-import { formatDuration } from "../duration.ts";
-import { explain } from "../summary/failure-text.ts";
-import { hostLabelOf, hostList } from "../summary/host-label.ts";
-import { hosts, verdictText } from "../summary/host-result.ts";
+import { formatDuration } from "../../../words/duration.ts";
+import { explain } from "../../../words/failure-groups.ts";
+import { hostLabelOf, hostList } from "../../../words/host-names.ts";
+import { verdictText } from "../summary/verdict-text.ts";
+import { hosts } from "../../../words/host-names.ts";
 import type { Style } from "../style.ts";
-import { sourceText } from "../summary/source-text.ts";
+import { sourceText } from "../../../words/source-text.ts";
 
 /** A line about one host, or about the build where there is none. Safe to print. */
 export interface EventLine {
@@ -23,7 +24,7 @@ const mostLines = 3;
 
 /** `state` is the state after the event. */
 export function eventLines(state: BuildState, event: BuildEvent, style: Style): EventLine[] {
-  const label = hostLabelOf(state, style);
+  const label = hostLabelOf(state, style.clean);
   const each = <Host extends HostRef>(about: readonly Host[], say: (host: Host) => string): EventLine[] =>
     [...Map.groupBy(about, say)].flatMap(([text, alike]) =>
       alike.length <= mostLines
@@ -64,7 +65,7 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
 }
 
 function acceptedLines(state: BuildState, event: EventOf<"accepted">, style: Style): EventLine[] {
-  const label = hostLabelOf(state, style);
+  const label = hostLabelOf(state, style.clean);
   // The last part tells of all.
   if (state.isPartial === true) return [];
   const sources = event.sources.map(sourceText).join(", ");

@@ -3,12 +3,14 @@
 // commands must stand exactly around what they are about.
 import { appendFileSync } from "node:fs";
 import { messageOf } from "../../../base/errors.ts";
+import { withoutCommand } from "../../../base/terminal-text.ts";
 import type { BuildState } from "../../../protocol/build-state.ts";
-import { closingSentence } from "../summary/closing-sentence.ts";
-import { groupFailures, isInfra, type FailureGroup } from "../summary/failure-groups.ts";
-import { explain, tailLength } from "../summary/failure-text.ts";
-import { hostLabelOf, hostList } from "../summary/host-label.ts";
-import { verdictWords } from "../summary/host-result.ts";
+import { closingSentence } from "../../../words/closing-sentence.ts";
+import { groupFailures, isInfra, type FailureGroup } from "../../../words/failure-groups.ts";
+import { tailLength } from "../summary/failure-text.ts";
+import { explain } from "../../../words/failure-groups.ts";
+import { hostLabelOf, hostList } from "../../../words/host-names.ts";
+import { verdictWords } from "../../../words/verdict-words.ts";
 import { createLineFeed } from "./line-feed.ts";
 import { collectLogs, type LogGroup } from "./log-groups.ts";
 import type { BuildRenderer, RendererOptions } from "../renderer.ts";
@@ -21,7 +23,6 @@ import {
   groupStart,
   mostAnnotations,
   randomToken,
-  withoutCommand,
   withoutCommands,
 } from "./workflow-commands.ts";
 
@@ -96,7 +97,7 @@ function annotations(state: BuildState): string[] {
 }
 
 function annotate(level: "error" | "warning", state: BuildState, group: FailureGroup): string {
-  const broken = hostList(group.hosts.map(hostLabelOf(state, plainStyle)));
+  const broken = hostList(group.hosts.map(hostLabelOf(state, plainStyle.clean)));
   if (group.type === "hosts") {
     const lines = group.reason.split("\n").map((line) => plainStyle.clean(line));
     return annotation(level, `${broken}: ${verdictWords[group.verdict]}`, lines.join("\n"));

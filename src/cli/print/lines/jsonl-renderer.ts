@@ -1,8 +1,8 @@
 // For programs: each event of the build as it is on the wire, one object a line, on standard output. The last line
 // of a build that is over is its terminal event.
+import { safeJson } from "../../../base/terminal-text.ts";
 import { eventVersion, isTerminal } from "../../../protocol/events.ts";
 import { wireVersion } from "../../../protocol/wire.ts";
-import { jsonLine } from "./json-line.ts";
 import type { BuildRenderer, RendererOptions } from "../renderer.ts";
 
 export function createJsonlRenderer(options: RendererOptions): BuildRenderer {
@@ -10,7 +10,7 @@ export function createJsonlRenderer(options: RendererOptions): BuildRenderer {
   let nextIndex = 0;
   let over = false;
   const write = (value: object): void => {
-    if (!over) out.write(jsonLine({ v: wireVersion, ...value }));
+    if (!over) out.write(`${safeJson({ v: wireVersion, ...value })}\n`);
   };
   return {
     start() {},

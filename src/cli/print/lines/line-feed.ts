@@ -5,10 +5,10 @@ import type { BuildMessage } from "../../../bus/bus.ts";
 import { openHosts } from "../../../protocol/build-state.ts";
 import { fullName, type BuildId } from "../../../protocol/names.ts";
 import { applyMessage, isBuilding, newView, type BuildView, type Now } from "../live/build-view.ts";
-import { formatDuration, formatUtcTime } from "../duration.ts";
+import { formatDuration, formatUtcTime } from "../../../words/duration.ts";
 import { eventLines, type EventLine } from "./event-lines.ts";
 import { startHeartbeat, type Heartbeat } from "./heartbeat.ts";
-import { hostLabelOf } from "../summary/host-label.ts";
+import { hostLabelOf } from "../../../words/host-names.ts";
 import { startedDerivations } from "../live/started-derivations.ts";
 import type { Style } from "../style.ts";
 import { cut, displayWidth, padEnd } from "../text-width.ts";
@@ -102,7 +102,7 @@ export function createLineFeed(options: LineFeedOptions): LineFeed {
 }
 
 function widthOfHosts({ state }: BuildView, style: Style): number {
-  const label = hostLabelOf(state, style);
+  const label = hostLabelOf(state, style.clean);
   const widths = [...state.hosts.values(), ...state.skipped].map((host) => displayWidth(label(host)));
   return Math.min(
     widestHost,
@@ -111,7 +111,7 @@ function widthOfHosts({ state }: BuildView, style: Style): number {
 }
 
 function startedLines(before: BuildView, { state, progress }: BuildView, style: Style): EventLine[] {
-  const label = hostLabelOf(state, style);
+  const label = hostLabelOf(state, style.clean);
   return startedDerivations(before.progress?.running ?? [], progress?.running ?? []).map(
     ({ host, name, usualMs }) => ({
       ...(host === undefined ? {} : { host: label(host) }),
@@ -131,7 +131,7 @@ function signOfLife(view: BuildView, style: Style, now: number): string {
   if (building.length === 0 && evaluations !== undefined && evaluations.done < evaluations.total) {
     return `still evaluating ${after}: ${evaluations.done} of ${evaluations.total} hosts done`;
   }
-  const label = hostLabelOf(state, style);
+  const label = hostLabelOf(state, style.clean);
   const details = building.slice(0, mostInHeartbeat).map((host) => {
     const progress = view.hostProgress.get(fullName(host));
     const derivation = view.progress?.running.find(

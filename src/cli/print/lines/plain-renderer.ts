@@ -1,9 +1,10 @@
 // For pipes, the journal and CI systems that we do not know: lines on standard error, the summary on standard output.
+import { withoutCommand } from "../../../base/terminal-text.ts";
 import { createLineFeed } from "./line-feed.ts";
 import { prefixedLog } from "./log-lines.ts";
 import type { BuildRenderer, RendererOptions } from "../renderer.ts";
 import { renderSummary } from "../summary/summary.ts";
-import { randomToken, textWithoutCommands, withoutCommand } from "./workflow-commands.ts";
+import { randomToken, textWithoutCommands } from "./workflow-commands.ts";
 
 export function createPlainRenderer(options: RendererOptions): BuildRenderer {
   const { out, err, clock } = options;

@@ -1,12 +1,15 @@
 // The page that GitHub and Gitea show for a step: Markdown, in which text from outside is only ever code.
 import type { BuildState } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
-import { closingSentence } from "../summary/closing-sentence.ts";
-import { formatDuration } from "../duration.ts";
-import { groupFailures, type FailureGroup } from "../summary/failure-groups.ts";
-import { explain, tailLength } from "../summary/failure-text.ts";
-import { hostLabelOf, hostList, type HostLabel } from "../summary/host-label.ts";
-import { hosts, verdictText, verdictWords } from "../summary/host-result.ts";
+import { closingSentence } from "../../../words/closing-sentence.ts";
+import { formatDuration } from "../../../words/duration.ts";
+import { groupFailures, type FailureGroup } from "../../../words/failure-groups.ts";
+import { tailLength } from "../summary/failure-text.ts";
+import { explain } from "../../../words/failure-groups.ts";
+import { hostLabelOf, hostList, type HostLabel } from "../../../words/host-names.ts";
+import { verdictText } from "../summary/verdict-text.ts";
+import { hosts } from "../../../words/host-names.ts";
+import { verdictWords } from "../../../words/verdict-words.ts";
 import { plainStyle } from "../style.ts";
 
 // Together far below the 1 MiB that a summary may have.
@@ -16,7 +19,7 @@ const longestBlock = 20_000;
 const longestSpan = 300;
 
 export function stepSummary(state: BuildState): string {
-  const label = hostLabelOf(state, plainStyle);
+  const label = hostLabelOf(state, plainStyle.clean);
   const failures = groupFailures(state);
   const more = failures.length - mostFailures;
   const sections = [

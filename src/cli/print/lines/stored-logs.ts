@@ -1,7 +1,7 @@
 // Logs that are stored, printed one chunk after the other or only their last lines. The text goes to standard
 // output, and what it is to standard error, so that a log can be piped on its own.
+import { safeJson } from "../../../base/terminal-text.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
-import { jsonLine } from "./json-line.ts";
 import { derivationName, droppedLines } from "./log-lines.ts";
 import type { TextOutput } from "../renderer.ts";
 import type { Style } from "../style.ts";
@@ -53,7 +53,7 @@ const safeText = (text: string, style: Style): string =>
     .join("\n");
 
 export const createJsonLogPrinter = (out: TextOutput): LogPrinter => ({
-  chunk: (chunk) => void out.write(jsonLine(chunk)),
+  chunk: (chunk) => void out.write(`${safeJson(chunk)}\n`),
   end() {},
 });
 

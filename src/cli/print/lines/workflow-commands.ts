@@ -35,9 +35,3 @@ export const randomToken = (): string => randomBytes(16).toString("hex");
 /** The same for a text that ends in a newline. */
 export const textWithoutCommands = (text: string, token: string): string =>
   `${withoutCommands([text.trimEnd()], token).join("\n")}\n`;
-
-/**
- * A line of ours that holds foreign text. `::` is a command only at the start of a line, which is ours; the older
- * form `##[…]` is one anywhere in it.
- */
-export const withoutCommand = (line: string): string => line.replaceAll("##[", "## [");

@@ -1,6 +1,6 @@
 // How long a derivation will still take, guessed from how long those of its name took before.
 import type { RunningDerivation } from "../../../protocol/progress.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../../../words/duration.ts";
 import type { Style } from "../style.ts";
 
 /** From the most to the least that is said: both, only what is left, nothing. */

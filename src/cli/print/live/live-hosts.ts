@@ -5,10 +5,11 @@ import { fullName, type FullHostName } from "../../../protocol/names.ts";
 import type { RunningDerivation } from "../../../protocol/progress.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { isBuilding, type BuildView } from "./build-view.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../../../words/duration.ts";
 import { estimateForms, estimateText, type EstimateForm } from "./estimate.ts";
-import { hostLabelOf } from "../summary/host-label.ts";
-import { verdictSign, verdictWords } from "../summary/host-result.ts";
+import { hostLabelOf } from "../../../words/host-names.ts";
+import { verdictSign } from "../summary/verdict-text.ts";
+import { verdictWords } from "../../../words/verdict-words.ts";
 import type { Style } from "../style.ts";
 import { cut, displayWidth, padEnd, padStart } from "../text-width.ts";
 
@@ -94,7 +95,7 @@ function rowWriter(
   running: RunningByHost,
   { style, width, now }: LiveHostsPrint,
 ): (shown: LiveHost) => string {
-  const label = hostLabelOf(view.state, style);
+  const label = hostLabelOf(view.state, style.clean);
   const rowWidth = Math.min(width, widestRow);
   const longest = [...view.state.hosts.values()].reduce(
     (most, host) => Math.max(most, displayWidth(label(host))),

@@ -1,13 +1,14 @@
 // The lines of the live view: what is built, the hosts that matter most, and the sum.
 import { type HostState, isOver } from "../../../protocol/build-state.ts";
 import { isBuilding, type BuildView } from "./build-view.ts";
-import { formatDuration } from "../duration.ts";
-import { hostLabelOf, listed } from "../summary/host-label.ts";
-import { countHosts, hosts } from "../summary/host-result.ts";
+import { formatDuration } from "../../../words/duration.ts";
+import { hostLabelOf, listed } from "../../../words/host-names.ts";
+import { hosts } from "../../../words/host-names.ts";
+import { countHosts } from "../../../words/verdict-words.ts";
 import { liveHostRows } from "./live-hosts.ts";
 import type { Style } from "../style.ts";
 import { cut, displayWidth } from "../text-width.ts";
-import { sourceText } from "../summary/source-text.ts";
+import { sourceText } from "../../../words/source-text.ts";
 
 export interface LivePrint {
   readonly style: Style;
@@ -59,7 +60,7 @@ function headline({ state }: BuildView, { style }: LivePrint, width: number): st
 /** What is going on besides the hosts themselves. */
 function overviewRows({ state, progress, connected }: BuildView, { style }: LivePrint): string[] {
   const rows: string[] = [];
-  const label = hostLabelOf(state, style);
+  const label = hostLabelOf(state, style.clean);
   if (!connected) {
     rows.push(style.yellow(`${style.glyphs.fault} no connection to NATS, trying again; the build goes on`));
   }

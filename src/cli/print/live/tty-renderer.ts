@@ -1,6 +1,6 @@
 // For a person at a terminal: a block that shows the build as it is, and the summary in its place at the end.
 import { applyMessage, newView, type BuildView, type Now } from "./build-view.ts";
-import { closingSentence } from "../summary/closing-sentence.ts";
+import { closingSentence } from "../../../words/closing-sentence.ts";
 import { scheduleFrames } from "./frame-schedule.ts";
 import { blockSize, createLiveBlock } from "./live-block.ts";
 import { liveLines } from "./live-lines.ts";

@@ -3,13 +3,13 @@ import { statusOf, type BuildState } from "../../../protocol/build-state.ts";
 import type { BuildId } from "../../../protocol/names.ts";
 import { timeOf } from "../../../protocol/ulid.ts";
 import type { BuildOutcome } from "../../../protocol/verdicts.ts";
-import { durationOf } from "../summary/closing-sentence.ts";
-import { formatAbsolute, formatAgo, formatDuration } from "../duration.ts";
-import { countHosts } from "../summary/host-result.ts";
+import { durationOf } from "../../../words/closing-sentence.ts";
+import { formatAbsolute, formatAgo, formatDuration } from "../../../words/duration.ts";
+import { countHosts } from "../../../words/verdict-words.ts";
 import { shortId } from "./short-ids.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "./table.ts";
-import { sourceText } from "../summary/source-text.ts";
+import { sourceText } from "../../../words/source-text.ts";
 
 export interface ListPrint {
   readonly style: Style;

@@ -4,7 +4,7 @@ import type { Disk } from "../../../base/disk.ts";
 import type { PathProblem } from "../../../narinfo/path-problem.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import type { StorePath } from "../../../protocol/names.ts";
-import { formatBytes } from "../duration.ts";
+import { formatBytes } from "../../../words/duration.ts";
 import type { Style } from "../style.ts";
 
 export interface StoreStatus {

@@ -6,7 +6,7 @@ import type { RepairOutcome } from "../../../cache/repair.ts";
 import type { Verification } from "../../../cache/verify.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import type { CacheTarget, CacheTargets } from "../../builds/cache-targets.ts";
-import { formatBytes } from "../duration.ts";
+import { formatBytes } from "../../../words/duration.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "./table.ts";
 

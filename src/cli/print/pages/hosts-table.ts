@@ -3,7 +3,7 @@ import type { BuildState } from "../../../protocol/build-state.ts";
 import { fullName, type BuildId, type Commit, type FullHostName } from "../../../protocol/names.ts";
 import { isSuccess, outcomeOf, type HostVerdict } from "../../../protocol/verdicts.ts";
 import { idText, whenText, type ListPrint } from "./builds-table.ts";
-import { verdictText } from "../summary/host-result.ts";
+import { verdictText } from "../summary/verdict-text.ts";
 import { renderTable } from "./table.ts";
 
 export interface HostSummary {

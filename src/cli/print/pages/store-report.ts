@@ -3,7 +3,7 @@ import type { Disk } from "../../../base/disk.ts";
 import type { DiskAnswer } from "../../../cache/decide-disk.ts";
 import type { RootsSize } from "../../../cache/measure-roots.ts";
 import { whenText, type ListPrint } from "./builds-table.ts";
-import { formatBytes } from "../duration.ts";
+import { formatBytes } from "../../../words/duration.ts";
 import { renderTable } from "./table.ts";
 
 export interface StoreReport {

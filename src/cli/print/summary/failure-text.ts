@@ -1,9 +1,10 @@
 import type { BuildState } from "../../../protocol/build-state.ts";
 import type { DerivationFailure } from "../../../protocol/events.ts";
-import { isInfra, type FailureGroup } from "./failure-groups.ts";
-import { hostLabelOf, hostList, listed, mostListed } from "./host-label.ts";
-import { hosts, verdictWords } from "./host-result.ts";
-import { failedLogsCommand, showCommand } from "./next-commands.ts";
+import { explain, isInfra, type FailureGroup } from "../../../words/failure-groups.ts";
+import { hostLabelOf, hostList, listed, mostListed } from "../../../words/host-names.ts";
+import { hosts } from "../../../words/host-names.ts";
+import { verdictWords } from "../../../words/verdict-words.ts";
+import { failedLogsCommand, showCommand } from "../../../words/next-commands.ts";
 import type { Style } from "../style.ts";
 
 /** How many of the last lines of a log are shown. */
@@ -22,7 +23,7 @@ export function failureLines(
   group: FailureGroup,
   { style, tail, showTrace }: FailurePrint,
 ): string[] {
-  const labels = group.hosts.map(hostLabelOf(state, style));
+  const labels = group.hosts.map(hostLabelOf(state, style.clean));
   const sign = isInfra(group) ? style.yellow(style.glyphs.fault) : style.red(style.glyphs.failure);
   const concerned = isInfra(group) ? "not the fault of" : "breaks";
   const affected = labels.length === 0 ? [] : [`  ${concerned} ${hostList(labels)}`];
@@ -49,16 +50,6 @@ export function failureLines(
     ...(labels.length === 1 ? [] : [`  ${listed(labels, mostListed)}`]),
     ...traceLines(state, group, style, showTrace),
   ];
-}
-
-/** `builder failed with exit code 2 (buildPhase)`: each fact once. */
-export function explain({ kind, reason, exitCode, phase }: DerivationFailure): string {
-  const facts = [
-    ...(exitCode === undefined || reason.includes("exit code") ? [] : [`exit code ${exitCode}`]),
-    ...(phase === undefined || reason.includes(phase) ? [] : [phase]),
-  ];
-  const prefix = kind === "timed-out" && !/tim(?:ed|e) ?out/i.test(reason) ? "timed out: " : "";
-  return `${prefix}${reason}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
 }
 
 function tailLines(failure: DerivationFailure, most: number, style: Style): string[] {

@@ -3,14 +3,14 @@
 import { HomelabError } from "../../../base/errors.ts";
 import { isOver, statusOf, type BuildState, type HostState } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
-import { closingSentence } from "./closing-sentence.ts";
-import { formatDuration } from "../duration.ts";
+import { closingSentence } from "../../../words/closing-sentence.ts";
+import { formatDuration } from "../../../words/duration.ts";
 import { renderError } from "../error.ts";
-import { groupFailures } from "./failure-groups.ts";
+import { groupFailures } from "../../../words/failure-groups.ts";
 import { failureLines, tailLength } from "./failure-text.ts";
-import { hostLabelOf } from "./host-label.ts";
-import { verdictText } from "./host-result.ts";
-import { cancelCommand, doctorCommand, followCommand, retryCommands } from "./next-commands.ts";
+import { hostLabelOf } from "../../../words/host-names.ts";
+import { verdictText } from "./verdict-text.ts";
+import { cancelCommand, doctorCommand, followCommand, retryCommands } from "../../../words/next-commands.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "../pages/table.ts";
 
@@ -69,7 +69,7 @@ function hostTable(state: BuildState, { style, width }: SummaryPrint): string[] 
       : all
           .filter(({ finished }) => finished === undefined || !isSuccess(finished.verdict))
           .toSorted((a, b) => severity(a) - severity(b));
-  const label = hostLabelOf(state, style);
+  const label = hostLabelOf(state, style.clean);
   const causes = failingDerivations(state, style);
   const rows = [
     ...shown.map((host) => hostRow(host, label(host), causes.get(`${host.repo}/${host.host}`), style)),

@@ -1,5 +1,5 @@
-// How a host's part of a build is said: one word and one sign for each verdict, the same in every output.
-import type { HostState } from "../../../protocol/build-state.ts";
+// A word for each verdict, the same in every output, and how many hosts have which.
+import type { HostState } from "../protocol/build-state.ts";
 import {
   hostVerdicts,
   isOwnFault,
@@ -7,8 +7,7 @@ import {
   outcomeOf,
   type HostOutcome,
   type HostVerdict,
-} from "../../../protocol/verdicts.ts";
-import type { Style } from "../style.ts";
+} from "../protocol/verdicts.ts";
 
 export const verdictWords: Readonly<Record<HostOutcome, string>> = {
   built: "built",
@@ -21,26 +20,6 @@ export const verdictWords: Readonly<Record<HostOutcome, string>> = {
   skipped: "skipped",
   "internal-error": "internal error",
 };
-
-/** Shown as what needs somebody to change something: the host's repo or homelab-deploy. */
-const isRed = (outcome: HostOutcome): boolean => outcome === "internal-error" || isOwnFault(outcome);
-
-/** The sign of a verdict in its colour; a missing one is never shown as success. */
-export function verdictSign(verdict: HostOutcome | undefined, style: Style): string {
-  if (verdict === undefined) return style.yellow(style.glyphs.unknown);
-  if (isRed(verdict)) return style.red(style.glyphs.failure);
-  if (verdict === "built" || verdict === "unchanged") return style.green(style.glyphs.success);
-  return verdict === "infra-failed" ? style.yellow(style.glyphs.fault) : style.dim(style.glyphs.waiting);
-}
-
-/** `✗ build failed`, in its colour. */
-export function verdictText(verdict: HostOutcome | undefined, style: Style): string {
-  const word = verdict === undefined ? "no verdict" : verdictWords[verdict];
-  if (verdict === undefined || verdict === "infra-failed") {
-    return `${verdictSign(verdict, style)} ${style.yellow(word)}`;
-  }
-  return `${verdictSign(verdict, style)} ${isRed(verdict) ? style.red(word) : word}`;
-}
 
 export interface HostCounts {
   readonly total: number;
@@ -77,5 +56,3 @@ export function countHosts(hosts: Iterable<HostState>): HostCounts {
     bug: byVerdict.get("internal-error") ?? 0,
   };
 }
-
-export const hosts = (count: number): string => (count === 1 ? "1 host" : `${count} hosts`);

@@ -1,7 +1,8 @@
-import { statusOf, type BuildState } from "../../../protocol/build-state.ts";
-import { hostOutcomes, hostVerdicts, isOwnFault, type HostOutcome } from "../../../protocol/verdicts.ts";
-import { formatDuration } from "../duration.ts";
-import { countHosts, hosts, verdictWords, type HostCounts } from "./host-result.ts";
+import { statusOf, type BuildState } from "../protocol/build-state.ts";
+import { hostOutcomes, hostVerdicts, isOwnFault, type HostOutcome } from "../protocol/verdicts.ts";
+import { formatDuration } from "./duration.ts";
+import { hosts } from "./host-names.ts";
+import { countHosts, verdictWords, type HostCounts } from "./verdict-words.ts";
 
 /** One sentence on how a build stands: `1 of 6 hosts failed in 4m15s (4 built, 1 unchanged)`. Plain text of ours. */
 export function closingSentence(state: BuildState): string {

@@ -1,4 +1,4 @@
-import type { Source } from "../../../protocol/events.ts";
+import type { Source } from "../protocol/events.ts";
 
 /** `nixos@1a2b3c4`, and with overrides `nixos@1a2b3c4 with servers@5d6e7f8`, by the input's name. */
 export function sourceText({ repo, commit, overrides = [] }: Source): string {

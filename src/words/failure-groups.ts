@@ -1,8 +1,8 @@
 // What went wrong in a build, each cause once, with every host that it concerns.
-import type { BuildState, HostState } from "../../../protocol/build-state.ts";
-import type { DerivationFailure, HostRef } from "../../../protocol/events.ts";
-import { fullName } from "../../../protocol/names.ts";
-import { isOwnFault, isSuccess, outcomeOf, type HostOutcome } from "../../../protocol/verdicts.ts";
+import type { BuildState, HostState } from "../protocol/build-state.ts";
+import type { DerivationFailure, HostRef } from "../protocol/events.ts";
+import { fullName } from "../protocol/names.ts";
+import { isOwnFault, isSuccess, outcomeOf, type HostOutcome } from "../protocol/verdicts.ts";
 
 export type FailureGroup =
   | { readonly type: "derivation"; readonly failure: DerivationFailure; readonly hosts: readonly HostRef[] }
@@ -70,4 +70,14 @@ function hostGroups(
       },
     ];
   });
+}
+
+/** `builder failed with exit code 2 (buildPhase)`: each fact once. */
+export function explain({ kind, reason, exitCode, phase }: DerivationFailure): string {
+  const facts = [
+    ...(exitCode === undefined || reason.includes("exit code") ? [] : [`exit code ${exitCode}`]),
+    ...(phase === undefined || reason.includes(phase) ? [] : [phase]),
+  ];
+  const prefix = kind === "timed-out" && !/tim(?:ed|e) ?out/i.test(reason) ? "timed out: " : "";
+  return `${prefix}${reason}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
 }

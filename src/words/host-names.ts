@@ -1,13 +1,14 @@
-import type { BuildState } from "../../../protocol/build-state.ts";
-import { fullName } from "../../../protocol/names.ts";
-import type { Style } from "../style.ts";
+// How hosts are named and counted in sentences.
+import type { BuildState } from "../protocol/build-state.ts";
+import { fullName } from "../protocol/names.ts";
 
 /** What a host is called: with its repo only where the build is about more than one. */
 export type HostLabel = (host: { readonly repo: string; readonly host: string }) => string;
 
-export function hostLabelOf(state: BuildState, style: Style): HostLabel {
+/** @param clean makes foreign text safe where the label is shown */
+export function hostLabelOf(state: BuildState, clean: (foreign: string) => string): HostLabel {
   const repos = new Set([...state.sources, ...state.skipped].map(({ repo }) => repo));
-  return repos.size > 1 ? (host) => style.clean(fullName(host)) : ({ host }) => style.clean(host);
+  return repos.size > 1 ? (host) => clean(fullName(host)) : ({ host }) => clean(host);
 }
 
 /** More names than this help nobody. */
@@ -24,3 +25,6 @@ export function listed(items: readonly string[], most: number): string {
   const more = items.length - most;
   return more > 0 ? `${items.slice(0, most).join(", ")} and ${more} more` : items.join(", ");
 }
+
+/** `1 host`, `6 hosts`. */
+export const hosts = (count: number): string => (count === 1 ? "1 host" : `${count} hosts`);

@@ -1,7 +1,7 @@
 // The commands that we tell people to run next. Every name in them was validated, so they need no quoting.
-import type { BuildState } from "../../../protocol/build-state.ts";
-import type { HostRef } from "../../../protocol/events.ts";
-import type { BuildId } from "../../../protocol/names.ts";
+import type { BuildState } from "../protocol/build-state.ts";
+import type { HostRef } from "../protocol/events.ts";
+import type { BuildId } from "../protocol/names.ts";
 
 const program = "homelab-deploy";
 
