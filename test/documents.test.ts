@@ -81,7 +81,7 @@ function unknownOf({ words }: CommandLine): readonly string[] {
   return unknown;
 }
 
-const program: Pick<Command, "commands" | "options"> = createProgram(() => {});
+const program: Pick<Command, "commands" | "options"> = await createProgram(() => {}).whole();
 
 test.each(pages)("%s shows only commands and options that there are", (page) => {
   const wrong = commandLines(readPage(page)).filter((line) => unknownOf(line).length > 0);

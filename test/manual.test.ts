@@ -7,7 +7,7 @@ import { configPage } from "../src/cli/manual/config-page.ts";
 import { roffText } from "../src/cli/manual/roff.ts";
 import { configSections } from "../src/config/markdown.ts";
 
-const program = createProgram(() => {});
+const program = await createProgram(() => {}).whole();
 const pages = {
   "homelab-deploy.1": commandPage(program, "1.2.3"),
   "homelab-deploy.json.5": configPage("1.2.3"),

@@ -3,11 +3,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { runUpdateCommand } from "../../src/cli/commands/update/update.ts";
 import { composeUpdate } from "../../src/wiring/compose-update.ts";
-import type { Context } from "../../src/cli/context.ts";
 import { startLocalBuilder } from "../../src/cli/session/local-builder.ts";
-import { plainStyle } from "../../src/cli/print/style.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { RepoSettings } from "../../src/config/schema.ts";
 import { createForge } from "../../src/forge/create-forge.ts";
@@ -15,6 +12,7 @@ import { createNix } from "../../src/nix/create-nix.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { parseRepoName } from "../../src/protocol/names.ts";
 import { safeUpdate, type SafeUpdateOptions, type SafeUpdateResult } from "../../src/update/safe-update.ts";
+import { createCommandContext, runCommand } from "./command-context.ts";
 import type { ForgeServer } from "./forge-server/forge-server.ts";
 import { hastyClock } from "./hasty-clock.ts";
 import type { UpdateLab } from "./update-lab.ts";
@@ -63,18 +61,10 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
   const { config } = await loadConfig(file);
   const configured = requireSettings(config.repos[repo]);
   const environment = { ...lab.store.environment, HOME: join(lab.store.directory, "home") };
-  const said = { stdout: "", stderr: "" };
-  const nothing = (): (() => void) => () => undefined;
-  const context: Context = {
+  const { context, said } = createCommandContext({
     options: { config: file, debug: true },
     environment,
-    out: { write: (text: string) => Boolean((said.stdout += text)) },
-    err: { write: (text: string) => Boolean((said.stderr += text)) },
-    outStyle: plainStyle,
-    errStyle: plainStyle,
-    clock: systemClock,
-    signals: { onInterrupt: nothing, onTerminate: nothing, onSuspend: nothing, received: () => undefined },
-  };
+  });
   const [exec, log, stopped] = [createExec(), silentLog, new AbortController()];
   const builder = await startLocalBuilder(
     { ...context, options: {} },
@@ -124,8 +114,7 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
     update: async (options) => safeUpdate(options ?? (await compose()), AbortSignal.timeout(60_000)),
     async command(...args) {
       said.stdout = said.stderr = "";
-      const json = args.includes("--json");
-      const exitCode = await runUpdateCommand(context, { builds: "local", json });
+      const exitCode = await runCommand(context, "update", "--builds", "local", ...args);
       return { exitCode, ...said };
     },
     async written() {

@@ -1,5 +1,6 @@
 import { HomelabError } from "../../base/errors.ts";
 import type { Config, RepoSettings } from "../../config/schema.ts";
+import { isSameRepository } from "../../config/shared-repository.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import { parseRepoName, type RepoName } from "../../protocol/names.ts";
 
@@ -33,4 +34,24 @@ export function chooseRepos(
     code: "UNKNOWN_REPO",
     hint: near === undefined ? `there is ${all.map(([name]) => name).join(", ")}` : `did you mean ${near}?`,
   });
+}
+
+/**
+ * Two updates of one repository would use the same branch of the day, and close each other's pull requests.
+ *
+ * @throws HomelabError `config` `SHARED_REPOSITORY`
+ */
+export function refuseShared(repos: ReturnType<typeof chooseRepos>): void {
+  for (const [index, [name, { url }]] of repos.entries()) {
+    const twin = repos.slice(0, index).find(([, other]) => isSameRepository(url, other.url));
+    if (twin === undefined) continue;
+    throw new HomelabError(
+      "config",
+      `${twin[0]} and ${name} are in one repository, of which only one can be updated`,
+      {
+        code: "SHARED_REPOSITORY",
+        hint: "name the one that is: --repo",
+      },
+    );
+  }
 }

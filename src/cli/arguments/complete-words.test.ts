@@ -3,12 +3,8 @@ import { completeWords } from "./complete-words.ts";
 import { createProgram } from "../program.ts";
 
 const names = { hosts: ["testvm01", "web01"], repos: ["nixos"], builds: ["01JD0000000000000000000000"] };
-const complete = (...words: string[]): string[] =>
-  completeWords(
-    createProgram(() => undefined),
-    words,
-    names,
-  );
+const program = await createProgram(() => undefined).whole();
+const complete = (...words: string[]): string[] => completeWords(program, words, names);
 
 test.each([
   [["bu"], ["build", "builder", "builds"]],

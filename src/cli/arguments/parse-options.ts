@@ -1,5 +1,6 @@
-// Values of options: what commander calls with each, and what it prints when they throw.
-import { InvalidArgumentError } from "@commander-js/extra-typings";
+// Values of options: what commander calls with each, and what it prints when they throw; and an option of several commands.
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { outputChoices } from "../print/output-mode.ts";
 
 export const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
   ...(before ?? []),
@@ -51,3 +52,9 @@ export function parseBuildWish(text: string): string {
     "It must be a build's id, the first of its 26 letters and digits, or `last`.",
   );
 }
+
+/** `--output`, which several commands have. */
+export const outputOption = (
+  description: string,
+): Option<"--output <mode>", undefined, undefined, undefined, false, (typeof outputChoices)[number]> =>
+  new Option("--output <mode>", description).choices(outputChoices);

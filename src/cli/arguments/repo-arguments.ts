@@ -4,6 +4,7 @@ import { basename, resolve } from "node:path";
 import * as v from "valibot";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import { GitUrl, RepoSettings } from "../../config/schema.ts";
+import { createExec } from "../../process/create-exec.ts";
 import type { Exec } from "../../process/exec.ts";
 import { parseRepoName, type RepoName } from "../../protocol/names.ts";
 import type { Environment } from "../../base/environment.ts";
@@ -43,20 +44,29 @@ export function parseRepoArgument(
   return { name: parseRepoName(named?.["name"] ?? derived), url };
 }
 
+export interface RepoDefaults {
+  /** Or the remote's own default. */
+  readonly branch: string | undefined;
+  readonly pollSeconds: number;
+  readonly environment: Environment;
+}
+
 /**
- * With the branch that is named, or the remote's own default.
- *
- * @throws HomelabError `unavailable` `GIT_REMOTE` when the remote does not answer.
+ * @throws HomelabError `usage` for what is not a repo; `unavailable` `GIT_REMOTE` when a remote does not answer
  */
-export async function configureRepo(
-  { name, url }: NamedUrl,
-  branch: string | undefined,
-  pollSeconds: number,
-  { exec, environment }: { readonly exec: Exec; readonly environment: Environment },
+export async function configureRepos(
+  texts: readonly string[],
+  { branch, pollSeconds, environment }: RepoDefaults,
   signal: AbortSignal,
-): Promise<[RepoName, RepoSettings]> {
-  const chosen = branch ?? (await defaultBranch(url, exec, environment, signal));
-  return [name, v.parse(RepoSettings, { url, branch: chosen, pollSeconds })];
+): Promise<Readonly<Record<RepoName, RepoSettings>>> {
+  const exec = createExec();
+  const repos: Record<RepoName, RepoSettings> = {};
+  for (const text of texts) {
+    const { name, url } = parseRepoArgument(text);
+    const chosen = branch ?? (await defaultBranch(url, exec, environment, signal));
+    repos[name] = v.parse(RepoSettings, { url, branch: chosen, pollSeconds });
+  }
+  return repos;
 }
 
 async function defaultBranch(

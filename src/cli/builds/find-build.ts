@@ -57,3 +57,30 @@ export async function readBuild(reader: BuildReader, id: BuildId, signal: AbortS
     hint: "list them: homelab-deploy builds list",
   });
 }
+
+/** One build as a document, for `--json`. Additive only. */
+export function buildJson(state: BuildState): object {
+  const { hosts, nextIndex, ...rest } = state;
+  return {
+    ...rest,
+    events: nextIndex,
+    hosts: [...hosts.values()].map(({ repo, host, phase, evaluated, finished }) => ({
+      repo,
+      host,
+      phase,
+      ...(evaluated === undefined
+        ? {}
+        : { drvPath: evaluated.drvPath, outPath: evaluated.outPath, remembered: evaluated.remembered }),
+      ...(finished === undefined
+        ? {}
+        : {
+            verdict: finished.verdict,
+            reason: finished.reason,
+            details: finished.details,
+            cached: finished.cached,
+            code: finished.code,
+            durationMs: finished.durationMs,
+          }),
+    })),
+  };
+}

@@ -1,11 +1,9 @@
 import { expect, test } from "vitest";
 import { startRig } from "../../../test/support/builder-rig.ts";
-import { systemClock } from "../../base/clock.ts";
+import { createCommandContext } from "../../../test/support/command-context.ts";
 import { HomelabError } from "../../base/errors.ts";
 import type { BuilderStatus } from "../../protocol/builder-status.ts";
 import { parseBuilderName } from "../../protocol/names.ts";
-import type { Context } from "../context.ts";
-import { plainStyle } from "../print/style.ts";
 import { describeSilence, watchBuild } from "./watch-build.ts";
 
 const now = new Date("2026-11-23T15:00:00Z");
@@ -37,10 +35,9 @@ test.each([
 ])("a build that met %s exits with its own code, and says what it was", async (_, thrown, code, words) => {
   const rig = await startRig();
   Object.assign(rig.nix, { evaluate: () => Promise.reject(thrown) });
-  let out = "";
-  const context = contextOf((text) => Boolean((out += text)));
+  const { context, said } = createCommandContext();
   expect(await watchBuild(context, rig.bus, await rig.ask("homelab/all"), {})).toBe(code);
-  expect(out).toContain(words);
+  expect(said.stdout).toContain(words);
   await rig.stop();
 });
 
@@ -48,29 +45,9 @@ test("a build of somebody else under our id is not shown as ours", async () => {
   const rig = await startRig();
   const id = await rig.ask("homelab/testvm01");
   await rig.verdict(id);
-  let out = "";
-  const context = contextOf((text) => Boolean((out += text)));
+  const { context, said } = createCommandContext();
   const asked = { about: "0".repeat(64), submit: async () => undefined };
   await expect(watchBuild(context, rig.bus, id, {}, asked)).rejects.toMatchObject({ code: "BUILD_TAKEN" });
-  expect(out).not.toContain("succeeded");
+  expect(said.stdout).not.toContain("succeeded");
   await rig.stop();
 });
-
-function contextOf(write: (text: string) => boolean): Context {
-  const nothing = (): (() => void) => () => undefined;
-  return {
-    options: {},
-    environment: {},
-    out: { write },
-    err: { write: () => true },
-    outStyle: plainStyle,
-    errStyle: plainStyle,
-    clock: systemClock,
-    signals: {
-      onInterrupt: nothing,
-      onTerminate: nothing,
-      onSuspend: nothing,
-      received: () => undefined,
-    },
-  };
-}

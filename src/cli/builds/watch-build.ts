@@ -15,7 +15,6 @@ import type { BuildRenderer } from "../print/renderer.ts";
 
 export interface WatchOptions {
   readonly output?: OutputChoice | undefined;
-  readonly json?: boolean | undefined;
   readonly timeout?: number | undefined;
   readonly onInterrupt?: "detach" | "cancel" | undefined;
   readonly quiet?: boolean | undefined;
@@ -146,11 +145,8 @@ function outcomeOfBuild(state: BuildState): Parameters<typeof exitCodeOf>[0] {
   return status;
 }
 
-const outputModeOf = (
-  context: Context,
-  { output, json }: WatchOptions,
-): ReturnType<typeof decideOutputMode> =>
-  json === true
+const outputModeOf = (context: Context, { output }: WatchOptions): ReturnType<typeof decideOutputMode> =>
+  context.json
     ? "jsonl"
     : decideOutputMode({
         output,

@@ -85,7 +85,7 @@ async function examineNats(
 ): Promise<readonly Finding[]> {
   try {
     const { inboxPrefix } = await natsTargetOf(context, config);
-    await using connection = await connectCommand(context, signal);
+    await using connection = await connectCommand(context, config, signal);
     const { createReader } = await import("../../bus/create-reader.ts");
     return [
       ...describeServer(connection),

@@ -1,6 +1,5 @@
 // From the command line to a connection.
 import { silentLog, type Log } from "../../base/log.ts";
-import type { BuildReader } from "../../bus/bus.ts";
 import type { Connection, ConnectionOptions } from "../../bus/connect/connection.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Context, GlobalOptions } from "../context.ts";
@@ -62,21 +61,11 @@ const given = <Value extends object>(value: Value): { [Key in keyof Value]?: Non
 /** For commands: fails at once when there is no server. */
 export async function connectCommand(
   context: Context,
+  config: Config,
   signal: AbortSignal,
   log: Log = silentLog,
 ): Promise<Connection> {
-  const config = await loadCommandConfig(context);
   const target = await natsTargetOf(context, config);
   const { connectNats } = await import("../../bus/connect/connection.ts");
   return connectNats({ ...target, name: "homelab-deploy", role: "command" }, log, signal);
-}
-
-export interface ConnectedReader extends AsyncDisposable {
-  readonly reader: BuildReader;
-}
-
-export async function connectReader(context: Context, signal: AbortSignal): Promise<ConnectedReader> {
-  const connection = await connectCommand(context, signal);
-  const { createReader } = await import("../../bus/create-reader.ts");
-  return { reader: createReader(connection), [Symbol.asyncDispose]: () => connection.close() };
 }

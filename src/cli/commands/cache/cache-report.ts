@@ -1,40 +1,29 @@
-// `homelab-deploy cache report`: how big what is kept is, how it grows, and whether the disk is enough.
-import { decideDisk } from "../../../cache/decide-disk.ts";
-import { measureRoots, type Closures } from "../../../cache/measure-roots.ts";
-import { readClosures } from "../../../cache/read-closures.ts";
-import type { RootedCommit } from "../../../nix/nix.ts";
+// `homelab-deploy cache report`
+import type { Command } from "@commander-js/extra-typings";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
-import { untilInterrupted, type Context } from "../../context.ts";
-import { diskOf } from "../../../base/disk.ts";
-import { openStoreRoots, sayReading } from "../../session/open-store-roots.ts";
-import { renderStoreReport, storeReportJson, type StoreReport } from "../../print/pages/store-report.ts";
+import { answer, chosen, type Choose } from "../../command.ts";
+import { untilInterrupted } from "../../session/signals.ts";
 
-export interface ReportOptions {
-  readonly absolute?: boolean | undefined;
-  readonly json?: boolean | undefined;
-}
-
-/** 1 when the disk is too small for what is to be kept. */
-export async function runCacheReport(context: Context, options: ReportOptions): Promise<number> {
-  const signal = untilInterrupted(context.signals);
-  const { nix, commits, retention } = await openStoreRoots(context, signal);
-  const closures = await readClosures(nix, commits, sayReading(context), signal);
-  const disk = await diskOf(nix.storeDirectory);
-  const size = measureRoots(commits, closures);
-  const { keepNewest } = retention;
-  const answer = decideDisk(size, keepNewest, disk);
-  const report: StoreReport = { size, disk, answer, keepNewest, unbuilt: unbuiltOf(commits, closures) };
-  const { out, outStyle: style, clock } = context;
-  if (options.json === true) out.write(`${JSON.stringify(storeReportJson(report), undefined, 2)}\n`);
-  else {
-    const print = { style, width: out.columns, now: clock.now(), absolute: options.absolute };
-    out.write(renderStoreReport(report, print));
-  }
-  return answer.verdict === "too-small" ? exitCodes.failed : exitCodes.success;
-}
-
-/** Systems that are rooted and were never built: their sizes are not in the numbers. */
-function unbuiltOf(commits: readonly RootedCommit[], { bySystem }: Closures): number {
-  const systems = new Set(commits.flatMap(({ hosts }) => [...hosts.values()]));
-  return [...systems].filter((system) => !bySystem.has(system)).length;
+/** Exits with 1 when the disk is too small for what is to be kept. */
+export function addCacheReport(cache: Command, choose: Choose): void {
+  cache
+    .command("report")
+    .description("On the builder: how big the closures are, how they grow, and whether the disk is enough.")
+    .option("--absolute", "local times with their zone, instead of how long ago")
+    .option("--json", "as one JSON document")
+    .action(
+      chosen(choose, async (context, { absolute }) => {
+        const [{ reportStore }, { renderStoreReport, storeReportJson }] = await Promise.all([
+          import("../../cache/report-store.ts"),
+          import("../../print/pages/store-report.ts"),
+        ]);
+        const report = await reportStore(context, untilInterrupted(context.signals));
+        const { clock, out, outStyle: style } = context;
+        answer(context, {
+          json: () => storeReportJson(report),
+          text: () => renderStoreReport(report, { style, width: out.columns, now: clock.now(), absolute }),
+        });
+        return report.answer.verdict === "too-small" ? exitCodes.failed : exitCodes.success;
+      }),
+    );
 }

@@ -1,98 +1,31 @@
-// `homelab-deploy cache status`: the cache from outside, and on the builder also its store.
-import { messageOf } from "../../../base/errors.ts";
-import { probeCache, type CacheProbe } from "../../../cache/cache-info.ts";
-import { decideDisk } from "../../../cache/decide-disk.ts";
-import { judgeNarInfo, maxNarInfoBytes } from "../../../narinfo/judge-narinfo.ts";
-import { measureRoots } from "../../../cache/measure-roots.ts";
-import { hashPartOf } from "../../../narinfo/narinfo.ts";
-import { readClosures } from "../../../cache/read-closures.ts";
-import type { StorePath } from "../../../protocol/names.ts";
-import {
-  chooseCacheUrl,
-  chooseKeys,
-  openCacheClient,
-  type CacheChoice,
-} from "../../../wiring/compose-cache.ts";
-import { loadCommandConfig } from "../../session/connect.ts";
-import { untilInterrupted, type Context } from "../../context.ts";
-import { diskOf } from "../../../base/disk.ts";
-import { openStoreRoots, sayReading } from "../../session/open-store-roots.ts";
-import {
-  cacheStatusExitCode,
-  cacheStatusJson,
-  renderCacheStatus,
-  type CacheStatus,
-  type SignatureStatus,
-  type StoreStatus,
-} from "../../print/pages/cache-status.ts";
+// `homelab-deploy cache status`
+import type { Command } from "@commander-js/extra-typings";
+import { exitCodes } from "../../../protocol/exit-codes.ts";
+import { collect } from "../../arguments/parse-options.ts";
+import { answer, chosen, type Choose } from "../../command.ts";
+import { untilInterrupted } from "../../session/signals.ts";
 
-export interface CacheStatusOptions extends CacheChoice {
-  readonly json?: boolean | undefined;
-}
+/** 1 when hosts could not use the cache, 3 when it does not answer. */
+const exitCodeOf = { sound: exitCodes.success, faulty: exitCodes.failed, silent: exitCodes.unavailable };
 
-export async function runCacheStatus(context: Context, options: CacheStatusOptions): Promise<number> {
-  const signal = untilInterrupted(context.signals);
-  const { clock, out, outStyle: style } = context;
-  const { cache: settings } = await loadCommandConfig(context);
-  const url = chooseCacheUrl(settings, options);
-  const keys = chooseKeys(settings, options);
-  using client = await openCacheClient(settings, url, clock);
-  const store = await orReason(async () => storeStatus(context, signal), signal);
-  const probe = await orReason(async () => probeCache(client, clock, signal), signal);
-  const newest = "reason" in store ? undefined : store.newestSystem;
-
-  async function signatureOf(path: StorePath): Promise<SignatureStatus> {
-    const answer = await client.get(`${hashPartOf(path)}.narinfo`, { maxBytes: maxNarInfoBytes }, signal);
-    const judgement = await judgeNarInfo(path, undefined, answer, keys);
-    return judgement.type === "good"
-      ? { path, signedBy: judgement.signedBy.name }
-      : { path, problem: judgement.problem, detail: judgement.detail };
-  }
-  const status: CacheStatus = {
-    url,
-    keys: keys.map(({ name }) => name),
-    probe,
-    store,
-    signature:
-      newest === undefined || "reason" in probe
-        ? undefined
-        : await orReason(async () => signatureOf(newest), signal),
-  };
-  if (options.json === true) out.write(`${JSON.stringify(cacheStatusJson(status), undefined, 2)}\n`);
-  else out.write(renderCacheStatus(status, style));
-  return cacheStatusExitCode(status);
-}
-
-/** What is not known here is said, and hides nothing else. */
-async function orReason<Result extends CacheProbe | StoreStatus | SignatureStatus>(
-  ask: () => Promise<Result>,
-  signal: AbortSignal,
-): Promise<Result | { readonly reason: string }> {
-  try {
-    return await ask();
-  } catch (error) {
-    signal.throwIfAborted();
-    return { reason: messageOf(error) };
-  }
-}
-
-/** @throws HomelabError where the builder's roots are not on this machine, or not for us to read */
-async function storeStatus(context: Context, signal: AbortSignal): Promise<StoreStatus> {
-  const { nix, commits, retention } = await openStoreRoots(context, signal);
-  const closures = await readClosures(nix, commits, sayReading(context), signal);
-  const disk = await diskOf(nix.storeDirectory);
-  const size = measureRoots(commits, closures);
-  const newestFirst = commits.toSorted((one, other) => other.usedAt.getTime() - one.usedAt.getTime());
-  const newestSystem = newestFirst
-    .flatMap(({ hosts }) => [...hosts.values()])
-    .find((system) => closures.bySystem.has(system));
-  const { daysUntilFull } = decideDisk(size, retention.keepNewest, disk);
-  return {
-    storeDirectory: nix.storeDirectory,
-    disk,
-    rootBytes: size.unionBytes,
-    growthBytesPerDay: size.growthBytesPerDay,
-    daysUntilFull,
-    newestSystem,
-  };
+export function addCacheStatus(cache: Command, choose: Choose): void {
+  cache
+    .command("status")
+    .description("The cache from outside; on the builder also its disk, and what is rooted.")
+    .option("--cache <url>", "the cache (default: cache.url of the configuration)")
+    .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
+    .option("--json", "as one JSON document")
+    .action(
+      chosen(choose, async (context, options) => {
+        const [{ readCacheStatus }, { cacheStateOf, cacheStatusJson, renderCacheStatus }] = await Promise.all(
+          [import("../../cache/read-cache-status.ts"), import("../../print/pages/cache-status.ts")],
+        );
+        const status = await readCacheStatus(context, options, untilInterrupted(context.signals));
+        answer(context, {
+          json: () => cacheStatusJson(status),
+          text: () => renderCacheStatus(status, context.outStyle),
+        });
+        return exitCodeOf[cacheStateOf(status)];
+      }),
+    );
 }

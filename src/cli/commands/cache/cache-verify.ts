@@ -1,175 +1,90 @@
-// `homelab-deploy cache verify`: proves that the cache serves systems with everything that they need.
-import { join } from "node:path";
+// `homelab-deploy cache verify`
+import type { Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
-import { silentLog } from "../../../base/log.ts";
-import type { RepairOutcome } from "../../../cache/repair.ts";
-import {
-  verifyClosure,
-  verifyWithoutStore,
-  type Verification,
-  type VerifyOptions,
-} from "../../../cache/verify.ts";
-import { createNix } from "../../../nix/create-nix.ts";
-import type { Nix } from "../../../nix/nix.ts";
-import { createExec } from "../../../process/create-exec.ts";
-import { parseRepoName, type StorePath } from "../../../protocol/names.ts";
-import { hostTargets, isPathArgument, pathTarget, type CacheTargets } from "../../builds/cache-targets.ts";
-import { composeVerification, openCache, type CacheChoice } from "../../../wiring/compose-cache.ts";
-import { connectReader, loadCommandConfig } from "../../session/connect.ts";
-import { untilInterrupted, type Context } from "../../context.ts";
-import { repairCache } from "../../session/repair-cache.ts";
-import { userStateDirectory } from "../../session/local-builder.ts";
-import { createPeopleLog } from "../../session/people-log.ts";
-import {
-  renderVerification,
-  verificationExitCode,
-  verificationJson,
-  type CacheVerification,
-} from "../../print/pages/cache-verification.ts";
-import { createProgressLine } from "../../print/progress-line.ts";
+import { exitCodes } from "../../../protocol/exit-codes.ts";
+import { examples } from "../../arguments/help-text.ts";
+import { collect } from "../../arguments/parse-options.ts";
+import { answer, chosen, type Choose } from "../../command.ts";
+import type { CacheVerification } from "../../print/pages/cache-verification.ts";
+import { connectReader } from "../../session/connect-reader.ts";
+import { loadCommandConfig } from "../../session/connect.ts";
+import { untilInterrupted } from "../../session/signals.ts";
 
-export interface CacheVerifyOptions extends CacheChoice {
-  readonly all?: boolean | undefined;
-  readonly repo?: string | undefined;
-  readonly full?: boolean | undefined;
-  readonly withoutStore?: boolean | undefined;
-  readonly repair?: boolean | undefined;
-  readonly keyFile?: string | undefined;
-  readonly json?: boolean | undefined;
-}
-
-export async function runCacheVerify(
-  context: Context,
-  names: readonly string[],
-  options: CacheVerifyOptions,
-): Promise<number> {
-  const result = await verifyCache(context, names, options, untilInterrupted(context.signals));
-  const { out, outStyle: style } = context;
-  if (options.json === true) out.write(`${JSON.stringify(verificationJson(result), undefined, 2)}\n`);
-  else out.write(renderVerification(result, { style, width: out.columns }));
-  return verificationExitCode(result);
-}
-
-/** @throws HomelabError when what is to be proven cannot be found out */
-export async function verifyCache(
-  context: Context,
-  names: readonly string[],
-  options: CacheVerifyOptions,
-  signal: AbortSignal,
-): Promise<CacheVerification> {
-  checkArguments(names, options);
-  const { clock, err } = context;
-  const settings = (await loadCommandConfig(context)).cache;
-  const stateDirectory = join(userStateDirectory(context.environment));
-  using access = await openCache(settings, options, clock);
-  const nix = options.withoutStore === true ? undefined : await openNix(context, stateDirectory, signal);
-  const targets = await findTargets(context, names, options, nix?.storeDirectory, signal);
-
-  const content = options.full === true ? "whole" : "start";
-  const progress = createProgressLine("paths proven", err, clock);
-  const verifyOptions: VerifyOptions = {
-    ...(await composeVerification({
-      settings,
-      access,
-      stateDirectory,
-      content,
-      clock,
-      log: createPeopleLog(context),
-    })),
-    onProgress: (state) => progress.show(state),
-  };
-  const paths = [...new Set(targets.targets.map(({ path }) => path))];
-  let verification: Verification;
-  let repairs: RepairOutcome | undefined;
-  try {
-    verification =
-      nix === undefined
-        ? await verifyWithoutStore(verifyOptions, paths, signal)
-        : await verifyAgainstStore(nix, verifyOptions, paths, signal);
-    progress.end();
-    if (options.repair === true && nix !== undefined && verification.findings.length > 0) {
-      const parts = { context, settings, keys: access.keys, verify: verifyOptions, stateDirectory };
-      repairs = await repairCache(nix, parts, options.keyFile, verification, signal);
-      ({ verification } = repairs);
-    }
-  } finally {
-    progress.end();
-  }
-  return {
-    ...targets,
-    url: access.url,
-    keys: access.keys.map(({ name }) => name),
-    content,
-    comparedWithStore: nix !== undefined,
-    verification,
-    ...(repairs === undefined ? {} : { repairs }),
-  };
-}
-
-function checkArguments(names: readonly string[], { all, repair, withoutStore }: CacheVerifyOptions): void {
-  if (repair === true && withoutStore === true) {
-    throw new HomelabError("usage", "without a store there is nothing to repair from", {
-      code: "BAD_ARGUMENTS",
-      hint: "leave --repair or --without-store out",
-    });
-  }
-  if ((all === true) === names.length > 0) {
-    throw new HomelabError(
-      "usage",
-      all === true ? "--all and names exclude each other" : "it is not said what to verify",
-      { code: "BAD_ARGUMENTS", hint: "name hosts or paths, or use --all" },
+/** Proves that the cache serves systems with everything that they need. */
+export function addCacheVerify(cache: Command, choose: Choose): void {
+  cache
+    .command("verify")
+    .description("Prove that the cache serves systems whole: present, as built, signed, and answering.")
+    .argument("[host...]", "hosts, also as repo/host, or paths in the store")
+    .option("--all", "the newest system of every host")
+    .option("--repo <name>", "only of this repo")
+    .option("--cache <url>", "the cache (default: cache.url of the configuration)")
+    .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
+    .option("--full", "ask for everything again, and download and hash every NAR")
+    .option("--repair", "sign, restore or copy what can be, and prove it again")
+    .option("--key-file <file>", "secret key for --repair (default: cache.secretKeyFile)")
+    .option(
+      "--without-store",
+      "compare with nothing here: prove what the cache itself says that belongs to it",
+    )
+    .option("--json", "as one JSON document")
+    .addHelpText(
+      "after",
+      examples(
+        "cache verify --all",
+        "cache verify web01 --full",
+        "cache verify /run/current-system --cache http://cache01.lan:5000 --public-key cache.lan-1:AbC…",
+      ),
+    )
+    .action(
+      chosen(choose, async (context, names, options) => {
+        const { all, repo, repair, withoutStore } = options;
+        if (repair === true && withoutStore === true) {
+          throw new HomelabError("usage", "without a store there is nothing to repair from", {
+            code: "BAD_ARGUMENTS",
+            hint: "leave --repair or --without-store out",
+          });
+        }
+        if ((all === true) === names.length > 0) {
+          throw new HomelabError(
+            "usage",
+            all === true ? "--all and names exclude each other" : "it is not said what to verify",
+            { code: "BAD_ARGUMENTS", hint: "name hosts or paths, or use --all" },
+          );
+        }
+        const [{ findTargets }, { verifyCache }, { renderVerification, verificationJson }] =
+          await Promise.all([
+            import("../../cache/cache-targets.ts"),
+            import("../../cache/verify-cache.ts"),
+            import("../../print/pages/cache-verification.ts"),
+          ]);
+        const signal = untilInterrupted(context.signals);
+        const config = await loadCommandConfig(context);
+        const result = await verifyCache(
+          context,
+          config,
+          options,
+          async (storeDirectory) =>
+            findTargets(
+              async () => connectReader(context, config, signal),
+              { names: all === true ? "all" : names, repo, storeDirectory },
+              signal,
+            ),
+          signal,
+        );
+        const { out, outStyle: style } = context;
+        answer(context, {
+          json: () => verificationJson(result),
+          text: () => renderVerification(result, { style, width: out.columns }),
+        });
+        return verificationExitCode(result);
+      }),
     );
-  }
 }
 
-async function openNix(context: Context, stateDirectory: string, signal: AbortSignal): Promise<Nix> {
-  const { environment, clock } = context;
-  return createNix(
-    { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log: silentLog },
-    signal,
-  );
-}
-
-/** NATS is asked only when hosts are named. */
-async function findTargets(
-  context: Context,
-  names: readonly string[],
-  { all, repo }: CacheVerifyOptions,
-  storeDirectory: string | undefined,
-  signal: AbortSignal,
-): Promise<CacheTargets> {
-  const paths = await Promise.all(
-    names.filter(isPathArgument).map(async (name) => pathTarget(name, storeDirectory)),
-  );
-  const hosts = names.filter((name) => !isPathArgument(name));
-  if (all !== true && hosts.length === 0) return { targets: paths, unbuilt: [] };
-  await using connected = await connectReader(context, signal);
-  const { targets, unbuilt } = await hostTargets(
-    connected.reader,
-    all === true ? "all" : hosts,
-    repo === undefined ? undefined : parseRepoName(repo),
-    signal,
-  );
-  return { targets: [...paths, ...targets], unbuilt };
-}
-
-/** What the store itself has not got cannot be compared, and counts as missing. */
-async function verifyAgainstStore(
-  nix: Nix,
-  options: VerifyOptions,
-  tops: readonly StorePath[],
-  signal: AbortSignal,
-): Promise<Verification> {
-  const valid = await nix.validPaths(tops, signal);
-  const there = tops.filter((path) => valid.has(path));
-  const closure = await nix.readClosureFacts(there, signal);
-  const verification = await verifyClosure(options, there, closure, signal);
-  const gone = tops
-    .filter((path) => !valid.has(path))
-    .map((path) => ({
-      path,
-      problem: "missing" as const,
-      detail: "this machine's store has not got it, so there is nothing to compare with: use --without-store",
-    }));
-  return { ...verification, findings: [...gone, ...verification.findings] };
+/** 0: all of it is proven. 1: something is not served as it should be. 3: the cache does not answer. */
+export function verificationExitCode({ verification, targets }: CacheVerification): number {
+  const { findings } = verification;
+  if (findings.some(({ problem }) => problem !== "unanswered")) return exitCodes.failed;
+  return findings.length > 0 || targets.length === 0 ? exitCodes.unavailable : exitCodes.success;
 }

@@ -1,24 +1,13 @@
-// `homelab-deploy cache warm`: after a cache was made anew, builds what it should serve and proves that it does.
-import { safeJson } from "../../../base/terminal-text.ts";
+// `homelab-deploy cache warm`
+import type { Command } from "@commander-js/extra-typings";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
-import { chooseCacheUrl, chooseKeys, type CacheChoice } from "../../../wiring/compose-cache.ts";
+import { examples } from "../../arguments/help-text.ts";
+import { collect, parseDuration } from "../../arguments/parse-options.ts";
+import { answer, chosen, type Choose } from "../../command.ts";
 import { loadCommandConfig } from "../../session/connect.ts";
-import { untilInterrupted, type Context } from "../../context.ts";
-import {
-  renderVerification,
-  verificationExitCode,
-  verificationJson,
-} from "../../print/pages/cache-verification.ts";
-import { runBuild } from "../builds/build.ts";
-import { verifyCache } from "./cache-verify.ts";
-
-export interface CacheWarmOptions extends CacheChoice {
-  readonly all?: boolean | undefined;
-  readonly repo?: string | undefined;
-  readonly timeout?: number | undefined;
-  readonly withoutStore?: boolean | undefined;
-  readonly json?: boolean | undefined;
-}
+import { openReader } from "../../session/connect-reader.ts";
+import { untilInterrupted } from "../../session/signals.ts";
+import { verificationExitCode } from "./cache-verify.ts";
 
 /** Whoever stopped waiting for the build does not want to wait for the proof, and a refused request built nothing. */
 const stopped: readonly number[] = [
@@ -28,29 +17,66 @@ const stopped: readonly number[] = [
   exitCodes.usage,
 ];
 
-/** The build's exit code, or else the proof's. What failed to build does not keep the rest from being proven. */
-export async function runCacheWarm(
-  context: Context,
-  hosts: readonly string[],
-  options: CacheWarmOptions,
-): Promise<number> {
-  const { all, repo, timeout, json } = options;
-  const { cache: settings } = await loadCommandConfig(context);
-  // Before hours of building.
-  chooseCacheUrl(settings, options);
-  chooseKeys(settings, options);
-  const built = await runBuild(context, hosts, {
-    all,
-    repo,
-    timeout,
-    priority: "batch",
-    ...(json === true ? { json } : {}),
-  });
-  if (stopped.includes(built)) return built;
-  const signal = untilInterrupted(context.signals);
-  const { out, outStyle: style } = context;
-  const result = await verifyCache(context, hosts, options, signal);
-  if (json === true) out.write(`${safeJson({ type: "cache-verified", ...verificationJson(result) })}\n`);
-  else out.write(`\n${renderVerification(result, { style, width: out.columns })}`);
-  return built === exitCodes.success ? verificationExitCode(result) : built;
+/**
+ * After a cache was made anew, builds what it should serve and proves that it does. Exits as the build does, or else as
+ * the proof: what failed to build does not keep the rest from being proven.
+ */
+export function addCacheWarm(cache: Command, choose: Choose): void {
+  cache
+    .command("warm")
+    .description("Fill a cold cache: build everything, and prove that all of it is served.")
+    .argument("[host...]", "hosts, also as repo/host")
+    .option("--all", "every host of every repo, or of --repo")
+    .option("--repo <name>", "only this repo")
+    .option("--timeout <duration>", "stop waiting for the build after this; it goes on", parseDuration)
+    .option("--cache <url>", "the cache (default: cache.url of the configuration)")
+    .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
+    .option("--without-store", "for machines whose store has not got the systems")
+    .option("--json", "one JSON object for each event, and one for the proof")
+    .addHelpText("after", examples("cache warm --all", "cache warm --all --repo nixos-servers"))
+    .action(
+      chosen(choose, async (context, hosts, options) => {
+        const [{ decideRequest }, { watchBuild }, { hostTargets }, { verifyCache }, cacheAccess, print, { requestDigest }] =
+          await Promise.all([
+            import("../../builds/decide-request.ts"),
+            import("../../builds/watch-build.ts"),
+            import("../../cache/cache-targets.ts"),
+            import("../../cache/verify-cache.ts"),
+            import("../../../wiring/compose-cache.ts"),
+            import("../../print/pages/cache-verification.ts"),
+            import("../../../protocol/request-digest.ts"),
+          ]);
+        const { all, repo, timeout } = options;
+        const config = await loadCommandConfig(context);
+        // Before hours of building.
+        cacheAccess.chooseCacheUrl(config.cache, options);
+        cacheAccess.chooseKeys(config.cache, options);
+        const { target, request } = decideRequest(hosts, { all, repo, priority: "batch" }, context);
+        await using session = await openReader(context, config);
+        const { reader } = session;
+        session.handOver();
+        const built = await watchBuild(context, reader, request.id, { timeout }, {
+          submit: async (signal) => reader.submit(target, request, signal),
+          about: requestDigest(target, request),
+        });
+        if (stopped.includes(built)) return built;
+        const signal = untilInterrupted(context.signals);
+        const names = all === true ? "all" : hosts;
+        const ofRepo = target.repo === "any" ? undefined : target.repo;
+        const result = await verifyCache(
+          context,
+          config,
+          options,
+          async () => hostTargets(reader, names, ofRepo, signal),
+          signal,
+        );
+        const { out, outStyle: style } = context;
+        answer(context, {
+          json: () => ({ type: "cache-verified", ...print.verificationJson(result) }),
+          text: () => `\n${print.renderVerification(result, { style, width: out.columns })}`,
+          line: true,
+        });
+        return built === exitCodes.success ? verificationExitCode(result) : built;
+      }),
+    );
 }

@@ -1,153 +1,142 @@
 // `homelab-deploy nats keygen|setup|config`
 import { resolve } from "node:path";
+import type { Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
-import { parseBuilderName, parseHostName } from "../../../protocol/names.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
-import type { NamedRole, NatsUser } from "../../../bus/server/permissions.ts";
-import { connectCommand } from "../../session/connect.ts";
-import { untilInterrupted, type Context } from "../../context.ts";
-
-export async function runKeygen(context: Context, file: string): Promise<number> {
-  const { writeNewKey } = await import("../../../bus/server/keys.ts");
-  const publicKey = await writeNewKey(resolve(file));
-  context.err.write(
-    `The seed is in ${file}; keep it secret. The public key, for the server's configuration:\n`,
-  );
-  context.out.write(`${publicKey}\n`);
-  return exitCodes.success;
-}
-
-export interface SetupCommandOptions {
-  readonly check?: boolean | undefined;
-  readonly repair?: boolean | undefined;
-  readonly scale: number;
-  readonly json?: boolean | undefined;
-}
-
-export async function runSetup(context: Context, options: SetupCommandOptions): Promise<number> {
-  const signal = untilInterrupted(context.signals);
-  await using connection = await connectCommand(context, signal);
-  const { checkStreams, describeDifference, requireSound, setUpStreams } =
-    await import("../../../bus/server/setup.ts");
-  const findings =
-    options.check === true
-      ? await checkStreams(connection)
-      : await setUpStreams(connection, { repair: options.repair === true, scale: options.scale });
-  const { inspectAccounts, sharedAccountError } = await import("../../../bus/server/inspect-accounts.ts");
-  const accounts = await inspectAccounts(connection);
-  if (options.json === true) context.out.write(`${JSON.stringify({ accounts, findings }, undefined, 2)}\n`);
-  else {
-    context.out.write(`accounts: ${accounts}\n`);
-    for (const { object, state, differences } of findings) {
-      const said = differences.map((difference) => `\n    ${describeDifference(difference)}`).join("");
-      context.out.write(`${object}: ${state}${said}\n`);
-    }
-  }
-  requireSound(findings);
-  if (accounts === "shared") throw sharedAccountError();
-  return exitCodes.success;
-}
-
-export interface ServerConfigCommandOptions {
-  readonly admin?: string | undefined;
-  readonly operator?: readonly string[] | undefined;
-  readonly ci?: readonly string[] | undefined;
-  readonly updater?: readonly string[] | undefined;
-  readonly builder?: readonly string[] | undefined;
-  readonly listener?: readonly string[] | undefined;
-  readonly dashboard?: readonly string[] | undefined;
-  readonly system?: string | undefined;
-  readonly listen: string;
-  readonly store: string;
-  readonly maxStore: number;
-  readonly monitoring?: string | undefined;
-  readonly serverTlsCert?: string | undefined;
-  readonly serverTlsKey?: string | undefined;
-  readonly serverTlsCa?: string | undefined;
-  readonly serverVersion: string;
-  readonly fragment?: boolean | undefined;
-}
+import { examples } from "../../arguments/help-text.ts";
+import { collect, parseCount, parseScale } from "../../arguments/parse-options.ts";
+import { answer, chosen, type Choose } from "../../command.ts";
+import { connectCommand, loadCommandConfig } from "../../session/connect.ts";
+import { untilInterrupted } from "../../session/signals.ts";
 
 const gibibyte = 1024 ** 3;
 
-export async function runServerConfig(
-  context: Context,
-  options: ServerConfigCommandOptions,
-): Promise<number> {
-  const { accountsFragment, serverConfig } = await import("../../../bus/server/server-config.ts");
-  const users = usersOf(options);
-  if (users.length === 0) {
-    throw new HomelabError("usage", "no user is named", {
-      code: "BAD_ARGUMENTS",
-      hint: "make keys with `homelab-deploy nats keygen FILE`, then give their public keys, at least --admin, --operator and --builder NAME=KEY",
-    });
-  }
-  if (options.fragment === true) {
-    context.out.write(accountsFragment(users));
-    return exitCodes.success;
-  }
-  const { serverTlsCert, serverTlsKey, serverTlsCa, monitoring, system } = options;
-  if ((serverTlsCert === undefined) !== (serverTlsKey === undefined)) {
-    throw new HomelabError("usage", "--server-tls-cert and --server-tls-key go together", {
-      code: "BAD_ARGUMENTS",
-    });
-  }
-  context.out.write(
-    serverConfig({
-      listen: options.listen,
-      storeDirectory: options.store,
-      maxFileStore: options.maxStore * gibibyte,
-      serverVersion: options.serverVersion,
-      users,
-      ...(monitoring === undefined ? {} : { monitoring }),
-      ...(system === undefined ? {} : { systemKey: system }),
-      ...(serverTlsCert === undefined || serverTlsKey === undefined
-        ? {}
-        : {
-            tls: {
-              certFile: serverTlsCert,
-              keyFile: serverTlsKey,
-              ...(serverTlsCa === undefined ? {} : { caFile: serverTlsCa }),
-            },
+export function addNats(nats: Command, choose: Choose): void {
+  nats
+    .command("keygen")
+    .description("Make an NKey pair: the seed into a new file, the public key to standard output.")
+    .argument("<file>", "the seed's file; never overwritten")
+    .action(
+      chosen(choose, async (context, file) => {
+        const { writeNewKey } = await import("../../../bus/server/keys.ts");
+        const publicKey = await writeNewKey(resolve(file));
+        context.err.write(
+          `The seed is in ${file}; keep it secret. The public key, for the server's configuration:\n`,
+        );
+        context.out.write(`${publicKey}\n`);
+        return exitCodes.success;
+      }),
+    );
+
+  nats
+    .command("setup")
+    .description("Create the streams, or check them. Needs the admin's key, or a server without users.")
+    .option("--check", "only look")
+    .option("--repair", "bring weaker settings up to what is required")
+    .option("--scale <factor>", "size of new streams, such as 0.1 for a small disk", parseScale, 1)
+    .option("--json", "as one JSON document")
+    .action(
+      chosen(choose, async (context, { check, repair, scale }) => {
+        const [
+          { checkStreams, describeDifference, requireSound, setUpStreams },
+          { inspectAccounts, sharedAccountError },
+        ] = await Promise.all([
+          import("../../../bus/server/setup.ts"),
+          import("../../../bus/server/inspect-accounts.ts"),
+        ]);
+        const signal = untilInterrupted(context.signals);
+        await using connection = await connectCommand(context, await loadCommandConfig(context), signal);
+        const findings =
+          check === true
+            ? await checkStreams(connection)
+            : await setUpStreams(connection, { repair: repair === true, scale });
+        const accounts = await inspectAccounts(connection);
+        const lines = findings.flatMap(({ object, state, differences }) => [
+          `${object}: ${state}`,
+          ...differences.map((difference) => `    ${describeDifference(difference)}`),
+        ]);
+        answer(context, {
+          json: () => ({ accounts, findings }),
+          text: () => `${[`accounts: ${accounts}`, ...lines].join("\n")}\n`,
+        });
+        requireSound(findings);
+        if (accounts === "shared") throw sharedAccountError();
+        return exitCodes.success;
+      }),
+    );
+
+  nats
+    .command("config")
+    .description("Print a complete nats-server configuration with a user of least privilege for each role.")
+    .addHelpText(
+      "after",
+      examples("nats keygen admin.seed", "nats config --admin UA… --builder cache01=UB… > nats.conf"),
+    )
+    .option("--admin <key>", "public key of the admin, who sets up streams")
+    .option("--operator <key>", "public key of an operator, may be repeated", collect)
+    .option("--ci <key>", "public key of CI, may be repeated", collect)
+    .option(
+      "--updater <key>",
+      "public key of what runs `update`: a timer or a CI job, may be repeated",
+      collect,
+    )
+    .option("--builder <name=key>", "a builder and its public key, may be repeated", collect)
+    .option("--listener <host=key>", "a host and its public key, may be repeated", collect)
+    .option("--dashboard <key>", "public key of the dashboard, may be repeated", collect)
+    .option("--system <key>", "public key for the system account")
+    .option("--listen <address>", "address and port", "127.0.0.1:4222")
+    .option("--store <directory>", "where JetStream keeps its streams", "/var/lib/nats/jetstream")
+    .option("--max-store <GiB>", "what JetStream may use of that disk", parseCount, 10)
+    .option("--monitoring <address>", "address of the monitoring pages")
+    .option("--server-tls-cert <file>", "the server's certificate; with it TLS is required")
+    .option("--server-tls-key <file>", "the key of --server-tls-cert")
+    .option("--server-tls-ca <file>", "authority of the clients' certificates")
+    .option("--server-version <version>", "the nats-server that reads it", "2.10.0")
+    .option("--fragment", "only the two accounts, to be included into a server that has others")
+    .action(
+      chosen(choose, async (context, options) => {
+        const [{ accountsFragment, serverConfig }, { parseUsers }] = await Promise.all([
+          import("../../../bus/server/server-config.ts"),
+          import("../../arguments/nats-users.ts"),
+        ]);
+        const users = parseUsers(options);
+        if (users.length === 0) {
+          throw new HomelabError("usage", "no user is named", {
+            code: "BAD_ARGUMENTS",
+            hint: "make keys with `homelab-deploy nats keygen FILE`, then give their public keys, at least --admin, --operator and --builder NAME=KEY",
+          });
+        }
+        if (options.fragment === true) {
+          context.out.write(accountsFragment(users));
+          return exitCodes.success;
+        }
+        const { serverTlsCert, serverTlsKey, serverTlsCa, monitoring, system } = options;
+        if ((serverTlsCert === undefined) !== (serverTlsKey === undefined)) {
+          throw new HomelabError("usage", "--server-tls-cert and --server-tls-key go together", {
+            code: "BAD_ARGUMENTS",
+          });
+        }
+        context.out.write(
+          serverConfig({
+            listen: options.listen,
+            storeDirectory: options.store,
+            maxFileStore: options.maxStore * gibibyte,
+            serverVersion: options.serverVersion,
+            users,
+            ...(monitoring === undefined ? {} : { monitoring }),
+            ...(system === undefined ? {} : { systemKey: system }),
+            ...(serverTlsCert === undefined || serverTlsKey === undefined
+              ? {}
+              : {
+                  tls: {
+                    certFile: serverTlsCert,
+                    keyFile: serverTlsKey,
+                    ...(serverTlsCa === undefined ? {} : { caFile: serverTlsCa }),
+                  },
+                }),
           }),
-    }),
-  );
-  return exitCodes.success;
-}
-
-/** `KEY`, or `NAME=KEY` where several users have the role. */
-function usersOf(options: ServerConfigCommandOptions): NatsUser[] {
-  const people = (role: "admin" | NamedRole, values: readonly string[] = []): NatsUser[] =>
-    values.map((value) => {
-      const { name, key } = namedKey(value);
-      return { role, publicKey: key, ...(name === undefined ? {} : { name }) };
-    });
-  return [
-    ...people("admin", options.admin === undefined ? [] : [options.admin]),
-    ...people("operator", options.operator),
-    ...people("ci", options.ci),
-    ...people("updater", options.updater),
-    ...people("dashboard", options.dashboard),
-    ...(options.builder ?? []).map((value): NatsUser => {
-      const { name, key } = namedKey(value);
-      return { role: "builder", publicKey: key, name: parseBuilderName(requireName(name, value, "builder")) };
-    }),
-    ...(options.listener ?? []).map((value): NatsUser => {
-      const { name, key } = namedKey(value);
-      return { role: "listener", publicKey: key, host: parseHostName(requireName(name, value, "listener")) };
-    }),
-  ];
-}
-
-function namedKey(value: string): { readonly name?: string; readonly key: string } {
-  const at = value.indexOf("=");
-  return at < 0 ? { key: value } : { name: value.slice(0, at), key: value.slice(at + 1) };
-}
-
-function requireName(name: string | undefined, value: string, option: string): string {
-  if (name !== undefined) return name;
-  throw new HomelabError("usage", `--${option} ${value} has no name`, {
-    code: "BAD_ARGUMENTS",
-    hint: `write --${option} NAME=KEY`,
-  });
+        );
+        return exitCodes.success;
+      }),
+    );
 }

@@ -1,8 +1,8 @@
 // `homelab-deploy completion`: small scripts that ask the program itself, so they never go out of date.
+import { Argument, type Command } from "@commander-js/extra-typings";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
-import { completeWords, type CommandTree } from "../../arguments/complete-words.ts";
-import type { Context } from "../../context.ts";
-import { readKnownNames } from "../../arguments/known-names.ts";
+import { examples } from "../../arguments/help-text.ts";
+import { chosen, type Choose } from "../../command.ts";
 
 const scripts = {
   bash: `_homelab_deploy() {
@@ -23,18 +23,29 @@ compdef _homelab_deploy homelab-deploy
 `,
 } as const;
 
-export async function runCompletion(context: Context, shell: keyof typeof scripts): Promise<number> {
-  context.out.write(scripts[shell]);
-  return exitCodes.success;
+export function addCompletion(command: Command, choose: Choose): void {
+  command
+    .addHelpText("after", examples("completion zsh > ~/.zfunc/_homelab-deploy", "completion fish | source"))
+    .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"] as const))
+    .action(
+      chosen(choose, async (context, shell) => {
+        context.out.write(scripts[shell]);
+        return exitCodes.success;
+      }),
+    );
 }
 
 /** What the scripts call. */
-export async function runComplete(
-  context: Context,
-  words: readonly string[],
-  tree: CommandTree,
-): Promise<number> {
-  const candidates = completeWords(tree, words, await readKnownNames(context.environment));
-  if (candidates.length > 0) context.out.write(`${candidates.join("\n")}\n`);
-  return exitCodes.success;
+export function addComplete(command: Command, choose: Choose, whole: () => Promise<Command>): void {
+  command.argument("[word...]").action(
+    chosen(choose, async (context, words) => {
+      const [{ completeWords }, { readKnownNames }] = await Promise.all([
+        import("../../arguments/complete-words.ts"),
+        import("../../arguments/known-names.ts"),
+      ]);
+      const candidates = completeWords(await whole(), words, await readKnownNames(context.environment));
+      if (candidates.length > 0) context.out.write(`${candidates.join("\n")}\n`);
+      return exitCodes.success;
+    }),
+  );
 }

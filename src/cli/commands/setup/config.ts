@@ -1,42 +1,58 @@
 // `homelab-deploy config check|schema`
+import { Option, type Command } from "@commander-js/extra-typings";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
-import type { ConfigRole } from "../../../config/rules.ts";
-import type { Context } from "../../context.ts";
+import { answer, chosen, type Choose } from "../../command.ts";
 
-export async function runConfigCheck(
-  context: Context,
-  file: string,
-  options: { readonly for: ConfigRole; readonly json?: boolean | undefined },
-): Promise<number> {
-  const { ConfigError, loadConfig } = await import("../../../config/load.ts");
-  const { formatProblem } = await import("../../../config/problems.ts");
-  try {
-    const { config, warnings } = await loadConfig(file, options.for);
-    if (options.json === true)
-      context.out.write(`${JSON.stringify({ valid: true, warnings }, undefined, 2)}\n`);
-    else {
-      for (const warning of warnings) context.err.write(`warning: ${formatProblem(warning)}\n`);
-      const repos = Object.keys(config.repos).length;
-      context.out.write(`${file} is valid (${repos === 1 ? "1 repo" : `${repos} repos`}).\n`);
-    }
-    return exitCodes.success;
-  } catch (error) {
-    if (options.json !== true || !(error instanceof ConfigError)) throw error;
-    context.out.write(`${JSON.stringify({ valid: false, problems: error.problems }, undefined, 2)}\n`);
-    return exitCodes.usage;
-  }
-}
+export function addConfig(config: Command, choose: Choose): void {
+  config
+    .command("check")
+    .description("Say everything that is wrong with a configuration file.")
+    .argument("<file>")
+    .addOption(
+      new Option("--for <whom>", "who reads the file: a builder also needs repos")
+        .choices(["builder", "client"] as const)
+        .default("client" as const),
+    )
+    .option("--json", "as one JSON document")
+    .action(
+      chosen(choose, async (context, file, options) => {
+        const [{ ConfigError, loadConfig }, { formatProblem }] = await Promise.all([
+          import("../../../config/load.ts"),
+          import("../../../config/problems.ts"),
+        ]);
+        try {
+          const { config: read, warnings } = await loadConfig(file, options.for);
+          const repos = Object.keys(read.repos).length;
+          if (!context.json)
+            for (const warning of warnings) context.err.write(`warning: ${formatProblem(warning)}\n`);
+          answer(context, {
+            json: () => ({ valid: true, warnings }),
+            text: () => `${file} is valid (${repos === 1 ? "1 repo" : `${repos} repos`}).\n`,
+          });
+          return exitCodes.success;
+        } catch (error) {
+          if (!context.json || !(error instanceof ConfigError)) throw error;
+          const { problems } = error;
+          answer(context, { json: () => ({ valid: false, problems }), text: () => "" });
+          return exitCodes.usage;
+        }
+      }),
+    );
 
-export async function runConfigSchema(
-  context: Context,
-  options: { readonly markdown?: boolean | undefined },
-): Promise<number> {
-  if (options.markdown === true) {
-    const { configurationMarkdown } = await import("../../../config/markdown.ts");
-    context.out.write(configurationMarkdown());
-  } else {
-    const { configJsonSchema } = await import("../../../config/json-schema.ts");
-    context.out.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
-  }
-  return exitCodes.success;
+  config
+    .command("schema")
+    .description("Print the schema of the configuration file.")
+    .option("--markdown", "as a page for people")
+    .action(
+      chosen(choose, async (context, { markdown }) => {
+        if (markdown === true) {
+          const { configurationMarkdown } = await import("../../../config/markdown.ts");
+          context.out.write(configurationMarkdown());
+        } else {
+          const { configJsonSchema } = await import("../../../config/json-schema.ts");
+          context.out.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
+        }
+        return exitCodes.success;
+      }),
+    );
 }

@@ -1,22 +1,27 @@
 // `homelab-deploy doctor`
+import type { Command } from "@commander-js/extra-typings";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
-import { untilInterrupted, type Context } from "../../context.ts";
+import { answer, chosen, type Choose } from "../../command.ts";
 import type { Finding } from "../../doctor/finding.ts";
+import type { Style } from "../../print/style.ts";
+import { untilInterrupted } from "../../session/signals.ts";
 
-export async function runDoctor(
-  context: Context,
-  options: { readonly json?: boolean | undefined },
-): Promise<number> {
-  const { examine } = await import("../../doctor/examine.ts");
-  const findings = await examine(context, untilInterrupted(context.signals));
-  const isSound = findings.every(({ state }) => state !== "wrong");
-  if (options.json === true)
-    context.out.write(`${JSON.stringify({ sound: isSound, findings }, undefined, 2)}\n`);
-  else context.out.write(findings.map((finding) => renderFinding(context, finding)).join(""));
-  return isSound ? exitCodes.success : exitCodes.failed;
+export function addDoctor(command: Command, choose: Choose): void {
+  command.option("--json", "as one JSON document").action(
+    chosen(choose, async (context) => {
+      const { examine } = await import("../../doctor/examine.ts");
+      const findings = await examine(context, untilInterrupted(context.signals));
+      const sound = findings.every(({ state }) => state !== "wrong");
+      answer(context, {
+        json: () => ({ sound, findings }),
+        text: () => findings.map((finding) => renderFinding(finding, context.outStyle)).join(""),
+      });
+      return sound ? exitCodes.success : exitCodes.failed;
+    }),
+  );
 }
 
-function renderFinding({ outStyle: style }: Context, { check, state, message, hint }: Finding): string {
+function renderFinding({ check, state, message, hint }: Finding, style: Style): string {
   const { success, fault, failure } = style.glyphs;
   const sign = {
     ok: style.green(success),

@@ -2,7 +2,6 @@
 import type { CacheProbe } from "../../../cache/cache-info.ts";
 import type { Disk } from "../../../base/disk.ts";
 import type { PathProblem } from "../../../narinfo/path-problem.ts";
-import { exitCodes } from "../../../protocol/exit-codes.ts";
 import type { StorePath } from "../../../protocol/names.ts";
 import { formatBytes } from "../../../words/duration.ts";
 import type { Style } from "../style.ts";
@@ -33,11 +32,11 @@ export interface CacheStatus {
   readonly signature: OrReason<SignatureStatus> | undefined;
 }
 
-/** 3 when the cache does not answer, 1 when hosts could not use it, 0 otherwise. */
-export function cacheStatusExitCode(status: CacheStatus): number {
+/** Silent: it does not answer. Faulty: hosts could not use it. */
+export function cacheStateOf(status: CacheStatus): "sound" | "faulty" | "silent" {
   if ("reason" in status.probe || (status.signature !== undefined && "reason" in status.signature))
-    return exitCodes.unavailable;
-  return faultOf(status) === undefined ? exitCodes.success : exitCodes.failed;
+    return "silent";
+  return faultOf(status) === undefined ? "sound" : "faulty";
 }
 
 function faultOf({ probe, store, signature }: CacheStatus): string | undefined {
@@ -92,7 +91,7 @@ export function cacheStatusJson(status: CacheStatus): object {
   const isReachable = !("reason" in probe);
   return {
     cache: url,
-    sound: cacheStatusExitCode(status) === exitCodes.success,
+    sound: cacheStateOf(status) === "sound",
     reachable: isReachable,
     ...(isReachable ? { latencyMs: probe.latencyMs, info: probe.info } : { reason: probe.reason }),
     keys,

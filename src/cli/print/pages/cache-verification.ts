@@ -4,8 +4,7 @@ import { countProblems, type Finding } from "../../../cache/finding.ts";
 import { pathProblems } from "../../../narinfo/path-problem.ts";
 import type { RepairOutcome } from "../../../cache/repair.ts";
 import type { Verification } from "../../../cache/verify.ts";
-import { exitCodes } from "../../../protocol/exit-codes.ts";
-import type { CacheTarget, CacheTargets } from "../../builds/cache-targets.ts";
+import type { CacheTarget, CacheTargets } from "../../cache/cache-targets.ts";
 import { formatBytes } from "../../../words/duration.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "./table.ts";
@@ -24,12 +23,9 @@ export interface CacheVerification extends CacheTargets {
 /** So many findings are shown to people; `--json` has all. */
 const mostShown = 50;
 
-/** 0: all of it is proven. 1: something is not served as it should be. 3: the cache does not answer. */
-export function verificationExitCode({ verification, targets }: CacheVerification): number {
-  const { findings } = verification;
-  if (findings.some(({ problem }) => problem !== "unanswered")) return exitCodes.failed;
-  return findings.length > 0 || targets.length === 0 ? exitCodes.unavailable : exitCodes.success;
-}
+/** All of it is proven, and there was something to prove. */
+const isAllServed = ({ verification, targets }: CacheVerification): boolean =>
+  verification.findings.length === 0 && targets.length > 0;
 
 export function verificationJson(result: CacheVerification): object {
   const { url, keys, content, comparedWithStore, verification, repairs, targets, unbuilt } = result;
@@ -37,7 +33,7 @@ export function verificationJson(result: CacheVerification): object {
   return {
     cache: url,
     keys,
-    served: verificationExitCode(result) === exitCodes.success,
+    served: isAllServed(result),
     content,
     comparedWithStore,
     paths: verification.closure.size,

@@ -1,5 +1,8 @@
 // `homelab-deploy cache retain`: what stays and why, and what goes.
 import { isDroppedWhole, type CommitRetention, type KeepReason } from "../../../cache/decide-retention.ts";
+import type { RetentionResult } from "../../../cache/retain.ts";
+import type { RepoName } from "../../../protocol/names.ts";
+import { formatBytes } from "../../../words/duration.ts";
 import { whenText, type ListPrint } from "./builds-table.ts";
 import { renderTable } from "./table.ts";
 
@@ -8,6 +11,50 @@ const why: Readonly<Record<KeepReason, string>> = {
   "open-update": "open update",
   newest: "newest",
 };
+
+export interface Retained extends Pick<RetentionResult, "inUse"> {
+  /** Nothing was changed. */
+  readonly planned: boolean;
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+  readonly commits: readonly CommitRetention[];
+  /** Repos with roots that are not configured any more: they stay until they are named. */
+  readonly unconfigured: readonly RepoName[];
+}
+
+/** Text that ends in a newline. */
+export function renderRetained(retained: Retained, print: ListPrint): string {
+  const { planned, beforeBytes, afterBytes, commits, inUse } = retained;
+  const freed = `${formatBytes(beforeBytes - afterBytes)} of ${formatBytes(beforeBytes)}`;
+  const lines = [
+    planned
+      ? `would give ${freed} to the garbage collector; nothing was changed`
+      : `${freed} are for the garbage collector now: nix-collect-garbage, or its timer, frees them`,
+    ...inUse.map(
+      ({ repo, commit }) => `${repo}@${commit.slice(0, 7)} is used by a build: it goes another time`,
+    ),
+  ];
+  return `${renderRetention(commits, print)}\n${lines.join("\n")}\n`;
+}
+
+/** Additive only. */
+export const retainedJson = ({ planned, beforeBytes, afterBytes, commits, inUse }: Retained): object => ({
+  planned,
+  beforeBytes,
+  afterBytes,
+  commits: commits.map(retentionJson),
+  inUse: inUse.map(({ repo, commit }) => ({ repo, commit })),
+});
+
+const retentionJson = ({ rooted, kept, dropped }: CommitRetention): Readonly<Record<string, unknown>> => ({
+  repo: rooted.repo,
+  commit: rooted.commit,
+  usedAt: rooted.usedAt.toISOString(),
+  wasHead: rooted.wasHead,
+  ...(rooted.pin === undefined ? {} : { pin: rooted.pin }),
+  kept: Object.fromEntries(kept),
+  dropped,
+});
 
 /** Lines that end in a newline. */
 export function renderRetention(plan: readonly CommitRetention[], print: ListPrint): string {

@@ -1,6 +1,5 @@
 // What an update came to, for people and for programs.
 import type { Revision } from "../../../git/git.ts";
-import { exitCodes } from "../../../protocol/exit-codes.ts";
 import type { SafeUpdateResult } from "../../../update/safe-update.ts";
 import type { BisectedInput } from "../../../update/search/bisect-input.ts";
 import { isRestGood } from "../../../update/search/find-guilty.ts";
@@ -9,26 +8,6 @@ import type { UnavailableInput } from "../../../update/update-reachable.ts";
 import type { HostClass } from "../../../update/judge/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../../../update/judge/judge-downstream.ts";
 import type { Style } from "../style.ts";
-
-/**
- * 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on.
- *
- * @param proposalSucceeds a proposal is 0 too: its pull request tells a person, so a service manager need not
- */
-export function updateExitCode(result: SafeUpdateResult, proposalSucceeds: boolean): number {
-  switch (result.type) {
-    case "no-change":
-    case "landed":
-      return exitCodes.success;
-    case "proposed":
-    case "declined":
-      return proposalSucceeds ? exitCodes.success : exitCodes.failed;
-    case "infra":
-      return exitCodes.unavailable;
-    case "dry-run":
-      return result.wouldLand ? exitCodes.success : exitCodes.failed;
-  }
-}
 
 /** Some lines, safe to print, with a newline at the end. */
 export function describeUpdate(

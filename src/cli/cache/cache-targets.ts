@@ -5,8 +5,8 @@ import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
-import { StorePath, type FullHostName, type RepoName } from "../../protocol/names.ts";
-import { readBuilds } from "./find-build.ts";
+import { parseRepoName, StorePath, type FullHostName, type RepoName } from "../../protocol/names.ts";
+import { readBuilds } from "../builds/find-build.ts";
 import { newestSystems } from "./newest-systems.ts";
 
 export interface CacheTarget {
@@ -43,6 +43,36 @@ export async function pathTarget(text: string, storeDirectory: string | undefine
 }
 
 const isStorePath = (text: string): text is StorePath => v.is(StorePath, text);
+
+export interface TargetsWish {
+  /** `host`, `repo/host` or a path in the store; "all" for every host that there is. */
+  readonly names: readonly string[] | "all";
+  /** Of hosts only those of this repo. */
+  readonly repo: string | undefined;
+  readonly storeDirectory: string | undefined;
+}
+
+/**
+ * @param connect is asked only when hosts are meant
+ * @throws HomelabError `usage` with code `NO_STORE_PATH`, `UNKNOWN_HOST` or `AMBIGUOUS_HOST`
+ */
+export async function findTargets(
+  connect: () => Promise<AsyncDisposable & { readonly reader: BuildReader }>,
+  { names, repo, storeDirectory }: TargetsWish,
+  signal: AbortSignal,
+): Promise<CacheTargets> {
+  const paths = await Promise.all(
+    (names === "all" ? [] : names.filter(isPathArgument)).map(async (name) =>
+      pathTarget(name, storeDirectory),
+    ),
+  );
+  const hosts = names === "all" ? names : names.filter((name) => !isPathArgument(name));
+  if (hosts.length === 0) return { targets: paths, unbuilt: [] };
+  await using connected = await connect();
+  const ofRepo = repo === undefined ? undefined : parseRepoName(repo);
+  const { targets, unbuilt } = await hostTargets(connected.reader, hosts, ofRepo, signal);
+  return { targets: [...paths, ...targets], unbuilt };
+}
 
 /**
  * The newest built system of each host.

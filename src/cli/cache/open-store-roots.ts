@@ -5,11 +5,11 @@ import type { RetentionOptions } from "../../cache/retain.ts";
 import type { Config } from "../../config/schema.ts";
 import type { GcRoots, Nix, RootedCommit } from "../../nix/nix.ts";
 import { createExec } from "../../process/create-exec.ts";
-import { loadCommandConfig } from "./connect.ts";
+import { loadCommandConfig } from "../session/connect.ts";
 import type { Context } from "../context.ts";
-import { userStateDirectory } from "./local-builder.ts";
+import { userStateDirectory } from "../session/local-builder.ts";
 import { composeRetention, openGcRoots } from "../../wiring/open-gc-roots.ts";
-import { createPeopleLog } from "./people-log.ts";
+import { createPeopleLog } from "../session/people-log.ts";
 
 export interface StoreRoots {
   readonly config: Config;

@@ -1,15 +1,12 @@
 import { expect, test } from "vitest";
-import { HomelabError } from "../../../base/errors.ts";
-import { systemClock } from "../../../base/clock.ts";
-import { decideRequest, type BuildCommandOptions } from "./build.ts";
+import { HomelabError } from "../../base/errors.ts";
+import { systemClock } from "../../base/clock.ts";
+import { decideRequest, type Wishes } from "./decide-request.ts";
 
-const decide = (
-  hosts: readonly string[],
-  options: BuildCommandOptions = {},
-  environment: Record<string, string> = {},
-) => decideRequest(hosts, options, { environment, clock: systemClock });
+const decide = (hosts: readonly string[], options: Wishes = {}, environment: Record<string, string> = {}) =>
+  decideRequest(hosts, options, { environment, clock: systemClock });
 
-test.each<[readonly string[], BuildCommandOptions, object, object]>([
+test.each<[readonly string[], Wishes, object, object]>([
   [["web01"], {}, { repo: "any", host: "web01" }, { priority: "interactive" }],
   [["web01"], { repo: "nixos" }, { repo: "nixos", host: "web01" }, {}],
   [["nixos/web01"], {}, { repo: "nixos", host: "web01" }, {}],
@@ -25,7 +22,7 @@ test.each<[readonly string[], BuildCommandOptions, object, object]>([
   expect(asked.request.id).toMatch(/^[0-9A-Z]{26}$/);
 });
 
-test.each<[readonly string[], BuildCommandOptions, RegExp]>([
+test.each<[readonly string[], Wishes, RegExp]>([
   [[], {}, /which hosts/],
   [["a"], { all: true }, /exclude each other/],
   [["a"], { branch: "x", rev: "a".repeat(40) }, /--branch and --rev/],

@@ -11,7 +11,7 @@ import { nixEnvironment } from "../../nix/nix-environment.ts";
 import { createStoreRepair } from "../../nix/store/store-repair.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { Context } from "../context.ts";
-import { createPeopleLog } from "./people-log.ts";
+import { createPeopleLog } from "../session/people-log.ts";
 
 export interface RepairParts {
   readonly context: Context;

@@ -1,0 +1,46 @@
+// `nats config`: who may sign in, from public keys on the command line.
+import { HomelabError } from "../../base/errors.ts";
+import type { NamedRole, NatsUser } from "../../bus/server/permissions.ts";
+import { parseBuilderName, parseHostName } from "../../protocol/names.ts";
+
+/** The values of the options that are called like roles. */
+export type KeysByRole = { readonly admin?: string | undefined } & {
+  readonly [Role in NamedRole | "builder" | "listener"]?: readonly string[] | undefined;
+};
+
+/** `KEY`, or `NAME=KEY` where several users have the role. */
+export function parseUsers(options: KeysByRole): NatsUser[] {
+  const people = (role: "admin" | NamedRole, values: readonly string[] = []): NatsUser[] =>
+    values.map((value) => {
+      const { name, key } = namedKey(value);
+      return { role, publicKey: key, ...(name === undefined ? {} : { name }) };
+    });
+  return [
+    ...people("admin", options.admin === undefined ? [] : [options.admin]),
+    ...people("operator", options.operator),
+    ...people("ci", options.ci),
+    ...people("updater", options.updater),
+    ...people("dashboard", options.dashboard),
+    ...(options.builder ?? []).map((value): NatsUser => {
+      const { name, key } = namedKey(value);
+      return { role: "builder", publicKey: key, name: parseBuilderName(requireName(name, value, "builder")) };
+    }),
+    ...(options.listener ?? []).map((value): NatsUser => {
+      const { name, key } = namedKey(value);
+      return { role: "listener", publicKey: key, host: parseHostName(requireName(name, value, "listener")) };
+    }),
+  ];
+}
+
+function namedKey(value: string): { readonly name?: string; readonly key: string } {
+  const at = value.indexOf("=");
+  return at < 0 ? { key: value } : { name: value.slice(0, at), key: value.slice(at + 1) };
+}
+
+function requireName(name: string | undefined, value: string, option: string): string {
+  if (name !== undefined) return name;
+  throw new HomelabError("usage", `--${option} ${value} has no name`, {
+    code: "BAD_ARGUMENTS",
+    hint: `write --${option} NAME=KEY`,
+  });
+}

@@ -1,0 +1,99 @@
+// What `build` asks for: from hosts and options to a request.
+import { hostname, userInfo } from "node:os";
+import { HomelabError } from "../../base/errors.ts";
+import {
+  parseBranchName,
+  parseCommit,
+  parseHostName,
+  parseRepoName,
+  type BuildId,
+  type HostName,
+  type RepoName,
+} from "../../protocol/names.ts";
+import type { BuildRequest, Priority } from "../../protocol/request.ts";
+import type { Target } from "../../protocol/subjects.ts";
+import { newBuildId } from "../../protocol/ulid.ts";
+import type { Context } from "../context.ts";
+
+export interface Asked {
+  readonly target: Target;
+  readonly request: BuildRequest & { readonly id: BuildId };
+}
+
+/** What is said beside the hosts' names. */
+export interface Wishes {
+  readonly all?: boolean | undefined;
+  readonly repo?: string | undefined;
+  readonly branch?: string | undefined;
+  readonly rev?: string | undefined;
+  readonly priority?: Priority | undefined;
+}
+
+/** @throws HomelabError `usage` for anything that does not name hosts in one way. */
+export function decideRequest(
+  hosts: readonly string[],
+  options: Wishes,
+  context: Pick<Context, "environment" | "clock">,
+): Asked {
+  const usage = (message: string, hint: string): HomelabError =>
+    new HomelabError("usage", message, { code: "BAD_ARGUMENTS", hint });
+  if (options.all === true && hosts.length > 0) {
+    throw usage("--all and names of hosts exclude each other", "leave one of them out");
+  }
+  if (options.all !== true && hosts.length === 0) {
+    throw usage("it is not said which hosts to build", "name hosts, or use --all");
+  }
+  if (options.branch !== undefined && options.rev !== undefined) {
+    throw usage("--branch and --rev exclude each other", "leave one of them out");
+  }
+  const named = hosts.map((name) => parseNamedHost(name, options.repo));
+  const repos = new Set(named.map(({ repo }) => repo));
+  if (repos.size > 1)
+    throw usage("these hosts are in different repos", "run one command for each repo, or use --all");
+  const [first] = named;
+  const repo = first?.repo ?? (options.repo === undefined ? "any" : parseRepoName(options.repo));
+  const names = named.map(({ host }) => host);
+  const isCi = (context.environment["CI"] ?? "") !== "";
+  return {
+    target: { repo, host: names.length === 1 ? (first?.host ?? "all") : "all" },
+    request: {
+      id: newBuildId(context.clock.now()),
+      ...(names.length > 1 ? { hosts: names } : {}),
+      ...(options.branch === undefined ? {} : { branch: parseBranchName(options.branch) }),
+      ...(options.rev === undefined ? {} : { rev: parseCommit(options.rev.toLowerCase()) }),
+      priority: options.priority ?? (options.all === true ? "batch" : "interactive"),
+      trigger: isCi ? "ci" : "manual",
+      requestedBy: requester(),
+    },
+  };
+}
+
+/** `host`, or `repo/host`. */
+function parseNamedHost(
+  name: string,
+  repoOption: string | undefined,
+): { repo: RepoName | "any"; host: HostName } {
+  const slash = name.indexOf("/");
+  const repo = slash < 0 ? repoOption : name.slice(0, slash);
+  if (slash >= 0 && repoOption !== undefined && repo !== repoOption) {
+    throw new HomelabError("usage", `${name} is not in the repo ${repoOption}`, {
+      code: "BAD_ARGUMENTS",
+      hint: "leave --repo out",
+    });
+  }
+  return {
+    repo: repo === undefined ? "any" : parseRepoName(repo),
+    host: parseHostName(name.slice(slash + 1)),
+  };
+}
+
+/** `kai@laptop`, for whoever sees the build. */
+function requester(): string {
+  let user = "somebody";
+  try {
+    user = userInfo().username;
+  } catch {
+    // a user id without a name, as in containers
+  }
+  return `${user}@${hostname()}`.replaceAll(/[^\u0020-\u007e]/g, "?").slice(0, 120);
+}

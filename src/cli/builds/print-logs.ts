@@ -1,0 +1,54 @@
+// `homelab-deploy logs` without `--follow`: what is stored of a build's logs.
+import type { BuildReader } from "../../bus/bus.ts";
+import type { BuildId, FullHostName } from "../../protocol/names.ts";
+import type { Context } from "../context.ts";
+import { createJsonLogPrinter, createLogPrinter, lastLines } from "../print/lines/stored-logs.ts";
+import { randomToken } from "../print/lines/workflow-commands.ts";
+import { isWorkflowRunner } from "../print/output-mode.ts";
+import { readBuild } from "./find-build.ts";
+import { explainNoLogs, selectLogs, type HostsOfLogs, type LogSelection } from "./select-logs.ts";
+
+export interface LogsWish extends LogSelection {
+  /** Only so many lines at the end of each. */
+  readonly tail: number | undefined;
+  readonly json: boolean;
+}
+
+export async function printLogs(
+  context: Context,
+  reader: BuildReader,
+  id: BuildId,
+  wish: LogsWish,
+  signal: AbortSignal,
+): Promise<void> {
+  const runnerToken = isWorkflowRunner(context.environment) ? randomToken() : undefined;
+  const whole = wish.json ? createJsonLogPrinter(context.out) : createLogPrinter({ ...context, runnerToken });
+  const printer = wish.tail === undefined ? whole : lastLines(wish.tail, whole);
+  const state = await readBuild(reader, id, signal);
+  const hosts = wish.host === undefined ? new Map() : await readHostsOfLogs(reader, id, signal);
+  const isSelected = selectLogs(state, wish, hosts);
+  let printed = false;
+  try {
+    for await (const chunk of reader.readLogs(id, signal)) {
+      if (!isSelected(chunk) || (chunk.text === "" && chunk.dropped === 0)) continue;
+      printed = true;
+      printer.chunk(chunk);
+    }
+  } finally {
+    printer.end();
+  }
+  if (!printed) context.err.write(`${context.errStyle.clean(explainNoLogs(state, wish))}\n`);
+}
+
+/**
+ * A log's first chunks may not know the hosts yet that later ones name: so all are read before any is printed. When a
+ * later one names none again, they have become too many.
+ */
+async function readHostsOfLogs(reader: BuildReader, id: BuildId, signal: AbortSignal): Promise<HostsOfLogs> {
+  const hosts = new Map<number, readonly FullHostName[]>();
+  for await (const chunk of reader.readLogs(id, signal)) {
+    if (chunk.hosts === undefined) hosts.delete(chunk.log);
+    else hosts.set(chunk.log, [...new Set([...(hosts.get(chunk.log) ?? []), ...chunk.hosts])]);
+  }
+  return hosts;
+}

@@ -1,0 +1,82 @@
+// The cache from outside; on the builder also its store.
+import { diskOf } from "../../base/disk.ts";
+import { messageOf } from "../../base/errors.ts";
+import { probeCache, type CacheProbe } from "../../cache/cache-info.ts";
+import { decideDisk } from "../../cache/decide-disk.ts";
+import { measureRoots } from "../../cache/measure-roots.ts";
+import { readClosures } from "../../cache/read-closures.ts";
+import { judgeNarInfo, maxNarInfoBytes } from "../../narinfo/judge-narinfo.ts";
+import { hashPartOf } from "../../narinfo/narinfo.ts";
+import type { StorePath } from "../../protocol/names.ts";
+import { chooseCacheUrl, chooseKeys, openCacheClient, type CacheChoice } from "../../wiring/compose-cache.ts";
+import type { Context } from "../context.ts";
+import type { CacheStatus, SignatureStatus, StoreStatus } from "../print/pages/cache-status.ts";
+import { loadCommandConfig } from "../session/connect.ts";
+import { openStoreRoots, sayReading } from "./open-store-roots.ts";
+
+export async function readCacheStatus(
+  context: Context,
+  choice: CacheChoice,
+  signal: AbortSignal,
+): Promise<CacheStatus> {
+  const { clock } = context;
+  const { cache: settings } = await loadCommandConfig(context);
+  const url = chooseCacheUrl(settings, choice);
+  const keys = chooseKeys(settings, choice);
+  using client = await openCacheClient(settings, url, clock);
+  const store = await orReason(async () => storeStatus(context, signal), signal);
+  const probe = await orReason(async () => probeCache(client, clock, signal), signal);
+  const newest = "reason" in store ? undefined : store.newestSystem;
+
+  async function signatureOf(path: StorePath): Promise<SignatureStatus> {
+    const answer = await client.get(`${hashPartOf(path)}.narinfo`, { maxBytes: maxNarInfoBytes }, signal);
+    const judgement = await judgeNarInfo(path, undefined, answer, keys);
+    return judgement.type === "good"
+      ? { path, signedBy: judgement.signedBy.name }
+      : { path, problem: judgement.problem, detail: judgement.detail };
+  }
+  return {
+    url,
+    keys: keys.map(({ name }) => name),
+    probe,
+    store,
+    signature:
+      newest === undefined || "reason" in probe
+        ? undefined
+        : await orReason(async () => signatureOf(newest), signal),
+  };
+}
+
+/** What is not known here is said, and hides nothing else. */
+async function orReason<Result extends CacheProbe | StoreStatus | SignatureStatus>(
+  ask: () => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result | { readonly reason: string }> {
+  try {
+    return await ask();
+  } catch (error) {
+    signal.throwIfAborted();
+    return { reason: messageOf(error) };
+  }
+}
+
+/** @throws HomelabError where the builder's roots are not on this machine, or not for us to read */
+async function storeStatus(context: Context, signal: AbortSignal): Promise<StoreStatus> {
+  const { nix, commits, retention } = await openStoreRoots(context, signal);
+  const closures = await readClosures(nix, commits, sayReading(context), signal);
+  const disk = await diskOf(nix.storeDirectory);
+  const size = measureRoots(commits, closures);
+  const newestFirst = commits.toSorted((one, other) => other.usedAt.getTime() - one.usedAt.getTime());
+  const newestSystem = newestFirst
+    .flatMap(({ hosts }) => [...hosts.values()])
+    .find((system) => closures.bySystem.has(system));
+  const { daysUntilFull } = decideDisk(size, retention.keepNewest, disk);
+  return {
+    storeDirectory: nix.storeDirectory,
+    disk,
+    rootBytes: size.unionBytes,
+    growthBytesPerDay: size.growthBytesPerDay,
+    daysUntilFull,
+    newestSystem,
+  };
+}

@@ -1,0 +1,117 @@
+// Proves that a cache serves systems with everything that they need, and repairs it where that is wanted.
+import { join } from "node:path";
+import { silentLog } from "../../base/log.ts";
+import type { RepairOutcome } from "../../cache/repair.ts";
+import {
+  verifyClosure,
+  verifyWithoutStore,
+  type Verification,
+  type VerifyOptions,
+} from "../../cache/verify.ts";
+import type { Config } from "../../config/schema.ts";
+import { createNix } from "../../nix/create-nix.ts";
+import type { Nix } from "../../nix/nix.ts";
+import { createExec } from "../../process/create-exec.ts";
+import type { StorePath } from "../../protocol/names.ts";
+import { composeVerification, openCache, type CacheChoice } from "../../wiring/compose-cache.ts";
+import type { Context } from "../context.ts";
+import type { CacheVerification } from "../print/pages/cache-verification.ts";
+import { createProgressLine } from "../print/progress-line.ts";
+import { userStateDirectory } from "../session/local-builder.ts";
+import { createPeopleLog } from "../session/people-log.ts";
+import type { CacheTargets } from "./cache-targets.ts";
+import { repairCache } from "./repair-cache.ts";
+
+export interface ProofWish extends CacheChoice {
+  readonly full?: boolean | undefined;
+  readonly withoutStore?: boolean | undefined;
+  readonly repair?: boolean | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+/**
+ * @param findTargets what is to be proven; it gets the store's directory where a store is compared with
+ * @throws HomelabError when what is to be proven cannot be found out
+ */
+export async function verifyCache(
+  context: Context,
+  { cache: settings }: Config,
+  wish: ProofWish,
+  findTargets: (storeDirectory: string | undefined) => Promise<CacheTargets>,
+  signal: AbortSignal,
+): Promise<CacheVerification> {
+  const { clock, err } = context;
+  const stateDirectory = userStateDirectory(context.environment);
+  using access = await openCache(settings, wish, clock);
+  const nix = wish.withoutStore === true ? undefined : await openNix(context, stateDirectory, signal);
+  const targets = await findTargets(nix?.storeDirectory);
+
+  const content = wish.full === true ? "whole" : "start";
+  const progress = createProgressLine("paths proven", err, clock);
+  const verifyOptions: VerifyOptions = {
+    ...(await composeVerification({
+      settings,
+      access,
+      stateDirectory,
+      content,
+      clock,
+      log: createPeopleLog(context),
+    })),
+    onProgress: (state) => progress.show(state),
+  };
+  const paths = [...new Set(targets.targets.map(({ path }) => path))];
+  let verification: Verification;
+  let repairs: RepairOutcome | undefined;
+  try {
+    verification =
+      nix === undefined
+        ? await verifyWithoutStore(verifyOptions, paths, signal)
+        : await verifyAgainstStore(nix, verifyOptions, paths, signal);
+    progress.end();
+    if (wish.repair === true && nix !== undefined && verification.findings.length > 0) {
+      const parts = { context, settings, keys: access.keys, verify: verifyOptions, stateDirectory };
+      repairs = await repairCache(nix, parts, wish.keyFile, verification, signal);
+      ({ verification } = repairs);
+    }
+  } finally {
+    progress.end();
+  }
+  return {
+    ...targets,
+    url: access.url,
+    keys: access.keys.map(({ name }) => name),
+    content,
+    comparedWithStore: nix !== undefined,
+    verification,
+    ...(repairs === undefined ? {} : { repairs }),
+  };
+}
+
+async function openNix(context: Context, stateDirectory: string, signal: AbortSignal): Promise<Nix> {
+  const { environment, clock } = context;
+  return createNix(
+    { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log: silentLog },
+    signal,
+  );
+}
+
+/** What the store itself has not got cannot be compared, and counts as missing. */
+async function verifyAgainstStore(
+  nix: Nix,
+  options: VerifyOptions,
+  tops: readonly StorePath[],
+  signal: AbortSignal,
+): Promise<Verification> {
+  const valid = await nix.validPaths(tops, signal);
+  const there = tops.filter((path) => valid.has(path));
+  const closure = await nix.readClosureFacts(there, signal);
+  const verification = await verifyClosure(options, there, closure, signal);
+  const gone = tops
+    .filter((path) => !valid.has(path))
+    .map((path) => ({
+      path,
+      problem: "missing" as const,
+      detail: "this machine's store has not got it, so there is nothing to compare with: use --without-store",
+    }));
+  return { ...verification, findings: [...gone, ...verification.findings] };
+}
