@@ -21,6 +21,8 @@ export interface Retry<T> {
   readonly attempt: (attempt: number) => Promise<T>;
   /** Only what may pass by itself is tried again. */
   readonly isTransient: (error: unknown) => boolean;
+  /** How long to wait, where that is not for the policy alone: a server may say it by `Retry-After`. */
+  readonly waitMs?: (error: unknown, delayMs: number) => number;
   readonly onRetry?: (error: unknown, nextAttempt: number, delayMs: number) => void;
 }
 
@@ -31,6 +33,7 @@ export async function retry<T>({
   signal,
   attempt,
   isTransient,
+  waitMs,
   onRetry,
 }: Retry<T>): Promise<T> {
   for (let number = 1; ; number++) {
@@ -40,7 +43,8 @@ export async function retry<T>({
     } catch (error) {
       signal.throwIfAborted();
       if (number >= policy.attempts || !isTransient(error)) throw error;
-      const delay = retryDelay(policy, number + 1);
+      const backoff = retryDelay(policy, number + 1);
+      const delay = waitMs?.(error, backoff) ?? backoff;
       onRetry?.(error, number + 1, delay);
       await clock.sleep(delay, signal);
     }

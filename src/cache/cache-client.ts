@@ -5,9 +5,9 @@ import https from "node:https";
 import { urlToHttpOptions } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
-import { retryDelay, type RetryPolicy } from "../base/retry.ts";
+import { retryAfterMs } from "../base/retry-after.ts";
+import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
 import { createDeadlines, DeadlineError } from "./deadlines.ts";
-import { retryAfterMs } from "./retry-after.ts";
 
 export interface CacheClientOptions {
   /** `http://` or `https://`, a path in it included. */
@@ -125,21 +125,20 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
     act: (isLast: boolean) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
-    for (let number = 1; ; number++) {
+    const askedMs = (error: unknown): number => (error instanceof ServerFault ? error.retryAfterMs : 0);
+    try {
+      return await retryBy({
+        policy: retry,
+        clock,
+        signal,
+        attempt: async (number) => act(number >= retry.attempts),
+        isTransient: (error) => mayPass(error) && askedMs(error) <= longestRetryAfterMs,
+        waitMs: (error, delayMs) => Math.max(askedMs(error), delayMs),
+      });
+    } catch (error) {
       signal.throwIfAborted();
-      try {
-        return await act(number >= retry.attempts);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!mayPass(error)) throw error;
-        const askedMs = error instanceof ServerFault ? error.retryAfterMs : 0;
-        const waitMs = Math.max(retryDelay(retry, number + 1), askedMs);
-        if (number >= retry.attempts || waitMs > longestRetryAfterMs) {
-          if (error instanceof CutOffError) throw error;
-          throw unreachable(options.url, path, error);
-        }
-        await clock.sleep(waitMs, signal);
-      }
+      if (!mayPass(error) || error instanceof CutOffError) throw error;
+      throw unreachable(options.url, path, error);
     }
   }
 
@@ -215,7 +214,7 @@ class ServerFault extends Error {
 
 function throwServerFault({ statusCode = 0, headers }: http.IncomingMessage, clock: Clock): void {
   if (statusCode < 500 && statusCode !== 429) return;
-  throw new ServerFault(statusCode, retryAfterMs(headers["retry-after"], clock.now()));
+  throw new ServerFault(statusCode, retryAfterMs(headers["retry-after"], clock.now()) ?? 0);
 }
 
 async function answerOf(request: http.ClientRequest): Promise<http.IncomingMessage> {

@@ -1,9 +1,6 @@
-import { type RetryPolicy, retryDelay } from "../../base/retry.ts";
-import { hasStatus, isUnavailable } from "../http/forge-error.ts";
-import type { Http } from "../http/http.ts";
-
-const policy: RetryPolicy = { attempts: 4, firstDelayMs: 1000, factor: 3, maxDelayMs: 20_000 };
-const maxRetryAfterMs = 60_000;
+import { retry } from "../../base/retry.ts";
+import { askedMs, asksForTooLong, hasStatus, isUnavailable } from "../http/forge-error.ts";
+import { forgeRetryPolicy, type Http } from "../http/http.ts";
 
 export interface FindOrCreate<T> {
   readonly find: () => Promise<T | undefined>;
@@ -27,29 +24,37 @@ export async function findOrCreate<T>(
   { find, create, duplicateStatuses }: FindOrCreate<T>,
   signal: AbortSignal,
 ): Promise<FoundOrCreated<T>> {
-  let lost = false;
-  for (let attempt = 1; ; attempt++) {
+  /** Why the last creation had no answer. */
+  let lost: unknown;
+  const there = (value: T): FoundOrCreated<T> => ({ value, created: lost !== undefined });
+  async function attempt(): Promise<FoundOrCreated<T>> {
     const found = await find();
-    if (found !== undefined) return { value: found, created: lost };
+    if (found !== undefined) return there(found);
     try {
       return { value: await create(), created: true };
     } catch (error) {
       signal.throwIfAborted();
-      if (hasStatus(error, ...duplicateStatuses)) {
-        const other = await find();
-        if (other === undefined) throw error;
-        return { value: other, created: lost };
-      }
-      if (!isUnavailable(error)) throw error;
-      lost = true;
-      const wait = error.retryAfterMs ?? 0;
-      if (attempt >= policy.attempts || wait > maxRetryAfterMs) {
-        // The last word is whether it is there.
-        const late = await find().catch(() => undefined);
-        if (late === undefined) throw error;
-        return { value: late, created: lost };
-      }
-      await clock.sleep(Math.max(wait, retryDelay(policy, attempt + 1)), signal);
+      if (isUnavailable(error)) lost = error;
+      const other = hasStatus(error, ...duplicateStatuses) ? await find() : undefined;
+      if (other === undefined) throw error;
+      return there(other);
     }
+  }
+  try {
+    const isTransient = (error: unknown): boolean => error === lost && !asksForTooLong(error);
+    return await retry({
+      policy: forgeRetryPolicy,
+      clock,
+      signal,
+      attempt,
+      isTransient,
+      waitMs: (error, delayMs) => Math.max(askedMs(error) ?? 0, delayMs),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    // The last word is whether it is there.
+    const late = error === lost ? await find().catch(() => undefined) : undefined;
+    if (late === undefined) throw error;
+    return there(late);
   }
 }

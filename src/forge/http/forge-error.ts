@@ -33,6 +33,14 @@ export const hasStatus = (error: unknown, ...statuses: readonly number[]): error
 export const isUnavailable = (error: unknown): error is ForgeError =>
   error instanceof ForgeError && error.kind === "unavailable";
 
+const maxRetryAfterMs = 60_000;
+
+export const askedMs = (error: unknown): number | undefined =>
+  error instanceof ForgeError ? error.retryAfterMs : undefined;
+
+/** It is not waited for that long. */
+export const asksForTooLong = (error: unknown): boolean => (askedMs(error) ?? 0) > maxRetryAfterMs;
+
 /** An answer with a status that is no success. */
 export interface FailedAnswer {
   /** What was asked, such as `POST https://git.example/api/v1/repos/o/r/pulls`: without query. */

@@ -3,9 +3,16 @@ import * as v from "valibot";
 import type { Clock } from "../../base/clock.ts";
 import { causesOf, HomelabError, messageOf } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
-import { type RetryPolicy, retryDelay } from "../../base/retry.ts";
+import { retry, type RetryPolicy } from "../../base/retry.ts";
 import { OversizedBodyError, readBoundedBody } from "./bounded-body.ts";
-import { badAnswerError, failedAnswerError, ForgeError, noAnswerError } from "./forge-error.ts";
+import {
+  askedMs,
+  asksForTooLong,
+  badAnswerError,
+  failedAnswerError,
+  ForgeError,
+  noAnswerError,
+} from "./forge-error.ts";
 import { withoutSecret, wordsOf } from "./redact.ts";
 import { retryAfterMs } from "../../base/retry-after.ts";
 
@@ -59,33 +66,35 @@ export interface Http {
 export const anything = v.unknown();
 
 export const maxAnswerBytes = 8 * 1024 * 1024;
-const maxRetryAfterMs = 60_000;
-const defaultPolicy: RetryPolicy = { attempts: 4, firstDelayMs: 1000, factor: 3, maxDelayMs: 20_000 };
+export const forgeRetryPolicy: RetryPolicy = {
+  attempts: 4,
+  firstDelayMs: 1000,
+  factor: 3,
+  maxDelayMs: 20_000,
+};
 const transientStatuses = new Set([429, 502, 503, 504]);
 
 export function createHttp(options: HttpOptions): Http {
-  const policy = options.retryPolicy ?? defaultPolicy;
+  const policy = options.retryPolicy ?? forgeRetryPolicy;
   return {
     clock: options.clock,
     async call(call, signal) {
-      for (let attempt = 1; ; attempt++) {
-        signal.throwIfAborted();
-        try {
-          return await attemptCall(options, call, signal);
-        } catch (error) {
-          signal.throwIfAborted();
-          if (call.method === "POST" || attempt >= policy.attempts || !isTransient(error)) throw error;
-          await options.clock.sleep(error.retryAfterMs ?? retryDelay(policy, attempt + 1), signal);
-        }
-      }
+      return retry({
+        policy,
+        clock: options.clock,
+        signal,
+        attempt: async () => attemptCall(options, call, signal),
+        isTransient: (error) => call.method !== "POST" && isTransient(error),
+        waitMs: (error, delayMs) => askedMs(error) ?? delayMs,
+      });
     },
   };
 }
 
 /** Out of reach for the moment, and not for longer than we want to wait. */
-function isTransient(error: unknown): error is ForgeError {
+function isTransient(error: unknown): boolean {
   if (!(error instanceof ForgeError) || error.code !== "FORGE_UNREACHABLE") return false;
-  if ((error.retryAfterMs ?? 0) > maxRetryAfterMs) return false;
+  if (asksForTooLong(error)) return false;
   return error.status === undefined || error.status < 500 || transientStatuses.has(error.status);
 }
 
@@ -103,7 +112,7 @@ async function attemptCall<Schema extends v.GenericSchema>(
       asked,
       status: response.status,
       words: wordsOf(failureText(response, text, token), token),
-      retryAfterMs: retryAfterMs(response.headers, options.clock.now()),
+      retryAfterMs: retryAfterMs(response.headers.get("retry-after"), options.clock.now()),
       rateLimited: response.status === 403 && isRateLimit(response.headers),
     });
   }
