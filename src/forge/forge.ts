@@ -3,23 +3,8 @@ import type { BranchName, Commit } from "../protocol/names.ts";
 
 export type ForgeKind = "gitea" | "forgejo" | "github";
 
-export interface ForgeCapabilities {
-  /** Files can be attached to comments, unless the forge's administrator says otherwise. */
-  readonly attachments: boolean;
-  /** A label can be put on by its name alone, and is created by that. */
-  readonly labelsByName: boolean;
-  /** Of a pull request or a comment, in UTF-8. */
-  readonly maxBodyBytes: number;
-  /** `moveBranch` works. */
-  readonly casBranch: boolean;
-  /** `fastForward` works. */
-  readonly fastForwardMerge: boolean;
-}
-
 export interface RepositoryFacts {
-  readonly defaultBranch: string;
-  readonly permissions: { readonly pull: boolean; readonly push: boolean; readonly admin: boolean };
-  readonly isPrivate: boolean;
+  readonly permissions: { readonly push: boolean };
   readonly isArchived: boolean;
   readonly isMirror: boolean;
   readonly isEmpty: boolean;
@@ -57,13 +42,10 @@ export interface PullRequest {
   /** Names of branches of this repository. */
   readonly head: string;
   readonly base: string;
-  /** What the branches are at; of a closed one undefined when the forge no longer knows it. */
+  /** What its branch is at; of a closed one undefined when the forge no longer knows it. */
   readonly headCommit: Commit | undefined;
-  readonly baseCommit: Commit | undefined;
-  readonly author: string;
   readonly labels: readonly string[];
   readonly createdAt: Date;
-  readonly updatedAt: Date;
 }
 
 export interface PullRequestWish {
@@ -83,16 +65,8 @@ export interface EnsuredPullRequest {
 
 export interface Comment {
   readonly id: number;
-  readonly url: string;
   readonly body: string;
   readonly author: string;
-  readonly attachments: readonly Attachment[];
-}
-
-export interface Attachment {
-  readonly name: string;
-  readonly bytes: number;
-  readonly url: string;
 }
 
 export interface CommentWish {
@@ -113,13 +87,8 @@ export interface FileToAttach {
 
 /** `refused`: the forge does not take this file, and will not take it later. Say it in the body instead. */
 export type AttachResult =
-  | { readonly type: "attached" | "already-there"; readonly attachment: Attachment }
-  | {
-      readonly type: "refused";
-      readonly reason: "disabled" | "too-large" | "file-type";
-      /** For people. */
-      readonly message: string;
-    };
+  | { readonly type: "attached" | "already-there" }
+  | { readonly type: "refused"; readonly reason: "disabled" | "too-large" | "file-type" };
 
 export interface LabelWish {
   readonly name: string;
@@ -130,7 +99,6 @@ export interface LabelWish {
 
 /** A commit that a pull request has and its base has not. */
 export interface PullRequestCommit {
-  readonly commit: Commit;
   readonly message: string;
   readonly authorEmail: string;
 }
@@ -138,8 +106,6 @@ export interface PullRequestCommit {
 /** What anybody did on a pull request; the reader knows which commits are its own. */
 export interface PullRequestActivity {
   readonly commits: readonly PullRequestCommit[];
-  /** Of others than the token's user. */
-  readonly comments: readonly Comment[];
   /** Of others than the token's user; a request to review is none yet. */
   readonly reviews: number;
 }
@@ -152,14 +118,6 @@ export type LandResult =
   | { readonly type: "landed" | "moved" }
   | { readonly type: "refused"; readonly message: string };
 
-/** Pages for people. */
-export interface WebUrls {
-  readonly repository: string;
-  branch(branch: BranchName): string;
-  commit(commit: Commit): string;
-  compare(from: Commit, to: Commit): string;
-}
-
 /**
  * One repository on a forge, seen as one user. Every call can be repeated: what is there already is found, not made
  * again. All throw HomelabError: `refused` FORGE_AUTH, FORGE_SCOPE, FORGE_FORBIDDEN, FORGE_ARCHIVED, … when the forge
@@ -169,21 +127,18 @@ export interface Forge {
   readonly kind: ForgeKind;
   /** As the forge says it; empty where it does not. */
   readonly version: string;
-  readonly capabilities: ForgeCapabilities;
+  /** A pull request or a comment has at most so many bytes of UTF-8. */
+  readonly maxBodyBytes: number;
   /** Login of the token's user. */
   readonly user: string;
-  readonly web: WebUrls;
+  /** Pages for people. */
+  readonly web: { readonly repository: string; commit(commit: Commit): string };
 
   repository(signal: AbortSignal): Promise<RepositoryFacts>;
 
   branch(name: BranchName, signal: AbortSignal): Promise<BranchFacts | undefined>;
   /** On Gitea and Forgejo this closes the open pull requests of the branch. */
   deleteBranch(name: BranchName, signal: AbortSignal): Promise<"deleted" | "absent">;
-  /** Moves a branch forward if it is at `from`. */
-  moveBranch(
-    move: { readonly branch: BranchName; readonly from: Commit; readonly to: Commit },
-    signal: AbortSignal,
-  ): Promise<LandResult>;
   /** Says it about a commit of the repository, unless that was its last word already. */
   ensureStatus(commit: Commit, wish: CommitStatusWish, signal: AbortSignal): Promise<void>;
 
@@ -192,7 +147,6 @@ export interface Forge {
     filter: { readonly state: "open" | "closed"; readonly head?: BranchName; readonly base?: BranchName },
     signal: AbortSignal,
   ): Promise<readonly PullRequest[]>;
-  pullRequest(number: number, signal: AbortSignal): Promise<PullRequest>;
   /** Makes the open pull request of head and base be as wished: at most one, also after lost answers. */
   ensurePullRequest(wish: PullRequestWish, signal: AbortSignal): Promise<EnsuredPullRequest>;
   editPullRequest(

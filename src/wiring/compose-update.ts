@@ -1,7 +1,7 @@
 // Puts an updater for one repo together.
 import type { Clock } from "../base/clock.ts";
 import type { Environment } from "../base/environment.ts";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
@@ -106,7 +106,7 @@ export async function composeUpdate(
     await writeFile(reportFiles.json, printReport(report));
     const lock = lockDigest((await repository.readFile(validated.candidate.commit, lockPath, until)) ?? "");
     const { publishLogs } = update;
-    const maxBodyBytes = forge?.capabilities.maxBodyBytes ?? 60_000;
+    const maxBodyBytes = forge?.maxBodyBytes ?? 60_000;
     return composeProposal(
       { report: whole, lock, states: statesOf(validated), builds, secrets, publishLogs, maxBodyBytes },
       until,
@@ -249,9 +249,4 @@ function isAlive(pid: number): boolean {
     // Somebody else's process is alive too.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
-}
-
-/** The report of the last run, for `--json`. */
-export async function readReport(file: string): Promise<unknown> {
-  return JSON.parse(await readFile(file, "utf8")) as unknown;
 }

@@ -1,19 +1,19 @@
 // Reports of updates, for tests of what people read of them.
-import * as v from "valibot";
-import { UpdateReport } from "../../src/update/report/report.ts";
+import { parseBranchName, parseCommit, parseRepoName } from "../../src/protocol/names.ts";
+import type { UpdateReport } from "../../src/update/report/report.ts";
 
-const commit = (digit: string): string => digit.repeat(40);
+const commit = (digit: string) => parseCommit(digit.repeat(40));
 
 /** A report with something under each heading. */
-export const reportOf = (changed: Partial<v.InferInput<typeof UpdateReport>> = {}): UpdateReport =>
-  v.parse(UpdateReport, {
+export const reportOf = (changed: Partial<UpdateReport> = {}): UpdateReport => {
+  return {
     v: 1,
     run: "01J00000000000000000000000",
-    repo: "nixos",
-    branch: "master",
+    repo: parseRepoName("nixos"),
+    branch: parseBranchName("master"),
     base: commit("a"),
     candidate: commit("b"),
-    updateBranch: "flake-update/2026-11-23",
+    updateBranch: parseBranchName("flake-update/2026-11-23"),
     verdict: "1 of 3 hosts does not build any more",
     inputs: [
       {
@@ -68,7 +68,7 @@ export const reportOf = (changed: Partial<v.InferInput<typeof UpdateReport>> = {
     packages: [{ name: "openssl", removed: ["3.0.13"], added: ["3.0.14"], hosts: ["db", "web", "nas"] }],
     warnings: [{ text: "option foo is deprecated", hosts: ["db"] }],
     review: [],
-    previous: { run: "01HZZZZZZZZZZZZZZZZZZZZZZZ", outcome: "landed" },
     redactions: 0,
     ...changed,
-  });
+  };
+};

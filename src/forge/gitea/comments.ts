@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ensureComment } from "../ensure/ensure-comment.ts";
 import { findOrCreate } from "../ensure/find-or-create.ts";
-import type { Attachment, AttachResult, Comment, FileToAttach, Forge } from "../forge.ts";
+import type { AttachResult, Comment, FileToAttach, Forge } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
 import type { GiteaContext } from "./context.ts";
 import { AttachmentAnswer, AttachmentSettingsAnswer, CommentAnswer } from "./schemas.ts";
@@ -54,7 +54,7 @@ async function attach(
   if (refusal !== undefined) return refusal;
   const path = [...repo, "issues", "comments", commentId, "assets"];
   try {
-    const { value, created } = await findOrCreate<Attachment>(
+    const { created } = await findOrCreate(
       http,
       {
         async find() {
@@ -81,7 +81,7 @@ async function attach(
       },
       signal,
     );
-    return { type: created ? "attached" : "already-there", attachment: value };
+    return { type: created ? "attached" : "already-there" };
   } catch (error) {
     const refusedNow = refusalOf(error);
     if (refusedNow === undefined) throw error;
@@ -92,27 +92,28 @@ async function attach(
 /** Asking first saves sending what will be refused; Gitea before 1.25 does not check sizes itself. */
 async function refusalBySettings(
   { http }: GiteaContext,
-  { name, bytes }: FileToAttach,
+  { bytes }: FileToAttach,
   signal: AbortSignal,
 ): Promise<AttachResult | undefined> {
   const { value: settings } = await http.call(
     { method: "GET", path: ["settings", "attachment"], answer: AttachmentSettingsAnswer },
     signal,
   );
-  if (!settings.enabled) return refused("disabled", "attachments are switched off on the forge");
+  if (!settings.enabled) return refused("disabled");
   if (bytes.byteLength > settings.max_size * 1024 * 1024) {
-    return refused("too-large", `${name} is larger than the ${settings.max_size} MiB that the forge takes`);
+    return refused("too-large");
   }
   return undefined;
 }
 
 function refusalOf(error: unknown): AttachResult | undefined {
-  if (hasStatus(error, 404)) return refused("disabled", error.message);
-  if (hasStatus(error, 413)) return refused("too-large", error.message);
-  if (hasStatus(error, 422)) return refused("file-type", error.message);
+  if (hasStatus(error, 404)) return refused("disabled");
+  if (hasStatus(error, 413)) return refused("too-large");
+  if (hasStatus(error, 422)) return refused("file-type");
   return undefined;
 }
 
-function refused(reason: "disabled" | "too-large" | "file-type", message: string): AttachResult {
-  return { type: "refused", reason, message };
-}
+const refused = (reason: "disabled" | "too-large" | "file-type"): AttachResult => ({
+  type: "refused",
+  reason,
+});

@@ -1,33 +1,27 @@
-// What differs between the versions of Gitea.
-import type { ForgeCapabilities, ForgeKind } from "../forge.ts";
+// What differs between Gitea, its versions, and Forgejo.
+import type { ForgeKind } from "../forge.ts";
 
 export interface GiteaDialect {
   readonly kind: Extract<ForgeKind, "gitea" | "forgejo">;
   /** As `GET /version` says it. */
   readonly version: string;
-  readonly capabilities: ForgeCapabilities;
+  /** Pull requests can be merged by fast-forward alone. */
+  readonly fastForwardMerge: boolean;
   /** `GET /pulls` knows `base_branch` (Gitea 1.24). It only saves pages: the answer is filtered here in any case. */
   readonly filtersByBase: boolean;
 }
 
-export const giteaCapabilities: ForgeCapabilities = {
-  attachments: true,
-  // Names of labels that do not exist are ignored without a word.
-  labelsByName: false,
-  // Gitea has no limit; pages with more than this are slow to show.
-  maxBodyBytes: 1_000_000,
-  casBranch: false,
-  fastForwardMerge: false,
-};
-
-export function giteaDialect(version: string): GiteaDialect {
+/**
+ * Forgejo says which Gitea it is compatible with: `15.0.1+gitea-1.22.0`. It has no `base_branch` filter (15.0.9), and
+ * refuses writes beyond a quota with 413. Fast-forward merges came with version 7 (Gitea 1.22), the oldest that it
+ * supports.
+ */
+export function dialectOf(version: string): GiteaDialect {
+  if (version.includes("gitea-")) {
+    return { kind: "forgejo", version, fastForwardMerge: true, filtersByBase: false };
+  }
   const from = (minor: number): boolean => isAtLeast(version, minor);
-  return {
-    kind: "gitea",
-    version,
-    capabilities: { ...giteaCapabilities, casBranch: from(26), fastForwardMerge: from(22) },
-    filtersByBase: from(24),
-  };
+  return { kind: "gitea", version, fastForwardMerge: from(22), filtersByBase: from(24) };
 }
 
 /** A version that cannot be read is taken for the oldest: less is asked of it. */

@@ -1,15 +1,16 @@
+import { retry, type RetryPolicy } from "../../base/retry.ts";
 import type { Commit } from "../../protocol/names.ts";
-import { type RetryPolicy, retryDelay } from "../../base/retry.ts";
 import type { LandResult, PullRequest } from "../forge.ts";
 import { type ForgeError, hasStatus, isUnavailable } from "../http/forge-error.ts";
 import { readBranch } from "./branches.ts";
 import type { GiteaContext } from "./context.ts";
-import { compareBranches } from "./compare.ts";
-import { PullRequestAnswer } from "./schemas.ts";
+import { compareBranches, readPullRequest } from "./pull-requests.ts";
 import { anything } from "../http/http.ts";
 
 /** Two minutes altogether: right after its creation Gitea still computes whether a pull request can be merged. */
 const notYet: RetryPolicy = { attempts: 7, firstDelayMs: 2000, factor: 2, maxDelayMs: 60_000 };
+/** A forge that is out of reach is not asked as often. */
+const lostAnswers = 3;
 
 export async function giteaFastForward(
   context: GiteaContext,
@@ -18,36 +19,54 @@ export async function giteaFastForward(
   signal: AbortSignal,
 ): Promise<LandResult> {
   const { http, repo, dialect } = context;
-  if (!dialect.capabilities.fastForwardMerge) {
+  if (!dialect.fastForwardMerge) {
     return { type: "refused", message: `${dialect.kind} ${dialect.version} cannot merge by fast-forward` };
   }
   // `Do`, not `do`: all versions know it.
   const json = { Do: "fast-forward-only", head_commit_id: head };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const path = [...repo, "pulls", pull.number, "merge"];
-      await http.call({ method: "POST", path, json, answer: anything }, signal);
-      return { type: "landed" };
-    } catch (error) {
-      signal.throwIfAborted();
-      if (hasStatus(error, 405) && /try again later/i.test(error.message)) {
-        // Said of what cannot be merged too: that will not change.
-        if (await hasDiverged(context, pull, signal)) return { type: "moved" };
-        if (attempt >= notYet.attempts) throw error;
-        await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
-      } else if (hasStatus(error, 403, 405) || isRejectedPush(error)) {
-        if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
-        return { type: "refused", message: error.words === "" ? error.message : error.words };
-      } else if (hasStatus(error, 404, 409) || isUnavailable(error)) {
-        // A base that went another way is answered with 500 and no word, and a lost answer may have been a yes.
-        if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
-        if (hasStatus(error, 409) || (await hasDiverged(context, pull, signal))) return { type: "moved" };
-        if (hasStatus(error, 404) || attempt >= 3) throw error;
-        await http.clock.sleep(retryDelay(notYet, attempt + 1), signal);
-      } else throw error;
-    }
-  }
+  const path = [...repo, "pulls", pull.number, "merge"];
+  let lost = 0;
+  return retry({
+    policy: notYet,
+    clock: http.clock,
+    signal,
+    async attempt() {
+      try {
+        await http.call({ method: "POST", path, json, answer: anything }, signal);
+        return { type: "landed" };
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isUnavailable(error)) lost++;
+        const result = await whatBecameOfIt(context, pull, head, error, signal);
+        if (result === undefined) throw error;
+        return result;
+      }
+    },
+    isTransient: (error) => isNotYet(error) || (isUnavailable(error) && lost < lostAnswers),
+  });
 }
+
+/** Undefined where the forge is to be asked once more, or where nobody can say. */
+async function whatBecameOfIt(
+  context: GiteaContext,
+  pull: PullRequest,
+  head: Commit,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<LandResult | undefined> {
+  // Said of what cannot be merged too: that will not change.
+  if (isNotYet(error)) return (await hasDiverged(context, pull, signal)) ? { type: "moved" } : undefined;
+  if (!hasStatus(error, 403, 404, 405, 409) && !isUnavailable(error)) return undefined;
+  // A lost answer may have been a yes.
+  if (await hasLanded(context, pull, head, signal)) return { type: "landed" };
+  if (hasStatus(error, 403, 405) || isRejectedPush(error)) {
+    return { type: "refused", message: error.words === "" ? error.message : error.words };
+  }
+  // A base that went another way is answered with 500 and no word.
+  return hasStatus(error, 409) || (await hasDiverged(context, pull, signal)) ? { type: "moved" } : undefined;
+}
+
+const isNotYet = (error: unknown): boolean => hasStatus(error, 405) && /try again later/i.test(error.message);
 
 /** By a hook or a rule of the repository, said by the same status as that somebody else was quicker. */
 const isRejectedPush = (error: unknown): error is ForgeError =>
@@ -60,11 +79,9 @@ async function hasLanded(
   head: Commit,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { http, repo } = context;
   if ((await readBranch(context, base, signal))?.commit === head) return true;
-  const path = [...repo, "pulls", number];
-  const { value: pull } = await http.call({ method: "GET", path, answer: PullRequestAnswer }, signal);
-  return pull?.state === "merged" && pull.headCommit === head;
+  const pull = await readPullRequest(context, number, signal);
+  return pull.state === "merged" && pull.headCommit === head;
 }
 
 /** Whether the base has commits that the head has not. */

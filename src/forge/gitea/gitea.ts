@@ -1,17 +1,15 @@
-// Gitea from 1.21 on, and Forgejo. The API is the same but for what gitea-dialect.ts and forgejo.ts say.
+// Gitea from 1.21 on, and Forgejo. The API is the same but for what dialect.ts says.
 import type { Forge } from "../forge.ts";
-import { forgejoDialect, isForgejo } from "./forgejo.ts";
 import { giteaBranches } from "./branches.ts";
 import { giteaComments } from "./comments.ts";
 import type { GiteaContext } from "./context.ts";
-import { giteaDialect } from "./dialect.ts";
+import { dialectOf } from "./dialect.ts";
 import { giteaFastForward } from "./fast-forward.ts";
 import { giteaLabels } from "./labels.ts";
-import { giteaActivity, giteaPullRequests } from "./pull-requests.ts";
+import { giteaActivity, giteaPullRequests, readPullRequest } from "./pull-requests.ts";
 import { giteaStatuses } from "./statuses.ts";
 import { RepositoryAnswer, UserAnswer, VersionAnswer } from "./schemas.ts";
-import type { RepositoryAccess } from "../http/repository-access.ts";
-import { webUrls } from "../http/web-urls.ts";
+import { type RepositoryAccess, webUrls } from "../http/repository-access.ts";
 
 /**
  * Asks for the version and for the token's user: an unknown token is no error on public pages, but is one here.
@@ -27,25 +25,22 @@ export async function createGitea(
     signal,
   );
   const { value: account } = await http.call({ method: "GET", path: ["user"], answer: UserAnswer }, signal);
-  const dialect = isForgejo(server.version) ? forgejoDialect(server.version) : giteaDialect(server.version);
+  const dialect = dialectOf(server.version);
   const context: GiteaContext = { http, owner, repo: ["repos", owner, repo], user: account.login, dialect };
-  const pullRequests = giteaPullRequests(context);
-  const comments = giteaComments(context);
   return {
     kind: dialect.kind,
     version: dialect.version,
-    capabilities: dialect.capabilities,
     user: account.login,
-    web: webUrls(dialect.kind, page),
+    // Gitea has no limit; pages with more than this are slow to show.
+    maxBodyBytes: 1_000_000,
+    web: webUrls(page),
     async repository(innerSignal) {
       const { value } = await http.call(
         { method: "GET", path: context.repo, answer: RepositoryAnswer },
         innerSignal,
       );
       return {
-        defaultBranch: value.default_branch,
         permissions: value.permissions,
-        isPrivate: value.private,
         isArchived: value.archived,
         isMirror: value.mirror,
         isEmpty: value.empty,
@@ -54,16 +49,16 @@ export async function createGitea(
     },
     ...giteaBranches(context),
     ...giteaStatuses(context),
-    ...pullRequests,
-    ...comments,
+    ...giteaPullRequests(context),
+    ...giteaComments(context),
     ...giteaLabels(context),
     async fastForward(number, head, innerSignal) {
-      const pull = await pullRequests.pullRequest(number, innerSignal);
+      const pull = await readPullRequest(context, number, innerSignal);
       return giteaFastForward(context, pull, head, innerSignal);
     },
     async activity(number, innerSignal) {
-      const pull = await pullRequests.pullRequest(number, innerSignal);
-      return giteaActivity(context, pull, await comments.comments(number, innerSignal), innerSignal);
+      const pull = await readPullRequest(context, number, innerSignal);
+      return giteaActivity(context, pull, innerSignal);
     },
   };
 }

@@ -1,15 +1,15 @@
+import type * as v from "valibot";
 import type { BranchName } from "../../protocol/names.ts";
 import { ensurePullRequest } from "../ensure/ensure-pull-request.ts";
-import type { Comment, Forge, PullRequest, PullRequestWish } from "../forge.ts";
+import type { Forge, PullRequest, PullRequestWish } from "../forge.ts";
 import { badAnswerError } from "../http/forge-error.ts";
-import { compareBranches } from "./compare.ts";
 import { pageSize, type GiteaContext } from "./context.ts";
-import { PullRequestAnswer, ReviewAnswer } from "./schemas.ts";
+import { CompareAnswer, PullRequestAnswer, ReviewAnswer } from "./schemas.ts";
 import { allPages } from "../http/pages.ts";
 
 type PullRequests = Pick<
   Forge,
-  "pullRequests" | "pullRequest" | "ensurePullRequest" | "editPullRequest" | "closePullRequest"
+  "pullRequests" | "ensurePullRequest" | "editPullRequest" | "closePullRequest"
 >;
 
 export function giteaPullRequests(context: GiteaContext): PullRequests {
@@ -45,11 +45,6 @@ export function giteaPullRequests(context: GiteaContext): PullRequests {
   };
   return {
     pullRequests,
-    async pullRequest(number, signal) {
-      const path = [...repo, "pulls", number];
-      const { value } = await http.call({ method: "GET", path, answer: PullRequestAnswer }, signal);
-      return ofThisRepository(value, path);
-    },
     editPullRequest: (number, { title, body }, signal) =>
       edit(
         number,
@@ -70,6 +65,16 @@ export function giteaPullRequests(context: GiteaContext): PullRequests {
         signal,
       ),
   };
+}
+
+export async function readPullRequest(
+  { http, repo }: GiteaContext,
+  number: number,
+  signal: AbortSignal,
+): Promise<PullRequest> {
+  const path = [...repo, "pulls", number];
+  const { value } = await http.call({ method: "GET", path, answer: PullRequestAnswer }, signal);
+  return ofThisRepository(value, path);
 }
 
 async function create(
@@ -101,12 +106,10 @@ function ofThisRepository(pull: PullRequest | undefined, path: readonly (string 
 export async function giteaActivity(
   context: GiteaContext,
   pull: PullRequest,
-  comments: readonly Comment[],
   signal: AbortSignal,
 ): ReturnType<Forge["activity"]> {
   return {
     commits: (await compareBranches(context, pull.base, pull.head, signal)).commits,
-    comments: comments.filter(({ author }) => author !== context.user),
     reviews: await countReviews(context, pull.number, signal),
   };
 }
@@ -120,4 +123,15 @@ async function countReviews(
   const path = [...repo, "pulls", number, "reviews"];
   const reviews = await allPages(http, { path, item: ReviewAnswer, pageSize }, signal);
   return reviews.filter((review) => review.state !== "REQUEST_REVIEW" && review.user?.login !== user).length;
+}
+
+/** What `to` has and `from` has not. By their names: Gitea 1.22 answers 404 to commits. */
+export async function compareBranches(
+  { http, repo }: GiteaContext,
+  from: string,
+  to: string,
+  signal: AbortSignal,
+): Promise<v.InferOutput<typeof CompareAnswer>> {
+  const path = [...repo, "compare", `${from}...${to}`];
+  return (await http.call({ method: "GET", path, answer: CompareAnswer }, signal)).value;
 }

@@ -1,7 +1,7 @@
 // What Gitea and Forgejo answer: only the fields that are used.
 import * as v from "valibot";
 import { Commit } from "../../protocol/names.ts";
-import type { Attachment, BranchFacts, Comment, PullRequest, PullRequestCommit } from "../forge.ts";
+import type { BranchFacts, Comment, PullRequest, PullRequestCommit } from "../forge.ts";
 
 const Text = v.optional(v.nullable(v.string(), ""), "");
 const Flag = v.optional(v.nullable(v.boolean(), false), false);
@@ -16,9 +16,7 @@ export const VersionAnswer = v.object({ version: v.pipe(v.string(), v.maxLength(
 export const UserAnswer = Account;
 
 export const RepositoryAnswer = v.object({
-  default_branch: Text,
-  permissions: v.object({ pull: Flag, push: Flag, admin: Flag }),
-  private: Flag,
+  permissions: v.object({ push: Flag }),
   archived: Flag,
   mirror: Flag,
   empty: Flag,
@@ -61,10 +59,8 @@ export const PullRequestAnswer = v.pipe(
     body: Text,
     head: PullBranch,
     base: PullBranch,
-    user: Account,
     labels: v.optional(v.nullable(v.array(LabelAnswer), []), []),
     created_at: Time,
-    updated_at: Time,
   }),
   v.transform((pull): PullRequest | undefined => {
     // Once the branch is deleted `ref` is `refs/pull/N/head`; `label` keeps its name.
@@ -79,11 +75,8 @@ export const PullRequestAnswer = v.pipe(
       head,
       base: pull.base.ref,
       headCommit: pull.head.sha,
-      baseCommit: pull.base.sha,
-      author: pull.user.login,
       labels: pull.labels.map(({ name }) => name),
       createdAt: pull.created_at,
-      updatedAt: pull.updated_at,
     };
   }),
 );
@@ -99,24 +92,11 @@ export const CombinedStatusAnswer = v.object({
   ),
 });
 
-export const AttachmentAnswer = v.pipe(
-  v.object({ name: v.string(), size: v.number(), browser_download_url: v.string() }),
-  v.transform(({ name, size, browser_download_url }): Attachment => {
-    return { name, bytes: size, url: browser_download_url };
-  }),
-);
+export const AttachmentAnswer = v.object({ name: v.string() });
 
 export const CommentAnswer = v.pipe(
-  v.object({
-    id: Id,
-    html_url: Text,
-    body: Text,
-    user: v.nullish(Account),
-    assets: v.optional(v.nullable(v.array(AttachmentAnswer), []), []),
-  }),
-  v.transform(({ id, html_url, body, user, assets }): Comment => {
-    return { id, url: html_url, body, author: user?.login ?? "", attachments: assets };
-  }),
+  v.object({ id: Id, body: Text, user: v.nullish(Account) }),
+  v.transform(({ id, body, user }): Comment => ({ id, body, author: user?.login ?? "" })),
 );
 
 export const AttachmentSettingsAnswer = v.object({
@@ -133,11 +113,10 @@ export const CompareAnswer = v.object({
     v.array(
       v.pipe(
         v.object({
-          sha: Commit,
           commit: v.object({ message: Text, author: v.nullish(v.object({ email: Text })) }),
         }),
-        v.transform(({ sha, commit }): PullRequestCommit => {
-          return { commit: sha, message: commit.message, authorEmail: commit.author?.email ?? "" };
+        v.transform(({ commit }): PullRequestCommit => {
+          return { message: commit.message, authorEmail: commit.author?.email ?? "" };
         }),
       ),
     ),

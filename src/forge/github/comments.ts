@@ -1,11 +1,10 @@
 import { ensureComment } from "../ensure/ensure-comment.ts";
 import type { Comment, Forge } from "../forge.ts";
 import { pageSize, type GithubContext } from "./context.ts";
-import { githubCommitsAndReviews } from "./pull-requests.ts";
 import { CommentAnswer } from "./schemas.ts";
 import { allPages } from "../http/pages.ts";
 
-type Comments = Pick<Forge, "comments" | "ensureComment" | "editComment" | "attach" | "activity">;
+type Comments = Pick<Forge, "comments" | "ensureComment" | "editComment" | "attach">;
 
 export function githubComments(context: GithubContext): Comments {
   const { http, repo, user } = context;
@@ -37,17 +36,7 @@ export function githubComments(context: GithubContext): Comments {
         wish,
         signal,
       ),
-    attach: async () => ({
-      type: "refused",
-      reason: "disabled",
-      message: "GitHub has no attachments in its API",
-    }),
-    async activity(number, signal) {
-      const all = await comments(number, signal);
-      return {
-        comments: all.filter(({ author }) => author !== user),
-        ...(await githubCommitsAndReviews(context, number, signal)),
-      };
-    },
+    // There are no attachments in GitHub's API.
+    attach: async () => ({ type: "refused", reason: "disabled" }),
   };
 }

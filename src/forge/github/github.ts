@@ -1,6 +1,6 @@
 // GitHub and GitHub Enterprise Server, by the REST API.
 import type { BranchName } from "../../protocol/names.ts";
-import type { BranchFacts, Forge, ForgeCapabilities } from "../forge.ts";
+import type { BranchFacts, Forge } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
 import { githubComments } from "./comments.ts";
 import type { GithubContext } from "./context.ts";
@@ -9,17 +9,7 @@ import { githubPullRequests } from "./pull-requests.ts";
 import { BranchAnswer, RepositoryAnswer, UserAnswer } from "./schemas.ts";
 import { githubStatuses } from "./statuses.ts";
 import { anything } from "../http/http.ts";
-import type { RepositoryAccess } from "../http/repository-access.ts";
-import { webUrls } from "../http/web-urls.ts";
-
-const capabilities: ForgeCapabilities = {
-  attachments: false,
-  labelsByName: true,
-  // GitHub refuses more than 65,536 characters; a character has up to four bytes, and fewer never hurt.
-  maxBodyBytes: 65_000,
-  casBranch: false,
-  fastForwardMerge: false,
-};
+import { type RepositoryAccess, webUrls } from "../http/repository-access.ts";
 
 /** @throws HomelabError as every call does. */
 export async function createGithub(
@@ -31,9 +21,10 @@ export async function createGithub(
   return {
     kind: "github",
     version: "",
-    capabilities,
     user: account.login,
-    web: webUrls("github", page),
+    // GitHub refuses more than 65,536 characters; a character has up to four bytes, and fewer never hurt.
+    maxBodyBytes: 65_000,
+    web: webUrls(page),
     ...repositoryAndBranches(context),
     ...githubStatuses(context),
     ...githubPullRequests(context),
@@ -42,10 +33,7 @@ export async function createGithub(
   };
 }
 
-type RepositoryAndBranches = Pick<
-  Forge,
-  "repository" | "branch" | "deleteBranch" | "moveBranch" | "fastForward"
->;
+type RepositoryAndBranches = Pick<Forge, "repository" | "branch" | "deleteBranch" | "fastForward">;
 
 function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBranches {
   const readBranch = async (name: BranchName, signal: AbortSignal): Promise<BranchFacts | undefined> => {
@@ -61,9 +49,7 @@ function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBran
     async repository(signal) {
       const { value } = await http.call({ method: "GET", path: repo, answer: RepositoryAnswer }, signal);
       return {
-        defaultBranch: value.default_branch,
-        permissions: value.permissions ?? { pull: true, push: false, admin: false },
-        isPrivate: value.private,
+        permissions: value.permissions ?? { push: false },
         isArchived: value.archived,
         isMirror: typeof value.mirror_url === "string",
         // Also small repositories have the size 0.
@@ -85,7 +71,6 @@ function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBran
         throw error;
       }
     },
-    moveBranch: async () => ({ type: "refused", message: "GitHub cannot move a branch by comparing" }),
     fastForward: async () => ({ type: "refused", message: "GitHub cannot merge by fast-forward" }),
   };
 }

@@ -8,7 +8,7 @@ import { allPages } from "../http/pages.ts";
 
 type PullRequests = Pick<
   Forge,
-  "pullRequests" | "pullRequest" | "ensurePullRequest" | "editPullRequest" | "closePullRequest"
+  "pullRequests" | "ensurePullRequest" | "editPullRequest" | "closePullRequest" | "activity"
 >;
 
 export function githubPullRequests(context: GithubContext): PullRequests {
@@ -37,8 +37,8 @@ export function githubPullRequests(context: GithubContext): PullRequests {
   };
   return {
     pullRequests,
-    pullRequest: (number, signal) => one({ method: "GET", path: [...repo, "pulls", number] }, signal),
     editPullRequest: edit,
+    activity: (number, signal) => readActivity(context, number, signal),
     closePullRequest: (number, signal) => edit(number, { state: "closed" }, signal),
     ensurePullRequest: (wish, signal) =>
       ensurePullRequest(
@@ -57,11 +57,11 @@ export function githubPullRequests(context: GithubContext): PullRequests {
 }
 
 /** At most 250 commits, which is all that GitHub lists. */
-export async function githubCommitsAndReviews(
+async function readActivity(
   { http, repo, user }: GithubContext,
   number: number,
   signal: AbortSignal,
-): Promise<Pick<Awaited<ReturnType<Forge["activity"]>>, "commits" | "reviews">> {
+): ReturnType<Forge["activity"]> {
   const path = [...repo, "pulls", number];
   const reviews = await allPages(http, { path: [...path, "reviews"], item: ReviewAnswer, pageSize }, signal);
   return {

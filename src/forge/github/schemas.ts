@@ -14,8 +14,7 @@ export const UserAnswer = v.object({ login: v.string() });
 
 export const RepositoryAnswer = v.object({
   default_branch: BranchName,
-  permissions: v.optional(v.object({ pull: Flag, push: Flag, admin: Flag })),
-  private: Flag,
+  permissions: v.optional(v.object({ push: Flag })),
   archived: Flag,
   mirror_url: v.nullish(v.string()),
   /** KiB */
@@ -49,10 +48,8 @@ export const PullRequestAnswer = v.pipe(
     body: Text,
     head: PullBranch,
     base: PullBranch,
-    user: Account,
     labels: v.optional(v.array(LabelAnswer), []),
     created_at: Time,
-    updated_at: Time,
   }),
   v.transform((pull): PullRequest | undefined => {
     if (pull.head.repo?.id !== pull.base.repo?.id) return undefined;
@@ -65,29 +62,21 @@ export const PullRequestAnswer = v.pipe(
       head: pull.head.ref,
       base: pull.base.ref,
       headCommit: pull.head.sha,
-      baseCommit: pull.base.sha,
-      author: pull.user?.login ?? "",
       labels: pull.labels.map(({ name }) => name),
       createdAt: pull.created_at,
-      updatedAt: pull.updated_at,
     };
   }),
 );
 
 export const CommentAnswer = v.pipe(
-  v.object({ id: Id, html_url: v.string(), body: Text, user: Account }),
-  v.transform(({ id, html_url, body, user }): Comment => {
-    return { id, url: html_url, body, author: user?.login ?? "", attachments: [] };
-  }),
+  v.object({ id: Id, body: Text, user: Account }),
+  v.transform(({ id, body, user }): Comment => ({ id, body, author: user?.login ?? "" })),
 );
 
 export const CommitAnswer = v.pipe(
-  v.object({
-    sha: Commit,
-    commit: v.object({ message: v.string(), author: v.nullish(v.object({ email: Text })) }),
-  }),
-  v.transform(({ sha, commit }): PullRequestCommit => {
-    return { commit: sha, message: commit.message, authorEmail: commit.author?.email ?? "" };
+  v.object({ commit: v.object({ message: v.string(), author: v.nullish(v.object({ email: Text })) }) }),
+  v.transform(({ commit }): PullRequestCommit => {
+    return { message: commit.message, authorEmail: commit.author?.email ?? "" };
   }),
 );
 

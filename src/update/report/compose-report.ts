@@ -4,7 +4,7 @@ import type { Revision } from "../../git/git.ts";
 import type { BuildState, HostState } from "../../protocol/build-state.ts";
 import type { BranchName, RepoName } from "../../protocol/names.ts";
 import { attachmentName } from "../propose/log-attachment.ts";
-import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./report.ts";
+import type { BisectedReport, ReportedHost, ReportedRevision, RootFailure, UpdateReport } from "./report.ts";
 import type { ProposalContext, Validated } from "../update.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
 import { isRestGood } from "../search/find-guilty.ts";
@@ -37,7 +37,7 @@ export function composeReport(
     candidate: candidate.commit,
     updateBranch: context.branch,
     verdict: verdictOf(validated, context),
-    inputs: candidate.changes.map((change) => ({ ...change, path: [...change.path] })),
+    inputs: candidate.changes,
     hosts: [
       ...[...classes].map(([host, hostClass]) =>
         hostReport(host, hostClass, hostOf(state, host), facts.diffs.get(host)),
@@ -47,14 +47,9 @@ export function composeReport(
     failures: [...failuresOf(state), ...downstream.flatMap(downstreamFailures)].map((failure) =>
       guilty === undefined ? failure : { ...failure, input: guilty },
     ),
-    unavailable: facts.unavailable.map((each) => ({ ...each })),
+    unavailable: facts.unavailable,
     bisected: (context.found?.bisected ?? []).map(bisectedReport),
-    packages: mergeDiffs(facts.diffs).map((change) => ({
-      ...change,
-      removed: [...change.removed],
-      added: [...change.added],
-      hosts: [...change.hosts],
-    })),
+    packages: mergeDiffs(facts.diffs),
     warnings: newWarnings(validated),
     review: reviewOf(validated, context),
     redactions: 0,
@@ -69,11 +64,7 @@ function bisectedReport({ firstBad, suspects, ...rest }: BisectedInput): Bisecte
   };
 }
 
-const revisionReport = ({
-  rev,
-  committedAt,
-  subject,
-}: Revision): NonNullable<BisectedReport["firstBad"]> => ({
+const revisionReport = ({ rev, committedAt, subject }: Revision): ReportedRevision => ({
   rev,
   date: committedAt.toISOString(),
   subject,
@@ -92,7 +83,7 @@ function hostReport(
   return {
     host,
     class: hostClass,
-    reboot: [...(diff?.reboot ?? [])],
+    reboot: diff?.reboot ?? [],
     ...(finished === undefined ? {} : { durationMs: finished.durationMs }),
     ...(diff === undefined ? {} : { sizeDelta: diff.sizeDelta }),
     ...(finished?.reason === undefined ? {} : { message: finished.reason }),
@@ -163,16 +154,9 @@ function evaluationFailures(state: BuildState): RootFailure[] {
   for (const { host, finished } of state.hosts.values()) {
     if (finished?.verdict !== "eval-failed") continue;
     const reason = finished.reason ?? "it does not evaluate";
-    const known = failures.get(reason);
-    if (known !== undefined) known.hosts.push(host);
-    else
-      failures.set(reason, {
-        name: host,
-        hosts: [host],
-        phase: "evaluation",
-        reason,
-        tail: finished.details ?? "",
-      });
+    const first = { name: host, hosts: [], phase: "evaluation", reason, tail: finished.details ?? "" };
+    const known = failures.get(reason) ?? first;
+    failures.set(reason, { ...known, hosts: [...known.hosts, host] });
   }
   return [...failures.values()];
 }

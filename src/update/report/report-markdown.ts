@@ -1,6 +1,6 @@
 import { fitSections } from "./fit-sections.ts";
 import { codeSpan } from "./markdown-text.ts";
-import { brokenHosts, headlineOf } from "./report-headline.ts";
+import { headlineOf } from "./report-headline.ts";
 import { countsOf, sectionsOf } from "./report-sections.ts";
 import type { UpdateReport } from "./report.ts";
 
@@ -18,15 +18,6 @@ export const smallestBodyBytes = 4_000;
 export function printBody(report: UpdateReport, marker = "", limitBytes = defaultBodyBytes): string {
   const opening = [...(marker === "" ? [] : [marker]), summaryOf(report)].join("\n\n");
   return fitSections(opening, sectionsOf(report), Math.max(limitBytes, smallestBodyBytes));
-}
-
-/** A few lines, for a comment on a pull request that is already there. */
-export function printShortComment(report: UpdateReport): string {
-  const broken = brokenHosts(report);
-  const named = broken.slice(0, 10).map((host) => codeSpan(host));
-  const more = broken.length > named.length ? [`and ${broken.length - named.length} more`] : [];
-  const failing = broken.length === 0 ? [] : [`Failing: ${[...named, ...more].join(", ")}`];
-  return `${[summaryOf(report), ...failing].join("\n\n")}\n`;
 }
 
 function summaryOf(report: UpdateReport): string {

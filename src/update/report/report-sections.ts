@@ -33,7 +33,6 @@ export const sectionsOf = (report: UpdateReport): readonly Section[] => [
   reproduceSection(report),
   warningSection(report),
   packageSection(report),
-  previousSection(report),
 ];
 
 const reviewSection = ({ review }: UpdateReport): Section => ({
@@ -199,15 +198,6 @@ function reproduceSection({ candidate, base, updateBranch, hosts }: UpdateReport
     between: "\n\n",
   };
 }
-
-const previousSection = ({ previous }: UpdateReport): Section => ({
-  title: "Before this",
-  pieces:
-    previous === undefined
-      ? []
-      : [`The update ${codeSpan(previous.run)} ended as ${codeSpan(previous.outcome)}.`],
-  between: "\n",
-});
 
 const shortState = (state: UpdateReport["inputs"][number]["before"]): string =>
   state === undefined ? "–" : codeSpan(state.rev?.slice(0, 12) ?? state.narHash ?? state.source, 40);

@@ -1,13 +1,12 @@
 import fc from "fast-check";
-import * as v from "valibot";
 import { expect, test } from "vitest";
 import { markdownNodes, proseOf } from "../../../test/support/markdown-tree.ts";
 import { reportOf } from "../../../test/support/update-reports.ts";
 import { parseCommit } from "../../protocol/names.ts";
 import { redactReport } from "./redact-report.ts";
 import { labelsOf, titleOf } from "./report-headline.ts";
-import { printBody, printShortComment, smallestBodyBytes } from "./report-markdown.ts";
-import { printReport, UpdateReport } from "./report.ts";
+import { printBody, smallestBodyBytes } from "./report-markdown.ts";
+import { printReport, type UpdateReport } from "./report.ts";
 
 const hosts = (...classes: readonly UpdateReport["hosts"][number]["class"][]) =>
   classes.map((name, index) => ({ host: `host${index}`, class: name, reboot: [] }));
@@ -34,7 +33,6 @@ test("says what happened, what to do, and where to look", () => {
       "How to reproduce",
       "New warnings",
       "Packages",
-      "Before this",
     ].map((title) => `## ${title}`),
   );
   expect(body).toContain("hosts: 1 regression, 1 ok, 1 unchanged");
@@ -93,17 +91,11 @@ test("hosts of other repos say whether they count, and only required ones are fa
   expect(printBody(required)).toMatch(/nixosConfigurations\.host0\./);
 });
 
-test("a short comment says the verdict and who fails", () => {
-  const comment = printShortComment(reportOf());
-  expect(comment).toContain("Failing: `web`");
-  expect(comment.length).toBeLessThan(600);
-});
-
 test("as JSON it is the same report again, in valid UTF-8", () => {
   const report = reportOf({ verdict: "odd \ud800 text" });
   const json = printReport(report);
   expect(json.isWellFormed()).toBe(true);
-  expect(v.parse(UpdateReport, JSON.parse(json))).toEqual({ ...report, verdict: "odd \ufffd text" });
+  expect(JSON.parse(json)).toEqual({ ...report, verdict: "odd \ufffd text" });
 });
 
 test.each([
@@ -242,7 +234,6 @@ const hostileReport = fc
         packages: [{ name: d, removed: [e], added: [f, ""], hosts: [g] }],
         warnings: [{ text: h, hosts: [a] }],
         review: [{ reason: "policy", message: b }],
-        previous: { run: c, outcome: d },
       }),
   );
 
@@ -281,7 +272,7 @@ test("a body that is too long loses its end, and says what is missing", () => {
   const body = printBody(reportOf({ packages }));
   expect(Buffer.byteLength(body)).toBeLessThanOrEqual(60_000);
   expect(Buffer.byteLength(body)).toBeGreaterThan(55_000);
-  expect(body).toMatch(/\n\nLeft out because it is too long: Packages \(\d+ of 3000\), Before this\.\n$/);
+  expect(body).toMatch(/\n\nLeft out because it is too long: Packages \(\d+ of 3000\)\.\n$/);
   expect(body).toContain("## Failures");
   expect(printBody(reportOf({ packages }), "", smallestBodyBytes)).toContain("## Inputs");
 });

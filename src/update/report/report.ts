@@ -1,130 +1,89 @@
 // What came of an update, as data. What people read is made from it, in report-markdown.ts and report-headline.ts.
-import * as v from "valibot";
-import { BranchName, Commit, RepoName } from "../../protocol/names.ts";
-import { hostClasses } from "../judge/decide-classes.ts";
+// Its texts may be from outside; `redactReport` bounds them.
+import type { MergedChange } from "../../nix/store/closure-diff.ts";
+import type { InputChange } from "../../nix/lock/flake-lock-diff.ts";
+import type { BranchName, Commit, RepoName } from "../../protocol/names.ts";
+import type { HostClass } from "../judge/decide-classes.ts";
+import type { Hindrance } from "../judge/decide-hindrance.ts";
+import type { BisectedInput } from "../search/bisect-input.ts";
+import type { UnavailableInput } from "../update-reachable.ts";
 
-/** Text from outside, of any content; bounded again where it is shown. */
-const Text = v.pipe(v.string(), v.maxLength(64 * 1024));
-const Line = v.pipe(v.string(), v.maxLength(2_000));
-const Hosts = v.array(v.pipe(v.string(), v.maxLength(256)));
-const Whole = v.pipe(v.number(), v.safeInteger());
-/** A page at a forge. */
-const WebUrl = v.pipe(v.string(), v.regex(/^https:\/\/[A-Za-z0-9.-]+(?::\d+)?\/[A-Za-z0-9_.~/-]{1,500}$/));
-
-const InputState = v.object({
-  type: Line,
-  source: Line,
-  ref: v.exactOptional(Line),
-  rev: v.exactOptional(Line),
-  narHash: v.exactOptional(Line),
-  /** Seconds since 1970. */
-  lastModified: v.exactOptional(v.number()),
-});
-
-/** As `InputChange` of flake-lock-diff.ts. */
-const Input = v.object({
-  path: v.array(Line),
-  before: v.exactOptional(InputState),
-  after: v.exactOptional(InputState),
-  downgraded: v.boolean(),
-  compareUrl: v.exactOptional(WebUrl),
-});
-
-const HostReport = v.object({
-  host: v.pipe(v.string(), v.maxLength(256)),
-  class: v.picklist(hostClasses),
+export interface ReportedHost {
+  readonly host: string;
+  readonly class: HostClass;
   /** Of a host of another repo that uses this one, whose name is then `<repo>/<host>`: whether it counts. */
-  part: v.exactOptional(v.picklist(["required", "advisory"])),
+  readonly part?: "required" | "advisory";
   /** Milliseconds of its build. */
-  durationMs: v.exactOptional(v.pipe(v.number(), v.minValue(0))),
+  readonly durationMs?: number;
   /** Of its closure, compared with before. */
-  sizeDelta: v.exactOptional(Whole),
+  readonly sizeDelta?: number;
   /** Parts that only change with a reboot: `kernel`, `systemd`. */
-  reboot: v.array(Line),
+  readonly reboot: readonly string[];
   /** Why it does not build, in a line. */
-  message: v.exactOptional(Line),
-});
+  readonly message?: string;
+}
 
-const RootFailure = v.object({
+export interface RootFailure {
   /** Of the derivation without its hash, or of the host where it does not evaluate. */
-  name: Line,
-  drvPath: v.exactOptional(Line),
-  hosts: Hosts,
-  phase: v.exactOptional(Line),
-  reason: Line,
+  readonly name: string;
+  readonly drvPath?: string;
+  readonly hosts: readonly string[];
+  readonly phase?: string;
+  readonly reason: string;
   /** The end of its log. */
-  tail: Text,
+  readonly tail: string;
   /** The name of the file with the whole log. */
-  attachment: v.exactOptional(Line),
+  readonly attachment?: string;
   /** The input by which it came, where that was found out. */
-  input: v.exactOptional(Line),
-});
+  readonly input?: string;
+}
 
 /** One commit of an input. */
-const Revision = v.object({ rev: Commit, date: Line, subject: Line });
+export interface ReportedRevision {
+  readonly rev: Commit;
+  readonly date: string;
+  readonly subject: string;
+}
 
-/** As `BisectedInput` of bisect-input.ts. */
-const Bisected = v.object({
-  input: Line,
-  firstBad: v.exactOptional(Revision),
-  lastGood: v.exactOptional(Commit),
-  suspects: v.exactOptional(v.object({ count: Whole, last: Revision })),
-  compareUrl: v.exactOptional(WebUrl),
-  probes: Whole,
-  skipped: Whole,
-  note: v.exactOptional(Line),
-});
-
-/** As `MergedChange` of closure-diff.ts. */
-const PackageChange = v.object({
-  name: Line,
-  removed: v.array(Line),
-  added: v.array(Line),
-  hosts: Hosts,
-});
+export interface BisectedReport extends Omit<BisectedInput, "firstBad" | "suspects"> {
+  readonly firstBad?: ReportedRevision;
+  readonly suspects?: { readonly count: number; readonly last: ReportedRevision };
+}
 
 /** Why a person has to look at it although everything may build. */
-export const reviewReasons = ["policy", "race", "downgrade", "lock", "refused"] as const;
+export interface ReviewReason {
+  readonly reason: Hindrance["reason"] | "policy";
+  readonly message: string;
+  /** What to change so that the next update lands. */
+  readonly advice?: string;
+}
 
-export const UpdateReport = v.object({
-  v: v.literal(1),
-  run: v.pipe(v.string(), v.regex(/^[0-9A-Z]{26}$/)),
-  repo: RepoName,
+export interface UpdateReport {
+  readonly v: 1;
+  readonly run: string;
+  readonly repo: RepoName;
   /** The branch to land on, and the commit of it that the candidate stands on. */
-  branch: BranchName,
-  base: Commit,
-  candidate: Commit,
+  readonly branch: BranchName;
+  readonly base: Commit;
+  readonly candidate: Commit;
   /** Where the candidate is to be found. */
-  updateBranch: BranchName,
+  readonly updateBranch: BranchName;
   /** One sentence. */
-  verdict: Line,
-  inputs: v.array(Input),
-  hosts: v.array(HostReport),
-  failures: v.array(RootFailure),
+  readonly verdict: string;
+  readonly inputs: readonly InputChange[];
+  readonly hosts: readonly ReportedHost[];
+  readonly failures: readonly RootFailure[];
   /** Inputs that were out of reach, and stay as the base has them. */
-  unavailable: v.array(v.object({ input: Line, reason: Line })),
+  readonly unavailable: readonly UnavailableInput[];
   /** What is known of the revisions of guilty inputs. */
-  bisected: v.array(Bisected),
-  packages: v.array(PackageChange),
+  readonly bisected: readonly BisectedReport[];
+  readonly packages: readonly MergedChange[];
   /** Warnings that the base did not have. */
-  warnings: v.array(v.object({ text: Line, hosts: Hosts })),
-  review: v.array(
-    v.object({
-      reason: v.picklist(reviewReasons),
-      message: Line,
-      /** What to change so that the next update lands. */
-      advice: v.exactOptional(Line),
-    }),
-  ),
-  /** The update before this one. */
-  previous: v.exactOptional(v.object({ run: Line, outcome: Line, base: v.exactOptional(Commit) })),
+  readonly warnings: readonly { readonly text: string; readonly hosts: readonly string[] }[];
+  readonly review: readonly ReviewReason[];
   /** Secrets that were taken out of its texts. */
-  redactions: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-});
-export type UpdateReport = v.InferOutput<typeof UpdateReport>;
-export type RootFailure = v.InferOutput<typeof RootFailure>;
-export type BisectedReport = v.InferOutput<typeof Bisected>;
-export type ReportedHost = v.InferOutput<typeof HostReport>;
+  readonly redactions: number;
+}
 
 /** One JSON document in valid UTF-8; Gitea refuses any other. */
 export const printReport = (report: UpdateReport): string =>

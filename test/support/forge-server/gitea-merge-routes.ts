@@ -1,4 +1,4 @@
-// Moving branches: by merging, by comparing and swapping, and what compares commits.
+// Moving branches by merging, and what compares commits.
 import { type Route, route, text } from "./api.ts";
 import type { Pull } from "./forge-state.ts";
 import { type GiteaApi, isFrom } from "./gitea-api.ts";
@@ -31,7 +31,6 @@ export function giteaMergeRoutes(api: GiteaApi): Route[] {
       pull.state = "closed";
       return { status: 200 };
     }),
-    ...(isFrom(api, 26) ? [compareAndSwap(api)] : []),
     route("GET", `${repository}/compare/{basehead}`, async ({ values }) => {
       const [from = "", to = ""] = (values["basehead"] ?? "").split("...");
       // Seen with 1.22.3, and no longer with 1.26.0.
@@ -64,22 +63,4 @@ function whyNotMerged({ state }: GiteaApi, { base, headCommit, reviews }: Pull):
   const approvals = reviews.filter((review) => review.state === "APPROVED").length;
   if (approvals < (rule.requiredApprovals ?? 0)) return "Does not have enough approvals";
   return undefined;
-}
-
-function compareAndSwap({ state, repository, refuse, writer }: GiteaApi): Route {
-  return route("PUT", `${repository}/branches/{branch}`, async (call) => {
-    writer(call);
-    const name = call.values["branch"] ?? "";
-    const [to, from] = [text(call.json["new_commit_id"]), text(call.json["old_commit_id"])];
-    const tip = await state.tip(name);
-    if (tip === undefined) throw refuse(404, "The target couldn't be found.");
-    if (tip === to) return { status: 204 };
-    const rule = state.protectedBranches.get(name);
-    if (rule !== undefined && rule.canPush !== true)
-      throw refuse(403, `Not allowed to push to protected branch ${name}`);
-    if (from !== "" && tip !== from) throw refuse(422, "branch commit does not match the expected one");
-    if (!(await state.isAncestor(tip, to))) throw refuse(422, "not a fast-forward");
-    await state.git("update-ref", `refs/heads/${name}`, to, tip);
-    return { status: 204 };
-  });
 }
