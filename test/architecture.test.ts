@@ -12,7 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   process: ["base", "protocol"],
   config: ["base", "protocol"],
   nix: ["base", "protocol", "process"],
-  git: ["base", "protocol", "process"],
+  git: ["base", "protocol", "redact", "process"],
   forge: ["base", "protocol", "redact"],
   bus: ["base", "protocol"],
   builder: ["base", "protocol", "nix", "git", "bus"],

@@ -68,3 +68,13 @@ test("whatever a server sends, the words are one short line without controls and
     }),
   );
 });
+
+test("a secret is in no form in which git, or a server, may repeat it", () => {
+  const secret = "p&ss+w/rd 42";
+  const forms = [secret, encodeURIComponent(secret), Buffer.from(`git:${secret}`).toString("base64")];
+  for (const form of forms) {
+    const words = gitWords(`fatal: remote error: it was sent ${form}\n`, [secret]);
+    expect(words).toContain("[redacted]");
+    expect(words).not.toContain(form);
+  }
+});

@@ -2,6 +2,7 @@
 // are only for people.
 import { HomelabError } from "../base/errors.ts";
 import { plainText } from "../base/terminal-text.ts";
+import { redact } from "../redact/redact.ts";
 import type { ExecResult } from "../process/exec.ts";
 
 const maxLength = 500;
@@ -11,11 +12,7 @@ export const withoutUserinfo = (text: string): string => text.replace(/:\/\/[^/\
 
 /** Git's own words in one line: no controls, no userinfo, none of the secrets, at most 500 characters. */
 export function gitWords(stderr: string, secrets: readonly string[] = []): string {
-  let text = stderr;
-  for (const secret of secrets) {
-    if (secret !== "") text = text.replaceAll(secret, "…");
-  }
-  const lines = plainText(withoutUserinfo(text))
+  const lines = withoutUserinfo(redact(plainText(stderr), secrets))
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");

@@ -11,7 +11,9 @@ export const shortestSecret = 6;
 export function encodingsOf(secret: string): readonly string[] {
   const lines = secret.split(/\r?\n/).map((line) => line.trim());
   const values = new Set([secret, secret.trim(), ...lines].filter((value) => value.length >= shortestSecret));
-  const encodings = new Set([...values].flatMap((value) => encodeAll(value.toWellFormed())));
+  const encodings = new Set(
+    [...values].flatMap((value) => encodeAll(value.toWellFormed()).flatMap(withUrlForms)),
+  );
   return [...encodings]
     .filter((encoding) => encoding.length >= shortestSecret)
     .toSorted((a, b) => b.length - a.length);
@@ -43,6 +45,9 @@ function encodeAll(value: string): readonly string[] {
     ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
   ];
 }
+
+/** Also within a URL, where what is encoded is encoded once more. */
+const withUrlForms = (form: string): readonly string[] => [form, encodeURIComponent(form)];
 
 const percent = (character: string): string =>
   `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;

@@ -1,5 +1,7 @@
 // What a forge answers when it does not do what was asked, as errors that a person can act on.
 import { type ErrorDetails, HomelabError, type ErrorKind } from "../../base/errors.ts";
+import { plainText } from "../../base/terminal-text.ts";
+import { redact } from "../../redact/redact.ts";
 
 export interface ForgeErrorDetails extends ErrorDetails {
   readonly code: string;
@@ -32,6 +34,14 @@ export const hasStatus = (error: unknown, ...statuses: readonly number[]): error
 /** Nobody knows whether the call had its effect, or it had none and may have one later. */
 export const isUnavailable = (error: unknown): error is ForgeError =>
   error instanceof ForgeError && error.kind === "unavailable";
+
+const maxWordsLength = 400;
+
+/** Foreign words in one line, which may repeat what we sent: no controls, no secret, at most 400 characters. */
+export function wordsOf(text: string, secret: string): string {
+  const line = redact(plainText(text), [secret]).replace(/\s+/g, " ").trim();
+  return line.length > maxWordsLength ? `${line.slice(0, maxWordsLength)}…` : line;
+}
 
 const maxRetryAfterMs = 60_000;
 

@@ -12,8 +12,9 @@ import {
   failedAnswerError,
   ForgeError,
   noAnswerError,
+  wordsOf,
 } from "./forge-error.ts";
-import { withoutSecret, wordsOf } from "./redact.ts";
+import { redact } from "../../redact/redact.ts";
 import { retryAfterMs } from "../../base/retry-after.ts";
 
 export interface HttpOptions {
@@ -224,7 +225,7 @@ function bodyOf({ json, file }: Call): { readonly body?: string | FormData } {
 /** The forge's words about a failure: `message` of its JSON, or the title of a proxy's page. */
 function failureText(response: Response, text: string, token: string): string {
   const location = response.headers.get("location");
-  if (location !== null) return `it moved to ${withoutSecret(location, token).split("?")[0] ?? ""}`;
+  if (location !== null) return `it moved to ${redact(location, [token]).split("?")[0] ?? ""}`;
   const page = titleOf(text, token);
   if (page !== undefined) return `a web page, ${page}`;
   const failure = v.safeParse(Failure, parseJson(text));
@@ -251,7 +252,7 @@ const unexpected = (issues: readonly v.BaseIssue<unknown>[]): string =>
 function titleOf(text: string, token: string): string | undefined {
   if (!/^\s*<(?:!doctype html|html|head|center)\b/i.test(text)) return undefined;
   // What is cut must not be a part of the token.
-  const start = withoutSecret(text.slice(0, 65_536), token);
+  const start = redact(text.slice(0, 65_536), [token]);
   const title = /<title[^>]*>(?<title>[^<]{0,200})/i.exec(start)?.groups?.["title"];
   return title === undefined ? "without a title" : JSON.stringify(plainText(title).trim());
 }

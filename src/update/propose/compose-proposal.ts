@@ -3,7 +3,7 @@ import type { BuildReader } from "../../bus/bus.ts";
 import type { FileToAttach, LabelWish } from "../../forge/forge.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import { createLogAttachment } from "./log-attachment.ts";
-import { codeBlock, tailOf } from "../report/markdown-text.ts";
+import { codeBlock, tailOf } from "../../base/markdown-text.ts";
 import { logMarkerStart, type Proposal, type ProposalComment } from "./propose.ts";
 import { printMarker } from "./pull-request-marker.ts";
 import { redactReport } from "../report/redact-report.ts";

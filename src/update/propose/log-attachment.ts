@@ -3,7 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { LineSplitter } from "../../base/lines.ts";
-import { visibleText } from "../report/markdown-text.ts";
+import { visibleText } from "../../base/markdown-text.ts";
 import { createRedactor } from "../../redact/redact.ts";
 
 /** Of text, before compression. A longer log keeps only its first and its last lines. */

@@ -1,4 +1,4 @@
-import { visibleText } from "./markdown-text.ts";
+import { visibleText } from "../../base/markdown-text.ts";
 import { createRedactor } from "../../redact/redact.ts";
 import type { UpdateReport } from "./report.ts";
 

@@ -1,5 +1,5 @@
 import { fitSections } from "./fit-sections.ts";
-import { codeSpan } from "./markdown-text.ts";
+import { codeSpan } from "../../base/markdown-text.ts";
 import { headlineOf } from "./report-headline.ts";
 import { countsOf, sectionsOf } from "./report-sections.ts";
 import type { UpdateReport } from "./report.ts";

@@ -1,7 +1,7 @@
 // What a report says under which heading. All text from outside goes through `codeSpan` or `codeBlock`.
 import type { HostClass } from "../judge/decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
-import { codeBlock, codeSpan, link, tableHead, tableRow, tailOf } from "./markdown-text.ts";
+import { codeBlock, codeSpan, link, tableHead, tableRow, tailOf } from "../../base/markdown-text.ts";
 import { brokenHosts } from "./report-headline.ts";
 import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./report.ts";
 

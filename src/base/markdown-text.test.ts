@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { markdownNodes } from "../../../test/support/markdown-tree.ts";
+import { markdownNodes } from "../../test/support/markdown-tree.ts";
 import { codeBlock, codeSpan, tableHead, tableRow, tailOf, visibleText } from "./markdown-text.ts";
 
 /** What a log can hold to get out of its block, or to look like something else. */

@@ -1,6 +1,6 @@
 // Text from outside on its way into Markdown. It only ever goes into code, spans or blocks: there nothing is a link,
 // an image, HTML, a mention or a reference that closes an issue, neither for CommonMark nor for the forges.
-import { plainText } from "../../base/terminal-text.ts";
+import { plainText } from "./terminal-text.ts";
 
 /** Characters that have no look of their own: in them something could be hidden from people, and not from programs. */
 const invisible = /[\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
