@@ -19,7 +19,7 @@ export interface Candidate {
 }
 
 export interface CandidateOptions {
-  readonly repository: Repository;
+  readonly repository: Pick<Repository, "readFile" | "commit">;
   /** Where flake.lock is in the repository. */
   readonly lockPath: string;
   readonly author: { readonly name: string; readonly email: string };

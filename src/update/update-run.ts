@@ -1,6 +1,16 @@
 // One safe update of a repo's inputs, from the lease to the landing or the proposal. Each step first looks whether
 // an earlier run, or the remote, has it already: so it can be killed anywhere, and run again.
-import type { UpdateOptions, Validated, UpdateResult, Found, Landed } from "./update.ts";
+import type {
+  Found,
+  Judging,
+  Landed,
+  Publishing,
+  Run,
+  Searching,
+  Source,
+  UpdateResult,
+  Validated,
+} from "./update.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { BranchName, Commit } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
@@ -19,34 +29,60 @@ const maxCandidateAgeMs = 24 * 3_600_000;
 /** How often a base that moves is followed. */
 const rounds = 3;
 
+export interface UpdateOptions {
+  readonly run: Run;
+  readonly source: Source;
+  readonly judging: Judging;
+  readonly searching: Searching;
+  /** Undefined in a dry run: nothing leaves this machine. */
+  readonly publishing: Publishing | undefined;
+}
+
+/** Of an update that is not a dry run. */
+interface PublishedUpdate extends UpdateOptions {
+  readonly publishing: Publishing;
+}
+
 /**
  * Updates, validates, and lands what builds everywhere. What does not is left on its branch for a proposal.
  *
  * @throws HomelabError `unavailable` for infrastructure faults; the next run goes on.
  */
 export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Promise<UpdateResult> {
-  const { repository, branch, journal, clock, log, dryRun, tellStatus } = options;
-  let base = await repository.mirror.resolveBranch(branch, signal);
+  const { source, publishing } = options;
+  const base = await source.repository.mirror.resolveBranch(source.branch, signal);
   await beginRun(options, base);
-  const fullLock = await resolveFullLock(options, base, signal);
+  const round = { base, fullLock: await resolveFullLock(options, base, signal) };
+  return publishing === undefined
+    ? dryRun(options, round, signal)
+    : publishedRun({ ...options, publishing }, round, signal);
+}
+
+async function dryRun(options: UpdateOptions, round: Round, signal: AbortSignal): Promise<UpdateResult> {
+  const candidate = await nextCandidate(options, round, signal);
+  if (candidate === undefined) return endUnchanged(options.run, round);
+  const validated = await validateCandidate(options, candidate, signal);
+  const strange = hindranceOf(candidate.findings);
+  const wouldLand = validated.outcome.type === "land" && strange === undefined;
+  return { type: "dry-run", wouldLand, ...(strange === undefined ? {} : { why: strange }), ...validated };
+}
+
+async function publishedRun(
+  options: PublishedUpdate,
+  { fullLock, ...first }: Round,
+  signal: AbortSignal,
+): Promise<UpdateResult> {
+  const { run, source } = options;
+  let { base } = first;
   let found: Found | undefined;
 
-  for (let round = 1; ; round++) {
+  for (let number = 1; ; number++) {
     const candidate = await nextCandidate(options, { base, fullLock, only: found?.guilty }, signal);
-    if (candidate === undefined) {
-      await journal.append({ step: "ended", outcome: "no-change" });
-      return { type: "no-change", base };
-    }
-    let claimed = dryRun ? branchOfDay(clock.now()) : await claimBranch(options, candidate, signal);
-    if (!dryRun) await tellStatus(candidate.commit, pendingStatus, signal);
-    const validated = await validateCandidate(options, candidate, signal);
+    if (candidate === undefined) return endUnchanged(run, { base });
+    let claimed = await claim(options, candidate, signal);
+    const validated = await validateOpenly(options, candidate, signal);
     const { outcome } = validated;
-    if (!dryRun) await tellStatus(candidate.commit, statusOf(validated), signal);
     const strange = hindranceOf(candidate.findings);
-    if (dryRun) {
-      const wouldLand = outcome.type === "land" && strange === undefined;
-      return { type: "dry-run", wouldLand, ...(strange === undefined ? {} : { why: strange }), ...validated };
-    }
     const sofar = (): { readonly branch: BranchName; readonly found?: Found } & Validated => ({
       branch: claimed,
       ...validated,
@@ -62,63 +98,92 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
         continue;
       }
       // Where parts of it were, and under another name if that one cannot be replaced.
-      if (isNew) claimed = await claimBranch(options, candidate, signal);
+      if (isNew) claimed = await claim(options, candidate, signal);
       return { type: "broken", ...sofar() };
     }
     if (strange !== undefined) return { type: "not-landed", why: strange, ...sofar() };
     const landed = await land(options, validated, claimed, signal);
     if (landed.type === "landed") return { type: "landed", ...sofar() };
     if (landed.type === "refused") return { type: "not-landed", why: landed.why, ...sofar() };
-    if (round === rounds) {
-      const message = `${branch} moved ${rounds} times while this was validated`;
+    if (number === rounds) {
+      const message = `${source.branch} moved ${rounds} times while this was validated`;
       return { type: "not-landed", why: { reason: "race", message }, ...sofar() };
     }
-    log.info({ base }, "the branch has moved: the update is carried onto its new tip");
-    base = await repository.mirror.resolveBranch(branch, signal);
+    run.log.info({ base }, "the branch has moved: the update is carried onto its new tip");
+    base = await source.repository.mirror.resolveBranch(source.branch, signal);
   }
+}
+
+async function endUnchanged({ journal }: Run, { base }: Pick<Round, "base">): Promise<UpdateResult> {
+  await journal.append({ step: "ended", outcome: "no-change" });
+  return { type: "no-change", base };
+}
+
+const claim = async (
+  { run, source, publishing }: PublishedUpdate,
+  candidate: Candidate,
+  signal: AbortSignal,
+): Promise<BranchName> => claimBranch({ ...run, ...source, ...publishing }, candidate, signal);
+
+async function validateOpenly(
+  options: PublishedUpdate,
+  candidate: Candidate,
+  signal: AbortSignal,
+): Promise<Validated> {
+  const { tellStatus } = options.publishing;
+  await tellStatus(candidate.commit, pendingStatus, signal);
+  const validated = await validateCandidate(options, candidate, signal);
+  await tellStatus(candidate.commit, statusOf(validated), signal);
+  return validated;
 }
 
 /** Exactly the commit that was validated, and only onto the base that it was validated on. */
 async function land(
-  { journal, ...options }: UpdateOptions,
+  { run: { journal }, publishing }: PublishedUpdate,
   validated: Validated,
   updateBranch: BranchName,
   signal: AbortSignal,
 ): Promise<Landed> {
   const { commit, base } = validated.candidate;
   await journal.append({ step: "landing", commit, base });
-  const landed = await options.land(validated, updateBranch, signal);
+  const landed = await publishing.land(validated, updateBranch, signal);
   if (landed.type === "landed") await journal.append({ step: "landed", commit, base });
   return landed;
 }
 
 /** What of it lands without the guilty inputs is validated on every host like all else. */
 async function findGuiltyInputs(
-  options: UpdateOptions,
+  options: PublishedUpdate,
   round: Round,
   validated: Validated,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
-  const broken = brokenPart(options, validated);
-  if (broken === undefined) return undefined;
+  const { run, source, judging, searching, publishing } = options;
+  const broken = brokenPart(source, judging, validated);
+  if (broken === undefined || searching.search.parts === 0) return undefined;
   const parts: GuiltyOptions = {
-    ...options,
+    ...run,
+    ...searching,
     ...broken.place,
+    builds: judging.builds,
     makePart: (names, until, fullLock = round.fullLock) =>
-      candidateOf(options, { ...round, fullLock }, names, until),
-    claim: async (part, until) => void (await claimBranch(options, part, until)),
+      makeCandidate(source, round.base, fullLock, names, until),
+    claim: async (part, until) => void (await claim(options, part, until)),
     async land(part, until) {
       const judged = await validateCandidate(options, part, until);
-      await options.tellStatus(part.commit, statusOf(judged), until);
+      await publishing.tellStatus(part.commit, statusOf(judged), until);
       if (judged.outcome.type !== "land" || hindranceOf(part.findings) !== undefined) return false;
-      const claimed = await claimBranch(options, part, until);
+      const claimed = await claim(options, part, until);
       return (await land(options, judged, claimed, until)).type === "landed";
     },
   };
-  return options.search.parts === 0 ? undefined : findGuilty(parts, validated.candidate, broken, signal);
+  return findGuilty(parts, validated.candidate, broken, signal);
 }
 
-async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit): Promise<void> {
+async function beginRun(
+  { run: { journal, clock }, source: { inputs } }: Pick<UpdateOptions, "run" | "source">,
+  base: Commit,
+): Promise<void> {
   const started = journal.last("started");
   const isOpen = started !== undefined && journal.last("ended") === undefined;
   // What was resolved for some inputs says nothing of the others.
@@ -137,11 +202,15 @@ async function beginRun({ journal, clock, inputs }: UpdateOptions, base: Commit)
 }
 
 /** Upstream is asked once in a run: every candidate of it is about the same moment. */
-async function resolveFullLock(options: UpdateOptions, base: Commit, signal: AbortSignal): Promise<string> {
-  const { journal, upstream, repository, inputs, log } = options;
+async function resolveFullLock(
+  { run: { journal, log }, source }: Pick<UpdateOptions, "run" | "source">,
+  base: Commit,
+  signal: AbortSignal,
+): Promise<string> {
+  const { upstream, repository, lockPath, inputs } = source;
   const known = journal.last("resolved");
   if (known !== undefined) return known.fullLock;
-  const baseLock = await repository.readFile(base, lockPathOf(options), signal);
+  const baseLock = await repository.readFile(base, lockPath, signal);
   const update = async (names: readonly string[] | undefined): Promise<string> =>
     upstream.updateLock(base, names, signal);
   const { lock, unavailable } = await updateReachable({ update, baseLock, inputs, log });
@@ -160,16 +229,13 @@ interface Round {
   readonly only?: readonly string[] | undefined;
 }
 
-const lockPathOf = ({ directory }: UpdateOptions): string =>
-  directory === undefined ? "flake.lock" : `${directory}/flake.lock`;
-
 async function nextCandidate(
-  options: UpdateOptions,
+  { run: { journal }, source }: Pick<UpdateOptions, "run" | "source">,
   round: Round,
   signal: AbortSignal,
 ): Promise<Candidate | undefined> {
-  const { repository, journal, inputs } = options;
-  const baseLock = await repository.readFile(round.base, lockPathOf(options), signal);
+  const { repository, lockPath, inputs } = source;
+  const baseLock = await repository.readFile(round.base, lockPath, signal);
   if (inputs !== undefined && baseLock !== undefined) requireInputs(inputs, baseLock);
   const isWanted = (name: string): boolean =>
     inputs?.includes(name) !== false && round.only?.includes(name) !== false;
@@ -178,19 +244,11 @@ async function nextCandidate(
   // On the base that Nix updated, Nix's own lock as it is; on another one, our inputs carried onto its lock.
   const isWhole =
     journal.last("started")?.base === round.base && inputs === undefined && round.only === undefined;
-  const candidate = await candidateOf(options, round, isWhole ? undefined : wanted, signal);
+  const names = isWhole ? undefined : wanted;
+  const candidate = await makeCandidate(source, round.base, round.fullLock, names, signal);
   if (candidate !== undefined && journal.last("candidate")?.commit !== candidate.commit) {
-    const names = candidate.changes.map(({ path }) => path[0] ?? "");
-    await journal.append({ step: "candidate", commit: candidate.commit, base: round.base, inputs: names });
+    const changed = candidate.changes.map(({ path }) => path[0] ?? "");
+    await journal.append({ step: "candidate", commit: candidate.commit, base: round.base, inputs: changed });
   }
   return candidate;
-}
-
-async function candidateOf(
-  options: UpdateOptions,
-  { base, fullLock }: Round,
-  inputs: readonly string[] | undefined,
-  signal: AbortSignal,
-): Promise<Candidate | undefined> {
-  return makeCandidate({ ...options, lockPath: lockPathOf(options) }, base, fullLock, inputs, signal);
 }

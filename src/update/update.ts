@@ -3,7 +3,7 @@ import type { BisectedInput, InputHistory } from "./search/bisect-input.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import type { CommitStatusWish } from "../forge/forge.ts";
+import type { CommitStatusWish, FileToAttach, LabelWish } from "../forge/forge.ts";
 import type { Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
@@ -13,37 +13,55 @@ import type { Journal } from "./journal.ts";
 import type { Hindrance } from "./judge/decide-hindrance.ts";
 import type { Downstream, DownstreamVerdict } from "./judge/judge-downstream.ts";
 
-export interface UpdateOptions {
+/** What a run has done so far, and the time that it lives in: every wing has these. */
+export interface Run {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Where updates come from and go to. */
+export interface Source {
   readonly repo: RepoName;
   readonly branch: BranchName;
-  /** Where flake.nix is; absent for the root. */
-  readonly directory?: string;
+  /** Of flake.lock in the repository. */
+  readonly lockPath: string;
   readonly repository: Repository;
-  readonly builds: BuildReader;
   readonly upstream: Upstream;
-  readonly journal: Journal;
   readonly author: { readonly name: string; readonly email: string };
-  readonly policy: Policy;
+  /** The host names of forges that are Gitea, for links to what changed. */
   readonly giteaHosts: readonly string[];
   /** Only these; all without it. */
   readonly inputs?: readonly string[];
+}
+
+/** Who builds, and what counts. */
+export interface Judging {
+  readonly builds: BuildReader;
+  readonly policy: Policy;
   /** Repos that have this one as an input, and are built with it. */
   readonly downstream: readonly Downstream[];
-  /** Of the inputs, for finding the revision that breaks an update. */
+  /** What started the update, for those who look at builds. */
+  readonly trigger: string;
+}
+
+/** For finding what breaks an update. */
+export interface Searching {
+  /** Of the inputs, for finding the revision that does it. */
   readonly history: InputHistory;
-  /** For finding what breaks an update: parts of it that are built at most, and for how long; 0 looks for nothing. */
+  /** Parts that are built at most, and for how long; 0 looks for nothing. */
   readonly search: { readonly parts: number; readonly milliseconds: number };
-  /** Whether those that do not break it land without the others. */
+  /** Whether what does not break it lands without the others. */
   readonly partialLanding: boolean;
+}
+
+/** What is said and done where others see it. */
+export interface Publishing {
   readonly land: Land;
   /** Says the verdict about a commit where people look for it; never fails. */
   readonly tellStatus: (commit: Commit, status: CommitStatusWish, signal: AbortSignal) => Promise<void>;
+  /** Branches that people have taken over without a commit: by a review, or a label. */
   readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
-  /** Nothing leaves this machine. */
-  readonly dryRun: boolean;
-  readonly trigger: string;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** What Nix does for an update. */
@@ -106,3 +124,30 @@ export interface ProposalContext {
   readonly why?: Hindrance;
   readonly found?: Found;
 }
+
+/** What the pull request says, ready to be sent. */
+export interface Proposal {
+  readonly title: string;
+  /** With our marker. */
+  readonly body: string;
+  readonly labels: readonly LabelWish[];
+  /** Of the candidate's lock, as in the marker. */
+  readonly lock: string;
+  readonly comments: readonly ProposalComment[];
+}
+
+/** One for each failure: its log as a file, and its end in the text. */
+export interface ProposalComment {
+  readonly marker: string;
+  readonly body: string;
+  readonly file?: FileToAttach;
+  /** Instead of `body` where the forge does not take the file. */
+  readonly bodyWithoutFile?: string;
+}
+
+/** The report of what was validated, as a pull request says it; it is also written for those who look here. */
+export type Describe = (
+  validated: Validated,
+  context: ProposalContext,
+  signal: AbortSignal,
+) => Promise<Proposal>;

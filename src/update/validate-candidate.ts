@@ -4,41 +4,50 @@ import type { Candidate } from "./candidate.ts";
 import { decideOutcome } from "./judge/decide-classes.ts";
 import { judgeDownstream, type DownstreamVerdict } from "./judge/judge-downstream.ts";
 import { judgeRevision } from "./judge/judge-revision.ts";
-import type { UpdateOptions, Validated } from "./update.ts";
+import type { Judging, Run, Source, Validated } from "./update.ts";
+
+export interface ValidateOptions {
+  readonly run: Run;
+  readonly source: Pick<Source, "repo" | "upstream">;
+  readonly judging: Judging;
+}
 
 export async function validateCandidate(
-  options: UpdateOptions,
+  options: ValidateOptions,
   candidate: Candidate,
   signal: AbortSignal,
 ): Promise<Validated> {
-  const { journal, repo, policy, upstream, log, trigger } = options;
+  const { run, source, judging } = options;
+  const { repo, upstream } = source;
+  const { builds, policy, trigger } = judging;
   const { commit, base } = candidate;
-  const id = await buildIdFor(options, { commit }, signal);
+  const id = await buildIdFor({ ...run, builds }, { commit }, signal);
   const judgement = {
     repo,
     before: { commit: base },
     after: { commit },
     id,
-    requestedBy: `update ${journal.last("started")?.run ?? ""} (${trigger})`,
+    requestedBy: `update ${run.journal.last("started")?.run ?? ""} (${trigger})`,
     inventory: async () => upstream.listHosts(base, signal),
   };
-  const judged = await judgeRevision(options, judgement, signal);
+  const judged = await judgeRevision({ ...run, builds }, judgement, signal);
   const hasVerdict = decideOutcome(judged.classes, policy).type !== "infra";
   // Without a verdict on its own hosts it ends here, whatever the others say.
   const downstream = hasVerdict ? await judgeAll(options, candidate, signal) : [];
   const outcome = decideOutcome(judged.classes, policy, downstream);
-  log.info({ commit, build: id, outcome: outcome.type }, "validated the candidate");
-  if (outcome.type !== "infra") await journal.append({ step: "validated", commit, build: id });
+  run.log.info({ commit, build: id, outcome: outcome.type }, "validated the candidate");
+  if (outcome.type !== "infra") await run.journal.append({ step: "validated", commit, build: id });
   return { candidate, ...judged, downstream, outcome };
 }
 
 async function judgeAll(
-  options: UpdateOptions,
+  { run, source, judging }: ValidateOptions,
   candidate: Candidate,
   signal: AbortSignal,
 ): Promise<readonly DownstreamVerdict[]> {
+  const options = { ...run, repo: source.repo, builds: judging.builds };
   const verdicts: DownstreamVerdict[] = [];
-  for (const downstream of options.downstream) {
+  for (const downstream of judging.downstream) {
     verdicts.push(await judgeDownstream(options, downstream, candidate, signal));
   }
   return verdicts;

@@ -22,14 +22,13 @@ import { composeReport } from "../update/report/compose-report.ts";
 import { createMemoryJournal, openJournal } from "../update/journal.ts";
 import { announceError } from "../update/tell/announce.ts";
 import { combineOutboxes, createOutbox, type Outbox, type Teller } from "../update/tell/outbox.ts";
-import type { Proposal } from "../update/propose/propose.ts";
 import { lockDigest } from "../update/propose/pull-request-marker.ts";
 import { redact } from "../redact/redact.ts";
 import { redactReport } from "../update/report/redact-report.ts";
 import { printBody } from "../update/report/report-markdown.ts";
 import { printReport } from "../update/report/report.ts";
 import type { SafeUpdateOptions } from "../update/safe-update.ts";
-import type { ProposalContext, Validated } from "../update/update.ts";
+import type { Proposal, ProposalContext, Validated } from "../update/update.ts";
 import { compareClosures } from "./compare-closures.ts";
 import { createInputHistory } from "./input-history.ts";
 import { createNixDownstream } from "./nix-downstream.ts";
@@ -113,54 +112,61 @@ export async function composeUpdate(
     );
   }
 
+  const { directory: flakeDirectory, branch } = settings;
+  const trigger = triggerOf(environment);
+  const hosts = giteaHosts(config);
+  const inputs = parts.inputs ?? update.inputs;
   return {
     reportFiles,
     options: {
-      repo,
-      branch: settings.branch,
-      ...(settings.directory === undefined ? {} : { directory: settings.directory }),
-      repository,
-      builds,
-      downstream: createNixDownstream({
-        config,
-        settings,
-        repository,
-        nix,
-        open: (name, theirs) =>
-          openRepository({ repo: name, settings: theirs, stateDirectory, exec, environment, log }),
-      }),
-      upstream: createNixUpstream({ nix, repository, directory: settings.directory }),
-      history: createInputHistory({
-        config,
+      run: { journal, clock, log },
+      source: {
         repo,
+        branch,
+        lockPath,
         repository,
-        directory: settings.directory,
-        stateDirectory,
-        giteaHosts: giteaHosts(config),
-        nix,
-        exec,
-        environment,
-      }),
-      journal,
-      author: update.identity,
-      policy: { preExisting: update.preExisting },
-      search: { parts: update.searchParts, milliseconds: update.searchMinutes * 60_000 },
-      partialLanding: update.partialLanding,
+        upstream: createNixUpstream({ nix, repository, directory: flakeDirectory }),
+        author: update.identity,
+        giteaHosts: hosts,
+        ...(inputs === undefined ? {} : { inputs }),
+      },
+      judging: {
+        builds,
+        policy: { preExisting: update.preExisting },
+        downstream: createNixDownstream({
+          config,
+          settings,
+          repository,
+          nix,
+          open: (name, theirs) =>
+            openRepository({ repo: name, settings: theirs, stateDirectory, exec, environment, log }),
+        }),
+        trigger,
+      },
+      searching: {
+        history: createInputHistory({
+          config,
+          repo,
+          repository,
+          directory: flakeDirectory,
+          stateDirectory,
+          giteaHosts: hosts,
+          nix,
+          exec,
+          environment,
+        }),
+        search: { parts: update.searchParts, milliseconds: update.searchMinutes * 60_000 },
+        partialLanding: update.partialLanding,
+      },
       landing: update.landing,
-      giteaHosts: giteaHosts(config),
-      ...(parts.inputs === undefined && update.inputs === undefined
-        ? {}
-        : { inputs: parts.inputs ?? update.inputs ?? [] }),
-      dryRun: parts.dryRun,
-      trigger: triggerOf(environment),
-      forge,
-      stale: { remindAfterDays: update.remindAfterDays, closeAfterDays: update.closeAfterDays },
+      proposing: {
+        forge,
+        stale: { remindAfterDays: update.remindAfterDays, closeAfterDays: update.closeAfterDays },
+        describe,
+      },
       outbox: openOutbox(parts, secrets),
-      self: { machine: hostname(), pid: process.pid, trigger: triggerOf(environment) },
-      isAlive,
-      describe,
-      clock,
-      log,
+      lease: { self: { machine: hostname(), pid: process.pid, trigger }, isAlive },
+      dryRun: parts.dryRun,
     },
   };
 }

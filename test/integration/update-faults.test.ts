@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test as base } from "vitest";
 import { HomelabError } from "../../src/base/errors.ts";
+import type { Describe, Proposal } from "../../src/update/update.ts";
 import { createMemoryJournal } from "../../src/update/journal.ts";
-import { propose, type Proposal } from "../../src/update/propose/propose.ts";
+import { propose } from "../../src/update/propose/propose.ts";
 import {
   badGateway,
   internalError,
@@ -44,14 +45,12 @@ const test = base
     await lab.bump("beta", { value: newValue(), breaks });
     const options = await updater.compose();
     const proposals: Proposal[] = [];
-    const result = await updater.update({
-      ...options,
-      async describe(...args) {
-        const proposal = await options.describe(...args);
-        proposals.push(proposal);
-        return proposal;
-      },
-    });
+    const describe: Describe = async (...args) => {
+      const proposal = await options.proposing.describe(...args);
+      proposals.push(proposal);
+      return proposal;
+    };
+    const result = await updater.update({ ...options, proposing: { ...options.proposing, describe } });
     const [proposal] = proposals;
     if (result.type !== "proposed" || proposal === undefined) throw new Error(`it was ${result.type}`);
     return { options, proposal, branch: result.branch, commit: result.validated.candidate.commit };
@@ -59,9 +58,9 @@ const test = base
   .extend("proposed", async ({ lab, updater, validated: { options, proposal, branch, commit } }) => {
     await updater.forget();
     await lab.git("-C", lab.remote, "branch", branch, commit);
-    const { branch: onto, clock } = options;
-    if (options.forge === undefined) throw new Error("an updater of this file has a forge");
-    const parts = { ...options, forge: options.forge, base: onto, now: () => clock.now() };
+    const { forge } = options.proposing;
+    if (forge === undefined) throw new Error("an updater of this file has a forge");
+    const parts = { ...options.run, ...options.source, forge };
     const again = async () =>
       propose(
         { ...parts, journal: createMemoryJournal() },

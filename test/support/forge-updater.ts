@@ -11,7 +11,8 @@ import { createForge } from "../../src/forge/create-forge.ts";
 import { createNix } from "../../src/nix/create-nix.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { parseRepoName } from "../../src/protocol/names.ts";
-import { safeUpdate, type SafeUpdateOptions, type SafeUpdateResult } from "../../src/update/safe-update.ts";
+import type { SafeUpdateResult } from "../../src/update/conclude.ts";
+import { safeUpdate, type SafeUpdateOptions } from "../../src/update/safe-update.ts";
 import { createCommandContext, runCommand } from "./command-context.ts";
 import type { ForgeServer } from "./forge-server/forge-server.ts";
 import { hastyClock } from "./hasty-clock.ts";
@@ -105,8 +106,9 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
       },
       stopped.signal,
     );
-    const self = { ...options.self, machine: machine ?? options.self.machine };
-    return { ...options, self, forge };
+    const { lease, proposing } = options;
+    const self = { ...lease.self, machine: machine ?? lease.self.machine };
+    return { ...options, lease: { ...lease, self }, proposing: { ...proposing, forge } };
   }
 
   return {

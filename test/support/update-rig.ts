@@ -18,11 +18,23 @@ import { parseBranchName, parseRepoName, type RepoName } from "../../src/protoco
 import type { UpdateEvent } from "../../src/protocol/update-events.ts";
 import { openJournal, type Journal } from "../../src/update/journal.ts";
 import { createOutbox } from "../../src/update/tell/outbox.ts";
-import type { Proposal } from "../../src/update/propose/propose.ts";
 import { lockDigest, printMarker } from "../../src/update/propose/pull-request-marker.ts";
-import { safeUpdate, type SafeUpdateOptions, type SafeUpdateResult } from "../../src/update/safe-update.ts";
-import type { ProposalContext, Upstream, Validated } from "../../src/update/update.ts";
+import type { SafeUpdateResult } from "../../src/update/conclude.ts";
+import { safeUpdate, type SafeUpdateOptions } from "../../src/update/safe-update.ts";
+import type {
+  Judging,
+  Proposal,
+  ProposalContext,
+  Run,
+  Searching,
+  Source,
+  Upstream,
+  Validated,
+} from "../../src/update/update.ts";
 import type { UpdateLab } from "./update-lab.ts";
+
+/** What a test has in its own way. */
+export type Overrides = Partial<Run & Source & Judging & Searching & Pick<SafeUpdateOptions, "dryRun">>;
 
 export interface UpdateRig extends AsyncDisposable {
   readonly told: UpdateEvent[];
@@ -30,7 +42,7 @@ export interface UpdateRig extends AsyncDisposable {
   readonly repository: Repository;
   /** Of the builder: whom it built what for, and which evaluations were not remembered. */
   readonly builds: BuildReader;
-  update(overrides?: Partial<SafeUpdateOptions>, forge?: Forge): Promise<SafeUpdateResult>;
+  update(overrides?: Overrides, forge?: Forge): Promise<SafeUpdateResult>;
   journal(): Promise<Journal>;
 }
 
@@ -120,31 +132,38 @@ export async function startUpdateRig(
     async update(overrides = {}, forge) {
       return safeUpdate(
         {
-          repo,
-          branch: parseBranchName("master"),
-          repository,
-          builds: bus,
-          downstream: settings === undefined ? [] : createNixDownstream({ ...rigNix, settings }),
-          upstream,
-          history,
-          journal: await journal(),
-          author: { name: "bot", email: "bot@homelab.invalid" },
-          policy: { preExisting: "block" },
-          giteaHosts: [],
-          search: { parts: 20, milliseconds: 60_000 },
-          partialLanding: false,
+          run: { journal: await journal(), clock: systemClock, log, ...overrides },
+          source: {
+            repo,
+            branch: parseBranchName("master"),
+            lockPath: "flake.lock",
+            repository,
+            upstream,
+            author: { name: "bot", email: "bot@homelab.invalid" },
+            giteaHosts: [],
+            ...overrides,
+          },
+          judging: {
+            builds: bus,
+            policy: { preExisting: "block" },
+            downstream: settings === undefined ? [] : createNixDownstream({ ...rigNix, settings }),
+            trigger: "test",
+            ...overrides,
+          },
+          searching: {
+            history,
+            search: { parts: 20, milliseconds: 60_000 },
+            partialLanding: false,
+            ...overrides,
+          },
           landing: "push",
-          dryRun: false,
-          trigger: "test",
-          forge,
-          stale: { remindAfterDays: 7, closeAfterDays: 14 },
+          proposing: { forge, stale: { remindAfterDays: 7, closeAfterDays: 14 }, describe },
           outbox: createOutbox(join(state, "outbox"), async (event) => void told.push(event), log),
-          self: { machine: "test", pid: process.pid, trigger: "test" },
-          isAlive: () => false,
-          describe,
-          clock: systemClock,
-          log,
-          ...overrides,
+          lease: {
+            self: { machine: "test", pid: process.pid, trigger: "test" },
+            isAlive: () => false,
+          },
+          dryRun: overrides.dryRun ?? false,
         },
         AbortSignal.timeout(120_000),
       );

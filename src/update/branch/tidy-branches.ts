@@ -2,10 +2,14 @@ import type { Log } from "../../base/log.ts";
 import type { Forge } from "../../forge/forge.ts";
 import type { Repository } from "../../git/git.ts";
 import type { Commit } from "../../protocol/names.ts";
+import type { Journal } from "../journal.ts";
+import type { Source } from "../update.ts";
 import { isForgotten } from "./decide-branch.ts";
 import { deleteUpdateBranch, updateBranches, type BranchOptions } from "./update-branch.ts";
 
-export interface TidyBranchesOptions extends Omit<BranchOptions, "branchesOfPeople"> {
+export interface TidyBranchesOptions extends Pick<Source, "repository" | "branch"> {
+  readonly author: BranchOptions["author"];
+  readonly journal: Journal;
   readonly forge: Pick<Forge, "pullRequests">;
   readonly clock: { readonly now: () => Date };
   readonly log: Log;

@@ -5,14 +5,15 @@ import type { Candidate } from "../candidate.ts";
 import { isOurCommit } from "../commit-message.ts";
 import { branchPrefix, chooseBranch, type UpdateBranch } from "./decide-branch.ts";
 import type { Journal } from "../journal.ts";
+import type { Publishing } from "../update.ts";
 
 export interface BranchOptions {
-  readonly repository: Repository;
-  readonly journal: Journal;
-  readonly branch: BranchName;
+  readonly repository: Pick<Repository, "push" | "remoteRefs" | "readRemote">;
   readonly author: { readonly email: string };
-  /** Branches that people have taken over without a commit: by a review, or a label. */
-  readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
+}
+
+export interface ClaimOptions extends BranchOptions, Pick<Publishing, "branchesOfPeople"> {
+  readonly journal: Journal;
 }
 
 const heads = "refs/heads/";
@@ -24,7 +25,7 @@ const attempts = 5;
  * @throws HomelabError `refused` `BRANCH_REFUSED` when the remote allows no such branch.
  */
 export async function claimBranch(
-  options: BranchOptions,
+  options: ClaimOptions,
   candidate: Candidate,
   signal: AbortSignal,
 ): Promise<BranchName> {
@@ -61,7 +62,7 @@ export async function claimBranch(
 
 /** The remote's branches below our prefix, each with whether it may be replaced: it holds work of ours only. */
 export async function updateBranches(
-  { repository, author }: Pick<BranchOptions, "repository" | "author">,
+  { repository, author }: BranchOptions,
   fixed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<UpdateBranch[]> {
@@ -77,7 +78,7 @@ export async function updateBranches(
 
 /** One commit of ours on top of something; anything else is somebody's work. */
 async function isOurBranch(
-  repository: Repository,
+  repository: BranchOptions["repository"],
   ref: string,
   email: string,
   signal: AbortSignal,
@@ -89,7 +90,7 @@ async function isOurBranch(
 
 /** Deletes a branch of ours as it was last seen; one that has moved is left alone. */
 export async function deleteUpdateBranch(
-  repository: Repository,
+  repository: Pick<Repository, "push">,
   name: BranchName,
   tip: Commit,
   signal: AbortSignal,

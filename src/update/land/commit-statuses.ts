@@ -39,7 +39,7 @@ export function statusOf(validated: Pick<Validated, "outcome" | "classes" | "dow
 
 /** Says it if it can: landing and proposing do not depend on it. */
 export async function tellStatus(
-  { forge, log }: { readonly forge: Forge | undefined; readonly log: Log },
+  { forge, log }: { readonly forge: Pick<Forge, "ensureStatus"> | undefined; readonly log: Log },
   commit: Commit,
   status: CommitStatusWish,
   signal: AbortSignal,

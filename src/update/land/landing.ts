@@ -1,26 +1,22 @@
 // How a validated commit gets onto the branch: by a push, or where only merges may move it, through a pull request.
-import type { Land, Validated } from "../update.ts";
+import type { Describe, Land, Validated } from "../update.ts";
 import { HomelabError, isBug } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Forge, LandResult } from "../../forge/forge.ts";
 import type { Repository } from "../../git/git.ts";
 import type { BranchName } from "../../protocol/names.ts";
 import { statusOf } from "./commit-statuses.ts";
-import { openPullRequest, type Proposal, type ProposeOptions } from "../propose/propose.ts";
+import { openPullRequest } from "../propose/propose.ts";
 import { adviceFor, type LandingWay } from "./refusal-advice.ts";
 
 export interface LandingOptions {
   readonly way: LandingWay;
-  readonly repository: Repository;
+  readonly repository: Pick<Repository, "push" | "mirror" | "isAncestor">;
   readonly branch: BranchName;
+  readonly author: { readonly email: string };
   readonly forge: Forge | undefined;
   /** What the pull request says. */
-  readonly describe: (
-    validated: Validated,
-    updateBranch: BranchName,
-    signal: AbortSignal,
-  ) => Promise<Proposal>;
-  readonly propose: (forge: Forge) => ProposeOptions;
+  readonly describe: Describe;
   readonly log: Log;
 }
 
@@ -73,8 +69,8 @@ async function landByMerge(
   const { commit } = validated.candidate;
   // A rule may ask for it, so here it has to be there.
   await forge.ensureStatus(commit, statusOf(validated), signal);
-  const proposal = await options.describe(validated, updateBranch, signal);
-  const opened = await openPullRequest(options.propose(forge), updateBranch, proposal, signal);
+  const proposal = await options.describe(validated, { branch: updateBranch }, signal);
+  const opened = await openPullRequest({ ...options, forge }, updateBranch, proposal, signal);
   const { url, number } = opened.pullRequest;
   if (opened.type === "declined") {
     return { type: "refused", message: `a person closed the pull request of the same update: ${url}` };

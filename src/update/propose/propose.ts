@@ -1,52 +1,17 @@
 // A pull request for what could not land. Every part of it is found before it is made, so a run that was killed
 // in the middle is completed by the next one.
 import { HomelabError } from "../../base/errors.ts";
-import type { Log } from "../../base/log.ts";
-import type { FileToAttach, Forge, LabelWish, PullRequest } from "../../forge/forge.ts";
-import type { Repository } from "../../git/git.ts";
+import type { Forge, PullRequest } from "../../forge/forge.ts";
 import type { BranchName, Commit } from "../../protocol/names.ts";
-import {
-  hasHumanWork,
-  isDeclined,
-  isOurs,
-  supersededNote,
-  decideStale,
-  type StaleSettings,
-} from "./decide-pull-requests.ts";
+import { hasHumanWork, isDeclined, isOurs } from "./decide-pull-requests.ts";
 import type { Journal } from "../journal.ts";
+import type { Proposal, ProposalComment } from "../update.ts";
 import { updateLabels } from "../report/report-headline.ts";
 import { markerStart } from "./pull-request-marker.ts";
-import { deleteUpdateBranch } from "../branch/update-branch.ts";
+import { supersede, type TendOptions } from "./tend-proposals.ts";
 
-/** What the pull request says, ready to be sent. */
-export interface Proposal {
-  readonly title: string;
-  /** With our marker. */
-  readonly body: string;
-  readonly labels: readonly LabelWish[];
-  /** Of the candidate's lock, as in the marker. */
-  readonly lock: string;
-  readonly comments: readonly ProposalComment[];
-}
-
-/** One for each failure: its log as a file, and its end in the text. */
-export interface ProposalComment {
-  readonly marker: string;
-  readonly body: string;
-  readonly file?: FileToAttach;
-  /** Instead of `body` where the forge does not take the file. */
-  readonly bodyWithoutFile?: string;
-}
-
-export interface ProposeOptions {
-  readonly forge: Forge;
-  readonly repository: Repository;
+export interface ProposeOptions extends TendOptions {
   readonly journal: Journal;
-  readonly base: BranchName;
-  readonly author: { readonly email: string };
-  readonly stale: StaleSettings;
-  readonly now: () => Date;
-  readonly log: Log;
 }
 
 export type ProposeResult =
@@ -80,7 +45,7 @@ export async function propose(
  * @throws HomelabError `refused` `FOREIGN_PULL_REQUEST`
  */
 export async function openPullRequest(
-  { forge, base, author, log }: Pick<ProposeOptions, "forge" | "base" | "author" | "log">,
+  { forge, branch: base, author, log }: Pick<TendOptions, "forge" | "branch" | "author" | "log">,
   head: BranchName,
   { title, body, lock }: Proposal,
   signal: AbortSignal,
@@ -110,7 +75,7 @@ export async function openPullRequest(
 
 /** Labels are for overview; without them the proposal is still one. Of ours, those of an earlier state go. */
 async function ensureLabels(
-  { forge, log }: Pick<ProposeOptions, "forge" | "log">,
+  { forge, log }: Pick<TendOptions, "forge" | "log">,
   number: number,
   wishes: Proposal["labels"],
   signal: AbortSignal,
@@ -129,19 +94,6 @@ async function ensureLabels(
     if (!(error instanceof HomelabError) || ["unavailable", "bug"].includes(error.kind)) throw error;
     log.warn({ err: error }, "the pull request does not have its labels");
   }
-}
-
-/** Branches of open proposals that people have reviewed, keep open or work on: they are not written to any more. */
-export async function branchesOfPeople(
-  { forge, base, author }: Pick<ProposeOptions, "forge" | "base" | "author">,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const branches = new Set<string>();
-  for (const open of (await forge.pullRequests({ state: "open", base }, signal)).filter(isOurs)) {
-    const activity = await forge.activity(open.number, signal);
-    if (hasHumanWork(open, activity, author.email)) branches.add(open.head);
-  }
-  return branches;
 }
 
 async function ensureComment(
@@ -173,76 +125,4 @@ async function markOutdated(
     if (!isOld || current.some(({ marker }) => body.startsWith(marker))) continue;
     await forge.editComment(id, body.replace("\n", `\n${outdatedNote}\n\n`), signal);
   }
-}
-
-/** Closes our own earlier proposals, with a link to what replaces them. */
-export async function supersede(
-  {
-    forge,
-    repository,
-    base,
-    author,
-    log,
-  }: Pick<ProposeOptions, "forge" | "repository" | "base" | "author" | "log">,
-  { by, except }: { readonly by: string; readonly except?: number },
-  signal: AbortSignal,
-): Promise<void> {
-  const open = (await forge.pullRequests({ state: "open", base }, signal)).filter(isOurs);
-  for (const old of open) {
-    if (old.number === except) continue;
-    const activity = await forge.activity(old.number, signal);
-    if (hasHumanWork(old, activity, author.email)) {
-      log.info({ url: old.url }, "an earlier proposal has work of people and stays open");
-      continue;
-    }
-    await closeOurs(forge, repository, old, `superseded by ${by}`, signal);
-  }
-}
-
-/** Reminds of proposals that nobody acts on, and closes those that nobody will. */
-export async function tendStale(options: ProposeOptions, signal: AbortSignal): Promise<void> {
-  const { forge, repository, base, author, stale, now } = options;
-  for (const pullRequest of (await forge.pullRequests({ state: "open", base }, signal)).filter(isOurs)) {
-    const activity = await forge.activity(pullRequest.number, signal);
-    switch (decideStale(pullRequest, activity, stale, author.email, now())) {
-      case "leave":
-        break;
-      case "remind": {
-        const body = `Nobody has acted on this for ${stale.remindAfterDays} days. It is closed after ${stale.closeAfterDays} days; the label \`keep\` keeps it open.`;
-        await forge.ensureComment(
-          pullRequest.number,
-          { marker: "<!-- homelab-deploy:reminder -->", body: `<!-- homelab-deploy:reminder -->\n${body}` },
-          signal,
-        );
-        break;
-      }
-      case "close":
-        await closeOurs(
-          forge,
-          repository,
-          pullRequest,
-          `nobody acted on it for ${stale.closeAfterDays} days`,
-          signal,
-        );
-        break;
-    }
-  }
-}
-
-async function closeOurs(
-  forge: Forge,
-  repository: Repository,
-  old: PullRequest,
-  why: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const marker = "<!-- homelab-deploy:closed -->";
-  await forge.ensureComment(old.number, { marker, body: `${marker}\nClosed: ${why}.` }, signal);
-  // So that nobody takes our closing for a person's no.
-  if (!old.body.includes(supersededNote)) {
-    await forge.editPullRequest(old.number, { body: `${old.body}\n${supersededNote}` }, signal);
-  }
-  await forge.closePullRequest(old.number, signal);
-  const branch = old.head as BranchName; // it has our prefix, and is a branch of this repository
-  if (old.headCommit !== undefined) await deleteUpdateBranch(repository, branch, old.headCommit, signal);
 }

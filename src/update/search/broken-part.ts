@@ -1,10 +1,10 @@
 // What of a broken update is built again to learn why it is broken.
 import type { BuildState } from "../../protocol/build-state.ts";
-import { isHostName, type HostName } from "../../protocol/names.ts";
+import { isHostName, type HostName, type RepoName } from "../../protocol/names.ts";
 import { brokenHosts } from "../judge/decide-classes.ts";
 import { overridden, type Downstream, type DownstreamVerdict } from "../judge/judge-downstream.ts";
 import type { ProbeOptions } from "./probe-commit.ts";
-import type { UpdateOptions, Validated } from "../update.ts";
+import type { Judging, Source, Validated } from "../update.ts";
 
 export interface BrokenPart {
   readonly hosts: readonly HostName[];
@@ -20,7 +20,8 @@ export interface BrokenPart {
  * none was built, because they cannot even be listed.
  */
 export function brokenPart(
-  { repo, upstream, downstream }: Pick<UpdateOptions, "repo" | "upstream" | "downstream">,
+  { repo, upstream }: Pick<Source, "repo" | "upstream">,
+  { downstream }: Pick<Judging, "downstream">,
   validated: Validated,
 ): BrokenPart | undefined {
   const { state, baseState, classes } = validated;
@@ -38,7 +39,7 @@ export function brokenPart(
 }
 
 function downstreamPart(
-  updated: UpdateOptions["repo"],
+  updated: RepoName,
   settings: Downstream,
   { commit: pinned, classes, state, baseState }: DownstreamVerdict,
 ): BrokenPart | undefined {

@@ -1,9 +1,9 @@
 // Why an update breaks hosts: by which of its inputs, and by which revisions of these.
-import type { Found, Validated } from "../update.ts";
+import type { Found, Searching, Validated } from "../update.ts";
 import type { Commit, HostName } from "../../protocol/names.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
-import { bisectInput, type BisectedInput, type InputHistory } from "./bisect-input.ts";
+import { bisectInput, type BisectedInput } from "./bisect-input.ts";
 import type { BrokenPart } from "./broken-part.ts";
 import type { Candidate } from "../candidate.ts";
 import { breakageOf } from "./breakage.ts";
@@ -11,12 +11,7 @@ import { isolateInputs, type SearchBudget } from "./isolate.ts";
 import type { ProbeOptions } from "./probe-commit.ts";
 import type { SearchResult } from "./search-inputs.ts";
 
-export interface GuiltyOptions extends ProbeOptions {
-  readonly history: InputHistory;
-  /** Parts that are built at most, and for how long. */
-  readonly search: { readonly parts: number; readonly milliseconds: number };
-  /** Whether what does not break it lands without the guilty inputs. */
-  readonly partialLanding: boolean;
+export interface GuiltyOptions extends ProbeOptions, Searching {
   /** The base with some inputs of a lock, without one of the complete update; undefined when nothing would change. */
   readonly makePart: (
     inputs: readonly string[],

@@ -14,10 +14,11 @@ import type { Validated } from "../update.ts";
 export interface AnnounceOptions {
   readonly repo: RepoName;
   readonly branch: BranchName;
-  readonly journal: Journal;
-  readonly outbox: Outbox;
-  readonly forge: Forge | undefined;
-  readonly clock: Clock;
+  readonly journal: Pick<Journal, "last" | "append">;
+  readonly outbox: Pick<Outbox, "put">;
+  /** Asked which pull requests are open. */
+  readonly forge: Pick<Forge, "pullRequests"> | undefined;
+  readonly clock: Pick<Clock, "now">;
 }
 
 export type News = Pick<UpdateEvent, "outcome"> &

@@ -2,7 +2,7 @@
 import { Option, type Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
-import type { SafeUpdateResult } from "../../../update/safe-update.ts";
+import type { SafeUpdateResult } from "../../../update/conclude.ts";
 import type { ComposedUpdate } from "../../../wiring/compose-update.ts";
 import { collect } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
@@ -63,7 +63,7 @@ export function addUpdate(command: Command, choose: Choose): void {
             composed = await wiring.composeUpdate(parts, signal);
             const result = await safeUpdate(composed.options, signal);
             worst = Math.max(worst, updateExitCode(result, options.proposalSucceeds === true));
-            const unavailable = composed.options.journal.last("resolved")?.unavailable ?? [];
+            const unavailable = composed.options.run.journal.last("resolved")?.unavailable ?? [];
             documents.push({ repo, ...print.updateJson(result), unavailable });
             if (context.json) continue;
             out.write(print.describeUpdate(repo, result, composed.reportFiles.markdown, outStyle));

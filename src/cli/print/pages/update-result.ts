@@ -1,6 +1,6 @@
 // What an update came to, for people and for programs.
 import type { Revision } from "../../../git/git.ts";
-import type { SafeUpdateResult } from "../../../update/safe-update.ts";
+import type { SafeUpdateResult } from "../../../update/conclude.ts";
 import type { BisectedInput } from "../../../update/search/bisect-input.ts";
 import { isRestGood } from "../../../update/search/find-guilty.ts";
 import type { Found, Validated } from "../../../update/update.ts";

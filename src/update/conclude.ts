@@ -1,0 +1,184 @@
+// How a run ends: what has landed is told and tidied up after, and what has not is proposed.
+import { HomelabError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Repository } from "../git/git.ts";
+import type { BranchName, Commit } from "../protocol/names.ts";
+import { deleteUpdateBranch } from "./branch/update-branch.ts";
+import type { Journal } from "./journal.ts";
+import type { Hindrance } from "./judge/decide-hindrance.ts";
+import { propose, type ProposeOptions } from "./propose/propose.ts";
+import { supersede } from "./propose/tend-proposals.ts";
+import { announce, announceValidated, type AnnounceOptions } from "./tell/announce.ts";
+import type { Describe, Found, ProposalContext, UpdateResult, Validated } from "./update.ts";
+
+export interface ConcludeOptions {
+  readonly journal: Journal;
+  readonly log: Log;
+  readonly repository: Pick<Repository, "mirror" | "isAncestor" | "push">;
+  readonly branch: BranchName;
+  readonly describe: Describe;
+  /** Undefined without a forge. */
+  readonly proposals: ProposeOptions | undefined;
+  readonly telling: AnnounceOptions;
+}
+
+export type SafeUpdateResult =
+  | { readonly type: "no-change"; readonly base: Commit }
+  | ({ readonly type: "landed" } & Told)
+  | ({
+      readonly type: "proposed";
+      readonly branch: BranchName;
+      readonly url?: string;
+      readonly why?: Hindrance;
+      readonly found?: Found;
+    } & Told)
+  /** A person closed a proposal of the same lock. */
+  | ({ readonly type: "declined"; readonly url: string; readonly found?: Found } & Told)
+  | ({ readonly type: "infra"; readonly found?: Found } & Told)
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Told);
+
+interface Told {
+  readonly validated: Validated;
+}
+
+export function concludeDryRun(result: UpdateResult): SafeUpdateResult {
+  if (result.type === "no-change") return result;
+  const { wouldLand, why } = result.type === "dry-run" ? result : { wouldLand: false };
+  return { type: "dry-run", wouldLand, ...(why === undefined ? {} : { why }), validated: result };
+}
+
+export async function conclude(
+  options: ConcludeOptions,
+  result: UpdateResult,
+  signal: AbortSignal,
+): Promise<SafeUpdateResult> {
+  if (result.type === "no-change") return result;
+  const { found } = { found: undefined, ...result };
+  if (found?.landed !== undefined) {
+    const { commit, inputs } = found.landed;
+    const { base } = result.candidate;
+    await announce(options.telling, { outcome: "landed", base, commit, inputs: [...inputs] }, signal);
+  }
+  const because = found === undefined ? {} : { found };
+  switch (result.type) {
+    case "landed":
+      return concludeLanded(options, result, signal);
+    case "infra":
+      await announceValidated(
+        options.telling,
+        result,
+        { outcome: "failed", reason: "some hosts have no verdict" },
+        signal,
+      );
+      return { type: "infra", validated: result, ...because };
+    case "not-landed":
+      return concludeProposal(
+        options,
+        result,
+        { ...because, branch: result.branch, why: result.why },
+        signal,
+      );
+    case "broken":
+      return concludeProposal(options, result, result, signal);
+    case "dry-run":
+      return concludeDryRun(result);
+  }
+}
+
+/** It is on the branch: what cannot be reached from here on is tidied up by the next run. */
+async function concludeLanded(
+  options: ConcludeOptions,
+  validated: Extract<UpdateResult, { type: "landed" }>,
+  signal: AbortSignal,
+): Promise<SafeUpdateResult> {
+  await announceValidated(options.telling, validated, { outcome: "landed" }, signal);
+  try {
+    await tidyUp(options, validated.branch, validated.candidate.commit, signal);
+    await options.journal.append({ step: "ended", outcome: "landed" });
+  } catch (error) {
+    options.log.warn({ err: error }, "what is left of a landed update could not be tidied up");
+  }
+  return { type: "landed", validated };
+}
+
+async function concludeProposal(
+  { journal, describe, proposals, telling }: ConcludeOptions,
+  validated: Validated,
+  context: ProposalContext,
+  signal: AbortSignal,
+): Promise<SafeUpdateResult> {
+  const { branch, why, found } = context;
+  const proposal = await describe(validated, context, signal);
+  const because = { ...(why === undefined ? {} : { why }), ...(found === undefined ? {} : { found }) };
+  if (proposals === undefined) {
+    const reason = why?.message ?? "it does not build on every host";
+    await announceValidated(telling, validated, { outcome: "proposed", reason }, signal);
+    await journal.append({ step: "ended", outcome: "proposed" });
+    return { type: "proposed", branch, validated, ...because };
+  }
+  const proposed = await propose(proposals, branch, validated.candidate.commit, proposal, signal);
+  const { url } = proposed.pullRequest;
+  if (proposed.type === "declined") {
+    await journal.append({ step: "ended", outcome: "declined" });
+    return { type: "declined", url, validated, ...because };
+  }
+  const reason = why?.message ?? proposal.title;
+  await announceValidated(telling, validated, { outcome: "proposed", url, reason }, signal);
+  await journal.append({ step: "ended", outcome: "proposed" });
+  return { type: "proposed", branch, url, validated, ...because };
+}
+
+/** An earlier run landed its commit and was ended before it had told so and tidied up. */
+export async function tidyLanded(options: ConcludeOptions, signal: AbortSignal): Promise<void> {
+  const { repository, branch, journal, telling } = options;
+  const landing = journal.last("landing");
+  if (landing === undefined || journal.last("ended") !== undefined) return;
+  const tip = await repository.mirror.resolveBranch(branch, signal);
+  await repository.mirror.ensureCommit(landing.commit, signal).catch(() => undefined);
+  if (!(await repository.isAncestor(landing.commit, tip, signal))) return;
+  const isTold = journal.entries.some(
+    (entry) => entry.step === "announced" && entry.outcome === "landed" && entry.commit === landing.commit,
+  );
+  if (!isTold) {
+    const inputs = journal.last("candidate")?.inputs ?? [];
+    const { base, commit } = landing;
+    await announce(telling, { outcome: "landed", base, commit, inputs }, signal);
+  }
+  // After a part of it the rest was on the branch and in the pull request, and a new run looks after them.
+  if (journal.last("candidate")?.commit === landing.commit) {
+    await tidyUp(options, journal.last("branch-pushed")?.branch, landing.commit, signal);
+  }
+  await journal.append({ step: "ended", outcome: "landed" });
+}
+
+/**
+ * What is refused stays as it is.
+ *
+ * @throws HomelabError `unavailable`
+ */
+async function tidyUp(
+  { repository, proposals, log }: ConcludeOptions,
+  updateBranch: BranchName | undefined,
+  commit: Commit,
+  signal: AbortSignal,
+): Promise<void> {
+  // First: a forge closes the pull requests of a branch that goes away, without a word.
+  if (proposals !== undefined) {
+    await unlessRefused(log, "earlier proposals could not be closed", () =>
+      supersede(proposals, { by: proposals.forge.web.commit(commit) }, signal),
+    );
+  }
+  if (updateBranch === undefined) return;
+  await unlessRefused(log, "the update's branch could not be deleted", () =>
+    deleteUpdateBranch(repository, updateBranch, commit, signal),
+  );
+}
+
+async function unlessRefused(log: Log, what: string, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof HomelabError) || ["unavailable", "bug"].includes(error.kind)) throw error;
+    log.warn({ err: error }, what);
+  }
+}

@@ -1,0 +1,108 @@
+// What becomes of our open pull requests of before. Those that people have worked on are theirs.
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { Forge, PullRequest } from "../../forge/forge.ts";
+import type { Repository } from "../../git/git.ts";
+import type { BranchName } from "../../protocol/names.ts";
+import { deleteUpdateBranch } from "../branch/update-branch.ts";
+import {
+  decideStale,
+  hasHumanWork,
+  isOurs,
+  supersededNote,
+  type StaleSettings,
+} from "./decide-pull-requests.ts";
+
+export interface TendOptions {
+  readonly forge: Forge;
+  readonly repository: Pick<Repository, "push">;
+  /** That updates are proposed for. */
+  readonly branch: BranchName;
+  readonly author: { readonly email: string };
+  readonly clock: Pick<Clock, "now">;
+  readonly log: Log;
+}
+
+/** Branches of open proposals that people have reviewed, keep open or work on: they are not written to any more. */
+export async function branchesOfPeople(
+  { forge, branch, author }: Pick<TendOptions, "forge" | "branch" | "author">,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const branches = new Set<string>();
+  for (const open of (await forge.pullRequests({ state: "open", base: branch }, signal)).filter(isOurs)) {
+    const activity = await forge.activity(open.number, signal);
+    if (hasHumanWork(open, activity, author.email)) branches.add(open.head);
+  }
+  return branches;
+}
+
+/** Closes our own earlier proposals, with a link to what replaces them. */
+export async function supersede(
+  { forge, repository, branch, author, log }: TendOptions,
+  { by, except }: { readonly by: string; readonly except?: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const open = (await forge.pullRequests({ state: "open", base: branch }, signal)).filter(isOurs);
+  for (const old of open) {
+    if (old.number === except) continue;
+    const activity = await forge.activity(old.number, signal);
+    if (hasHumanWork(old, activity, author.email)) {
+      log.info({ url: old.url }, "an earlier proposal has work of people and stays open");
+      continue;
+    }
+    await closeOurs(forge, repository, old, `superseded by ${by}`, signal);
+  }
+}
+
+/** Reminds of proposals that nobody acts on, and closes those that nobody will. */
+export async function tendStale(
+  { forge, repository, branch, author, clock }: TendOptions,
+  stale: StaleSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const pullRequest of (await forge.pullRequests({ state: "open", base: branch }, signal)).filter(
+    isOurs,
+  )) {
+    const activity = await forge.activity(pullRequest.number, signal);
+    switch (decideStale(pullRequest, activity, stale, author.email, clock.now())) {
+      case "leave":
+        break;
+      case "remind": {
+        const body = `Nobody has acted on this for ${stale.remindAfterDays} days. It is closed after ${stale.closeAfterDays} days; the label \`keep\` keeps it open.`;
+        await forge.ensureComment(
+          pullRequest.number,
+          { marker: "<!-- homelab-deploy:reminder -->", body: `<!-- homelab-deploy:reminder -->\n${body}` },
+          signal,
+        );
+        break;
+      }
+      case "close":
+        await closeOurs(
+          forge,
+          repository,
+          pullRequest,
+          `nobody acted on it for ${stale.closeAfterDays} days`,
+          signal,
+        );
+        break;
+    }
+  }
+}
+
+async function closeOurs(
+  forge: Forge,
+  repository: TendOptions["repository"],
+  old: PullRequest,
+  why: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const marker = "<!-- homelab-deploy:closed -->";
+  await forge.ensureComment(old.number, { marker, body: `${marker}\nClosed: ${why}.` }, signal);
+  // So that nobody takes our closing for a person's no.
+  if (!old.body.includes(supersededNote)) {
+    await forge.editPullRequest(old.number, { body: `${old.body}\n${supersededNote}` }, signal);
+  }
+  await forge.closePullRequest(old.number, signal);
+  const head = old.head as BranchName; // it has our prefix, and is a branch of this repository
+  if (old.headCommit !== undefined) await deleteUpdateBranch(repository, head, old.headCommit, signal);
+}
