@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { requireTip } from "../../test/support/fake-repository.ts";
 import { lockText, master, simulateUpdate } from "../../test/support/simulated-update.ts";
+import type { Commit } from "../protocol/names.ts";
 import type { Publishing } from "./update.ts";
 import { runUpdate } from "./update-run.ts";
 import { createLanding } from "./land/landing.ts";
@@ -25,7 +27,7 @@ async function simulateRun() {
 test("what builds everywhere lands as exactly the commit that was validated", async () => {
   const { update, repository, statuses, builds, statesAt } = await simulateRun();
   const result = await update();
-  if (result.type !== "landed") return expect.fail(result.type);
+  if (result.type !== "landed") throw new Error(`it was ${result.type}`);
   const { commit } = result.candidate;
   expect(repository.tip(master)).toBe(commit);
   expect(repository.tip(day)).toBe(commit);
@@ -57,7 +59,7 @@ test("what breaks a host does not land, and the input that does it is named", as
   sim.verdict = (states, host) => (states["beta"] === 2 && host === "db" ? "build-failed" : "built");
   const before = repository.tip(master);
   const result = await update();
-  if (result.type !== "broken") return expect.fail(result.type);
+  if (result.type !== "broken") throw new Error(`it was ${result.type}`);
   expect(Object.fromEntries(result.classes)).toEqual({ web: "ok", db: "regression" });
   expect(result.found).toMatchObject({ guilty: ["beta"], incomplete: false });
   expect(repository.tip(master)).toBe(before);
@@ -70,7 +72,7 @@ test("with partial landing the rest lands, and what is left stands on top of it"
   const { update, sim, options, repository, statesAt } = await simulateRun();
   sim.verdict = (states) => (states["beta"] === 2 ? "build-failed" : "built");
   const result = await update({ searching: { ...options.searching, partialLanding: true } });
-  if (result.type !== "broken") return expect.fail(result.type);
+  if (result.type !== "broken") throw new Error(`it was ${result.type}`);
   const tip = repository.tip(master);
   expect(result.found?.landed).toEqual({ commit: tip, inputs: ["alpha"] });
   expect(result.candidate.base).toBe(tip);
@@ -105,38 +107,42 @@ test("a run that was ended goes on with the lock and the build that it had", asy
   await expect(update({ publishing: { ...publishing, land } })).rejects.toThrow("the machine went down");
   sim.newest = { alpha: 3, beta: 3 };
   expect((await update()).type).toBe("landed");
-  expect(await statesAt(repository.tip(master) ?? expect.fail())).toEqual({ alpha: 2, beta: 2 });
+  expect(await statesAt(requireTip(repository, master))).toEqual({ alpha: 2, beta: 2 });
   expect(builds.requests).toHaveLength(1);
 });
 
 test("a run of the day before yesterday is not gone on with", async () => {
   const { update, sim, clock, publishing, repository, statesAt } = await simulateRun();
   const land = async () => Promise.reject(new Error("the machine went down"));
-  await expect(update({ publishing: { ...publishing, land } })).rejects.toThrow();
+  await expect(update({ publishing: { ...publishing, land } })).rejects.toThrow("went down");
   await clock.advance(25 * 3_600_000);
   sim.newest = { alpha: 3, beta: 3 };
   expect((await update()).type).toBe("landed");
-  expect(await statesAt(repository.tip(master) ?? expect.fail())).toEqual({ alpha: 3, beta: 3 });
+  expect(await statesAt(requireTip(repository, master))).toEqual({ alpha: 3, beta: 3 });
 });
 
-test.each([
-  [1, "landed", 2],
-  [5, "not-landed", 3],
-])("the branch moves %d times while it is validated: %s after %d rounds", async (times, type, rounds) => {
-  const { update, sim, repository, builds } = await simulateRun();
-  let left = times;
-  let moved = repository.tip(master);
+/** While it is validated a person pushes, so many times. */
+function movingBranch({ sim, repository }: Awaited<ReturnType<typeof simulateRun>>, times: number) {
+  const pushed: Commit[] = [];
   sim.onList = async () => {
-    if (left-- > 0) moved = await repository.person(master, { README: `${left}` });
+    if (pushed.length < times) pushed.push(await repository.person(master, { README: `${pushed.length}` }));
   };
-  const result = await update();
-  expect(result.type).toBe(type);
-  expect(builds.requests).toHaveLength(rounds);
-  if (result.type === "landed") expect(result.candidate.base).toBe(moved);
-  else {
-    expect(result).toMatchObject({ why: { reason: "race" } });
-    expect(repository.tip(master)).toBe(moved);
-  }
+  return pushed;
+}
+
+test("the branch moves once while it is validated: it is carried on, and validated there", async () => {
+  const running = await simulateRun();
+  const pushed = movingBranch(running, 1);
+  expect(await running.update()).toMatchObject({ type: "landed", candidate: { base: pushed[0] } });
+  expect(running.builds.requests).toHaveLength(2);
+});
+
+test("the branch moves again and again: after three rounds a person is asked", async () => {
+  const running = await simulateRun();
+  const pushed = movingBranch(running, 10);
+  expect(await running.update()).toMatchObject({ type: "not-landed", why: { reason: "race" } });
+  expect(running.builds.requests).toHaveLength(3);
+  expect(running.repository.tip(master)).toBe(pushed[2]);
 });
 
 test("an input that went back in time builds, and a person decides", async () => {
@@ -161,7 +167,7 @@ test("only the inputs that are asked for; a name that is none is refused before 
   const { update, options, repository, statesAt, builds } = await simulateRun();
   const source = { ...options.source, inputs: ["alpha"] };
   expect((await update({ source })).type).toBe("landed");
-  expect(await statesAt(repository.tip(master) ?? expect.fail())).toEqual({ alpha: 2, beta: 1 });
+  expect(await statesAt(requireTip(repository, master))).toEqual({ alpha: 2, beta: 1 });
   const asked = builds.requests.length;
   const failing = update({ source: { ...source, inputs: ["alhpa"] } });
   await expect(failing).rejects.toMatchObject({ code: "UNKNOWN_FLAKE_INPUT", hint: "did you mean alpha?" });

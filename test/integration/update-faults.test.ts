@@ -45,12 +45,15 @@ const test = base
     await lab.bump("beta", { value: newValue(), breaks });
     const options = await updater.compose();
     const proposals: Proposal[] = [];
-    const describe: Describe = async (...args) => {
+    const keeping: Describe = async (...args) => {
       const proposal = await options.proposing.describe(...args);
       proposals.push(proposal);
       return proposal;
     };
-    const result = await updater.update({ ...options, proposing: { ...options.proposing, describe } });
+    const result = await updater.update({
+      ...options,
+      proposing: { ...options.proposing, describe: keeping },
+    });
     const [proposal] = proposals;
     if (result.type !== "proposed" || proposal === undefined) throw new Error(`it was ${result.type}`);
     return { options, proposal, branch: result.branch, commit: result.validated.candidate.commit };

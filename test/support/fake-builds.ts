@@ -1,7 +1,7 @@
 // Builds whose verdicts a test decides, all of them over at once.
 import type { BuildReader } from "../../src/bus/bus.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
-import { parseBranchName, parseHostName, type BuildId, type Commit } from "../../src/protocol/names.ts";
+import { parseBranchName, type BuildId, type Commit } from "../../src/protocol/names.ts";
 import type { BuildRequest } from "../../src/protocol/request.ts";
 import type { HostVerdict } from "../../src/protocol/verdicts.ts";
 import { scriptBuild, storePath } from "./build-events.ts";
@@ -64,5 +64,3 @@ export function createFakeBuilds(
     queueLength: unused,
   };
 }
-
-export const hostNames = (...names: readonly string[]) => names.map(parseHostName);

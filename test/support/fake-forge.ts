@@ -37,7 +37,7 @@ export function createFakeForge(repository: FakeRepository, now: () => Date): Fa
     if (found === undefined) throw new Error(`there is no pull request ${number}`);
     return found;
   };
-  const seen = ({ reviews: _, ...pull }: FakePull): PullRequest => ({
+  const seen = ({ reviews: _reviews, ...pull }: FakePull): PullRequest => ({
     ...pull,
     labels: [...pull.labels],
     url: `${url}/pulls/${pull.number}`,

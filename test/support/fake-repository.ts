@@ -100,3 +100,9 @@ export function createFakeRepository(): FakeRepository {
     },
   };
 }
+
+export function requireTip(repository: FakeRepository, branch: string): Commit {
+  const tip = repository.tip(branch);
+  if (tip === undefined) throw new Error(`there is no branch ${branch}`);
+  return tip;
+}

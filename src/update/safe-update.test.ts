@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import { requireTip } from "../../test/support/fake-repository.ts";
+import { lockText, master, simulateUpdate } from "../../test/support/simulated-update.ts";
+import { leaseRef } from "./lease.ts";
+import { safeUpdate } from "./safe-update.ts";
+
+const signal = AbortSignal.timeout(60_000);
+const dayMs = 86_400_000;
+
+/** With a proposal of the first day that is open, since `beta` at 2 breaks `db`. */
+async function simulateProposed() {
+  const sim = await simulateUpdate();
+  sim.verdict = ({ beta }, host) => (beta === 2 && host === "db" ? "build-failed" : "built");
+  const update = async () => safeUpdate(sim.options, signal);
+  const first = await update();
+  if (first.type !== "proposed") throw new Error(`it was ${first.type}`);
+  return { ...sim, sim, update, branch: first.branch };
+}
+
+test("a proposal that nobody acts on is closed by a later run that has nothing else to do", async () => {
+  const { sim, update, forge, repository, clock, branch } = await simulateProposed();
+  sim.newest = { alpha: 1, beta: 1 };
+  await clock.advance(13 * dayMs);
+  expect((await update()).type).toBe("no-change");
+  expect(forge.pulls).toMatchObject([{ state: "open" }]);
+  await clock.advance(dayMs);
+  expect((await update()).type).toBe("no-change");
+  expect(forge.pulls).toMatchObject([{ state: "closed" }]);
+  expect(repository.tip(branch)).toBeUndefined();
+});
+
+test("a run without a verdict tends no proposals", async () => {
+  const { sim, update, forge, clock } = await simulateProposed();
+  await clock.advance(30 * dayMs);
+  sim.newest = { alpha: 3, beta: 3 };
+  sim.verdict = () => "infra-failed";
+  expect((await update()).type).toBe("infra");
+  expect(forge.pulls).toMatchObject([{ state: "open" }]);
+});
+
+test("what lands closes the proposal of before, and leaves no branch", async () => {
+  const { sim, update, forge, repository, clock } = await simulateProposed();
+  await clock.advance(dayMs);
+  sim.newest = { alpha: 3, beta: 3 };
+  expect((await update()).type).toBe("landed");
+  expect(forge.pulls).toMatchObject([{ state: "closed" }]);
+  expect([...repository.refs.keys()]).toEqual(["refs/heads/master"]);
+});
+
+test("a run that was ended right after its landing is told and tidied up by the next", async () => {
+  const { options, repository, told, journal } = await simulateUpdate();
+  const away = { ...options.outbox, put: async () => Promise.reject(new Error("the machine went down")) };
+  await expect(safeUpdate({ ...options, outbox: away }, signal)).rejects.toThrow("went down");
+  const landed = requireTip(repository, master);
+  expect(journal.last("landed")).toMatchObject({ commit: landed });
+  expect((await safeUpdate(options, signal)).type).toBe("no-change");
+  expect(told.map(({ outcome, commit }) => [outcome, commit])).toEqual([
+    ["landed", landed],
+    ["no-change", undefined],
+  ]);
+  expect([...repository.refs.keys()]).toEqual(["refs/heads/master"]);
+});
+
+test("one at a time: another machine's run is named, and nothing is done or told", async () => {
+  const { options, repository, builds, told } = await simulateUpdate();
+  const expiresAt = "2026-11-23T15:00:00.000Z";
+  const holder = { run: "R", machine: "laptop", pid: 1, trigger: "manual", expiresAt };
+  const { author } = options.source;
+  const parent = requireTip(repository, master);
+  const commit = { parent, files: new Map<string, string>(), author, date: new Date(0) };
+  const message = JSON.stringify(holder);
+  repository.refs.set(leaseRef, await repository.commit({ ...commit, message }, signal));
+  await expect(safeUpdate(options, signal)).rejects.toMatchObject({
+    code: "UPDATE_RUNNING",
+    message: expect.stringContaining("R on laptop"),
+  });
+  expect([builds.requests, told]).toEqual([[], []]);
+});
+
+test("without a forge a proposal stays on its branch", async () => {
+  const { sim, options, repository, told } = await simulateProposed();
+  sim.newest = { alpha: 2, beta: 2 };
+  const proposing = { ...options.proposing, forge: undefined };
+  await repository.person(master, { "flake.lock": lockText({ alpha: 1, beta: 1 }), README: "" });
+  const result = await safeUpdate({ ...options, proposing }, signal);
+  expect(result).toMatchObject({ type: "proposed" });
+  expect(result).not.toHaveProperty("url");
+  expect(told.at(-1)).toMatchObject({ outcome: "proposed", reason: "it does not build on every host" });
+});
