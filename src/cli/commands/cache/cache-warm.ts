@@ -36,16 +36,23 @@ export function addCacheWarm(cache: Command, choose: Choose): void {
     .addHelpText("after", examples("cache warm --all", "cache warm --all --repo nixos-servers"))
     .action(
       chosen(choose, async (context, hosts, options) => {
-        const [{ decideRequest }, { watchBuild }, { hostTargets }, { verifyCache }, cacheAccess, print, { requestDigest }] =
-          await Promise.all([
-            import("../../builds/decide-request.ts"),
-            import("../../builds/watch-build.ts"),
-            import("../../cache/cache-targets.ts"),
-            import("../../cache/verify-cache.ts"),
-            import("../../../wiring/compose-cache.ts"),
-            import("../../print/pages/cache-verification.ts"),
-            import("../../../protocol/request-digest.ts"),
-          ]);
+        const [
+          { decideRequest },
+          { watchBuild },
+          { hostTargets },
+          { verifyCache },
+          cacheAccess,
+          print,
+          { requestDigest },
+        ] = await Promise.all([
+          import("../../builds/decide-request.ts"),
+          import("../../builds/watch-build.ts"),
+          import("../../cache/cache-targets.ts"),
+          import("../../cache/verify-cache.ts"),
+          import("../../../wiring/compose-cache.ts"),
+          import("../../print/pages/cache-verification.ts"),
+          import("../../../protocol/request-digest.ts"),
+        ]);
         const { all, repo, timeout } = options;
         const config = await loadCommandConfig(context);
         // Before hours of building.
@@ -55,10 +62,16 @@ export function addCacheWarm(cache: Command, choose: Choose): void {
         await using session = await openReader(context, config);
         const { reader } = session;
         session.handOver();
-        const built = await watchBuild(context, reader, request.id, { timeout }, {
-          submit: async (signal) => reader.submit(target, request, signal),
-          about: requestDigest(target, request),
-        });
+        const built = await watchBuild(
+          context,
+          reader,
+          request.id,
+          { timeout },
+          {
+            submit: async (signal) => reader.submit(target, request, signal),
+            about: requestDigest(target, request),
+          },
+        );
         if (stopped.includes(built)) return built;
         const signal = untilInterrupted(context.signals);
         const names = all === true ? "all" : hosts;

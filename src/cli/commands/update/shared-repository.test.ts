@@ -2,10 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { createCommandContext, runCommand } from "../../../../test/support/command-context.ts";
 import { createFakeClock } from "../../../../test/support/fake-clock.ts";
-import type { Context } from "../../context.ts";
-import { plainStyle } from "../../print/style.ts";
-import { runUpdateCommand } from "./update.ts";
 
 /** Two repos of these URLs; nothing is there that could build or be asked. */
 async function updateBoth(one: string, two: string, repo?: string) {
@@ -16,18 +14,13 @@ async function updateBoth(one: string, two: string, repo?: string) {
     file,
     JSON.stringify({ repos: { one: { url: one }, two: { url: two, directory: "two" } } }),
   );
-  const nothing = (): (() => void) => () => undefined;
-  const context: Context = {
+  const { context } = createCommandContext({
     options: { config: file },
     environment: { HOME: directory, PATH: directory },
-    out: { write: () => true },
-    err: { write: () => true },
-    outStyle: plainStyle,
-    errStyle: plainStyle,
     clock: createFakeClock(),
-    signals: { onInterrupt: nothing, onTerminate: nothing, onSuspend: nothing, received: () => undefined },
-  };
-  return runUpdateCommand(context, { repo, builds: "local" });
+  });
+  const named = repo === undefined ? [] : ["--repo", repo];
+  return runCommand(context, "update", "--builds", "local", ...named);
 }
 
 test.each([
