@@ -5,6 +5,7 @@ import { createReader } from "../../src/bus/create-reader.ts";
 import { foldEvents } from "../../src/protocol/build-state.ts";
 import { decodeEvent, type BuildEvent } from "../../src/protocol/events.ts";
 import { parseBuildId } from "../../src/protocol/names.ts";
+import { aBuildId } from "../support/builds.ts";
 import { test } from "../support/homelab.ts";
 import { processesWith } from "../support/processes.ts";
 
@@ -134,12 +135,8 @@ test("an empty body and {} are requests, and the same id again is the same build
   await using connection = await homelab.server.connect("operator");
   const reader = createReader(connection);
   const before = new Set(await reader.listBuilds(never));
-  for (const body of [
-    "",
-    "{}",
-    '{"id":"01JD0000000000000000000001"}',
-    '{"id":"01JD0000000000000000000001"}',
-  ]) {
+  const named = JSON.stringify({ id: aBuildId() });
+  for (const body of ["", "{}", named, named]) {
     connection.nats.publish("build.fleet.host01", body);
   }
   await vi.waitFor(
