@@ -18,7 +18,7 @@ export type Decision =
   /** A bug in homelab-deploy: neither the host's fault nor the infrastructure's, and trying again would meet it again. */
   | { readonly type: "bug"; readonly reason: string };
 
-/** What becomes of hosts when something was thrown while they were worked on. */
+/** Decides about hosts when something was thrown while they were worked on. */
 export const decideThrown = (thrown: unknown): Exclude<Decision, { type: "verdict" }> =>
   isBug(thrown) ? { type: "bug", reason: bugReason(thrown) } : { type: "retry", reason: messageOf(thrown) };
 

@@ -27,7 +27,7 @@ export interface Holdings {
    * not ours to begin.
    */
   begin(id: BuildId, body: EventBody, sources?: ReadonlyMap<RepoName, BuildSource>): Promise<boolean>;
-  /** Goes on with a build that another builder, or an earlier run of this one, began. */
+  /** Resumes a build that another builder, or an earlier run of this one, began. */
   resume(
     events: readonly BuildEvent[],
     findSources: (state: BuildState) => Promise<ReadonlyMap<RepoName, BuildSource>>,
@@ -173,7 +173,7 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
         await holding(id, end);
         return;
       }
-      // Our own engine has it, and learns as any other builder does that it is not its any more.
+      // Our own engine has it. As any other builder would, it learns from the log that it lost the build.
       try {
         await end();
       } catch (error) {
