@@ -86,11 +86,23 @@ export interface EventLogWriter {
   append(event: BuildEvent, signal: AbortSignal): Promise<void>;
 }
 
+/** How full the event stream is. When it is full the server drops the oldest events. */
+export interface EventSpace {
+  readonly bytes: number;
+  /** -1 for no limit. */
+  readonly maxBytes: number;
+  /** Of the oldest event that is kept, or of the next one where there is none. */
+  readonly firstSequence: number;
+  readonly oldestAt: Date;
+}
+
 /** For builders. */
 export interface BuilderBus extends BuildReader {
   /** Waits for the next request; undefined when none came for a while. */
   nextRequest(signal: AbortSignal): Promise<Delivery | undefined>;
   nextControl(signal: AbortSignal): Promise<Delivery | undefined>;
+  /** Of the event stream. */
+  eventSpace(signal: AbortSignal): Promise<EventSpace>;
   /** Calls back for each control message as it is published, also when another builder takes it from the queue. */
   watchControls(onControl: (subject: string, data: Uint8Array) => void, signal: AbortSignal): void;
   /** A writer that continues after the given events; all of them for a resumed build, none for a new one. */

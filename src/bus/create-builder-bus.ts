@@ -12,11 +12,13 @@ import {
   streams,
 } from "../protocol/subjects.ts";
 import type { BuilderBus } from "./bus.ts";
+import { call } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
 import { followUpdates } from "./follow-updates.ts";
 import { createReader } from "./create-reader.ts";
 import { nextDelivery } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
+import { readEventSpace } from "./event-space.ts";
 import { encodeLogChunk } from "./log-chunk-message.ts";
 import { isServerAnswer, logMessageId } from "./message-ids.ts";
 import { explainNatsError } from "./connect/nats-errors.ts";
@@ -70,6 +72,8 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     ...createReader(connection),
     nextRequest: async (signal) => nextDelivery(connection, streams.requests, consumers.requests, signal),
     nextControl: async (signal) => nextDelivery(connection, streams.requests, consumers.control, signal),
+    eventSpace: async (signal) =>
+      call(connection, "look at the event stream", signal, async () => readEventSpace(connection)),
 
     watchControls(onControl, signal) {
       listen(

@@ -9,6 +9,7 @@ import { NotTheHolderError, type EventLogWriter } from "./bus.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
 import { readEvent } from "./event-sequence.ts";
+import { readEventSpace } from "./event-space.ts";
 import { eventMessageId } from "./message-ids.ts";
 import { isWrongLastSequence } from "./connect/nats-errors.ts";
 import { publishOnce } from "./publish-stored.ts";
@@ -65,6 +66,17 @@ export async function openEventLog(
     });
   }
 
+  /**
+   * The stream was full and dropped all events of the build, which did not say anything for long. It ends all the same:
+   * whoever follows it has those events. A stream that was put back to an older state has no newer ones instead.
+   */
+  async function wereDropped(readSignal: AbortSignal): Promise<boolean> {
+    const { firstSequence } = await call(connection, "look at the event stream", readSignal, async () =>
+      readEventSpace(connection),
+    );
+    return lastSequence > 0 && firstSequence > lastSequence;
+  }
+
   async function append(event: BuildEvent, appendSignal: AbortSignal): Promise<void> {
     if (event.build !== id || event.index !== nextIndex) {
       throw new RangeError(`event ${event.index} of build ${event.build} came when ${nextIndex} was next`);
@@ -74,8 +86,11 @@ export async function openEventLog(
       const before = lastSequence;
       const found = (await newEvents(appendSignal)).filter(({ index }) => index >= nextIndex);
       const [first] = found;
-      // Refused, and yet nothing was added: the stream is not the one that we wrote to.
-      if (first === undefined && lastSequence === before) throw eventsIncomplete(id);
+      // Refused, and yet nothing was added.
+      if (first === undefined && lastSequence === before) {
+        if (!(await wereDropped(appendSignal))) throw eventsIncomplete(id);
+        lastSequence = 0;
+      }
       if (first === undefined) continue;
       // Ours, when an acknowledgement got lost; alone, or somebody has taken over since.
       if (found.length === 1 && isSame(first, event)) break;

@@ -156,6 +156,7 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     queueLength: async () => queues.request.length,
     nextRequest: (signal) => next("request", signal),
     nextControl: (signal) => next("control", signal),
+    eventSpace: async () => ({ bytes: 0, maxBytes: -1, firstSequence: 1, oldestAt: clock.now() }),
     watchControls(onControl, signal) {
       controlWatchers.add(onControl);
       signal.addEventListener("abort", () => controlWatchers.delete(onControl), { once: true });

@@ -163,3 +163,27 @@ test("a builder whose events vanished is told so, and does not ask for ever", as
     code: "EVENTS_INCOMPLETE",
   });
 });
+
+test("a build whose events a full stream dropped while it said nothing still ends", async ({ as }) => {
+  const bus = createBuilderBus(await as("builder1"));
+  const manager = await jetstreamManager((await as("admin")).nats, { checkAPI: false });
+  const { config } = await manager.streams.info("BUILD_EVENTS");
+  await manager.streams.update("BUILD_EVENTS", { ...config, max_bytes: 256 * 1024 });
+  try {
+    const id = aBuildId();
+    const log = await bus.openEventLog(id, [], signal);
+    await log.append(anEvent(id, 0, accepted), signal);
+    const other = aBuildId();
+    const otherLog = await bus.openEventLog(other, [], signal);
+    for (let index = 0; index < 40; index++) {
+      await otherLog.append(anEvent(other, index, warning("x".repeat(9000))), signal);
+    }
+    expect(await bus.lastEvent(id, signal)).toBeUndefined();
+
+    await log.append(anEvent(id, 1, finished), AbortSignal.timeout(30_000));
+    expect(await bus.lastEvent(id, signal)).toMatchObject({ type: "finished", index: 1 });
+    await expect(log.append(anEvent(id, 1, finished), signal)).rejects.toThrow(RangeError);
+  } finally {
+    await manager.streams.update("BUILD_EVENTS", config);
+  }
+});

@@ -20,6 +20,10 @@ import type { BuildSource } from "../work.ts";
 export interface Holdings {
   readonly holds: (id: BuildId) => boolean;
   readonly size: () => number;
+  /** Of all of them, as far as they are known. */
+  readonly hosts: () => number;
+  /** When the oldest of them was accepted; undefined without one. */
+  readonly oldestStart: () => Date | undefined;
   /** Resolves when nothing that was begun here runs any more. */
   readonly settled: () => Promise<void>;
   /**
@@ -126,6 +130,12 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   return {
     holds: (id) => held.has(id),
     size: () => held.size,
+    hosts: () => held.values().reduce((sum, { hosts }) => sum + hosts.size, 0),
+    oldestStart() {
+      const starts = [...held.values()].flatMap(({ startedAt }) => startedAt ?? []);
+      const [oldest] = starts.toSorted();
+      return oldest === undefined ? undefined : new Date(oldest);
+    },
     async settled() {
       while (tasks.size > 0) await Promise.allSettled(tasks);
     },

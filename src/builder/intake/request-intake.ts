@@ -14,6 +14,7 @@ import { decideId } from "./decide-id.ts";
 import { bugReason } from "../decide-verdicts.ts";
 import type { Holdings } from "../holdings/holdings.ts";
 import type { RequestResolver, Resolution } from "./resolve-request.ts";
+import { createWaitForRoom } from "./wait-for-room.ts";
 import type { BuildSource } from "../work.ts";
 
 /** More builds than this at a time, and requests wait in the queue instead. */
@@ -43,10 +44,18 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
   const { holdings, clock, log } = options;
   const taking = new Set<Promise<void>>();
   const resolving = new Set<BuildId>();
+  const waitForRoom = createWaitForRoom({
+    ...options,
+    running: () => ({
+      builds: holdings.size() + taking.size,
+      hosts: holdings.hosts(),
+      oldestStart: holdings.oldestStart(),
+    }),
+  });
   try {
     for (;;) {
       while (holdings.size() + taking.size >= maxBuilds) await clock.sleep(1000, signal);
-      const delivery = await nextOrNothing(options, signal);
+      const delivery = await nextOrNothing({ ...options, waitForRoom }, signal);
       if (delivery === undefined) continue;
       const task = takeOrDrop({ ...options, resolving }, delivery, signal)
         .catch((error: unknown) => {
@@ -63,10 +72,16 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
 }
 
 async function nextOrNothing(
-  { bus, clock, log }: RequestIntakeOptions,
+  {
+    bus,
+    waitForRoom,
+    clock,
+    log,
+  }: RequestIntakeOptions & { waitForRoom: ReturnType<typeof createWaitForRoom> },
   signal: AbortSignal,
 ): Promise<Delivery | undefined> {
   try {
+    await waitForRoom(signal);
     return await bus.nextRequest(signal);
   } catch (error) {
     signal.throwIfAborted();

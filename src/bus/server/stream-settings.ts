@@ -105,7 +105,7 @@ export const streamSettings: readonly StreamSettings[] = [
       description: "homelab-deploy: what flake updates did",
       subjects: ["update-events.*"],
       max_msgs_per_subject: 2000,
-      max_msg_size: MiB,
+      max_msg_size: 256 * KiB,
       max_age: days(365),
       max_bytes: 64 * MiB,
       duplicate_window: minutes(10),

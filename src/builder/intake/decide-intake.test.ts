@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { decideIntake } from "./decide-intake.ts";
+
+const MiB = 1024 * 1024;
+const now = new Date("2026-11-28T12:00:00Z");
+const minutesAgo = (minutes: number): Date => new Date(now.getTime() - minutes * 60_000);
+const none = { builds: 0, hosts: 0, oldestStart: undefined };
+const one = (minutes: number) => ({ builds: 1, hosts: 16, oldestStart: minutesAgo(minutes) });
+const full = { bytes: 95 * MiB, maxBytes: 100 * MiB, oldestAt: minutesAgo(61) };
+const young = { ...full, oldestAt: minutesAgo(5) };
+
+test.each([
+  ["with room", none, { ...young, bytes: 89 * MiB }, "take"],
+  ["full of young events", none, young, "wait"],
+  ["full, and the oldest event was kept for an hour", none, full, "take"],
+  ["full, and the build that runs is younger than the oldest event that is kept", one(30), full, "take"],
+  ["full, and the oldest event is of the build that runs", one(61), full, "wait"],
+  ["full, and events of the build that runs are gone", one(200), full, "wait"],
+  ["without a limit", none, { ...young, maxBytes: -1 }, "take"],
+  ["empty", none, { ...young, bytes: 0, oldestAt: new Date("0001-01-01T00:00:00Z") }, "take"],
+  ["a clock that is behind the server's", none, { ...full, oldestAt: minutesAgo(-5) }, "wait"],
+  ["full, and as many builds run as there is room for", { ...one(1), builds: 40 }, full, "wait"],
+  ["full, and as many hosts are built as there is room for", { ...one(1), hosts: 640 }, full, "wait"],
+  ["empty, with builds that would not fill it", { ...one(1), builds: 40 }, { ...full, bytes: 0 }, "take"],
+  ["the smallest stream, empty, and one build", one(1), { ...full, bytes: 0, maxBytes: 16 * MiB }, "take"],
+] as const)("%s", (_, running, space, expected) => {
+  expect(decideIntake({ ...running, space, now })).toBe(expected);
+});
