@@ -10,8 +10,8 @@ import { test } from "../support/homelab.ts";
 /** One host that is built for some seconds, and many that fail at once and say much. */
 const flood = `{
   outputs = _: let
-    words = builtins.concatStringsSep " " (builtins.genList (n: "word-${"$"}{toString n}") 2000);
-    host = name: { config.system.build.toplevel = throw "host ${"$"}{name}: ${"$"}{words}"; };
+    words = builtins.concatStringsSep " " (builtins.genList (n: "word-\${toString n}") 2000);
+    host = name: { config.system.build.toplevel = throw "host \${name}: \${words}"; };
   in {
     nixosConfigurations = {
       victim.config.system.build.toplevel = derivation {
@@ -22,7 +22,7 @@ const flood = `{
         args = [ "-c" "sleep 12; echo E: it is broken; exit 1" ];
       };
     } // builtins.listToAttrs (builtins.genList (n: rec {
-      name = "loud${"$"}{toString n}";
+      name = "loud\${toString n}";
       value = host name;
     }) 10);
   };
