@@ -1,4 +1,4 @@
-import { retryDelay } from "../base/retry.ts";
+import { retry } from "../base/retry.ts";
 import type { Connection } from "./connect/connection.ts";
 import { explainNatsError, isMissing, isTransient } from "./connect/nats-errors.ts";
 
@@ -9,7 +9,6 @@ import { explainNatsError, isMissing, isTransient } from "./connect/nats-errors.
 export const requestTimeoutMs = 2000;
 
 const policy = {
-  attempts: Number.POSITIVE_INFINITY,
   firstDelayMs: 100,
   factor: 2,
   maxDelayMs: 5000,
@@ -33,19 +32,23 @@ export async function call<T>(
 ): Promise<T> {
   const { clock, log, role } = connection;
   const giveUpAt = role === "daemon" ? Number.POSITIVE_INFINITY : clock.monotonic() + commandPatienceMs;
-  for (let number = 1; ; number++) {
-    await connection.whenConnected(signal);
-    try {
-      return await connection.whileConnected(attempt(number), signal);
-    } catch (error) {
-      signal.throwIfAborted();
+  try {
+    return await retry({
+      policy: { ...policy, attempts: maxAttempts },
+      clock,
+      signal,
+      async attempt(number) {
+        await connection.whenConnected(signal);
+        return connection.whileConnected(attempt(number), signal);
+      },
       // A server that has just started may not have its streams yet; a command says so instead of waiting.
-      const mayPass = isTransient(error) || (role === "daemon" && isMissing(error));
-      if (!mayPass || number >= maxAttempts || clock.monotonic() > giveUpAt)
-        throw explainNatsError(error, doing);
-      const delayMs = retryDelay(policy, number + 1);
-      log.warn({ err: explainNatsError(error, doing), delayMs }, "NATS call is tried again");
-      await clock.sleep(delayMs, signal);
-    }
+      isTransient: (error) =>
+        (isTransient(error) || (role === "daemon" && isMissing(error))) && clock.monotonic() <= giveUpAt,
+      onRetry: (error, _, delayMs) =>
+        log.warn({ err: explainNatsError(error, doing), delayMs }, "NATS call is tried again"),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explainNatsError(error, doing);
   }
 }
