@@ -53,3 +53,6 @@ export class LineSplitter {
     this.#onLine(rest);
   }
 }
+
+/** What a text of many lines says in short. */
+export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";

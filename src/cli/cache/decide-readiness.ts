@@ -1,4 +1,5 @@
 // Is all of a commit built? From the event logs alone.
+import { firstLine } from "../../base/lines.ts";
 import { isOver, statusOf, type BuildState } from "../../protocol/build-state.ts";
 import { fullName, type Commit } from "../../protocol/names.ts";
 import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
@@ -44,7 +45,7 @@ function readinessOf(build: BuildState, commit: Commit): Readiness {
     const more = failed.length === 1 ? "" : ` (and ${failed.length - 1} more)`;
     return {
       type: "failed",
-      reason: `${fullName(first)} is ${first.finished?.verdict} in build ${build.id}: ${first.finished?.reason ?? ""}${more}`,
+      reason: `${fullName(first)} is ${first.finished?.verdict} in build ${build.id}: ${firstLine(first.finished?.reason ?? "")}${more}`,
     };
   }
   const systems = hosts.flatMap(({ repo, host, finished }) =>

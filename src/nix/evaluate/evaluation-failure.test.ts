@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { firstLine } from "../../base/lines.ts";
 import { boundedDetails, type EvaluatorEnd, evaluationFailure, oneLine } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
 
@@ -48,10 +49,14 @@ test.each(
   ]),
 )("Nix $version: $log is the host's own error", ({ version, log, message }) => {
   const failure = failed({ stderr: readFileSync(join(fixtures, version, `${log}.log`), "utf8") });
-  expect(failure).toMatchObject({ cause: "error", message });
+  expect(failure.cause).toBe("error");
+  // With its place in front.
+  expect(firstLine(failure.message).replace(/^\S+:\d+:\d+: /, "")).toEqual(message);
   expect(failure.details).not.toMatch(/\u001b|^error:/);
   expect(failure.details).toContain(
-    log === "eval_missing" ? "missing = x: ({ }).missingAttribute;" : failure.message,
+    log === "eval_missing"
+      ? "missing = x: ({ }).missingAttribute;"
+      : firstLine(failure.message).split(": ").at(-1),
   );
 });
 

@@ -1,4 +1,5 @@
 import type { ExecResult } from "../../process/exec.ts";
+import { locatedError } from "./located-error.ts";
 import type { EvaluationLog } from "./evaluation-log.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
 import type { EvaluationFailure, EvaluationOptions } from "../nix.ts";
@@ -22,10 +23,11 @@ export function evaluationFailure({
   limits,
 }: EvaluatorEnd): EvaluationFailure {
   const said = log.error?.whole ?? log.plainLines.join("\n");
+  const details = boundedDetails(said);
   const because = (cause: EvaluationFailure["cause"], message: string): EvaluationFailure => ({
     cause,
     message: oneLine(message),
-    details: boundedDetails(said),
+    details,
   });
 
   if (result.timedOut) {
@@ -60,7 +62,11 @@ export function evaluationFailure({
   const cause = looksLikeInfrastructure(text) ? "infra" : "error";
   // "program 'git' failed" says little; what git said stands before it.
   const fatal = cause === "infra" ? log.plainLines.findLast((line) => line.startsWith("fatal: ")) : undefined;
-  return because(cause, fatal === undefined ? text : `${text}: ${fatal}`);
+  if (fatal !== undefined) return because(cause, `${text}: ${fatal}`);
+  // The place of what machine or network did is of no use.
+  return cause === "infra" || log.error === undefined
+    ? because(cause, text)
+    : { cause, message: locatedError(log.error), details };
 }
 
 /** The words of Nix 2.8, and of 2.26 to 2.34. */

@@ -14,6 +14,9 @@ const Message = v.object({
   level: v.picklist([0, 1]),
   msg: v.string(),
   raw_msg: v.optional(v.string()),
+  file: v.optional(v.nullable(v.string())),
+  line: v.optional(v.nullable(v.number())),
+  column: v.optional(v.nullable(v.number())),
 });
 
 export interface EvaluationError {
@@ -21,6 +24,8 @@ export interface EvaluationError {
   readonly text: string;
   /** With its trace and position. */
   readonly whole: string;
+  /** Undefined for what has none, such as what is thrown. */
+  readonly position?: { readonly file: string; readonly line: number; readonly column: number };
 }
 
 /** What is left of an evaluator's stderr. All text is without colours and controls. */
@@ -57,8 +62,9 @@ export function createEvaluationLogReader(): EvaluationLogReader {
     if (said !== undefined) setError(said.raw, said.msg);
   }
 
-  function setError(raw: string, msg: string): void {
-    error = { text: plainText(raw).trim(), whole: withoutPrefix(plainText(msg)) };
+  function setError(raw: string, msg: string, position?: EvaluationError["position"]): void {
+    const said = { text: plainText(raw).trim(), whole: withoutPrefix(plainText(msg)) };
+    error = position === undefined ? said : { ...said, position };
   }
 
   function takeMessage(json: string): void {
@@ -68,7 +74,7 @@ export function createEvaluationLogReader(): EvaluationLogReader {
     if (level === 1) {
       unknownOverride ??= unmatchedOverride.exec(plainText(msg))?.groups?.["input"];
     } else if (raw !== undefined) {
-      setError(raw, msg);
+      setError(raw, msg, positionOf(parsed.output));
       // Nix catches std::bad_alloc and says so without `raw_msg`; a host's `throw "out of memory"` has it.
     } else if (/^error: (?:out of memory|std::bad_alloc)$/.test(plainText(msg).trim())) {
       outOfMemory = true;
@@ -102,6 +108,12 @@ export function createEvaluationLogReader(): EvaluationLogReader {
       return { error, unknownOverride, plainLines, outOfMemory };
     },
   };
+}
+
+/** Since 2.20 `file` has line and column as well. */
+function positionOf({ file, line, column }: v.InferOutput<typeof Message>): EvaluationError["position"] {
+  if (typeof file !== "string" || typeof line !== "number" || typeof column !== "number") return undefined;
+  return { file: plainText(file).replace(/:\d+:\d+$/, ""), line, column };
 }
 
 /** The words of Nix 2.8 to 2.34. No flake can say them: traces are level 0, and its warnings begin otherwise. */

@@ -1,4 +1,5 @@
 // The report of what was validated: from builds, locks and closures to one value.
+import { firstLine } from "../../base/lines.ts";
 import { type ClosureDiff, mergeDiffs } from "../../nix/store/closure-diff.ts";
 import type { Revision } from "../../git/git.ts";
 import type { BuildState, HostState } from "../../protocol/build-state.ts";
@@ -86,7 +87,7 @@ function hostReport(
     reboot: diff?.reboot ?? [],
     ...(finished === undefined ? {} : { durationMs: finished.durationMs }),
     ...(diff === undefined ? {} : { sizeDelta: diff.sizeDelta }),
-    ...(finished?.reason === undefined ? {} : { message: finished.reason }),
+    ...(finished?.reason === undefined ? {} : { message: firstLine(finished.reason) }),
     ...(hostClass === "missing-host" ? { message: "it is not in nixosConfigurations any more" } : {}),
   };
 }

@@ -1,4 +1,5 @@
 // Each change of a build as lines of text: what happened to which host.
+import { firstLine } from "../../../base/lines.ts";
 import type { BuildState } from "../../../protocol/build-state.ts";
 import type { BuildEvent, EventOf, HostRef } from "../../../protocol/events.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
@@ -47,7 +48,8 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
     case "hosts-finished":
       return each(event.hosts, (finished) => {
         const { verdict, reason, durationMs } = finished;
-        const because = isSuccess(verdict) || reason === undefined ? "" : `: ${style.clean(reason)}`;
+        const because =
+          isSuccess(verdict) || reason === undefined ? "" : `: ${style.clean(firstLine(reason))}`;
         return `${verdictText(outcomeOf(finished), style)} after ${formatDuration(durationMs)}${because}`;
       });
     case "warning":
@@ -55,7 +57,7 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
     case "retrying":
       return [
         {
-          text: `${style.yellow("warning:")} ${style.clean(event.reason)}; trying ${hostList(event.hosts.map(label))} again in ${formatDuration(event.delayMs)} (attempt ${event.attempt})`,
+          text: `${style.yellow("warning:")} ${style.clean(firstLine(event.reason))}; trying ${hostList(event.hosts.map(label))} again in ${formatDuration(event.delayMs)} (attempt ${event.attempt})`,
         },
       ];
     case "finished":

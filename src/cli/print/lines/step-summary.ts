@@ -1,4 +1,5 @@
 // The page that GitHub and Gitea show for a step: Markdown, in which text from outside is only ever code.
+import { firstLine } from "../../../base/lines.ts";
 import type { BuildState } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { closingSentence } from "../../../words/closing-sentence.ts";
@@ -59,7 +60,8 @@ function hostSection(state: BuildState, label: HostLabel): string {
   const rows = [
     ...shown.map((host) => {
       const { finished } = host;
-      const reason = finished === undefined || isSuccess(finished.verdict) ? "" : (finished.reason ?? "");
+      const reason =
+        finished === undefined || isSuccess(finished.verdict) ? "" : firstLine(finished.reason ?? "");
       const result = verdictText(finished && outcomeOf(finished), plainStyle);
       return [
         codeSpan(label(host)),

@@ -1,5 +1,6 @@
 // The rows of hosts in the live view. What needs attention comes first: failed hosts, the first of them on top, then
 // what is built, the longest running on top, then what waits, then what is done.
+import { firstLine } from "../../../base/lines.ts";
 import type { HostState } from "../../../protocol/build-state.ts";
 import { fullName, type FullHostName } from "../../../protocol/names.ts";
 import type { RunningDerivation } from "../../../protocol/progress.ts";
@@ -117,7 +118,7 @@ function rowWriter(
   function describe({ name, host }: LiveHost): { sign: string; text: string; time: string; left?: string } {
     const { finished } = host;
     if (finished !== undefined) {
-      const because = finished.reason === undefined ? "" : `: ${style.clean(finished.reason)}`;
+      const because = finished.reason === undefined ? "" : `: ${style.clean(firstLine(finished.reason))}`;
       const word = verdictWords[outcomeOf(finished)];
       const said = isSuccess(finished.verdict) ? word : `${style.red(word)}${because}`;
       return {

@@ -1,6 +1,7 @@
 // The last thing that is printed about a build, the same in every text mode: what failed and why, each host's
 // result, one sentence, and what to do next.
 import { HomelabError } from "../../../base/errors.ts";
+import { firstLine } from "../../../base/lines.ts";
 import { isOver, statusOf, type BuildState, type HostState } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { closingSentence } from "../../../words/closing-sentence.ts";
@@ -113,7 +114,8 @@ function hostRow(
   style: Style,
 ): string[] {
   const because =
-    derivations?.join(", ") ?? (finished?.reason === undefined ? "" : style.clean(finished.reason));
+    derivations?.join(", ") ??
+    (finished?.reason === undefined ? "" : style.clean(firstLine(finished.reason)));
   return [
     label,
     verdictText(finished && outcomeOf(finished), style),

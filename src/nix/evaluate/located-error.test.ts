@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { locatedError } from "./located-error.ts";
+import { createEvaluationLogReader } from "./evaluation-log.ts";
+
+const versions = ["2.8.0", "2.26.3", "2.34.8"] as const;
+const fixtures = join(import.meta.dirname, "../../../test/fixtures/nix-logs");
+
+function textIn(version: string, log: string): string {
+  const reader = createEvaluationLogReader();
+  reader.write(readFileSync(join(fixtures, version, `${log}.log`)));
+  const { error } = reader.end();
+  return error === undefined ? "there is no error" : locatedError(error);
+}
+
+test.each(versions)(
+  "Nix %s: a mistake has its file, line and column, and the source around it",
+  (version) => {
+    expect(textIn(version, "eval_missing").split("\n")).toEqual([
+      expect.stringMatching(/flake\.nix:\d+:22: attribute 'missingAttribute' missing$/),
+      expect.stringContaining('abort = x: abort "host ${name}: aborted";'),
+      expect.stringContaining("missing = x: ({ }).missingAttribute;"),
+      expect.stringMatching(/^\s*\|\s+\^$/),
+      expect.stringContaining('type = x: 1 + "a";'),
+    ]);
+  },
+);
+
+test.each(["2.26.3", "2.34.8"])("Nix %s: what is thrown has the place where it was thrown", (version) => {
+  expect(textIn(version, "eval_throw")).toMatch(
+    /^\S*flake\.nix:\d+:20: host host01: this option does not exist\n/,
+  );
+});
+
+const error = { text: "infinite recursion encountered", whole: "infinite recursion encountered" };
+
+test("an error without a place stands alone", () => {
+  expect(locatedError(error)).toBe("infinite recursion encountered");
+});
+
+test("a place without source is said", () => {
+  const position = { file: "/nix/store/00000000000000000000000000000000-source/a/b.nix", line: 3, column: 4 };
+  expect(locatedError({ ...error, position })).toBe("a/b.nix:3:4: infinite recursion encountered");
+});
+
+test("before its trace, as in 2.8, and behind it, the innermost call is the place", () => {
+  const near = "while evaluating 'a'\n       at /s/near.nix:1:2:\n            1| a";
+  const far = "while evaluating 'b'\n       at «github:o/r/0123»/far.nix:8:9:\n            8| b";
+  expect(locatedError({ text: "no", whole: `no\n… ${near}\n… ${far}` })).toBe(
+    "/s/near.nix:1:2: no\n      1| a",
+  );
+  expect(locatedError({ text: "no", whole: `… ${near}\n… ${far}\nerror: no` })).toBe(
+    "far.nix:8:9: no\n      8| b",
+  );
+});
+
+test("an error of many lines keeps them, up to twenty", () => {
+  const text = ["Failed assertions:", ...Array.from({ length: 40 }, (_, n) => `- assertion ${n}`)].join("\n");
+  const lines = locatedError({ text, whole: text }).split("\n");
+  expect(lines).toHaveLength(20);
+  expect(lines.slice(0, 2)).toEqual(["Failed assertions:", "- assertion 0"]);
+  expect(lines.at(-1)).toBe("[…]");
+  expect(locatedError({ text: "x".repeat(1000), whole: "" })).toHaveLength(300);
+});
