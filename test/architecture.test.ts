@@ -58,10 +58,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Services know an adapter only by the file that says what it can do. Wiring happens in wiring. */
 const portsFor: Readonly<Record<string, readonly string[]>> = {
-  builder: ["nix/nix.ts", "git/git.ts", "bus/bus.ts"],
-  // Beside the ports, what is pure knowledge of Nix's files.
+  builder: [
+    "nix/evaluator.ts",
+    "nix/store.ts",
+    "nix/realiser.ts",
+    "nix/gc-roots.ts",
+    "git/git.ts",
+    "bus/bus.ts",
+  ],
+  // Of nix only what is pure knowledge of its files: wiring gives an update the rest.
   update: [
-    "nix/nix.ts",
     "git/git.ts",
     "bus/bus.ts",
     "forge/forge.ts",
@@ -71,7 +77,7 @@ const portsFor: Readonly<Record<string, readonly string[]>> = {
     "nix/lock/flake-lock-check.ts",
     "nix/store/closure-diff.ts",
   ],
-  cache: ["nix/nix.ts"],
+  cache: ["nix/store.ts", "nix/gc-roots.ts"],
 };
 
 /** Each library is known to few folders, those that wrap it. */
@@ -206,9 +212,14 @@ function layerPicture(): string {
     const rank = rankOf(folder);
     const isFirst = index === 0 || rankOf(folders[index - 1] ?? "") !== rank;
     const imports = (mayImport[folder] ?? []).toSorted((a, b) => rankOf(b) - rankOf(a));
-    const shown = imports.map(
-      (name) => portsFor[folder]?.find((port) => port.startsWith(`${name}/`)) ?? name,
-    );
+    const shown = imports.map((name) => {
+      const start = `${name}/`;
+      const ports = (portsFor[folder] ?? [])
+        .filter((port) => port.startsWith(start))
+        .map((port) => port.slice(start.length).replace(/\.ts$/, ""));
+      if (ports.length === 0) return name;
+      return `${start}${ports.length === 1 ? ports.join("") : `{${ports.join(",")}}`}.ts`;
+    });
     return `${isFirst ? rank : " "}  ${folder.padEnd(10)}${shown.length === 0 ? "" : `-> ${shown.join("  ")}`}`.trimEnd();
   });
   return `${lines.join("\n")}\n`;

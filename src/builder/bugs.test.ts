@@ -2,11 +2,12 @@
 // under its own name, and its stack is in the log.
 import { afterEach, expect, test, vi } from "vitest";
 import { startRig, verdictsOf, type BuilderRig, type RigOptions } from "../../test/support/builder-rig.ts";
+import type { FakeNix } from "../../test/support/fake-nix.ts";
 import { silentLog } from "../base/log.ts";
 import { systemClock, type Clock } from "../base/clock.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import { hasBug } from "./record/end-build.ts";
-import type { Nix } from "../nix/nix.ts";
+import type { Evaluator } from "../nix/evaluator.ts";
 import { statusOf } from "../protocol/build-state.ts";
 import { exitCodeOf } from "../protocol/exit-codes.ts";
 import type { StorePath } from "../protocol/names.ts";
@@ -43,7 +44,7 @@ test.each([
   "probeSubstituters",
   "realise",
   "findFailures",
-] as const satisfies readonly (keyof Nix)[])(
+] as const satisfies readonly (keyof FakeNix)[])(
   "a bug in %s ends the host, and is not retried",
   async (name) => {
     const { nix, ask, verdict, events, logged } = await rig({
@@ -87,7 +88,7 @@ test("a bug that one host meets leaves the others their verdicts", async () => {
     batchSize: 1,
   });
   const evaluate = nix.evaluate.bind(nix);
-  const meeting: Nix["evaluate"] = (source, hosts, ...rest) =>
+  const meeting: Evaluator["evaluate"] = (source, hosts, ...rest) =>
     hosts.some((host) => host === "odd") ? meetBug() : evaluate(source, hosts, ...rest);
   Object.assign(nix, { evaluate: meeting });
   const state = await verdict(await ask("homelab/all"));

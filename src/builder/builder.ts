@@ -2,7 +2,10 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderBus } from "../bus/bus.ts";
-import type { EvaluationMemory, GcRoots, Nix } from "../nix/nix.ts";
+import type { EvaluationMemory, Evaluator } from "../nix/evaluator.ts";
+import type { GcRoots } from "../nix/gc-roots.ts";
+import type { Realiser } from "../nix/realiser.ts";
+import type { Store } from "../nix/store.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../protocol/builder-status.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
@@ -23,7 +26,7 @@ export interface BuilderOptions {
   readonly name: BuilderName;
   readonly version: string;
   readonly bus: BuilderBus;
-  readonly nix: Nix;
+  readonly nix: Evaluator & Store & Realiser;
   readonly gcRoots: GcRoots;
   readonly servingProof?: ServingProof;
   readonly memory: EvaluationMemory;

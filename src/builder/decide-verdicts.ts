@@ -1,6 +1,7 @@
 // From facts about a finished Nix process to what becomes of each host.
 import { isBug, messageOf } from "../base/errors.ts";
-import type { EvaluationFailure, FailureAnalysis, FailureCause } from "../nix/nix.ts";
+import type { EvaluationFailure } from "../nix/evaluator.ts";
+import type { FailureAnalysis, FailureCause } from "../nix/realiser.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { FailureAnalysis, FailureCause } from "../nix/nix.ts";
+import type { FailureAnalysis, FailureCause } from "../nix/realiser.ts";
 import { applyEvent, foldEvents } from "../protocol/build-state.ts";
 import type { BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildEvent, EventBody } from "../protocol/events.ts";

@@ -5,7 +5,10 @@ import { internalCode, isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { RetryPolicy } from "../base/retry.ts";
 import type { EventLogWriter } from "../bus/bus.ts";
-import type { EvaluationOptions, GcRoots, Nix, RealiseOptions } from "../nix/nix.ts";
+import type { EvaluationOptions, Evaluator } from "../nix/evaluator.ts";
+import type { GcRoots } from "../nix/gc-roots.ts";
+import type { RealiseOptions, Realiser } from "../nix/realiser.ts";
+import type { Store } from "../nix/store.ts";
 import { applyEvent, isOver, type BuildState } from "../protocol/build-state.ts";
 import { boundedText, composeEvent, type BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
@@ -39,7 +42,7 @@ export interface EngineSettings {
 }
 
 export interface EngineOptions {
-  readonly nix: Nix;
+  readonly nix: Evaluator & Store & Realiser;
   readonly gcRoots: GcRoots;
   /** With it, only what the cache is proven to serve is a success. */
   readonly servingProof?: ServingProof;

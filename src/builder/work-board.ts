@@ -5,7 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
 import { internalCode } from "../base/errors.ts";
 import { retryDelay, type RetryPolicy } from "../base/retry.ts";
-import type { HostEvaluation } from "../nix/nix.ts";
+import type { HostEvaluation } from "../nix/evaluator.ts";
 import { boundedText, type FinishedHost, type HostRef } from "../protocol/events.ts";
 import { fullName, type BuildId } from "../protocol/names.ts";
 import type { Priority } from "../protocol/request.ts";

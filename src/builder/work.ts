@@ -1,6 +1,6 @@
 // What the builder works on. A build is one request; a host at one revision is the unit of work, and however many builds
 // want the same host, there is one piece of work for it, and all of them watch it.
-import type { CommitMemory, FlakeSource, HostEvaluation } from "../nix/nix.ts";
+import type { CommitMemory, FlakeSource, HostEvaluation } from "../nix/evaluator.ts";
 import type { DerivationFailure, HostRef, UnresolvedRepo } from "../protocol/events.ts";
 import type { BuildId, FullHostName, RepoName, StorePath, HostName } from "../protocol/names.ts";
 import { type Revision, revisionName, type RevisionName } from "../protocol/overrides.ts";

@@ -1,5 +1,5 @@
 // Which GC roots stay, and why.
-import type { RootedCommit } from "../nix/nix.ts";
+import type { RootedCommit } from "../nix/gc-roots.ts";
 import type { Commit, HostName } from "../protocol/names.ts";
 
 /**

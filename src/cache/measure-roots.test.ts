@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import type { RootedCommit } from "../nix/nix.ts";
+import type { RootedCommit } from "../nix/gc-roots.ts";
 import { parseCommit, parseHostName, parseRepoName, StorePath } from "../protocol/names.ts";
 import { measureRoots, type Closures } from "./measure-roots.ts";
 

@@ -1,5 +1,5 @@
 // How big what we root is, and how it grows: sums over closures.
-import type { RootedCommit } from "../nix/nix.ts";
+import type { RootedCommit } from "../nix/gc-roots.ts";
 import { fullName, type FullHostName, type StorePath } from "../protocol/names.ts";
 
 /** Systems that are built, with everything in them. Bytes are of the archive (NAR): on disk it can be less. */

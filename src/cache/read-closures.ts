@@ -1,4 +1,5 @@
-import type { Nix, RootedCommit } from "../nix/nix.ts";
+import type { RootedCommit } from "../nix/gc-roots.ts";
+import type { Store } from "../nix/store.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { Closures } from "./measure-roots.ts";
 
@@ -11,7 +12,7 @@ const atOnce = 4;
  * @throws HomelabError `unavailable` when the store does not answer.
  */
 export async function readClosures(
-  nix: Pick<Nix, "validPaths" | "readClosure">,
+  nix: Pick<Store, "validPaths" | "readClosure">,
   commits: readonly RootedCommit[],
   onRead: (done: number, all: number) => void,
   signal: AbortSignal,

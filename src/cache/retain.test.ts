@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import type { GcRoots, RootedCommit } from "../nix/nix.ts";
+import type { GcRoots, RootedCommit } from "../nix/gc-roots.ts";
 import { parseCommit, parseHostName, parseRepoName, StorePath, type Commit } from "../protocol/names.ts";
 import { carryOutRetention, planRetention } from "./retain.ts";
 

@@ -1,5 +1,5 @@
 // Carrying out what was decided of the GC roots. The garbage collector then frees what nothing else holds.
-import type { GcRoots, RootedCommit } from "../nix/nix.ts";
+import type { GcRoots, RootedCommit } from "../nix/gc-roots.ts";
 import type { Commit, RepoName } from "../protocol/names.ts";
 import { decideRetention, type CommitRetention } from "./decide-retention.ts";
 

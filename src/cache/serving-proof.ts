@@ -1,12 +1,12 @@
 // The builder's question after each build: is it served?
-import type { Nix } from "../nix/nix.ts";
+import type { Store } from "../nix/store.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { attribute, type TopProof } from "./attribute.ts";
 import { countProblems } from "./finding.ts";
 import { verifyClosure, type VerifyOptions } from "./verify.ts";
 
 export interface ServingProofOptions {
-  readonly nix: Pick<Nix, "readClosureFacts">;
+  readonly nix: Pick<Store, "readClosureFacts">;
   readonly url: string;
   readonly verify: VerifyOptions;
 }

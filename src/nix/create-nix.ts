@@ -13,15 +13,18 @@ import { createClosureReader } from "./store/closure.ts";
 import { createDerivationReader } from "./store/derivation.ts";
 import { createEvaluator } from "./evaluate/evaluate.ts";
 import { createFindFailures } from "./realise/failures.ts";
+import type { Evaluator } from "./evaluator.ts";
+import type { Locker } from "./locker.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
+import type { Realiser } from "./realiser.ts";
+import type { Store } from "./store.ts";
 import { readNixSettings } from "./settings/nix-settings.ts";
-import type { Nix } from "./nix.ts";
 import { createPathFactsReader } from "./store/path-facts.ts";
 import { countOutOfMemoryKills } from "./realise/out-of-memory-kills.ts";
 import { createRevisionLocker } from "./lock/lock-revision.ts";
 import { createRealise } from "./realise/realise.ts";
 import { isFull } from "./realise/store-room.ts";
-import { createStore } from "./store/store.ts";
+import { createStoreQueries } from "./store/store-queries.ts";
 import { createSubstituterProber } from "./settings/substituters.ts";
 import { createUnbuilt } from "./store/unbuilt.ts";
 import type { NixConfig } from "./settings/unsafe-settings.ts";
@@ -37,8 +40,10 @@ export interface NixOptions {
   readonly log: Log;
 }
 
-/** With what only the roots of the garbage collector need to know. */
-export interface InstalledNix extends Nix {
+/** All that Nix does for us, and what only those who install it ask. */
+export interface InstalledNix extends Evaluator, Store, Realiser, Locker {
+  /** The system that it builds for: `x86_64-linux`. */
+  readonly system: string;
   /** Nix's own: `/nix/var/nix`. */
   readonly stateDirectory: string;
   /** Of nix.conf: what unsafe-settings.ts judges. */
@@ -78,49 +83,59 @@ export async function createNix(
     );
   }
 
+  const { version, storeDirectory } = settings;
   const buildsDirectory = buildsDirectoryOf(stateDirectory);
-  const store = createStore({ exec, environment });
+  const running = { exec, environment };
+  const queries = createStoreQueries(running);
   const readDerivation = createDerivationReader();
-  return {
-    version: settings.version,
-    system: settings.system,
-    systems: settings.systems,
-    storeDirectory: settings.storeDirectory,
-    stateDirectory: settings.stateDirectory,
-    settings: settings.judged,
-    missingBuildUsers,
-    ...store,
+  const store: Store = {
+    storeDirectory,
+    ...queries,
     readDerivation,
-    ...createEvaluator({
-      exec,
-      environment,
-      version: settings.version,
-      buildsDirectory,
-      outOfMemoryKills: countOutOfMemoryKills,
-      readDerivation,
-      storeDirectory: settings.storeDirectory,
-    }),
+    unbuilt: createUnbuilt({ readDerivation, present: queries.present }),
+    ...createClosureReader(running),
+    ...createPathFactsReader(running),
+  };
+  const evaluator: Evaluator = createEvaluator({
+    ...running,
+    version,
+    buildsDirectory,
+    outOfMemoryKills: countOutOfMemoryKills,
+    readDerivation,
+    storeDirectory,
+  });
+  const realiser: Realiser = {
+    version,
+    systems: settings.systems,
+    probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
     realise: createRealise({
-      exec,
+      ...running,
       clock,
-      environment,
-      version: settings.version,
+      version,
       opensStoreItself,
       buildsDirectory,
       countOutOfMemoryKills,
     }),
     findFailures: createFindFailures({
       readDerivation,
-      validPaths: store.validPaths,
+      validPaths: queries.validPaths,
       systems: settings.systems,
-      isStoreFull: async () => isFull(settings.storeDirectory),
+      isStoreFull: async () => isFull(storeDirectory),
     }),
-    unbuilt: createUnbuilt({ readDerivation, present: store.present }),
-    ...createLockUpdater({ exec, environment, version: settings.version }),
-    ...createRevisionLocker({ exec, environment }),
-    ...createClosureReader({ exec, environment }),
-    ...createPathFactsReader({ exec, environment }),
-    probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
+  };
+  const locker: Locker = {
+    ...createLockUpdater({ ...running, version }),
+    ...createRevisionLocker(running),
+  };
+  return {
+    ...store,
+    ...evaluator,
+    ...realiser,
+    ...locker,
+    system: settings.system,
+    stateDirectory: settings.stateDirectory,
+    settings: settings.judged,
+    missingBuildUsers,
   };
 }
 

@@ -1,7 +1,7 @@
 // What an update changes in the systems: from closures, as far as they are in this machine's store.
 import type { Log } from "../base/log.ts";
 import { diffClosures, type ClosureDiff } from "../nix/store/closure-diff.ts";
-import type { Nix } from "../nix/nix.ts";
+import type { Store } from "../nix/store.ts";
 import type { BuildState, HostState } from "../protocol/build-state.ts";
 import { isSuccess } from "../protocol/verdicts.ts";
 import type { StorePath } from "../protocol/names.ts";
@@ -10,7 +10,7 @@ import type { StorePath } from "../protocol/names.ts";
 const mostHosts = 50;
 
 export async function compareClosures(
-  nix: Nix,
+  nix: Store,
   before: BuildState,
   after: BuildState,
   log: Log,

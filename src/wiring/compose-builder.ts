@@ -14,7 +14,7 @@ import type { BuilderSettings, Config, RepoSettings } from "../config/schema.ts"
 import { createMirror } from "../git/mirror.ts";
 import { createEvaluationMemory } from "../nix/evaluate/evaluation-memory.ts";
 import { createNix } from "../nix/create-nix.ts";
-import type { Nix } from "../nix/nix.ts";
+import type { Store } from "../nix/store.ts";
 import { createExec } from "../process/create-exec.ts";
 import { ownerEnvironment } from "../process/owner.ts";
 import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
@@ -93,7 +93,7 @@ export async function composeBuilder(
 
 async function composeServingProof(
   { cache, builder }: Config,
-  nix: Nix,
+  nix: Store,
   clock: Clock,
   log: Log,
 ): Promise<ServingProof> {

@@ -11,7 +11,9 @@ import { readSecret } from "../config/secrets.ts";
 import { createForge } from "../forge/create-forge.ts";
 import type { Forge } from "../forge/forge.ts";
 import type { ClosureDiff } from "../nix/store/closure-diff.ts";
-import type { Nix } from "../nix/nix.ts";
+import type { Evaluator } from "../nix/evaluator.ts";
+import type { Locker } from "../nix/locker.ts";
+import type { Store } from "../nix/store.ts";
 import type { Exec } from "../process/exec.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { RepoName } from "../protocol/names.ts";
@@ -43,7 +45,7 @@ export interface ComposeUpdateOptions {
   readonly settings: RepoSettings;
   /** `<state>/mirrors`, `<state>/updates`: a local builder shares the mirrors. */
   readonly stateDirectory: string;
-  readonly nix: Nix;
+  readonly nix: Evaluator & Store & Locker;
   readonly exec: Exec;
   readonly builds: BuildReader;
   /** On NATS, and by a webhook, where there is one. */

@@ -17,7 +17,7 @@ import {
 } from "../nix/lock/flake-lock.ts";
 import { changedPlaces } from "../nix/lock/flake-lock-check.ts";
 import { historyOf, lockWithRevision } from "../nix/lock/input-revision.ts";
-import type { Nix } from "../nix/nix.ts";
+import type { Locker } from "../nix/locker.ts";
 import type { Exec } from "../process/exec.ts";
 import { Commit, type RepoName } from "../protocol/names.ts";
 import type { InputHistory, InputRevisions } from "../update/search/bisect-input.ts";
@@ -33,7 +33,7 @@ export interface InputHistoryOptions {
   /** `<state>/histories/<repo>.git` is there while a history is read. */
   readonly stateDirectory: string;
   readonly giteaHosts: readonly string[];
-  readonly nix: Pick<Nix, "lockRevision">;
+  readonly nix: Pick<Locker, "lockRevision">;
   readonly exec: Exec;
   readonly environment: Environment;
 }

@@ -1,7 +1,7 @@
 // The repos downstream of an updated one, as their settings and Nix here know them.
 import type { Config, RepoSettings } from "../config/schema.ts";
 import type { Repository } from "../git/git.ts";
-import type { Nix } from "../nix/nix.ts";
+import type { Evaluator } from "../nix/evaluator.ts";
 import { parseHostName, parseRepoName, type RepoName } from "../protocol/names.ts";
 import type { Downstream } from "../update/judge/judge-downstream.ts";
 import { listingOptions } from "./nix-upstream.ts";
@@ -11,7 +11,7 @@ export interface NixDownstreamOptions {
   /** Of the updated repo. */
   readonly settings: RepoSettings;
   readonly repository: Repository;
-  readonly nix: Nix;
+  readonly nix: Evaluator;
   readonly open: (repo: RepoName, settings: RepoSettings) => Repository;
 }
 

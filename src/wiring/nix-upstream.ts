@@ -2,12 +2,13 @@
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 import type { Repository } from "../git/git.ts";
-import type { Nix } from "../nix/nix.ts";
+import type { Evaluator } from "../nix/evaluator.ts";
+import type { Locker } from "../nix/locker.ts";
 import { InputUnavailableError } from "../update/update-reachable.ts";
 import type { Upstream } from "../update/update.ts";
 
 export interface NixUpstreamOptions {
-  readonly nix: Nix;
+  readonly nix: Evaluator & Locker;
   readonly repository: Repository;
   readonly directory: string | undefined;
 }

@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { createGcRoots } from "../../src/nix/roots/gc-roots.ts";
+import { createGcRoots } from "../../src/nix/roots/create-gc-roots.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { parseCommit, parseRepoName } from "../../src/protocol/names.ts";
 import { test as base } from "../support/homelab.ts";

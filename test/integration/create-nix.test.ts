@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createNix, type InstalledNix } from "../../src/nix/create-nix.ts";
-import type { FlakeSource, HostEvaluation } from "../../src/nix/nix.ts";
+import type { FlakeSource, HostEvaluation } from "../../src/nix/evaluator.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { type HostName, parseHostName } from "../../src/protocol/names.ts";
 import { createFleet } from "../support/fleet.ts";

@@ -10,7 +10,7 @@ import { historyOf, lockWithRevision } from "../../src/nix/lock/input-revision.t
 import { createRevisionLocker } from "../../src/nix/lock/lock-revision.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
 import { readNixSettings } from "../../src/nix/settings/nix-settings.ts";
-import type { LockUpdate, Nix } from "../../src/nix/nix.ts";
+import type { LockUpdate, Locker } from "../../src/nix/locker.ts";
 import { createLockUpdater } from "../../src/nix/lock/update-lock.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { createFlakeGraph, type FlakeGraph, type GraphShape } from "../support/flake-graph.ts";
@@ -21,8 +21,8 @@ const exec = createExec();
 const timeoutMs = 60_000;
 
 let store: ThrowAwayStore;
-let updater: Pick<Nix, "updateLock">;
-let revisions: Pick<Nix, "lockRevision">;
+let updater: Pick<Locker, "updateLock">;
+let revisions: Pick<Locker, "lockRevision">;
 beforeAll(async () => {
   store = await createThrowAwayStore();
   const environment = nixEnvironment(store.environment, join(store.directory, "ours"));

@@ -5,7 +5,7 @@ import { plainText } from "../../src/base/terminal-text.ts";
 import { diffClosures, mergeDiffs } from "../../src/nix/store/closure-diff.ts";
 import { createClosureReader } from "../../src/nix/store/closure.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
-import type { Closure } from "../../src/nix/nix.ts";
+import type { Closure } from "../../src/nix/store.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { StorePath } from "../../src/protocol/names.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";

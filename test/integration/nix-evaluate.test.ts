@@ -7,9 +7,9 @@ import { createDerivationReader } from "../../src/nix/store/derivation.ts";
 import { createEvaluator } from "../../src/nix/evaluate/evaluate.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
 import { readNixSettings } from "../../src/nix/settings/nix-settings.ts";
-import type { EvaluationOptions, FlakeSource } from "../../src/nix/nix.ts";
+import type { EvaluationOptions, FlakeSource } from "../../src/nix/evaluator.ts";
 import { countOutOfMemoryKills } from "../../src/nix/realise/out-of-memory-kills.ts";
-import { createStore } from "../../src/nix/store/store.ts";
+import { createStoreQueries } from "../../src/nix/store/store-queries.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { readProcessTable } from "../../src/process/process-table.ts";
 import { type Commit, parseHostName, StorePath } from "../../src/protocol/names.ts";
@@ -101,7 +101,7 @@ test("evaluates hosts to derivations that are in the store, with their warnings"
     warnings: ["option foo is deprecated", "red"],
     outPath: expect.stringMatching(/-nixos-system-host01-24\.11\.synthetic$/) as string,
   });
-  const { validPaths } = createStore({ exec, environment: environment() });
+  const { validPaths } = createStoreQueries({ exec, environment: environment() });
   const drvPath = v.parse(StorePath, first?.drvPath);
   const outPath = v.parse(StorePath, first?.outPath);
   expect(await validPaths([drvPath, outPath], signal)).toEqual(new Set([drvPath]));

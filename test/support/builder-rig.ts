@@ -6,7 +6,7 @@ import type { Repo } from "../../src/builder/repo.ts";
 import type { BuilderBus } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import type { Mirror } from "../../src/git/git.ts";
-import type { CommitMemory, EvaluationMemory } from "../../src/nix/nix.ts";
+import type { CommitMemory, EvaluationMemory } from "../../src/nix/evaluator.ts";
 import { foldEvents, type BuildState } from "../../src/protocol/build-state.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
 import {

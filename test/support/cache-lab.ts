@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createNix } from "../../src/nix/create-nix.ts";
-import type { Nix } from "../../src/nix/nix.ts";
+import type { Store } from "../../src/nix/store.ts";
 import type { PathFacts } from "../../src/protocol/path-facts.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import type { StorePath } from "../../src/protocol/names.ts";
@@ -12,7 +12,7 @@ import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
 
 export interface CacheLab extends AsyncDisposable {
   readonly store: ThrowAwayStore;
-  readonly nix: Nix;
+  readonly nix: Store;
   /** Needs `middle` and `leaf`; `middle` needs `leaf`. */
   readonly top: StorePath;
   readonly middle: StorePath;

@@ -1,14 +1,10 @@
 // A Nix for tests of the engine: hosts are data, evaluations and builds last until the test lets them go or at
 // once. What real Nix does is tested with real Nix; here only the order of things matters.
-import type {
-  BatchEvaluation,
-  FailureAnalysis,
-  FailureCause,
-  GcRoots,
-  HostEvaluation,
-  Nix,
-  RealiseResult,
-} from "../../src/nix/nix.ts";
+import type { BatchEvaluation, Evaluator, HostEvaluation } from "../../src/nix/evaluator.ts";
+import type { GcRoots } from "../../src/nix/gc-roots.ts";
+import type { Locker } from "../../src/nix/locker.ts";
+import type { FailureAnalysis, FailureCause, Realiser, RealiseResult } from "../../src/nix/realiser.ts";
+import type { Store } from "../../src/nix/store.ts";
 import type { HostName, StorePath } from "../../src/protocol/names.ts";
 
 export interface FakeHost {
@@ -23,7 +19,7 @@ export interface FakeHost {
   readonly build?: "fail" | "fail-shared" | "infra" | "infra-always" | "present";
 }
 
-export interface FakeNix extends Nix {
+export interface FakeNix extends Evaluator, Store, Realiser, Locker {
   /** Hosts of each evaluator process, in the order of starting. */
   readonly evaluations: HostName[][];
   /** Derivations of each build process. */
@@ -77,7 +73,6 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
 
   const fake: FakeNix = {
     version: "2.34.8",
-    system: "x86_64-linux",
     systems: ["x86_64-linux"],
     storeDirectory: "/nix/store",
     evaluations: [],

@@ -4,7 +4,7 @@ import { HomelabError } from "../../src/base/errors.ts";
 import type { BuilderBus, Delivery } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import type { Mirror } from "../../src/git/git.ts";
-import type { GcRoots, Nix } from "../../src/nix/nix.ts";
+import type { GcRoots } from "../../src/nix/gc-roots.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
 import { isTerminal } from "../../src/protocol/events.ts";
 import { parseCommit, type BuildId } from "../../src/protocol/names.ts";
@@ -338,7 +338,7 @@ function faultyNix(nix: FakeNix, clock: FakeClock, fails: () => boolean): FakeNi
       if (fails()) throw new Error("the Nix daemon is gone");
       return call(...args);
     };
-  const faults: Partial<Nix> = {
+  const faults: Partial<FakeNix> = {
     evaluate: perhaps(nix.evaluate),
     realise: perhaps(nix.realise),
     validPaths: perhaps(nix.validPaths),

@@ -13,6 +13,7 @@ import { parseConfig } from "../../src/config/load.ts";
 import type { Forge } from "../../src/forge/forge.ts";
 import type { Repository } from "../../src/git/git.ts";
 import { createRepository } from "../../src/git/create-repository.ts";
+import { createNix } from "../../src/nix/create-nix.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { parseBranchName, parseRepoName, type RepoName } from "../../src/protocol/names.ts";
 import type { UpdateEvent } from "../../src/protocol/update-events.ts";
@@ -71,6 +72,10 @@ export async function startUpdateRig(
     "test",
   );
   const composed = await composeBuilder({ config, environment, clock: systemClock, log }, stopped.signal);
+  const nix = await createNix(
+    { exec: createExec(), environment, stateDirectory: join(state, "nix"), clock: systemClock, log },
+    stopped.signal,
+  );
   const bus = createMemoryBus(systemClock);
   const building = runBuilder({ ...composed, bus, stopMs: 0 }, stopped.signal);
   const repository = createRepository({
@@ -84,7 +89,7 @@ export async function startUpdateRig(
   const rigNix = {
     config,
     repository,
-    nix: composed.nix,
+    nix,
     open: (downstreamRepo: RepoName, { url }: { readonly url: string }) =>
       createRepository({
         exec: createExec(),
@@ -110,7 +115,7 @@ export async function startUpdateRig(
       comments: [{ marker: "<!-- log -->", body: "<!-- log -->\nlog" }],
     };
   };
-  const upstream = createNixUpstream({ nix: composed.nix, repository, directory: undefined });
+  const upstream = createNixUpstream({ nix, repository, directory: undefined });
   const history = createInputHistory({
     config,
     repo,
@@ -118,7 +123,7 @@ export async function startUpdateRig(
     directory: undefined,
     stateDirectory: state,
     giteaHosts: [],
-    nix: composed.nix,
+    nix,
     exec: createExec(),
     environment,
   });

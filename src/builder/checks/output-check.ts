@@ -2,7 +2,9 @@
 // all hosts that wait, so an unchanged fleet costs one Nix process.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { GcRoots, Nix } from "../../nix/nix.ts";
+import type { GcRoots } from "../../nix/gc-roots.ts";
+import type { Realiser } from "../../nix/realiser.ts";
+import type { Store } from "../../nix/store.ts";
 import { askApart } from "./ask-apart.ts";
 import type { Decision } from "../decide-verdicts.ts";
 import { failWork } from "../fail-work.ts";
@@ -11,7 +13,7 @@ import type { WorkBoard } from "../work-board.ts";
 
 export interface OutputCheckOptions {
   readonly board: WorkBoard;
-  readonly nix: Nix;
+  readonly nix: Store & Pick<Realiser, "systems">;
   readonly gcRoots: GcRoots;
   readonly clock: Clock;
   readonly log: Log;

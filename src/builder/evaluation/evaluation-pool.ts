@@ -1,7 +1,7 @@
 // Evaluator processes: as many as there are slots, each with a few hosts of one commit.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { EvaluationFailure, EvaluationOptions, HostEvaluation, Nix } from "../../nix/nix.ts";
+import type { EvaluationFailure, EvaluationOptions, HostEvaluation, Evaluator } from "../../nix/evaluator.ts";
 import type { RepoName } from "../../protocol/names.ts";
 import { decideEvaluationFailure, isDeterministic, type Decision } from "../decide-verdicts.ts";
 import { failWork } from "../fail-work.ts";
@@ -11,7 +11,7 @@ import type { WorkBoard } from "../work-board.ts";
 
 export interface EvaluationPoolOptions {
   readonly board: WorkBoard;
-  readonly nix: Nix;
+  readonly nix: Evaluator;
   readonly clock: Clock;
   readonly log: Log;
   readonly slots: number;

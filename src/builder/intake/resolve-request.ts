@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { withDeadline, type Deadline } from "../../base/deadline.ts";
 import { HomelabError, isUnavailable, messageOf } from "../../base/errors.ts";
 import { retry, type RetryPolicy } from "../../base/retry.ts";
-import type { EvaluationMemory, EvaluationOptions, Nix } from "../../nix/nix.ts";
+import type { EvaluationMemory, EvaluationOptions, Evaluator } from "../../nix/evaluator.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import type { Commit, RepoName } from "../../protocol/names.ts";
@@ -44,7 +44,7 @@ export interface RequestResolver {
 
 export interface RequestResolverOptions {
   readonly repos: ReadonlyMap<RepoName, Repo>;
-  readonly nix: Nix;
+  readonly nix: Evaluator;
   readonly polled: Pick<PolledCommits, "get">;
   readonly memory: EvaluationMemory;
   readonly clock: Clock;

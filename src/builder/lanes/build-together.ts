@@ -1,7 +1,8 @@
 // One Nix process for several hosts, from what it is given to what became of each host.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { Nix, RealiseOptions, RealiseResult } from "../../nix/nix.ts";
+import type { RealiseOptions, RealiseResult, Realiser } from "../../nix/realiser.ts";
+import type { Store } from "../../nix/store.ts";
 import { askApart } from "../checks/ask-apart.ts";
 import { decideBuilt, type Decision } from "../decide-verdicts.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
@@ -17,7 +18,7 @@ import type { WorkBoard } from "../work-board.ts";
 
 export interface BuildTogetherOptions {
   readonly board: WorkBoard;
-  readonly nix: Nix;
+  readonly nix: Store & Realiser;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: RealiseOptions;

@@ -1,6 +1,7 @@
 // Says which derivations failed, once in each build, with all hosts that they break and their full logs.
 import type { Log } from "../../base/log.ts";
-import type { FailureAnalysis, FailureCause, Nix } from "../../nix/nix.ts";
+import type { FailureAnalysis, FailureCause } from "../../nix/realiser.ts";
+import type { Store } from "../../nix/store.ts";
 import { boundedText, type DerivationFailure, type HostRef } from "../../protocol/events.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { ReadyWork, RunningBuild } from "../work.ts";
@@ -18,7 +19,7 @@ const tailLineLength = 1000;
 
 /** Reads the failed derivations' logs from the store into the builds' logs, and emits their events. */
 export async function reportFailures(
-  { nix, log }: { readonly nix: Nix; readonly log: Log },
+  { nix, log }: { readonly nix: Store; readonly log: Log },
   decisions: ReadonlyMap<ReadyWork, Decision>,
   analysis: FailureAnalysis,
   signal: AbortSignal,
@@ -52,7 +53,7 @@ export async function reportFailures(
  * fail by it, again. Their decisions; the failure is said again with these hosts.
  */
 export async function reportKnownFailures(
-  nix: Nix,
+  nix: Store,
   works: readonly ReadyWork[],
 ): Promise<ReadonlyMap<ReadyWork, Decision>> {
   const decisions = new Map<ReadyWork, Decision>();
@@ -109,7 +110,7 @@ function describe(
 
 /** The store has the true bytes of a log; what came live is the second best. */
 async function storeFullLog(
-  nix: Nix,
+  nix: Store,
   build: RunningBuild,
   drvPath: StorePath,
   log: Log,

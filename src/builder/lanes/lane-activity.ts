@@ -1,5 +1,6 @@
 // What happens inside a Nix process, given to the builds that it happens for.
-import type { Nix, NixActivity } from "../../nix/nix.ts";
+import type { NixActivity } from "../../nix/realiser.ts";
+import type { Store } from "../../nix/store.ts";
 import { fullName, type FullHostName, type StorePath } from "../../protocol/names.ts";
 import { derivationName } from "../../protocol/derivation-name.ts";
 import type { HostNeeds, NeedsOfHosts } from "./host-needs.ts";
@@ -13,7 +14,7 @@ export interface LaneActivity {
 }
 
 export interface LaneActivityOptions {
-  readonly nix: Nix;
+  readonly nix: Store;
   readonly durations: UsualDurations;
   readonly needs: NeedsOfHosts;
 }

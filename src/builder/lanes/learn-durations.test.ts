@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fakeDrv, fakeOut } from "../../../test/support/fake-nix.ts";
-import type { Derivation } from "../../nix/nix.ts";
+import type { Derivation } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { learnDurations } from "./learn-durations.ts";
 

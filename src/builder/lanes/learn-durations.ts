@@ -1,4 +1,5 @@
-import type { Nix, RealiseResult } from "../../nix/nix.ts";
+import type { RealiseResult } from "../../nix/realiser.ts";
+import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { derivationName } from "../../protocol/derivation-name.ts";
 import type { UsualDurations } from "./usual-durations.ts";
@@ -8,7 +9,7 @@ const shortestMs = 1000;
 
 /** Learns from what a Nix process has built: a derivation counts when its outputs are valid afterwards. */
 export async function learnDurations(
-  nix: Pick<Nix, "readDerivation" | "validPaths">,
+  nix: Pick<Store, "readDerivation" | "validPaths">,
   durations: UsualDurations,
   started: RealiseResult["started"],
   signal: AbortSignal,

@@ -1,5 +1,5 @@
 import { HomelabError } from "../../base/errors.ts";
-import type { RootedCommit } from "../../nix/nix.ts";
+import type { RootedCommit } from "../../nix/gc-roots.ts";
 
 /**
  * By the first characters of its hash, at least 7.

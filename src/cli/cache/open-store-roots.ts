@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import type { RetentionOptions } from "../../cache/retain.ts";
 import type { Config } from "../../config/schema.ts";
-import type { GcRoots, Nix, RootedCommit } from "../../nix/nix.ts";
+import type { GcRoots, RootedCommit } from "../../nix/gc-roots.ts";
+import type { Store } from "../../nix/store.ts";
 import { createExec } from "../../process/create-exec.ts";
 import { loadCommandConfig } from "../session/connect.ts";
 import type { Context } from "../context.ts";
@@ -15,7 +16,7 @@ export interface StoreRoots {
   readonly config: Config;
   readonly gcRoots: GcRoots;
   readonly retention: RetentionOptions;
-  readonly nix: Nix & { readonly storeDirectory: string };
+  readonly nix: Store;
   readonly commits: readonly RootedCommit[];
 }
 

@@ -6,7 +6,7 @@ import { repair, type RepairOutcome } from "../../cache/repair.ts";
 import type { Verification, VerifyOptions } from "../../cache/verify.ts";
 import type { CacheSettings } from "../../config/cache-schema.ts";
 import { readSecret, resolveSecretPath } from "../../config/secrets.ts";
-import type { Nix } from "../../nix/nix.ts";
+import type { Store } from "../../nix/store.ts";
 import { nixEnvironment } from "../../nix/nix-environment.ts";
 import { createStoreRepair } from "../../nix/store/store-repair.ts";
 import { createExec } from "../../process/create-exec.ts";
@@ -22,7 +22,7 @@ export interface RepairParts {
 }
 
 export async function repairCache(
-  nix: Nix,
+  nix: Store,
   { context, settings, keys, verify, stateDirectory }: RepairParts,
   keyFileFlag: string | undefined,
   verification: Verification,

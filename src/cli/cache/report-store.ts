@@ -3,7 +3,7 @@ import { diskOf } from "../../base/disk.ts";
 import { decideDisk } from "../../cache/decide-disk.ts";
 import { measureRoots, type Closures } from "../../cache/measure-roots.ts";
 import { readClosures } from "../../cache/read-closures.ts";
-import type { RootedCommit } from "../../nix/nix.ts";
+import type { RootedCommit } from "../../nix/gc-roots.ts";
 import type { Context } from "../context.ts";
 import type { StoreReport } from "../print/pages/store-report.ts";
 import { openStoreRoots, sayReading } from "./open-store-roots.ts";

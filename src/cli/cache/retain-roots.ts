@@ -4,7 +4,7 @@ import type { CommitRetention } from "../../cache/decide-retention.ts";
 import { measureRoots } from "../../cache/measure-roots.ts";
 import { readClosures } from "../../cache/read-closures.ts";
 import { carryOutRetention, planRetention, type RetentionResult } from "../../cache/retain.ts";
-import type { RootedCommit } from "../../nix/nix.ts";
+import type { RootedCommit } from "../../nix/gc-roots.ts";
 import { parseRepoName, type RepoName } from "../../protocol/names.ts";
 import type { Context } from "../context.ts";
 import type { Retained } from "../print/pages/retention-table.ts";

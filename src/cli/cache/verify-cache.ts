@@ -10,7 +10,7 @@ import {
 } from "../../cache/verify.ts";
 import type { Config } from "../../config/schema.ts";
 import { createNix } from "../../nix/create-nix.ts";
-import type { Nix } from "../../nix/nix.ts";
+import type { Store } from "../../nix/store.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { composeVerification, openCache, type CacheChoice } from "../../wiring/compose-cache.ts";
@@ -87,7 +87,7 @@ export async function verifyCache(
   };
 }
 
-async function openNix(context: Context, stateDirectory: string, signal: AbortSignal): Promise<Nix> {
+async function openNix(context: Context, stateDirectory: string, signal: AbortSignal): Promise<Store> {
   const { environment, clock } = context;
   return createNix(
     { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log: silentLog },
@@ -97,7 +97,7 @@ async function openNix(context: Context, stateDirectory: string, signal: AbortSi
 
 /** What the store itself has not got cannot be compared, and counts as missing. */
 async function verifyAgainstStore(
-  nix: Nix,
+  nix: Store,
   options: VerifyOptions,
   tops: readonly StorePath[],
   signal: AbortSignal,

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type { RepoSettings } from "../../config/schema.ts";
 import { parseFlakeLock } from "../../nix/lock/flake-lock.ts";
-import type { Nix } from "../../nix/nix.ts";
+import type { Evaluator } from "../../nix/evaluator.ts";
+import type { Locker } from "../../nix/locker.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { RepoName } from "../../protocol/names.ts";
 import { createNixUpstream } from "../../wiring/nix-upstream.ts";
@@ -66,7 +67,7 @@ async function openNix(
   stateDirectory: string,
   log: Log,
   signal: AbortSignal,
-): Promise<Nix> {
+): Promise<Evaluator & Locker> {
   const { createNix } = await import("../../nix/create-nix.ts");
   return createNix(
     { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log },

@@ -7,7 +7,7 @@ import { someOverride } from "../../../test/support/overrides.ts";
 import { createEvaluator } from "./evaluate.ts";
 import { configurationsOf } from "./evaluation-arguments.ts";
 import { nixString } from "../nix-command.ts";
-import type { Derivation } from "../nix.ts";
+import type { Derivation } from "../store.ts";
 
 const commit = parseCommit("c".repeat(40));
 const source = { mirror: "/var/lib/mirrors/nixos", commit };

@@ -7,7 +7,13 @@ import { batchArguments, listingArguments, singleArguments } from "./evaluation-
 import { evaluationFailure, oneLine } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
 import type { Environment } from "../nix-environment.ts";
-import type { EvaluationFailure, EvaluationOptions, FlakeSource, HostEvaluation, Nix } from "../nix.ts";
+import type {
+  EvaluationFailure,
+  EvaluationOptions,
+  FlakeSource,
+  HostEvaluation,
+  Evaluator,
+} from "../evaluator.ts";
 import { createToplevelCheck, type ToplevelCheckOptions } from "./toplevel.ts";
 
 const maxStdoutBytes = 16 * 1024 * 1024;
@@ -48,7 +54,7 @@ export function createEvaluator({
   outOfMemoryKills,
   readDerivation,
   storeDirectory,
-}: EvaluatorOptions): Pick<Nix, "listHosts" | "evaluate"> {
+}: EvaluatorOptions): Pick<Evaluator, "listHosts" | "evaluate"> {
   const checkToplevel = createToplevelCheck({ readDerivation, storeDirectory });
 
   async function run(
@@ -145,7 +151,7 @@ async function readResults(
   stdout: string,
   hosts: readonly HostName[],
   checkToplevel: ReturnType<typeof createToplevelCheck>,
-): ReturnType<Nix["evaluate"]> {
+): ReturnType<Evaluator["evaluate"]> {
   const results = new Map((parse(Results, stdout) ?? []).map(({ host, result }) => [host, result]));
   const missing = hosts.find((host) => !results.has(host));
   if (missing !== undefined) return { type: "failed", failure: unexpected(`the host ${missing}`) };

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import type { HostName } from "../../protocol/names.ts";
 import { evaluationFlags, nixString } from "../nix-command.ts";
 import { isAtLeast } from "../../base/version.ts";
-import type { EvaluationOptions, FlakeSource } from "../nix.ts";
+import type { EvaluationOptions, FlakeSource } from "../evaluator.ts";
 
 /**
  * A flake at one commit of a mirror.

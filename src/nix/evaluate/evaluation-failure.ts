@@ -2,7 +2,7 @@ import type { ExecResult } from "../../process/exec.ts";
 import { locatedError } from "./located-error.ts";
 import type { EvaluationLog } from "./evaluation-log.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
-import type { EvaluationFailure, EvaluationOptions } from "../nix.ts";
+import type { EvaluationFailure, EvaluationOptions } from "../evaluator.ts";
 
 const maxMessageLength = 300;
 const maxDetailsBytes = 8 * 1024;

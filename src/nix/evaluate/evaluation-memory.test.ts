@@ -9,7 +9,7 @@ import { silentLog } from "../../base/log.ts";
 import { parseCommit, parseHostName, parseRepoName, StorePath } from "../../protocol/names.ts";
 import { someOverride } from "../../../test/support/overrides.ts";
 import { createEvaluationMemory } from "./evaluation-memory.ts";
-import type { EvaluationFailure, EvaluationKey, HostEvaluation } from "../nix.ts";
+import type { EvaluationFailure, EvaluationKey, HostEvaluation } from "../evaluator.ts";
 
 const repo = parseRepoName("nixos");
 const commit = (digit: string) => parseCommit(digit.repeat(40));

@@ -12,7 +12,7 @@ import type {
   EvaluationKey,
   EvaluationMemory,
   HostEvaluation,
-} from "../nix.ts";
+} from "../evaluator.ts";
 
 /**
  * Changes when what is evaluated, how a result is checked, or the form of these lines changes: older lines are then

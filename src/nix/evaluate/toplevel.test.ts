@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
-import type { Derivation } from "../nix.ts";
+import type { Derivation } from "../store.ts";
 import { createToplevelCheck } from "./toplevel.ts";
 
 const hash = "0".repeat(32);

@@ -5,7 +5,8 @@ import { HomelabError } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { oneLine } from "./evaluation-failure.ts";
-import type { EvaluationFailure, HostEvaluation, Nix } from "../nix.ts";
+import type { EvaluationFailure, HostEvaluation } from "../evaluator.ts";
+import type { Store } from "../store.ts";
 
 const maxWarnings = 100;
 const maxWarningLength = 2_000;
@@ -20,10 +21,7 @@ const Said = v.object({
   warnings: v.array(v.string()),
 });
 
-export interface ToplevelCheckOptions {
-  readonly readDerivation: Nix["readDerivation"];
-  readonly storeDirectory: string;
-}
+export type ToplevelCheckOptions = Pick<Store, "readDerivation" | "storeDirectory">;
 
 /** The evaluation of a host as the store has it, or why the host has none. */
 export type CheckedToplevel =
@@ -54,7 +52,7 @@ export function createToplevelCheck({
         `its toplevel is not a derivation: its drvPath is text, and evaluating it does not create ${drvPath}`,
       );
     }
-    let derivation: Awaited<ReturnType<Nix["readDerivation"]>>;
+    let derivation: Awaited<ReturnType<Store["readDerivation"]>>;
     try {
       derivation = await readDerivation(drvPath);
     } catch (error) {

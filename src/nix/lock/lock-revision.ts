@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import { maxLockBytes, parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
 import { nixString } from "../nix-command.ts";
-import type { LockUpdate, Nix } from "../nix.ts";
+import type { LockUpdate, Locker } from "../locker.ts";
 import { lockingFlags, runLocking, type LockingOptions } from "./run-locking.ts";
 
 /** `nix flake metadata --json` has the whole lock, with what was overridden in it. */
@@ -18,7 +18,7 @@ const Metadata = v.object({ locks: v.looseObject({}) });
  */
 export function createRevisionLocker(
   locking: Pick<LockingOptions, "exec" | "environment">,
-): Pick<Nix, "lockRevision"> {
+): Pick<Locker, "lockRevision"> {
   async function metadata(
     flake: string,
     more: readonly string[],

@@ -2,7 +2,7 @@
 import type { EvaluationLog } from "../evaluate/evaluation-log.ts";
 import { boundedDetails, oneLine } from "../evaluate/evaluation-failure.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
-import type { LockUpdateFailure } from "../nix.ts";
+import type { LockUpdateFailure } from "../locker.ts";
 import type { ExecResult } from "../../process/exec.ts";
 
 export interface UpdaterEnd {

@@ -5,7 +5,7 @@ import { createEvaluationLogReader } from "../evaluate/evaluation-log.ts";
 import { lockUpdateFailure, staleRepository } from "./lock-update-failure.ts";
 import { featureFlags, logFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
-import type { LockUpdateFailure } from "../nix.ts";
+import type { LockUpdateFailure } from "../locker.ts";
 
 const maxLineLength = 64 * 1024;
 

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Exec, ExecResult } from "../../process/exec.ts";
 import { lockOf, node } from "../../../test/support/flake-locks.ts";
 import { parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
-import type { LockUpdate } from "../nix.ts";
+import type { LockUpdate } from "../locker.ts";
 import { createLockUpdater, updateArguments } from "./update-lock.ts";
 
 const base = printFlakeLock(lockOf({ a: node("a"), b: node("b") }));

@@ -7,7 +7,7 @@ import { updatableInputs } from "./flake-lock-diff.ts";
 import { maxLockBytes, parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
 import type { Environment } from "../nix-environment.ts";
 import { isAtLeast } from "../../base/version.ts";
-import type { Nix } from "../nix.ts";
+import type { Locker } from "../locker.ts";
 import { lockingFlags, runLocking } from "./run-locking.ts";
 
 /** What Nix takes for an element of an input path (`flakeIdRegex`). */
@@ -28,7 +28,7 @@ export function createLockUpdater({
   exec,
   environment,
   version,
-}: LockUpdaterOptions): Pick<Nix, "updateLock"> {
+}: LockUpdaterOptions): Pick<Locker, "updateLock"> {
   return {
     async updateLock(directory, { inputs, timeoutMs }, signal) {
       const path = join(directory, "flake.lock");

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LineSplitter } from "../../base/lines.ts";
 import { createActivityLog, maxActivityLineLength } from "./activity-log.ts";
-import type { NixActivity, NixMessage } from "../nix.ts";
+import type { NixActivity, NixMessage } from "../realiser.ts";
 
 const logs = join(import.meta.dirname, "../../../test/fixtures/nix-logs");
 const versions = ["2.8.0", "2.26.3", "2.34.8"];

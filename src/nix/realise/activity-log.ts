@@ -6,7 +6,7 @@ import { plainText } from "../../base/terminal-text.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { parseJson, stringPrefix } from "../words/json-string.ts";
 import { messageText } from "../words/message-text.ts";
-import type { NixActivity } from "../nix.ts";
+import type { NixActivity } from "../realiser.ts";
 
 /**
  * How a `LineSplitter` must cut what goes to an `ActivityLog`. A line of a build's log can have any length, and Nix

@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { StorePath } from "../../protocol/names.ts";
-import type { NixActivity, StartedDerivation } from "../nix.ts";
+import type { NixActivity, StartedDerivation } from "../realiser.ts";
 
 interface Times {
   readonly startedAt: number;

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { createFindFailures, type FailureSources } from "./failures.ts";
-import type { Derivation, FailureAnalysis, RealiseResult } from "../nix.ts";
+import type { FailureAnalysis, RealiseResult } from "../realiser.ts";
+import type { Derivation } from "../store.ts";
 
 const path = (name: string): StorePath => v.parse(StorePath, `/nix/store/${"a".repeat(32)}-${name}`);
 const drv = (name: string): StorePath => path(`${name}.drv`);

@@ -2,12 +2,11 @@ import { isBug, messageOf } from "../../base/errors.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { decideFailure } from "./decide-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
-import type { Derivation, FailureCause, Nix, RealiseResult } from "../nix.ts";
+import type { FailureCause, RealiseResult, Realiser } from "../realiser.ts";
+import type { Derivation, Store } from "../store.ts";
 
-export interface FailureSources {
-  readonly readDerivation: Nix["readDerivation"];
-  readonly validPaths: Nix["validPaths"];
-  readonly systems: Nix["systems"];
+export interface FailureSources
+  extends Pick<Store, "readDerivation" | "validPaths">, Pick<Realiser, "systems"> {
   /** Whether nothing can be written to the store any more. */
   readonly isStoreFull: () => Promise<boolean>;
 }
@@ -17,7 +16,7 @@ export interface FailureSources {
  * by themselves: all their inputs are valid, or Nix began to build them, which it does only with all inputs at hand
  * (they may have been collected since). Level by level, with one question to the store for each.
  */
-export function createFindFailures(sources: FailureSources): Nix["findFailures"] {
+export function createFindFailures(sources: FailureSources): Realiser["findFailures"] {
   return async (tops, result, options, signal) => {
     const graph = await findInvalid([...new Set(tops)], result, sources, signal);
     const rootsOf = new Map(graph.tops.map((top) => [top, rootsBelow(top, graph.inputs)]));

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Clock } from "../../base/clock.ts";
 import type { Exec, ExecOptions } from "../../process/exec.ts";
 import { StorePath } from "../../protocol/names.ts";
-import type { Nix, NixActivity, RealiseOptions } from "../nix.ts";
+import type { NixActivity, RealiseOptions, Realiser } from "../realiser.ts";
 import { buildDirectoryFlags } from "./build-directory.ts";
 import { readOwnIdentity } from "../../process/owner.ts";
 import { createRealise } from "./realise.ts";
@@ -34,7 +34,7 @@ type Run = (
 function realiseWith(
   run: Run,
   { kills = [0, 0], version = "2.8.0", opensStoreItself = true } = {},
-): Nix["realise"] {
+): Realiser["realise"] {
   const exec: Exec = async (file, args, options) => {
     const write = async (text: string): Promise<void> => options.onStderr?.(Buffer.from(text));
     const exitCode = await run(write, [file, ...args], options);

@@ -7,9 +7,9 @@ import { createBuildTimes } from "./build-times.ts";
 import { readFailureMessage } from "./failure-message.ts";
 import { logFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
-import type { Nix, NixActivity, NixMessage, RealiseOptions } from "../nix.ts";
+import type { NixActivity, NixMessage, RealiseOptions, Realiser } from "../realiser.ts";
 
-export interface Realiser {
+export interface RealiseSettings {
   readonly exec: Exec;
   readonly clock: Clock;
   readonly environment: Environment;
@@ -41,7 +41,7 @@ export function createRealise({
   opensStoreItself,
   buildsDirectory,
   countOutOfMemoryKills,
-}: Realiser): Nix["realise"] {
+}: RealiseSettings): Realiser["realise"] {
   return async (drvPaths, options, onActivity, signal) => {
     if (drvPaths.length === 0)
       throw new Error("nix-store --realise with no paths would succeed and do nothing");

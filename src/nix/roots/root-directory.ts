@@ -15,7 +15,7 @@ import { HomelabError, isProgrammingError, messageOf } from "../../base/errors.t
 import * as v from "valibot";
 import { type HostName, isHostName, isRepoName, StorePath, type RepoName } from "../../protocol/names.ts";
 import { parseRevisionName, revisionName, type Revision } from "../../protocol/overrides.ts";
-import type { RootedCommit } from "../nix.ts";
+import type { RootedCommit } from "../gc-roots.ts";
 
 export const headMark = "head";
 export const pinMark = "pin";

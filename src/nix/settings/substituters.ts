@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
-import type { Nix, SubstituterProbe } from "../nix.ts";
+import type { SubstituterProbe, Realiser } from "../realiser.ts";
 
 const deadlineMs = 3_000;
 const rememberedMs = 60_000;
@@ -28,7 +28,7 @@ export function createSubstituterProber({
   substituters,
   fetch,
   clock,
-}: SubstituterProberOptions): Nix["probeSubstituters"] {
+}: SubstituterProberOptions): Realiser["probeSubstituters"] {
   let remembered: { readonly probe: SubstituterProbe; readonly at: number } | undefined;
 
   return async (signal) => {

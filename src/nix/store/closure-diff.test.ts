@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { expect, test } from "vitest";
 import { StorePath } from "../../protocol/names.ts";
 import { diffClosures, mergeDiffs, rebootParts, splitName } from "./closure-diff.ts";
-import type { BootParts, Closure } from "../nix.ts";
+import type { BootParts, Closure } from "../store.ts";
 
 const path = (name: string, hash = "0"): StorePath =>
   v.parse(StorePath, `/nix/store/${hash.repeat(32)}-${name}`);

@@ -1,7 +1,7 @@
 // What changed from one system to the next, in packages and versions. Names are taken apart as `nix store
 // diff-closures` does it (src/nix/diff-closures.cc and `DrvName`): only so the words are those that people know.
 import type { StorePath } from "../../protocol/names.ts";
-import type { BootParts, Closure, ClosurePath } from "../nix.ts";
+import type { BootParts, Closure, ClosurePath } from "../store.ts";
 
 /** The entries of a toplevel that a running system keeps until it boots again. */
 export const bootParts = ["kernel", "initrd", "kernel-modules", "kernel-params", "systemd"] as const;

@@ -5,8 +5,8 @@ import { HomelabError, messageOf } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { oneLine } from "../evaluate/evaluation-failure.ts";
 import { bootParts } from "./closure-diff.ts";
-import type { BootParts, Nix } from "../nix.ts";
-import { chunksOfArguments, type StoreOptions } from "./store.ts";
+import type { BootParts, Store } from "../store.ts";
+import { chunksOfArguments, type StoreOptions } from "./store-queries.ts";
 
 const queryTimeoutMs = 120_000;
 const maxTextBytes = 64 * 1024;
@@ -15,7 +15,7 @@ const maxTextBytes = 64 * 1024;
  * Reads closures, with `nix-store` because its output is the same in every version, where the JSON of
  * `nix path-info` is not.
  */
-export function createClosureReader({ exec, environment }: StoreOptions): Pick<Nix, "readClosure"> {
+export function createClosureReader({ exec, environment }: StoreOptions): Pick<Store, "readClosure"> {
   async function query(args: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const options = { env: environment, cwd: "/", signal, timeoutMs: queryTimeoutMs };
     const { exitCode, timedOut, stdout, stderrTail } = await exec("nix-store", ["--query", ...args], options);

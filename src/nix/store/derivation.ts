@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import * as v from "valibot";
 import { HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
-import type { Derivation, Nix } from "../nix.ts";
+import type { Derivation, Store } from "../store.ts";
 
 const maxBytes = 16 * 1024 * 1024;
 
@@ -104,7 +104,7 @@ const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
  * The returned function throws HomelabError `unavailable`: DERIVATION_MISSING when the file is not there,
  * DERIVATION_UNREADABLE when it cannot be read, has more than 16 MiB or is not a derivation.
  */
-export function createDerivationReader(maxKept = 10_000): Nix["readDerivation"] {
+export function createDerivationReader(maxKept = 10_000): Store["readDerivation"] {
   const kept = new Map<StorePath, Derivation>();
 
   return async (drvPath) => {

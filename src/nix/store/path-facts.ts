@@ -2,15 +2,15 @@ import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { oneLine } from "../evaluate/evaluation-failure.ts";
-import type { Nix } from "../nix.ts";
+import type { Store } from "../store.ts";
 import type { PathFacts } from "../../protocol/path-facts.ts";
 import { parseSha256 } from "../../protocol/sha256.ts";
-import { chunksOfArguments, type StoreOptions } from "./store.ts";
+import { chunksOfArguments, type StoreOptions } from "./store-queries.ts";
 
 const queryTimeoutMs = 300_000;
 
 /** Reads what the store's database knows of paths, with `nix-store` because its output is the same in every version. */
-export function createPathFactsReader({ exec, environment }: StoreOptions): Pick<Nix, "readClosureFacts"> {
+export function createPathFactsReader({ exec, environment }: StoreOptions): Pick<Store, "readClosureFacts"> {
   async function query(args: readonly string[], signal: AbortSignal): Promise<string> {
     const options = { env: environment, cwd: "/", signal, timeoutMs: queryTimeoutMs };
     const { exitCode, timedOut, stdout, stderrTail } = await exec("nix-store", args, options);

@@ -5,8 +5,8 @@ import type { ExecResult } from "../../process/exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { oneLine } from "../evaluate/evaluation-failure.ts";
 import { featureFlags } from "../nix-command.ts";
-import type { StoreRepair } from "../nix.ts";
-import { chunksOfArguments, type StoreOptions } from "./store.ts";
+import type { StoreRepair } from "../store.ts";
+import { chunksOfArguments, type StoreOptions } from "./store-queries.ts";
 
 const timeoutMs = 3_600_000;
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { StorePath } from "../../protocol/names.ts";
-import type { Derivation } from "../nix.ts";
+import type { Derivation } from "../store.ts";
 import { createUnbuilt } from "./unbuilt.ts";
 
 const path = (name: string): StorePath => v.parse(StorePath, `/nix/store/${"a".repeat(32)}-${name}`);

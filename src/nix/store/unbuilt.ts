@@ -1,12 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { StorePath } from "../../protocol/names.ts";
-import type { Derivation, Nix } from "../nix.ts";
-
-/** What the walk asks; readDerivation may throw for a derivation that is not there. */
-export interface UnbuiltStore {
-  readonly readDerivation: Nix["readDerivation"];
-  readonly present: Nix["present"];
-}
+import type { Derivation, Store } from "../store.ts";
 
 const atOnce = 64;
 
@@ -16,9 +10,9 @@ const atOnce = 64;
  * walk ends: it is an estimate.
  */
 export function createUnbuilt(
-  { readDerivation, present }: UnbuiltStore,
+  { readDerivation, present }: Pick<Store, "readDerivation" | "present">,
   maxDerivations = 50_000,
-): Nix["unbuilt"] {
+): Store["unbuilt"] {
   /** The inputs to look at next, or undefined when all outputs are there that somebody needs. */
   async function inputsOfUnbuilt(
     drvPath: StorePath,

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { decideDisk } from "../../../cache/decide-disk.ts";
 import { decideRetention } from "../../../cache/decide-retention.ts";
 import { measureRoots } from "../../../cache/measure-roots.ts";
-import type { RootedCommit } from "../../../nix/nix.ts";
+import type { RootedCommit } from "../../../nix/gc-roots.ts";
 import { parseCommit, parseHostName, parseRepoName, StorePath } from "../../../protocol/names.ts";
 import { renderRetention } from "./retention-table.ts";
 import { renderStoreReport } from "./store-report.ts";

@@ -13,9 +13,9 @@ import { parseCommit, parseHostName, parseRepoName, StorePath, type HostName } f
 import { variantOf } from "../../protocol/overrides.ts";
 import { someOverride } from "../../../test/support/overrides.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
-import { createGcRoots, type GcRootsOptions } from "./gc-roots.ts";
+import { createGcRoots, type GcRootsOptions } from "./create-gc-roots.ts";
 import { nix32 } from "../../protocol/nix32.ts";
-import type { HostRoots, RootedCommit } from "../nix.ts";
+import type { HostRoots, RootedCommit } from "../gc-roots.ts";
 import { createRootLocks } from "./root-locks.ts";
 
 const signal = new AbortController().signal;

@@ -8,7 +8,7 @@ import type { StorePath } from "../../protocol/names.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
 import { nix32 } from "../../protocol/nix32.ts";
 import type { Environment } from "../nix-environment.ts";
-import type { GcRoots, HostRoots } from "../nix.ts";
+import type { GcRoots, HostRoots } from "../gc-roots.ts";
 import { commitDirectory, headMark, linkOf, listRoots, pinMark, readRoots } from "./root-directory.ts";
 import { createRootLocks } from "./root-locks.ts";
 

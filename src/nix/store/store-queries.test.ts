@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { StorePath } from "../../protocol/names.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
 import * as v from "valibot";
-import { chunksOfArguments, createStore } from "./store.ts";
+import { chunksOfArguments, createStoreQueries } from "./store-queries.ts";
 
 const signal = new AbortController().signal;
 const path = (number: number): StorePath =>
@@ -27,7 +27,7 @@ function scripted(answer: (args: readonly string[]) => Partial<ExecResult>) {
     if (options.onStdout !== undefined) await options.onStdout(Buffer.from(result.stdout));
     return result;
   };
-  return { store: createStore({ exec, environment: {} }), calls };
+  return { store: createStoreQueries({ exec, environment: {} }), calls };
 }
 
 test("gives the paths that Nix does not call invalid", async () => {

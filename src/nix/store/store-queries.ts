@@ -5,7 +5,7 @@ import type { StorePath } from "../../protocol/names.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
 import { oneLine } from "../evaluate/evaluation-failure.ts";
 import type { Environment } from "../nix-environment.ts";
-import type { Nix } from "../nix.ts";
+import type { Store } from "../store.ts";
 import { createPhaseLineFilter } from "../realise/phase-lines.ts";
 
 const queryTimeoutMs = 120_000;
@@ -19,10 +19,10 @@ export interface StoreOptions {
 }
 
 /** Questions to the Nix store. */
-export function createStore({
+export function createStoreQueries({
   exec,
   environment,
-}: StoreOptions): Pick<Nix, "validPaths" | "present" | "readLog"> {
+}: StoreOptions): Pick<Store, "validPaths" | "present" | "readLog"> {
   return {
     async validPaths(paths, signal) {
       const valid = new Set(paths);

@@ -1,0 +1,100 @@
+import type { Commit, HostName, RepoName, StorePath } from "../protocol/names.ts";
+import type { FlakeInput, Override, RevisionName } from "../protocol/overrides.ts";
+
+/** What the flake of a commit says of its hosts. */
+export interface Evaluator {
+  /**
+   * Every attribute of `nixosConfigurations`, also names that we cannot use otherwise; empty where the flake has
+   * no such attribute.
+   * @throws HomelabError `failed` when the flake does not evaluate, `unavailable` for infrastructure faults, `usage`
+   *   `UNKNOWN_FLAKE_INPUT` for an override of an input that the flake does not have.
+   */
+  listHosts(source: FlakeSource, options: EvaluationOptions, signal: AbortSignal): Promise<readonly string[]>;
+
+  /** Evaluates hosts in one process. Throws only when aborted, or when Nix cannot be run at all. */
+  evaluate(
+    source: FlakeSource,
+    hosts: readonly HostName[],
+    options: EvaluationOptions,
+    signal: AbortSignal,
+  ): Promise<BatchEvaluation>;
+}
+
+/** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
+export interface FlakeSource {
+  /** Absolute path of a bare git repository that holds the commit, and the ref `refs/homelab-deploy/<commit>`. */
+  readonly mirror: string;
+  readonly commit: Commit;
+  /** Where in the repository flake.nix is; absent for its root. */
+  readonly directory?: string;
+  /** Inputs that are other commits than the lock says. */
+  readonly overrides?: readonly SourceOverride[];
+}
+
+export interface SourceOverride extends Omit<FlakeSource, "overrides"> {
+  readonly input: FlakeInput;
+}
+
+export interface EvaluationOptions {
+  readonly timeoutMs: number;
+  /** For the evaluator's heap. */
+  readonly maxMemoryBytes: number;
+  readonly allowImportFromDerivation: boolean;
+}
+
+export interface HostEvaluation {
+  readonly drvPath: StorePath;
+  readonly outPath: StorePath;
+  readonly system: string;
+  /** `config.warnings` of the host. */
+  readonly warnings: readonly string[];
+}
+
+/** Why an evaluator process gave no result. */
+export interface EvaluationFailure {
+  readonly cause: "error" | "timed-out" | "out-of-memory" | "infra";
+  /** One line. */
+  readonly message: string;
+  /** The whole message with its trace, bounded to 8 KiB, without colours. */
+  readonly details: string;
+}
+
+/**
+ * The result of one evaluator process over several hosts. `threw` names hosts whose error Nix caught without its
+ * message; `failed` says that the process as a whole gave nothing, by the fault of one of its hosts or of none.
+ * Both are to be evaluated again, each host alone, which gives exactly one of `evaluated` and `failed`.
+ */
+export type BatchEvaluation =
+  | {
+      readonly type: "evaluated";
+      readonly hosts: ReadonlyMap<HostName, HostEvaluation>;
+      readonly threw: readonly HostName[];
+    }
+  | { readonly type: "failed"; readonly failure: EvaluationFailure };
+
+/** What decides an evaluation's result besides Nix's version and system. */
+export interface EvaluationKey {
+  readonly repo: RepoName;
+  readonly commit: Commit;
+  readonly directory?: string;
+  readonly overrides?: readonly (Override & { readonly directory?: string })[];
+  readonly allowImportFromDerivation: boolean;
+}
+
+/** What is remembered of one commit. Reading is from memory; writing reaches the disk soon after. */
+export interface CommitMemory {
+  inventory(): readonly string[] | undefined;
+  rememberInventory(names: readonly string[]): void;
+  get(host: HostName): HostEvaluation | EvaluationFailure | undefined;
+  /** Failures only when another evaluation would find the same: errors of the host's own code. */
+  remember(host: HostName, result: HostEvaluation | EvaluationFailure): void;
+  forget(host: HostName): void;
+}
+
+/** Evaluations across builds and restarts: the same commit is never evaluated twice. */
+export interface EvaluationMemory {
+  /** The same object for the same key while it is in use. */
+  open(key: EvaluationKey): Promise<CommitMemory>;
+  /** Forgets all but the newest commits of the repo, as many with overrides, and those in use. */
+  prune(repo: RepoName, keepNewest: number, inUse: ReadonlySet<RevisionName>): Promise<void>;
+}

@@ -1,0 +1,53 @@
+/** Moves the inputs of a flake. */
+export interface Locker {
+  /**
+   * Updates flake.lock in a checkout: all inputs of the flake, or some, to what their URLs point to now. The checkout
+   * must be the caller's own; after a failure its flake.lock may be either.
+   *
+   * @param directory absolute path of the directory that flake.nix is in
+   * @throws HomelabError `usage` with code `UNKNOWN_FLAKE_INPUT`; `failed` with code `FLAKE_LOCK_INVALID`.
+   */
+  updateLock(directory: string, options: LockUpdateOptions, signal: AbortSignal): Promise<LockUpdate>;
+
+  /**
+   * Locks one input to one revision, and writes nothing.
+   *
+   * @param directory as for `updateLock`
+   * @returns of a flake the whole lock with the input at the revision; of what is no flake a lock that has only it.
+   *   What the input's `original` is in it says nothing.
+   */
+  lockRevision(directory: string, options: LockRevisionOptions, signal: AbortSignal): Promise<LockUpdate>;
+}
+
+export interface LockUpdateOptions {
+  /** Inputs of the flake itself; all when absent. */
+  readonly inputs?: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export interface LockRevisionOptions {
+  /** Of the flake itself. */
+  readonly input: string;
+  /** The revision as a flake reference: `github:NixOS/nixpkgs/<revision>`. */
+  readonly reference: string;
+  /** Whether the input is a flake, which has inputs of its own. */
+  readonly isFlake: boolean;
+  readonly timeoutMs: number;
+}
+
+export type LockUpdate =
+  /** The text of flake.lock as it is now; whether it changed is for its content to say. */
+  | { readonly type: "updated"; readonly lock: string }
+  | { readonly type: "failed"; readonly failure: LockUpdateFailure };
+
+export interface LockUpdateFailure {
+  /** `unavailable`: an input or the network is out of reach, so that the same update may work later. */
+  readonly kind: "failed" | "unavailable";
+  /** One line. */
+  readonly message: string;
+  readonly hint?: string;
+  /** The input of the flake itself by which it failed, where Nix tells. */
+  readonly input?: string;
+  /** What Nix said, bounded to 8 KiB, without colours. */
+  readonly details: string;
+}

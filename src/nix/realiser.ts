@@ -1,0 +1,116 @@
+import type { StorePath } from "../protocol/names.ts";
+
+/** Builds, and says why something was not built. */
+export interface Realiser {
+  /** `2.8.0` */
+  readonly version: string;
+
+  /** All systems that it can build for, with `extra-platforms` and remote builders. */
+  readonly systems: readonly string[];
+
+  /**
+   * Asks each substituter of nix.conf for its `nix-cache-info` and says which of them do not answer, so that a
+   * build can leave them out instead of failing or hanging on them.
+   */
+  probeSubstituters(signal: AbortSignal): Promise<SubstituterProbe>;
+
+  /**
+   * Builds or fetches derivations with their closures, going on after failures. That it returns says nothing of
+   * success: ask `validPaths`. `onActivity` must be quick; when it returns a promise Nix's output waits for it.
+   */
+  realise(
+    drvPaths: readonly StorePath[],
+    options: RealiseOptions,
+    onActivity: (activity: NixActivity) => void | Promise<void>,
+    signal: AbortSignal,
+  ): Promise<RealiseResult>;
+
+  /**
+   * Why these top derivations have no valid output after `realise`: walks their graphs down the invalid outputs
+   * to the derivations that failed by themselves. Facts decide (what is valid, what started, what the clock and
+   * the kernel say); messages only give the reason's words.
+   */
+  findFailures(
+    tops: readonly StorePath[],
+    result: RealiseResult,
+    options: RealiseOptions,
+    signal: AbortSignal,
+  ): Promise<FailureAnalysis>;
+}
+
+export interface RealiseOptions {
+  /** For each derivation: seconds of building, and seconds without output. */
+  readonly timeoutSeconds: number;
+  readonly silenceSeconds: number;
+  /** Nix's `max-jobs` and `cores`; absent for what nix.conf says. */
+  readonly maxJobs?: number;
+  readonly cores?: number;
+  /** Only these; absent for what nix.conf says. */
+  readonly substituters?: readonly string[];
+}
+
+/** What happens while Nix builds, already freed of the differences between its versions. */
+export type NixActivity =
+  | { readonly type: "derivation-started"; readonly drvPath: StorePath; readonly machine?: string }
+  | { readonly type: "derivation-stopped"; readonly drvPath: StorePath }
+  | { readonly type: "phase"; readonly drvPath: StorePath; readonly phase: string }
+  | { readonly type: "log-line"; readonly drvPath: StorePath; readonly line: string }
+  | {
+      readonly type: "build-counts";
+      readonly done: number;
+      readonly expected: number;
+      readonly running: number;
+      readonly failed: number;
+    }
+  | { readonly type: "fetch-counts"; readonly done: number; readonly expected: number }
+  | { readonly type: "message"; readonly message: NixMessage };
+
+export interface NixMessage {
+  /** 0 is an error, 1 a warning; but a trace of the evaluator is 0 too. */
+  readonly level: number;
+  /** Without colours. */
+  readonly text: string;
+  /** Nix itself said it; a builder can print messages as well, and they look the same but for this. */
+  readonly authentic: boolean;
+}
+
+export interface RealiseResult {
+  readonly exitCode: number | undefined;
+  readonly killedBy: string | undefined;
+  /** Nix's own errors and warnings, the last 200. */
+  readonly messages: readonly NixMessage[];
+  /** Derivations that began to build, with what the clock says of them. */
+  readonly started: ReadonlyMap<StorePath, StartedDerivation>;
+  /** Processes that the kernel killed for lack of memory, on the whole machine, while this ran. */
+  readonly outOfMemoryKills: number;
+}
+
+export interface StartedDerivation {
+  readonly durationMs: number;
+  /** From its last output to its end. */
+  readonly silentMs: number;
+  readonly phase?: string;
+}
+
+export interface SubstituterProbe {
+  /** Those that answer, in nix.conf's order; undefined when all do, so that Nix keeps its own setting. */
+  readonly use: readonly string[] | undefined;
+  readonly dead: readonly { readonly url: string; readonly reason: string }[];
+}
+
+export interface FailureAnalysis {
+  readonly causes: ReadonlyMap<StorePath, FailureCause>;
+  /** For each top derivation without a valid output, at least one derivation of `causes`. */
+  readonly brokenBy: ReadonlyMap<StorePath, readonly StorePath[]>;
+}
+
+export interface FailureCause {
+  /** `no-builder`: nothing here can build for its system. */
+  readonly kind: "failed" | "timed-out" | "infra" | "no-builder";
+  /** The derivation's name without its hash: `linux-6.18.4`. */
+  readonly name: string;
+  /** One line: `builder failed with exit code 2`. */
+  readonly reason: string;
+  readonly exitCode?: number;
+  readonly phase?: string;
+}
