@@ -3,7 +3,8 @@ import { basename, dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LineSplitter } from "../../base/lines.ts";
-import { createActivityLog, maxActivityLineLength } from "./activity-log.ts";
+import { createActivityLog } from "./activity-log.ts";
+import { maxNixLogLineLength } from "./nix-log.ts";
 import type { NixActivity, NixMessage } from "../realiser.ts";
 
 const logs = join(import.meta.dirname, "../../../test/fixtures/nix-logs");
@@ -14,7 +15,7 @@ const other = "/nix/store/7xfrjq1xp1z5yi47s5q8l3byihfb7779-shared-2.drv";
 function read(...chunks: readonly (string | Uint8Array)[]): NixActivity[] {
   const activities: NixActivity[] = [];
   const log = createActivityLog((activity) => activities.push(activity));
-  const lines = new LineSplitter(maxActivityLineLength, (line) => log.line(line));
+  const lines = new LineSplitter(maxNixLogLineLength, (line) => log.line(line));
   for (const chunk of chunks) lines.write(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
   lines.end();
   return activities;
@@ -167,11 +168,6 @@ describe("activities", () => {
     ]);
   });
 
-  test("a log line may look like the keys around it", () => {
-    const line = '"],"id":17750270905679873,"type":106}\\';
-    expect(linesOf(read(said(building(1), logLine(1, line))))).toEqual([line]);
-  });
-
   test("a build on another machine is one build with two activities", () => {
     const activities = read(
       said(building(1, drvPath, "ssh-ng://big"), building(2), logLine(2, "far away"), stop(2), stop(1)),
@@ -228,55 +224,6 @@ describe("activities", () => {
   });
 });
 
-describe("what is too long", () => {
-  const cut = "x".repeat(16 * 1024) + " … [line cut at 16 KiB]";
-
-  test("a log line of 20 KiB, of 1 MiB and of 5 MiB is cut to 16 KiB and says so", () => {
-    const text = said(
-      building(9),
-      logLine(9, "x".repeat(20 * 1024)),
-      logLine(9, "x".repeat(1024 * 1024)),
-      logLine(9, "x".repeat(5 * 1024 * 1024)),
-      logLine(9, "next"),
-    );
-    expect(linesOf(read(text))).toEqual([cut, cut, cut, "next"]);
-  });
-
-  test("its end may be cut anywhere", () => {
-    const id = 132_375_187_030_017;
-    const empty = said(logLine(id, "")).trimEnd().length;
-    for (let early = 0; early < 64; early++) {
-      const line = "x".repeat(maxActivityLineLength - empty + early);
-      expect(linesOf(read(said(building(id), logLine(id, line), logLine(id, "next"))))).toEqual([
-        cut,
-        "next",
-      ]);
-    }
-  });
-
-  test("an escape sequence at the cut does not lose the line", () => {
-    const line = "x" + "\u0001".repeat(1024 * 1024);
-    const [first] = linesOf(read(said(building(9), logLine(9, line))));
-    expect(first).toMatch(/^x\u0001{4000,}/);
-  });
-
-  test("an error that quotes very long lines is still Nix's error", () => {
-    const tail = `\u001b[31;1merror:\u001b[0m builder for '${drvPath}' failed with exit code 3;\n       last 1 log lines:\n       > ${"y".repeat(1024 * 1024)}`;
-    const error = { action: "msg", column: null, file: null, level: 0, line: null, msg: tail, raw_msg: tail };
-    const forged = message(0, tail);
-    expect(messagesOf(read(said(building(1), error, forged)))).toEqual([
-      { level: 0, text: `error: builder for '${drvPath}' failed with exit code 3;`, authentic: true },
-      { level: 0, text: `error: builder for '${drvPath}' failed with exit code 3;`, authentic: false },
-    ]);
-  });
-
-  test("a phase is one short line", () => {
-    const phase = { action: "result", fields: [`a\n\u001b[31m${"b".repeat(500)}`], id: 1, type: 104 };
-    const activities = read(said(building(1), phase));
-    expect(activities.at(-1)).toEqual({ type: "phase", drvPath, phase: `a ${"b".repeat(98)}` });
-  });
-});
-
 describe("messages without raw_msg", () => {
   const failed = message(0, `error: builder for '${drvPath}' failed with exit code 2`);
 
@@ -306,6 +253,28 @@ describe("messages without raw_msg", () => {
     expect(messagesOf(read(start, said(logLine(2, "in between"), failed)))).toMatchObject([
       { authentic: false },
     ]);
+  });
+
+  const phase = { action: "result", fields: ["buildPhase"], id: 2, type: 104 };
+  const hook = { action: "start", fields: [drvPath], id: 5, level: 3, text: "", type: 110 };
+  const hookLine = { action: "result", fields: ["signed"], id: 5, type: 107 };
+  test.each<[between: string, text: string, authentic: boolean]>([
+    ["a log line of nobody", said(logLine(99, "x")), false],
+    ["a phase", said(phase), false],
+    ["a phase of nobody", said({ ...phase, id: 99 }), false],
+    ["a line of a hook", said(hookLine), false],
+    ["the start of a hook", said(hook), false],
+    ["the start of a build", said(building(4)), false],
+    ["the start of a count", said({ ...totals, id: 6, type: 103 }), false],
+    ["the start of a download", said({ ...totals, id: 6, type: 101 }), false],
+    ["the progress of a download", said(counts(6, 1, 2, 0, 0)), true],
+    ["what was expected", said({ action: "result", fields: [101, 5], id: 1, type: 106 }), true],
+    ["the same counts", said(counts(1, 0, 2, 1, 1)), true],
+    ["what others print", "Receiving objects: 99%\n", true],
+  ])("directly behind the report of a failure, with %s between: %#", (_, between, authentic) => {
+    const start = said(totals, building(2), building(3, other), counts(1, 0, 2, 2, 0), counts(1, 0, 2, 1, 1));
+    const last = messagesOf(read(start, between, said(failed))).at(-1);
+    expect(last).toMatchObject({ level: 0, authentic });
   });
 
   describe("when Nix comes to a failure only later", () => {
@@ -401,15 +370,6 @@ describe("always", () => {
           start += size;
         }
         expect(read(...chunks, bytes.subarray(start))).toEqual(read(bytes));
-      }),
-    );
-  });
-
-  test("any log line comes through as it is", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "grapheme" }), (line) => {
-        const inside = line.replace(/\n$/, "");
-        expect(linesOf(read(said(building(1), logLine(1, inside))))).toEqual([inside]);
       }),
     );
   });

@@ -1,7 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { LineSplitter } from "../../base/lines.ts";
 import type { Exec } from "../../process/exec.ts";
-import { createActivityLog, maxActivityLineLength } from "./activity-log.ts";
+import { createActivityLog } from "./activity-log.ts";
+import { maxNixLogLineLength } from "./nix-log.ts";
 import { buildDirectoryFlags, makeBuildDirectory, removeBuildDirectory } from "./build-directory.ts";
 import { createBuildTimes } from "./build-times.ts";
 import { readFailureMessage } from "./failure-message.ts";
@@ -117,7 +118,7 @@ interface ActivityReader {
 function createActivityReader(onActivity: (activity: NixActivity) => void | Promise<void>): ActivityReader {
   let pending: NixActivity[] = [];
   const log = createActivityLog((activity) => pending.push(activity));
-  const lines = new LineSplitter(maxActivityLineLength, (line) => log.line(line));
+  const lines = new LineSplitter(maxNixLogLineLength, (line) => log.line(line));
 
   /** Most activities are taken at once: only one that is not costs a turn of the event loop. */
   function give(): Promise<void> | undefined {
