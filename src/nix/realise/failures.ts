@@ -1,4 +1,5 @@
 import { isBug, messageOf } from "../../base/errors.ts";
+import { derivationName } from "../../protocol/derivation-name.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { decideFailure } from "./decide-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
@@ -26,7 +27,7 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
     const causes = new Map<StorePath, FailureCause>();
     for (const drvPath of new Set([...rootsOf.values()].flat())) {
       const unreadable = graph.unreadable.get(drvPath);
-      const name = nameOf(drvPath);
+      const name = derivationName(drvPath);
       const cause: FailureCause =
         unreadable === undefined
           ? decideFailure({
@@ -159,9 +160,3 @@ function sortMessages({ messages }: RealiseResult): {
     inGeneral: said.filter(({ drvPath }) => drvPath === undefined),
   };
 }
-
-/** `linux-6.18.4` of `/nix/store/<hash>-linux-6.18.4.drv`. */
-const nameOf = (drvPath: StorePath): string =>
-  drvPath.slice(drvPath.lastIndexOf("/") + 1 + hashLength + 1).replace(/\.drv$/, "");
-
-const hashLength = 32;

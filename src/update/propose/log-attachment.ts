@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { LineSplitter } from "../../base/lines.ts";
 import { visibleText } from "../../base/markdown-text.ts";
+import { derivationName } from "../../protocol/derivation-name.ts";
 import { createRedactor } from "../../redact/redact.ts";
 
 /** Of text, before compression. A longer log keeps only its first and its last lines. */
@@ -109,9 +110,8 @@ function createKeptLines(): KeptLines {
  * the same name have different files.
  */
 export function attachmentName(host: string, drvPath: string): string {
-  const base = drvPath.slice(drvPath.lastIndexOf("/") + 1).replace(/\.drv$/, "");
-  const [hash = "", ...name] = base.split("-");
-  return `${safePart(host, 60)}-${safePart(name.join("-"), 100)}-${safePart(hash, 8)}.log.gz`;
+  const hash = drvPath.slice(drvPath.lastIndexOf("/") + 1);
+  return `${safePart(host, 60)}-${safePart(derivationName(drvPath), 100)}-${safePart(hash, 8)}.log.gz`;
 }
 
 const safePart = (text: string, maxLength: number): string =>

@@ -1,6 +1,7 @@
 // The logs of builds that run at the same time, put in order: each derivation's log together.
+import { derivationName } from "../../../protocol/derivation-name.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
-import { derivationName, droppedLines, linesOfChunk } from "./log-lines.ts";
+import { droppedLines, linesOfChunk } from "./log-lines.ts";
 
 export interface LogGroup {
   readonly drvPath: string;

@@ -1,3 +1,4 @@
+import { derivationName } from "../../../protocol/derivation-name.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
 import type { Style } from "../style.ts";
 
@@ -7,10 +8,6 @@ export function linesOfChunk({ text }: LogChunk): string[] {
   if (lines.at(-1) === "") lines.pop();
   return lines;
 }
-
-/** `linux-6.18.4` of `/nix/store/…-linux-6.18.4.drv`. */
-export const derivationName = (drvPath: string): string =>
-  (drvPath.split("/").at(-1) ?? drvPath).replace(/^[0-9a-z]{32}-/, "").replace(/\.drv$/, "");
 
 export const droppedLines = (count: number): string =>
   count === 1 ? "1 line was dropped here" : `${count} lines were dropped here`;
