@@ -1,4 +1,4 @@
-import { access, constants } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -20,7 +20,6 @@ import type { Realiser } from "./realiser.ts";
 import type { Store } from "./store.ts";
 import { readNixSettings } from "./settings/nix-settings.ts";
 import { createPathFactsReader } from "./store/path-facts.ts";
-import { countOutOfMemoryKills } from "./realise/out-of-memory-kills.ts";
 import { createRevisionLocker } from "./lock/lock-revision.ts";
 import { createRealise } from "./realise/realise.ts";
 import { isFull } from "./realise/store-room.ts";
@@ -149,4 +148,10 @@ async function decideOpensStoreItself(remote: string | undefined, stateDirectory
     () => true,
     () => false,
   );
+}
+
+/** Processes that the kernel killed for lack of memory since it started (Linux 4.13 and newer; 0 where it does not say). */
+export async function countOutOfMemoryKills(): Promise<number> {
+  const counters = await readFile("/proc/vmstat", "utf8").catch(() => "");
+  return Number(/^oom_kill (?<count>\d+)$/m.exec(counters)?.groups?.["count"] ?? 0);
 }

@@ -8,7 +8,7 @@ import { createEvaluator } from "../../src/nix/evaluate/evaluate.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
 import { readNixSettings } from "../../src/nix/settings/nix-settings.ts";
 import type { EvaluationOptions, FlakeSource } from "../../src/nix/evaluator.ts";
-import { countOutOfMemoryKills } from "../../src/nix/realise/out-of-memory-kills.ts";
+import { countOutOfMemoryKills } from "../../src/nix/create-nix.ts";
 import { createStoreQueries } from "../../src/nix/store/store-queries.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { readProcessTable } from "../../src/process/process-table.ts";

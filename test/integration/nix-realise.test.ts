@@ -9,7 +9,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { createDerivationReader } from "../../src/nix/store/derivation.ts";
 import { createFindFailures } from "../../src/nix/realise/failures.ts";
 import type { FailureAnalysis, NixActivity, RealiseOptions, RealiseResult } from "../../src/nix/realiser.ts";
-import { countOutOfMemoryKills } from "../../src/nix/realise/out-of-memory-kills.ts";
+import { countOutOfMemoryKills } from "../../src/nix/create-nix.ts";
 import { readNixSettings } from "../../src/nix/settings/nix-settings.ts";
 import { createRealise } from "../../src/nix/realise/realise.ts";
 import { isFull } from "../../src/nix/realise/store-room.ts";

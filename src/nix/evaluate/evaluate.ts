@@ -4,7 +4,8 @@ import type { HostName } from "../../protocol/names.ts";
 import type { Exec } from "../../process/exec.ts";
 import { makeBuildDirectory, removeBuildDirectory } from "../realise/build-directory.ts";
 import { batchArguments, listingArguments, singleArguments } from "./evaluation-arguments.ts";
-import { evaluationFailure, oneLine } from "./evaluation-failure.ts";
+import { oneLine } from "../words/error-text.ts";
+import { evaluationFailure } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
 import type { Environment } from "../nix-environment.ts";
 import type {
@@ -35,7 +36,7 @@ export interface EvaluatorOptions extends ToplevelCheckOptions {
   readonly version: string;
   /** Where evaluators that may build get a directory of their own: see `makeBuildDirectory`. */
   readonly buildsDirectory: string;
-  /** `readOutOfMemoryKills` */
+  /** See `countOutOfMemoryKills`. */
   readonly outOfMemoryKills: () => Promise<number>;
 }
 

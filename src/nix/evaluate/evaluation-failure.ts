@@ -1,11 +1,9 @@
 import type { ExecResult } from "../../process/exec.ts";
 import { locatedError } from "./located-error.ts";
 import type { EvaluationLog } from "./evaluation-log.ts";
+import { boundedDetails, oneLine } from "../words/error-text.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
 import type { EvaluationFailure, EvaluationOptions } from "../evaluator.ts";
-
-const maxMessageLength = 300;
-const maxDetailsBytes = 8 * 1024;
 
 export interface EvaluatorEnd {
   readonly result: Pick<ExecResult, "exitCode" | "killedBy" | "timedOut">;
@@ -77,20 +75,3 @@ const isStaleLock = (error: string): boolean =>
 /** Nix writes some errors past its own log format: `error: stack overflow (possible infinite recursion)`. */
 const plainError = (lines: readonly string[]): string | undefined =>
   lines.findLast((line) => line.startsWith("error: "))?.slice("error: ".length);
-
-export function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ").trim();
-  return line.length > maxMessageLength ? `${line.slice(0, maxMessageLength - 1).toWellFormed()}…` : line;
-}
-
-/** Both ends of a long text: Nix 2.8 has the error before its trace, newer ones behind it. */
-export function boundedDetails(text: string): string {
-  const bytes = Buffer.from(text.trim());
-  if (bytes.byteLength <= maxDetailsBytes) return bytes.toString();
-  const mark = "\n[…]\n";
-  const half = Math.floor((maxDetailsBytes - Buffer.byteLength(mark)) / 2) - 6;
-  const replacement = /^\ufffd+|\ufffd+$/g;
-  const head = bytes.subarray(0, half).toString().replaceAll(replacement, "");
-  const tail = bytes.subarray(-half).toString().replaceAll(replacement, "");
-  return head + mark + tail;
-}

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { StorePath } from "../../protocol/names.ts";
-import { oneLine } from "./evaluation-failure.ts";
+import { oneLine } from "../words/error-text.ts";
 import type { EvaluationFailure, HostEvaluation } from "../evaluator.ts";
 import type { Store } from "../store.ts";
 

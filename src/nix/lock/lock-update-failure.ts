@@ -1,6 +1,6 @@
 // Why an update of flake.lock gave nothing, by the words of Nix 2.8 to 2.34.
 import type { EvaluationLog } from "../evaluate/evaluation-log.ts";
-import { boundedDetails, oneLine } from "../evaluate/evaluation-failure.ts";
+import { boundedDetails, oneLine } from "../words/error-text.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
 import type { LockUpdateFailure } from "../locker.ts";
 import type { ExecResult } from "../../process/exec.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
-import { oneLine } from "../evaluate/evaluation-failure.ts";
+import { oneLine } from "../words/error-text.ts";
 import { bootParts } from "./closure-diff.ts";
 import type { BootParts, Store } from "../store.ts";
 import { chunksOfArguments, type StoreOptions } from "./store-queries.ts";

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
-import { oneLine } from "../evaluate/evaluation-failure.ts";
+import { oneLine } from "../words/error-text.ts";
 import type { Store } from "../store.ts";
 import type { PathFacts } from "../../protocol/path-facts.ts";
 import { parseSha256 } from "../../protocol/sha256.ts";

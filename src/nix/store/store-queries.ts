@@ -3,10 +3,10 @@ import { HomelabError } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
-import { oneLine } from "../evaluate/evaluation-failure.ts";
+import { oneLine } from "../words/error-text.ts";
 import type { Environment } from "../nix-environment.ts";
 import type { Store } from "../store.ts";
-import { createPhaseLineFilter } from "../realise/phase-lines.ts";
+import { createPhaseLineFilter } from "./phase-lines.ts";
 
 const queryTimeoutMs = 120_000;
 const logTimeoutMs = 600_000;

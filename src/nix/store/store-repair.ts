@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { plainText } from "../../base/terminal-text.ts";
 import type { ExecResult } from "../../process/exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
-import { oneLine } from "../evaluate/evaluation-failure.ts";
+import { oneLine } from "../words/error-text.ts";
 import { featureFlags } from "../nix-command.ts";
 import type { StoreRepair } from "../store.ts";
 import { chunksOfArguments, type StoreOptions } from "./store-queries.ts";
