@@ -45,7 +45,7 @@ export async function makeCandidate(
   const before = baseText === undefined ? undefined : parseFlakeLock(baseText);
   const lock = before === undefined || inputs === undefined ? full : graftLock(before, full, new Set(inputs));
   const text = inputs === undefined || before === undefined ? fullLock : printFlakeLock(lock);
-  const changes = diffLocks(before ?? emptyLock(full), lock, giteaHosts).inputs;
+  const changes = diffLocks(before ?? emptyLock(full), lock, giteaHosts);
   if (changes.length === 0) return undefined;
   const names = changes.map(({ path }) => path[0] ?? "");
   const message = updateMessage({ base, inputs: names, details: changes.map(describeChange) });
@@ -61,7 +61,7 @@ export async function makeCandidate(
 export function changedInputs(baseLock: string | undefined, fullLock: string): readonly string[] {
   const full = parseFlakeLock(fullLock);
   const before = baseLock === undefined ? emptyLock(full) : parseFlakeLock(baseLock);
-  return diffLocks(before, full).inputs.map(({ path }) => path[0] ?? "");
+  return diffLocks(before, full).map(({ path }) => path[0] ?? "");
 }
 
 const emptyLock = (full: FlakeLock): FlakeLock => ({

@@ -54,7 +54,7 @@ const lockText = async (directory: string): Promise<string> =>
 const setLock = async (directory: string, text: string): Promise<void> =>
   writeFile(join(directory, "flake.lock"), text);
 const movedBy = (before: string, after: string): readonly string[] =>
-  diffLocks(parseFlakeLock(before), parseFlakeLock(after)).inputs.map(({ path }) => path.join("/"));
+  diffLocks(parseFlakeLock(before), parseFlakeLock(after)).map(({ path }) => path.join("/"));
 const evaluate = async (directory: string): Promise<string> =>
   store.run("nix", "eval", "--raw", "--no-update-lock-file", "--no-write-lock-file", `${directory}#v`);
 

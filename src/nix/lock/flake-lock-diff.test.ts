@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { commitOf, lockOf, node } from "../../../test/support/flake-locks.ts";
-import { diffLocks, updatableInputs } from "./flake-lock-diff.ts";
+import { diffLocks, updatableInputs, walkPairs } from "./flake-lock-diff.ts";
 
 const root = (...names: readonly string[]) => ({
   inputs: Object.fromEntries(names.map((name) => [name, name])),
@@ -9,42 +9,39 @@ const root = (...names: readonly string[]) => ({
 test("says which inputs moved, from where to where", () => {
   const before = lockOf({ a: node("a"), b: node("b") });
   const after = lockOf({ a: node("a", undefined, 2), b: node("b") });
-  expect(diffLocks(before, after)).toEqual({
-    inputs: [
-      {
-        path: ["a"],
-        before: {
-          type: "github",
-          source: "github:owner/a",
-          rev: commitOf("a 1"),
-          narHash: `sha256-${commitOf("a content 1")}`,
-          lastModified: 1_700_000_001,
-        },
-        after: {
-          type: "github",
-          source: "github:owner/a",
-          rev: commitOf("a 2"),
-          narHash: `sha256-${commitOf("a content 2")}`,
-          lastModified: 1_700_000_002,
-        },
-        downgraded: false,
-        compareUrl: `https://github.com/owner/a/compare/${commitOf("a 1")}...${commitOf("a 2")}`,
+  expect(diffLocks(before, after)).toEqual([
+    {
+      path: ["a"],
+      before: {
+        type: "github",
+        source: "github:owner/a",
+        rev: commitOf("a 1"),
+        narHash: `sha256-${commitOf("a content 1")}`,
+        lastModified: 1_700_000_001,
       },
-    ],
-    nested: [],
-  });
+      after: {
+        type: "github",
+        source: "github:owner/a",
+        rev: commitOf("a 2"),
+        narHash: `sha256-${commitOf("a content 2")}`,
+        lastModified: 1_700_000_002,
+      },
+      downgraded: false,
+      compareUrl: `https://github.com/owner/a/compare/${commitOf("a 1")}...${commitOf("a 2")}`,
+    },
+  ]);
 });
 
 test("equal locks do not differ, whatever their nodes are called", () => {
   const before = lockOf({ a: node("a"), root: root("a") });
   const after = lockOf({ other: node("a"), root: { inputs: { a: "other" } } });
-  expect(diffLocks(before, after)).toEqual({ inputs: [], nested: [] });
+  expect(diffLocks(before, after)).toEqual([]);
 });
 
 test("says what came, what went and what went back", () => {
   const before = lockOf({ gone: node("gone"), back: node("back", undefined, 5) });
   const after = lockOf({ come: node("come"), back: node("back", undefined, 4) });
-  const { inputs } = diffLocks(before, after);
+  const inputs = diffLocks(before, after);
   expect(inputs.map(({ path, downgraded }) => [path.join("/"), downgraded])).toEqual([
     ["back", true],
     ["come", false],
@@ -61,9 +58,8 @@ test("keeps inputs of inputs apart, and does not go into what follows another", 
       leaf: node("leaf", undefined, state),
       root: { inputs: { a: "a", leaf: ["a", "leaf"] } },
     });
-  const { inputs, nested } = diffLocks(lock(1), lock(2));
-  expect(inputs).toEqual([]);
-  expect(nested.map(({ path }) => path)).toEqual([["a", "leaf"]]);
+  expect(diffLocks(lock(1), lock(2))).toEqual([]);
+  expect([...walkPairs(lock(1), lock(2))].map(({ path }) => path)).toEqual([["a"], ["a", "leaf"]]);
 });
 
 test("a lock whose nodes are shared a million times over is read once", () => {
@@ -76,7 +72,7 @@ test("a lock whose nodes are shared a million times over is read once", () => {
       ...Object.fromEntries(Array.from({ length: 21 }, (_, number) => level(number, state))),
       root: { inputs: { a: "n0" } },
     });
-  expect(diffLocks(lock(1), lock(2)).nested).toHaveLength(20);
+  expect([...walkPairs(lock(1), lock(2))]).toHaveLength(21);
 });
 
 test("a password in a URL is not shown", () => {
@@ -84,7 +80,7 @@ test("a password in a URL is not shown", () => {
   const at = (rev: string) => ({
     a: { locked: { type: "git", url, rev, narHash: "x" }, original: { type: "git", url } },
   });
-  const [change] = diffLocks(lockOf(at(commitOf("1"))), lockOf(at(commitOf("2")))).inputs;
+  const [change] = diffLocks(lockOf(at(commitOf("1"))), lockOf(at(commitOf("2"))));
   expect(change?.after?.source).toBe("git:https://example.com/x");
 });
 

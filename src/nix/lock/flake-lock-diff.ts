@@ -26,27 +26,25 @@ export interface InputChange {
   readonly compareUrl?: string;
 }
 
-export interface LockDiff {
-  /** Inputs of the flake itself, in the order of their names; not those that only follow another. */
-  readonly inputs: readonly InputChange[];
-  /** Inputs of inputs, each pair of states once. */
-  readonly nested: readonly InputChange[];
-}
-
 /**
- * What changed between two locks of the same flake.
+ * Which inputs of the flake itself changed between two of its locks, in the order of their names; not those that only
+ * follow another.
  *
  * @param giteaHosts see `compareUrl`
  */
-export function diffLocks(before: FlakeLock, after: FlakeLock, giteaHosts: readonly string[] = []): LockDiff {
-  const inputs: InputChange[] = [];
-  const nested: InputChange[] = [];
+export function diffLocks(
+  before: FlakeLock,
+  after: FlakeLock,
+  giteaHosts: readonly string[] = [],
+): readonly InputChange[] {
+  const changes: InputChange[] = [];
   for (const { path, ...keys } of walkPairs(before, after)) {
+    if (path.length > 1) break;
     const old = lockedAt(before, keys.before);
     const young = lockedAt(after, keys.after);
     if (isDeepStrictEqual(old, young)) continue;
     const link = old && young && compareUrl(old, young, giteaHosts);
-    (path.length === 1 ? inputs : nested).push({
+    changes.push({
       path,
       ...(old !== undefined && { before: inputState(old) }),
       ...(young !== undefined && { after: inputState(young) }),
@@ -54,7 +52,7 @@ export function diffLocks(before: FlakeLock, after: FlakeLock, giteaHosts: reado
       ...(link !== undefined && { compareUrl: link }),
     });
   }
-  return { inputs, nested };
+  return changes;
 }
 
 /** What people want to know of a locked reference. */

@@ -46,7 +46,7 @@ export interface LockToList {
 /** Every input of the flake itself, by its name. */
 export function summarizeInputs({ repo, commit, lock, newest }: LockToList): InputSummary[] {
   const resolve = inputResolver(lock);
-  const changes = newest === undefined || newest === "unknown" ? newest : diffLocks(lock, newest).inputs;
+  const changes = newest === undefined || newest === "unknown" ? newest : diffLocks(lock, newest);
   const summaries = Object.entries(rootInputs(lock)).map(([input, edge]): InputSummary => {
     const { locked } = nodeAt(lock, resolve([input]) ?? lock.root);
     const { source = "unknown", rev, lastModified } = locked === undefined ? {} : inputState(locked);
