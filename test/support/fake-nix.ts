@@ -2,7 +2,6 @@
 // once. What real Nix does is tested with real Nix; here only the order of things matters.
 import type { BatchEvaluation, Evaluator, HostEvaluation } from "../../src/nix/evaluator.ts";
 import type { GcRoots } from "../../src/nix/gc-roots.ts";
-import type { Locker } from "../../src/nix/locker.ts";
 import type { FailureAnalysis, FailureCause, Realiser, RealiseResult } from "../../src/nix/realiser.ts";
 import type { Store } from "../../src/nix/store.ts";
 import type { HostName, StorePath } from "../../src/protocol/names.ts";
@@ -19,7 +18,7 @@ export interface FakeHost {
   readonly build?: "fail" | "fail-shared" | "infra" | "infra-always" | "present";
 }
 
-export interface FakeNix extends Evaluator, Store, Realiser, Locker {
+export interface FakeNix extends Evaluator, Store, Realiser {
   /** Hosts of each evaluator process, in the order of starting. */
   readonly evaluations: HostName[][];
   /** Derivations of each build process. */
@@ -178,14 +177,6 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       }
       return { causes, brokenBy: new Map(tops.map((top) => [top, [culpritOf(top)]])) };
     },
-    lockRevision: async () => ({
-      type: "failed",
-      failure: { kind: "unavailable", message: "no network", details: "" },
-    }),
-    updateLock: async () => ({
-      type: "failed",
-      failure: { kind: "unavailable", message: "no network", details: "" },
-    }),
     readClosure: async (path) => ({ paths: [{ path, size: 1 }], boot: {} }),
     readClosureFacts: async () => new Map(),
     unbuilt: async (top) => new Set([top, culpritOf(top)]),
