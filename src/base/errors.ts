@@ -61,6 +61,10 @@ export const isProgrammingError = (thrown: unknown): boolean =>
 const isSystemError = (thrown: unknown): boolean =>
   thrown instanceof Error && "syscall" in thrown && typeof thrown.syscall === "string";
 
+/** Whether it is an error of Node or of a system call with one of these codes, such as `ENOENT`. */
+export const hasCode = (thrown: unknown, ...codes: readonly string[]): boolean =>
+  thrown instanceof Error && "code" in thrown && codes.includes(String(thrown.code));
+
 /** What `AbortSignal.timeout` throws. */
 const isTimeout = (thrown: unknown): boolean =>
   thrown instanceof DOMException && thrown.name === "TimeoutError";

@@ -1,7 +1,7 @@
-import { appendFile, mkdir, open } from "node:fs/promises";
+import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-
-const maxFileBytes = 64 * 1024 * 1024;
+import { jsonOrNothing } from "./json.ts";
+import { readIfSmall } from "./read-bounded.ts";
 
 /** An append-only file of JSON lines that may be lost: a cache. */
 export interface LineJournal {
@@ -43,29 +43,11 @@ export async function openLineJournal(path: string, onError: (error: unknown) =>
   return {
     values: text
       .split("\n")
-      .map(parseJson)
+      .map(jsonOrNothing)
       .filter((value) => value !== undefined),
     append(value) {
       waiting.push(`${JSON.stringify(value)}\n`);
       if (!isWriting) void write();
     },
   };
-}
-
-async function readIfSmall(path: string): Promise<string> {
-  try {
-    await using file = await open(path);
-    const { size } = await file.stat();
-    return size > maxFileBytes ? "" : await file.readFile("utf8");
-  } catch {
-    return "";
-  }
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

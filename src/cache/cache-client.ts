@@ -4,7 +4,7 @@ import http from "node:http";
 import https from "node:https";
 import { urlToHttpOptions } from "node:url";
 import type { Clock } from "../base/clock.ts";
-import { HomelabError, messageOf } from "../base/errors.ts";
+import { hasCode, HomelabError, messageOf } from "../base/errors.ts";
 import { retryAfterMs } from "../base/retry-after.ts";
 import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
 import { createDeadlines, DeadlineError } from "./deadlines.ts";
@@ -251,8 +251,7 @@ const isRestShort = ({ headers }: http.IncomingMessage): boolean =>
   Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= cheapRestBytes;
 
 /** Node's own error for a response that ends early. */
-export const isLostConnection = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+export const isLostConnection = (error: unknown): boolean => hasCode(error, "ECONNRESET", "EPIPE");
 
 function totalBytesOf({ statusCode, headers }: http.IncomingMessage): number | undefined {
   if (statusCode === 206) {

@@ -1,9 +1,10 @@
 // What was proven before, so that only what is new is asked for. A cache of answers: it may be lost at any time.
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { readIfSmall } from "../base/read-bounded.ts";
+import { replaceFile } from "../base/replace-file.ts";
 import type { Sha256 } from "../protocol/sha256.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { TrustedKey, TrustedKeys } from "../narinfo/public-keys.ts";
@@ -37,7 +38,6 @@ interface Proof {
   readonly at: number;
 }
 
-const maxFileBytes = 64 * 1024 * 1024;
 const defaultMaxProofs = 200_000;
 const line = /^(?<path>\/\S+) (?<narHash>sha256:[0-9a-z]{52}) (?<key>[0-9a-f]{16}) (?<at>\d{1,12})$/;
 
@@ -93,25 +93,4 @@ function parseProofs(text: string, counts: (proof: Proof) => boolean): Map<strin
     if (counts(proof)) proofs.set(path, proof);
   }
   return proofs;
-}
-
-async function readIfSmall(path: string): Promise<string> {
-  try {
-    await using file = await open(path);
-    const { size } = await file.stat();
-    return size > maxFileBytes ? "" : await file.readFile("utf8");
-  } catch {
-    return "";
-  }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, text, { mode: 0o600 });
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

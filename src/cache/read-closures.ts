@@ -1,3 +1,4 @@
+import { workThrough } from "../base/work-through.ts";
 import type { RootedCommit } from "../nix/gc-roots.ts";
 import type { Store } from "../nix/store.ts";
 import type { StorePath } from "../protocol/names.ts";
@@ -23,17 +24,14 @@ export async function readClosures(
   const all = waiting.length;
   const bySystem = new Map<StorePath, readonly StorePath[]>();
   const sizes = new Map<StorePath, number>();
-  async function work(): Promise<void> {
-    for (let system = waiting.pop(); system !== undefined; system = waiting.pop()) {
-      const { paths } = await nix.readClosure(system, signal);
-      for (const { path, size } of paths) sizes.set(path, size);
-      bySystem.set(
-        system,
-        paths.map(({ path }) => path),
-      );
-      onRead(bySystem.size, all);
-    }
-  }
-  await Promise.all(Array.from({ length: atOnce }, work));
+  await workThrough(waiting, atOnce, async (system) => {
+    const { paths } = await nix.readClosure(system, signal);
+    for (const { path, size } of paths) sizes.set(path, size);
+    bySystem.set(
+      system,
+      paths.map(({ path }) => path),
+    );
+    onRead(bySystem.size, all);
+  });
   return { bySystem, sizes };
 }

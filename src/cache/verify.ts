@@ -10,7 +10,7 @@ import { judgeNarStart, narStartBytes, type NarFault } from "./nar-start.ts";
 import { hashPartOf, type NarInfo } from "../narinfo/narinfo.ts";
 import type { Proofs } from "./proofs.ts";
 import type { TrustedKeys } from "../narinfo/public-keys.ts";
-import { workThrough } from "./work-through.ts";
+import { workThrough } from "../base/work-through.ts";
 
 export interface VerifyOptions {
   readonly client: CacheClient;

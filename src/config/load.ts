@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
 import { formatProblem, problemOf, type Problem } from "./problems.ts";
-import { readBounded, whyUnreadable } from "./read-bounded.ts";
+import { parseJson } from "../base/json.ts";
+import { readBounded, whyUnreadable } from "../base/read-bounded.ts";
 import { checkRules, type ConfigRole } from "./rules.ts";
 import { Config } from "./schema.ts";
 import { findUnknownKeys } from "./unknown-keys.ts";
@@ -54,7 +55,7 @@ export async function loadConfig(path: string, role: ConfigRole = "client"): Pro
  * @throws ConfigError with every problem there is.
  */
 export function parseConfig(text: string, file: string, role: ConfigRole = "client"): LoadedConfig {
-  const value = parseJson(text, file);
+  const value = jsonOf(text, file);
   const unknownKeys = findUnknownKeys(Config, value);
   const result = v.safeParse(Config, value, { abortPipeEarly: true });
   const issues = (result.issues ?? []).filter((issue) => !isUnknownKey(issue));
@@ -69,9 +70,9 @@ export function parseConfig(text: string, file: string, role: ConfigRole = "clie
 const isUnknownKey = (issue: v.BaseIssue<unknown>): boolean =>
   issue.type === "strict_object" && issue.expected === "never";
 
-function parseJson(text: string, file: string): unknown {
+function jsonOf(text: string, file: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, "")) as unknown;
+    return parseJson(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     // The error's own message has a piece of the text in it, which can be a secret.
     const at = /position (?<position>\d+)/.exec(String(error))?.groups?.["position"];

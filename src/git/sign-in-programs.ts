@@ -1,9 +1,9 @@
 // Two tiny programs that git starts to sign in. They are constant text: what differs comes in environment
 // variables that hold paths, so that nothing is ever quoted for a shell, and a secret is only ever in its file.
-import { randomUUID } from "node:crypto";
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
+import { replaceFile } from "../base/replace-file.ts";
 
 /** How to sign in to a remote. Paths of files, read by git or ssh when they need them. */
 export interface GitCredentials {
@@ -75,10 +75,7 @@ export async function writeSignInPrograms(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
   for (const [name, text] of Object.entries({ askpass, ssh })) {
-    const fresh = join(directory, `${name}.${randomUUID()}`);
-    await writeFile(fresh, text, { mode: 0o700 });
-    await chmod(fresh, 0o700);
-    await rename(fresh, join(directory, name));
+    await replaceFile(join(directory, name), text, { mode: 0o700 });
   }
 }
 

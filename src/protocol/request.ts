@@ -1,5 +1,6 @@
 // A build request: `{}` is valid, everything has a meaning when it is left out.
 import * as v from "valibot";
+import { decodeJson } from "../base/json.ts";
 import { BranchName, BuildId, Commit, HostName } from "./names.ts";
 import { Overrides } from "./overrides.ts";
 import { isReplySubject } from "./subjects.ts";
@@ -63,10 +64,5 @@ const Salvage = v.object({
 /** Of a request that is refused: where its sender looks for the answer, as far as that can be read. */
 export function salvageRequest(bytes: Uint8Array): v.InferOutput<typeof Salvage> {
   if (bytes.byteLength > limits.request) return {};
-  try {
-    const salvaged = v.safeParse(Salvage, JSON.parse(new TextDecoder().decode(bytes)));
-    return salvaged.success ? salvaged.output : {};
-  } catch {
-    return {};
-  }
+  return decodeJson(Salvage, new TextDecoder().decode(bytes)) ?? {};
 }

@@ -1,6 +1,7 @@
 // The only place where JSON goes out of or comes into this program over NATS.
 import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
+import { parseJson, TooDeepError } from "../base/json.ts";
 
 /**
  * The version of every message that does not say otherwise. Fields may be added under the same version; readers ignore
@@ -44,7 +45,7 @@ export function decode<Schema extends v.GenericSchema>(
   if (bytes.byteLength > maxBytes) {
     refuse("TOO_LARGE", `this ${what} has ${bytes.byteLength} bytes`, `allowed are ${maxBytes} bytes`);
   }
-  const value = parseJson(bytes, what);
+  const value = jsonOf(bytes, what);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return refuse("BAD_MESSAGE", `this ${what} is not a JSON object`, `send an object, for example {}`);
   }
@@ -70,41 +71,19 @@ export function decode<Schema extends v.GenericSchema>(
 const isUnderstood = (version: unknown, newest: number): boolean =>
   typeof version === "number" && Number.isInteger(version) && version >= 1 && version <= newest;
 
-function parseJson(bytes: Uint8Array, what: string): unknown {
+function jsonOf(bytes: Uint8Array, what: string): unknown {
   const text = new TextDecoder().decode(bytes).trim();
   if (text === "") return {};
-  if (!hasBoundedDepth(text)) {
-    throw new HomelabError("usage", `this ${what} is nested too deeply`, {
-      code: "BAD_JSON",
-      hint: "send plain JSON",
-    });
-  }
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (error) {
-    throw new HomelabError("usage", `this ${what} is not JSON`, {
+    const problem = error instanceof TooDeepError ? "nested too deeply" : "not JSON";
+    throw new HomelabError("usage", `this ${what} is ${problem}`, {
       code: "BAD_JSON",
       hint: "send an object, for example {}",
       cause: error,
     });
   }
-}
-
-/** JSON.parse recurses: refuse absurd nesting before it does. Brackets inside strings count too, which only makes it stricter. */
-function hasBoundedDepth(text: string, max = 64): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) {
-      if (++depth > max) return false;
-    } else if (code === 0x7d || code === 0x5d) depth--;
-  }
-  return true;
 }
 
 /** `hosts.3: Invalid type: Expected string but received 7`, at most five of them. */

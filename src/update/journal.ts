@@ -1,10 +1,12 @@
 // What an update has decided and done, line by line on disk before anything depends on it. A run that was killed
 // is gone on with; everything that it did elsewhere is found there again, so the journal only has to hold what
 // cannot be found: the frozen lock and the verdicts.
-import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
-import { HomelabError } from "../base/errors.ts";
+import { hasCode, HomelabError } from "../base/errors.ts";
+import { decodeJson } from "../base/json.ts";
+import { replaceFile } from "../base/replace-file.ts";
 import { BranchName, BuildId, Commit, RepoName } from "../protocol/names.ts";
 
 const Entry = v.variant("step", [
@@ -64,7 +66,7 @@ export interface Journal {
 export async function openJournal(file: string): Promise<Journal> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (isMissing(error)) return "";
+    if (hasCode(error, "ENOENT")) return "";
     throw new HomelabError("failed", `the journal ${file} cannot be read`, {
       code: "JOURNAL_UNREADABLE",
       hint: "see who owns it: it is read and written by the one that runs updates",
@@ -73,7 +75,7 @@ export async function openJournal(file: string): Promise<Journal> {
   });
   const entries = parseJournal(text);
   const sound = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
-  if (text !== "" && text !== sound) await replaceFile(file, sound);
+  if (text !== "" && text !== sound) await replaceFile(file, sound, { flush: true });
   return {
     entries,
     last: (step) => lastOf(entries, step),
@@ -89,7 +91,7 @@ export async function openJournal(file: string): Promise<Journal> {
     },
     async restart() {
       await rename(file, `${file}.before`).catch(() => undefined);
-      await replaceFile(file, "");
+      await replaceFile(file, "", { flush: true });
       entries.length = 0;
     },
   };
@@ -114,22 +116,12 @@ function lastOf<Step extends JournalEntry["step"]>(
   return entries.findLast(isStep);
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ENOENT";
-
-async function replaceFile(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600, flush: true });
-  await rename(`${file}.new`, file);
-}
-
 export function parseJournal(text: string): JournalEntry[] {
   const entries: JournalEntry[] = [];
   for (const line of text.split("\n").filter((each) => each !== "")) {
-    try {
-      entries.push(v.parse(Entry, JSON.parse(line)));
-    } catch {
-      return entries; // nothing behind a damaged line counts
-    }
+    const entry = decodeJson(Entry, line);
+    if (entry === undefined) break; // nothing behind a damaged line counts
+    entries.push(entry);
   }
   return entries;
 }

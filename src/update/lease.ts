@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
+import { decodeJson } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import type { Repository } from "../git/git.ts";
 import type { Commit } from "../protocol/names.ts";
@@ -107,13 +108,8 @@ export function isFree(
   return holder.machine === self.machine && !isAlive(holder.pid);
 }
 
-function parseHolder(message: string): Holder | undefined {
-  try {
-    return v.parse(Holder, JSON.parse(message));
-  } catch {
-    return undefined; // not ours, or of another version: whoever made it gets no protection from us
-  }
-}
+/** Undefined where it is not ours, or of another version: whoever made it gets no protection from us. */
+const parseHolder = (message: string): Holder | undefined => decodeJson(Holder, message);
 
 function busy({ run, machine, trigger, expiresAt }: Holder): HomelabError {
   return new HomelabError(

@@ -1,8 +1,8 @@
 // Puts a builder together from its configuration: the one place where adapters meet services.
-import { statfs } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
+import { diskOf } from "../base/disk.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderOptions } from "../builder/builder.ts";
 import type { EngineSettings } from "../builder/engine.ts";
@@ -87,7 +87,8 @@ export async function composeBuilder(
     requestExpiryMs: builder.requestExpirySeconds * 1000,
     keepCommits: builder.keepCommits,
     stopMs: builder.stopSeconds * 1000,
-    diskSpace: () => diskSpace(nix.storeDirectory),
+    // The store does not exist before its first use.
+    diskSpace: () => diskOf(nix.storeDirectory).catch(() => undefined),
   };
 }
 
@@ -166,15 +167,4 @@ function engineSettings(
     minFreeBytes: minFreeGiB * 2 ** 30,
     retryPolicy: { attempts: retry.attempts, firstDelayMs, factor: 3, maxDelayMs: 15 * 60_000 },
   };
-}
-
-async function diskSpace(
-  directory: string,
-): Promise<{ availableBytes: number; totalBytes: number } | undefined> {
-  try {
-    const { bavail, blocks, bsize } = await statfs(directory);
-    return { availableBytes: bavail * bsize, totalBytes: blocks * bsize };
-  } catch {
-    return undefined; // the store does not exist before its first use
-  }
 }

@@ -1,6 +1,7 @@
 // Puts an updater for one repo together.
 import type { Clock } from "../base/clock.ts";
 import type { Environment } from "../base/environment.ts";
+import { hasCode } from "../base/errors.ts";
 import { mkdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -255,6 +256,6 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // Somebody else's process is alive too.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return hasCode(error, "EPERM");
   }
 }

@@ -1,6 +1,5 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import * as v from "valibot";
+import { createJsonFile } from "../base/json-file.ts";
 import {
   historyBounds,
   recordDuration,
@@ -17,30 +16,14 @@ const Stored = v.pipe(
 );
 
 /** The durations in one small file. A file that is missing or damaged only costs estimates. */
-export async function createUsualDurations(file: string): Promise<UsualDurations> {
-  const history: DurationHistory = new Map(await load(file));
-  let writing: Promise<void> = Promise.resolve();
-
-  async function save(): Promise<void> {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(`${file}.new`, JSON.stringify([...history]));
-    await rename(`${file}.new`, file);
-  }
+export async function createUsualDurations(path: string): Promise<UsualDurations> {
+  const file = createJsonFile(path, Stored);
+  const history: DurationHistory = new Map(await file.read());
   return {
     of: (derivation) => usualDuration(history, derivation),
     async learn(took) {
       for (const [derivation, milliseconds] of took) recordDuration(history, derivation, milliseconds);
-      writing = writing.then(save, save);
-      await writing;
+      await file.write([...history].map(([name, durations]) => [name, [...durations]]));
     },
   };
-}
-
-async function load(file: string): Promise<v.InferOutput<typeof Stored>> {
-  try {
-    const parsed = v.safeParse(Stored, JSON.parse(await readFile(file, "utf8")));
-    return parsed.success ? parsed.output : [];
-  } catch {
-    return [];
-  }
 }

@@ -6,7 +6,7 @@ import { createCacheClient } from "../../src/cache/cache-client.ts";
 import { judgeNarInfo, maxNarInfoBytes } from "../../src/narinfo/judge-narinfo.ts";
 import { hashPartOf } from "../../src/narinfo/narinfo.ts";
 import { parsePublicKey } from "../../src/narinfo/public-keys.ts";
-import { workThrough } from "../../src/cache/work-through.ts";
+import { workThrough } from "../../src/base/work-through.ts";
 import { createNix } from "../../src/nix/create-nix.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import type { StorePath } from "../../src/protocol/names.ts";

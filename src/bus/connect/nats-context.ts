@@ -5,7 +5,8 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
-import { HomelabError } from "../../base/errors.ts";
+import { hasCode, HomelabError } from "../../base/errors.ts";
+import { decodeJson } from "../../base/json.ts";
 import type { ConnectionOptions } from "./connection.ts";
 
 /** Everything about how to reach and sign in to NATS, from one place. */
@@ -57,20 +58,10 @@ export async function readNatsContext(directory: string, name?: string): Promise
   if (!contextName.test(selected)) throw refuse("has a name that cannot be one");
   const content = await readIfThere(join(directory, "context", `${selected}.json`));
   if (content === undefined) throw refuse("does not exist");
-  return accessOf(parseContext(content, () => refuse("is not valid")));
-}
-
-/** Without the parsers' words: they may quote a password. */
-function parseContext(content: string, refuse: () => HomelabError): v.InferOutput<typeof Context> {
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch {
-    throw refuse();
-  }
-  const result = v.safeParse(Context, value);
-  if (!result.success) throw refuse();
-  return result.output;
+  const context = decodeJson(Context, content);
+  // Without the parsers' words: they may quote a password.
+  if (context === undefined) throw refuse("is not valid");
+  return accessOf(context);
 }
 
 /**
@@ -141,7 +132,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw new HomelabError("config", `${file} cannot be read`, {
       code: "NATS_CONTEXT",
       hint: "check its permissions",

@@ -2,7 +2,7 @@
 // have the seed.
 import { open } from "node:fs/promises";
 import { createUser, fromSeed } from "@nats-io/nkeys";
-import { HomelabError } from "../../base/errors.ts";
+import { hasCode, HomelabError } from "../../base/errors.ts";
 
 /** A user's public key: `U` and 55 characters of base 32. */
 const publicKeyPattern = /^U[A-Z2-7]{55}$/;
@@ -20,7 +20,7 @@ export async function writeNewKey(seedFile: string): Promise<string> {
   const publicKey = pair.getPublicKey();
   pair.clear();
   const file = await open(seedFile, "wx", 0o600).catch((error: unknown) => {
-    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
+    const exists = hasCode(error, "EEXIST");
     throw new HomelabError("usage", `the key file ${seedFile} cannot be created`, {
       code: exists ? "FILE_EXISTS" : "FILE_NOT_WRITABLE",
       hint: exists

@@ -1,17 +1,10 @@
 // Room where a builder writes: the store, its state, and temporary files.
-import { access, constants, statfs } from "node:fs/promises";
+import { access, constants } from "node:fs/promises";
 import { dirname } from "node:path";
-import { messageOf } from "../../base/errors.ts";
+import { fileSystemOf, type FileSystem } from "../../base/disk.ts";
+import { hasCode, messageOf } from "../../base/errors.ts";
 import { formatBytes } from "../../words/duration.ts";
 import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";
-
-export interface DiskFacts {
-  readonly availableBytes: number;
-  readonly totalBytes: number;
-  /** Both 0 on file systems that make inodes as they need them. */
-  readonly availableFiles: number;
-  readonly totalFiles: number;
-}
 
 /** Below the first builds fail soon; below the second it is time to think of it. */
 const critical = 0.05;
@@ -19,25 +12,19 @@ const low = 0.15;
 
 export async function checkDisk(check: string, directory: string): Promise<Finding> {
   try {
-    const { bavail, blocks, bsize, files, ffree } = await statfs(directory);
-    return judgeDisk(check, directory, {
-      availableBytes: bavail * bsize,
-      totalBytes: blocks * bsize,
-      availableFiles: ffree,
-      totalFiles: files,
-    });
+    return judgeDisk(check, directory, await fileSystemOf(directory));
   } catch (error) {
     return unknown(check, `${directory}: ${messageOf(error)}`, "see whether it exists and is mounted");
   }
 }
 
-export function judgeDisk(check: string, directory: string, disk: DiskFacts): Finding {
+export function judgeDisk(check: string, directory: string, { disk, inodes }: FileSystem): Finding {
   const share = disk.availableBytes / Math.max(1, disk.totalBytes);
   const message = `${formatBytes(disk.availableBytes)} of ${formatBytes(disk.totalBytes)} are free for ${directory}`;
   const advice = "collect garbage, keep fewer commits (builder.keepCommits), or make the disk larger";
-  if (disk.totalFiles > 0 && disk.availableFiles / disk.totalFiles < critical) {
-    const inodes = `${disk.availableFiles} of ${disk.totalFiles} inodes are free for ${directory}`;
-    return wrong(check, inodes, "collect garbage; XFS makes inodes as it needs them");
+  if (inodes !== undefined && inodes.available / inodes.total < critical) {
+    const left = `${inodes.available} of ${inodes.total} inodes are free for ${directory}`;
+    return wrong(check, left, "collect garbage; XFS makes inodes as it needs them");
   }
   if (share < critical) return wrong(check, message, advice);
   if (share < low) return warning(check, message, advice);
@@ -52,7 +39,7 @@ export async function checkStateDirectory(directory: string): Promise<Finding> {
       await access(path, constants.W_OK);
       return ok(check, path === directory ? directory : `${directory} can be made`);
     } catch (error) {
-      const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+      const isMissing = hasCode(error, "ENOENT");
       if (isMissing && path !== "/") continue;
       return wrong(
         check,

@@ -1,3 +1,5 @@
+import { hasCode } from "../../base/errors.ts";
+
 /** What we need of a stream to notice that nobody reads it any more. */
 export interface GuardedStream {
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -10,7 +12,7 @@ export interface GuardedStream {
 export function guardStream(stream: GuardedStream, onClosed: () => void): void {
   let closed = false;
   stream.on("error", (error) => {
-    if (!("code" in error) || error.code !== "EPIPE") throw error;
+    if (!hasCode(error, "EPIPE")) throw error;
     if (closed) return;
     closed = true;
     onClosed();

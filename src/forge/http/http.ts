@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Clock } from "../../base/clock.ts";
 import { causesOf, HomelabError, messageOf } from "../../base/errors.ts";
+import { decodeJson, jsonOrNothing } from "../../base/json.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { retry, type RetryPolicy } from "../../base/retry.ts";
 import { OversizedBodyError, readBoundedBody } from "./bounded-body.ts";
@@ -119,7 +120,7 @@ async function attemptCall<Schema extends v.GenericSchema>(
   }
   const total = response.headers.get("x-total-count");
   const page = titleOf(text, token);
-  const result = v.safeParse(call.answer, parseJson(text));
+  const result = v.safeParse(call.answer, jsonOrNothing(text));
   if (page !== undefined || !result.success) {
     const because = page === undefined ? unexpected(result.issues ?? []) : `it is a web page, ${page}`;
     throw badAnswerError(asked, response.status, because);
@@ -228,9 +229,9 @@ function failureText(response: Response, text: string, token: string): string {
   if (location !== null) return `it moved to ${redact(location, [token]).split("?")[0] ?? ""}`;
   const page = titleOf(text, token);
   if (page !== undefined) return `a web page, ${page}`;
-  const failure = v.safeParse(Failure, parseJson(text));
-  if (!failure.success) return "";
-  const { message, errors } = failure.output;
+  const failure = decodeJson(Failure, text);
+  if (failure === undefined) return "";
+  const { message, errors } = failure;
   const details = errors.map((error) => (typeof error === "string" ? error : error.message));
   return [message, ...details].filter((words) => words !== "").join("; ");
 }
@@ -255,12 +256,4 @@ function titleOf(text: string, token: string): string | undefined {
   const start = redact(text.slice(0, 65_536), [token]);
   const title = /<title[^>]*>(?<title>[^<]{0,200})/i.exec(start)?.groups?.["title"];
   return title === undefined ? "without a title" : JSON.stringify(plainText(title).trim());
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
+import { decodeJson } from "../../base/json.ts";
 import type { HostName } from "../../protocol/names.ts";
 import type { Exec } from "../../process/exec.ts";
 import { makeBuildDirectory, removeBuildDirectory } from "../realise/build-directory.ts";
@@ -101,7 +102,7 @@ export function createEvaluator({
       );
       if (log.unknownOverride !== undefined) throw unknownInput(log.unknownOverride, source);
       if (stdout !== undefined) {
-        const names = parse(Inventory, stdout);
+        const names = decodeJson(Inventory, stdout);
         if (names !== undefined) return names;
       } else if (log.error !== undefined && lacksConfigurations(log.error.text)) {
         return [];
@@ -153,7 +154,7 @@ async function readResults(
   hosts: readonly HostName[],
   checkToplevel: ReturnType<typeof createToplevelCheck>,
 ): ReturnType<Evaluator["evaluate"]> {
-  const results = new Map((parse(Results, stdout) ?? []).map(({ host, result }) => [host, result]));
+  const results = new Map((decodeJson(Results, stdout) ?? []).map(({ host, result }) => [host, result]));
   const missing = hosts.find((host) => !results.has(host));
   if (missing !== undefined) return { type: "failed", failure: unexpected(`the host ${missing}`) };
   const evaluated = new Map<HostName, HostEvaluation>();
@@ -187,18 +188,6 @@ function unexpected(what: string): EvaluationFailure {
 /** The words of Nix 2.8 to 2.34. */
 const lacksConfigurations = (error: string): boolean =>
   /^flake '[^']*' does not provide attribute .*nixosConfigurations'/.test(error);
-
-function parse<Schema extends v.GenericSchema>(
-  schema: Schema,
-  json: string,
-): v.InferOutput<Schema> | undefined {
-  try {
-    const result = v.safeParse(schema, JSON.parse(json));
-    return result.success ? result.output : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 interface BuildDirectory extends AsyncDisposable {
   readonly path: string;

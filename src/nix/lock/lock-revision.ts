@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as v from "valibot";
 import { HomelabError, messageOf } from "../../base/errors.ts";
+import { parseJson } from "../../base/json.ts";
 import { maxLockBytes, parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
 import { nixString } from "../nix-command.ts";
 import type { LockUpdate, Locker } from "../locker.ts";
@@ -67,7 +68,7 @@ export function createRevisionLocker(
 function lockOf(stdout: string): string {
   try {
     if (Buffer.byteLength(stdout) > 2 * maxLockBytes) throw new Error("it is too large");
-    const { locks } = v.parse(Metadata, JSON.parse(stdout));
+    const { locks } = v.parse(Metadata, parseJson(stdout));
     return printFlakeLock(parseFlakeLock(JSON.stringify(locks)));
   } catch (cause) {
     throw new HomelabError(

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { HomelabError, messageOf } from "../../base/errors.ts";
+import { hasCode, HomelabError, messageOf } from "../../base/errors.ts";
 import type { Exec } from "../../process/exec.ts";
 import { updatableInputs } from "./flake-lock-diff.ts";
 import { maxLockBytes, parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
@@ -80,7 +80,7 @@ async function readLock(path: string): Promise<string | undefined> {
     if (!status.isFile() || status.size > maxLockBytes) throw new Error("it is no file of a sensible size");
     return await file.readFile("utf8");
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    if (hasCode(cause, "ENOENT")) return undefined;
     throw unreadable(messageOf(cause), cause);
   }
 }

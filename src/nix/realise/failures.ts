@@ -1,4 +1,5 @@
 import { isBug, messageOf } from "../../base/errors.ts";
+import { workThrough } from "../../base/work-through.ts";
 import { derivationName } from "../../protocol/derivation-name.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { decideFailure } from "./decide-failure.ts";
@@ -71,19 +72,15 @@ async function findInvalid(
 
   async function read(drvPaths: Iterable<StorePath>): Promise<void> {
     const unread = [...new Set(drvPaths)].filter((path) => !derivations.has(path) && !unreadable.has(path));
-    for (let start = 0; start < unread.length; start += readAtOnce) {
+    await workThrough(unread, readAtOnce, async (drvPath) => {
       signal.throwIfAborted();
-      await Promise.all(
-        unread.slice(start, start + readAtOnce).map(async (drvPath) => {
-          try {
-            derivations.set(drvPath, await readDerivation(drvPath));
-          } catch (error) {
-            if (isBug(error)) throw error;
-            unreadable.set(drvPath, `its derivation cannot be read: ${messageOf(error)}`);
-          }
-        }),
-      );
-    }
+      try {
+        derivations.set(drvPath, await readDerivation(drvPath));
+      } catch (error) {
+        if (isBug(error)) throw error;
+        unreadable.set(drvPath, `its derivation cannot be read: ${messageOf(error)}`);
+      }
+    });
   }
 
   /** The needs that are not met, after one question to the store about all paths that are new. */

@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { fileSystemOf } from "../../base/disk.ts";
 
 /** Nix itself takes a disk with less than this for full, when it looks for the reason of a failure. */
 const minFreeBytes = 8 * 1024 * 1024;
@@ -6,7 +6,6 @@ const minFreeFiles = 64;
 
 /** Whether nothing can be written to the directory's file system any more: no bytes, or no inodes. */
 export async function isFull(directory: string): Promise<boolean> {
-  const { bavail, bsize, files, ffree } = await statfs(directory);
-  // Some file systems make inodes as they need them, and count none.
-  return bavail * bsize < minFreeBytes || (files > 0 && ffree < minFreeFiles);
+  const { disk, inodes } = await fileSystemOf(directory);
+  return disk.availableBytes < minFreeBytes || (inodes !== undefined && inodes.available < minFreeFiles);
 }

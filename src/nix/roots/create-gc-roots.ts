@@ -2,7 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
-import { HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
+import { hasCode, HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
+import { workThrough } from "../../base/work-through.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
@@ -59,7 +60,7 @@ export function createGcRoots({
     try {
       // Nix makes it when it first opens the store.
       await mkdir(registrations, { recursive: true });
-      await forEach(links, async ({ path }) => placeLink(registrationOf(path), path));
+      await workThrough([...links], atOnce, async ({ path }) => placeLink(registrationOf(path), path));
     } catch (error) {
       if (!isForbidden(error)) throw error;
       const paths = links.map(({ path }) => path);
@@ -78,7 +79,7 @@ export function createGcRoots({
         }
         const links = roots.flatMap((root) => linksOf(directory, root));
         const unregistered: Link[] = [];
-        await forEach(links, async (link) => {
+        await workThrough([...links], atOnce, async (link) => {
           await placeLink(link.path, link.target);
           const registered = await readlink(registrationOf(link.path)).catch(() => undefined);
           if (registered !== link.path) unregistered.push(link);
@@ -127,7 +128,9 @@ export function createGcRoots({
         (["drv", "out"] as const).map((kind) => linkOf(directory, { ...planned, host }, kind)),
       );
       const isWhole = [...now.hosts.keys()].every((host) => hosts.includes(host));
-      await forEach(isWhole ? [path] : links, async (each) => rm(each, { recursive: true, force: true }));
+      await workThrough(isWhole ? [path] : links, atOnce, async (each) =>
+        rm(each, { recursive: true, force: true }),
+      );
       return "dropped";
     },
 
@@ -172,18 +175,9 @@ async function isNewLink(path: string, target: string): Promise<boolean> {
     await symlink(target, path);
     return true;
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
+    if (hasCode(error, "EEXIST")) return false;
     throw error;
   }
 }
 
-async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  for (let start = 0; start < items.length; start += atOnce) {
-    await Promise.all(items.slice(start, start + atOnce).map(act));
-  }
-}
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && "code" in error ? error.code : undefined;
-
-const isForbidden = (error: unknown): boolean => ["EACCES", "EPERM", "EROFS"].includes(String(codeOf(error)));
+const isForbidden = (error: unknown): boolean => hasCode(error, "EACCES", "EPERM", "EROFS");

@@ -11,7 +11,7 @@
 // The time of a commit's directory says when its roots were last asked for.
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
+import { hasCode, HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
 import * as v from "valibot";
 import { type HostName, isHostName, isRepoName, StorePath, type RepoName } from "../../protocol/names.ts";
 import { parseRevisionName, revisionName, type Revision } from "../../protocol/overrides.ts";
@@ -81,7 +81,7 @@ async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     if (isProgrammingError(error)) throw error;
     throw new HomelabError("unavailable", `GC roots cannot be read: ${messageOf(error)}`, {
       code: "GC_ROOTS",

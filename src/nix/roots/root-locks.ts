@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { appendFile, link, mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HomelabError } from "../../base/errors.ts";
+import { hasCode, HomelabError } from "../../base/errors.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { Commit, RepoName } from "../../protocol/names.ts";
 import type { Environment } from "../nix-environment.ts";
@@ -97,7 +97,7 @@ async function placeFile(file: string, text: string): Promise<void> {
   try {
     await link(temporary, file);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (!hasCode(error, "EEXIST")) throw error;
   } finally {
     await rm(temporary, { force: true });
   }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
+import { decodeJson } from "../../base/json.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
 import { featureFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
@@ -106,20 +107,11 @@ async function readConfig(run: Run, version: string): Promise<AllSettings> {
   let said = "";
   for (const name of isAtLeast(version, "2.20") ? names : names.toReversed()) {
     const { exitCode, stdout, stderrTail } = await run(...featureFlags, ...name, "--json");
-    const config = exitCode === 0 ? parseConfig(stdout) : undefined;
+    const config = exitCode === 0 ? decodeJson(AllSettings, stdout) : undefined;
     if (config !== undefined) return config;
     said ||= stderrTail;
   }
   throw broken("nix show-config --json", said);
-}
-
-function parseConfig(stdout: string): AllSettings | undefined {
-  try {
-    const result = v.safeParse(AllSettings, JSON.parse(stdout));
-    return result.success ? result.output : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The systems that are built here, unless `max-jobs` is 0, and on the remote builders. */

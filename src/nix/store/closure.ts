@@ -1,7 +1,7 @@
 import { lstat, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { HomelabError, messageOf } from "../../base/errors.ts";
+import { hasCode, HomelabError, messageOf } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { oneLine } from "../words/error-text.ts";
 import { bootParts } from "./closure-diff.ts";
@@ -61,7 +61,7 @@ async function readEntry(path: string): Promise<string | undefined> {
     if (status.isSymbolicLink()) return await readlink(path);
     return status.isFile() && status.size <= maxTextBytes ? await readFile(path, "utf8") : undefined;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw unavailable(messageOf(error));
   }
 }

@@ -1,7 +1,7 @@
 // Derivation files: ATerm, the same in every version of Nix, where the JSON of `nix derivation show` is not.
 import { open } from "node:fs/promises";
 import * as v from "valibot";
-import { HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
+import { hasCode, HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import type { Derivation, Store } from "../store.ts";
 
@@ -123,7 +123,7 @@ async function readDerivation(drvPath: StorePath): Promise<Derivation> {
   try {
     return parseDerivation(await readBounded(drvPath));
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+    if (hasCode(cause, "ENOENT")) {
       throw new HomelabError("unavailable", `the derivation ${drvPath} is not in the store`, {
         code: "DERIVATION_MISSING",
         hint: "the garbage collector may have taken it: evaluate the host again",

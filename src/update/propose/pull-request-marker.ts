@@ -1,6 +1,7 @@
 // What a pull request of ours says about itself, invisibly: by it a later run knows it again.
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { decodeJson } from "../../base/json.ts";
 import { Commit } from "../../protocol/names.ts";
 
 export const markerStart = "<!-- homelab-deploy:update v1";
@@ -20,11 +21,7 @@ export function findMarker(body: string): Marker | undefined {
   const start = body.indexOf(markerStart);
   const end = body.indexOf("-->", start);
   if (start < 0 || end < 0) return undefined;
-  try {
-    return v.parse(Marker, JSON.parse(body.slice(start + markerStart.length, end)));
-  } catch {
-    return undefined;
-  }
+  return decodeJson(Marker, body.slice(start + markerStart.length, end));
 }
 
 export const lockDigest = (lock: string): string =>

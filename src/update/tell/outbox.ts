@@ -1,8 +1,9 @@
 // News that have to be told, also when nobody can be reached just now: each is a file until it is told.
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { replaceFile } from "../../base/replace-file.ts";
 import {
   decodeUpdateEvent,
   encodeUpdateEvent,
@@ -49,13 +50,9 @@ export function createOutbox(directory: string, tell: Teller, log: Log): Outbox 
     flush,
     async put(event, signal) {
       try {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        const file = join(directory, `${updateEventId(event)}.json`);
-        await writeFile(`${file}.new`, encodeUpdateEvent(event), { flush: true });
-        await rename(`${file}.new`, file);
-        const last = join(dirname(directory), "last-event.json");
-        await writeFile(`${last}.new`, encodeUpdateEvent(event));
-        await rename(`${last}.new`, last);
+        const news = encodeUpdateEvent(event);
+        await replaceFile(join(directory, `${updateEventId(event)}.json`), news, { flush: true });
+        await replaceFile(join(dirname(directory), "last-event.json"), news);
       } catch (error) {
         log.warn({ err: error }, "news of an update could not be kept");
       }

@@ -9,19 +9,20 @@ export async function workThrough<Item>(
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let running = 0;
+  let hasFailed = false;
   async function run(item: Item): Promise<void> {
     running++;
     try {
       await act(item);
-      running--;
-      fill();
     } catch (error) {
-      queue.length = 0;
+      hasFailed = true;
       reject(error);
     }
+    running--;
+    fill();
   }
   function fill(): void {
-    while (running < atOnce) {
+    while (!hasFailed && running < atOnce) {
       const item = queue.pop();
       if (item === undefined) break;
       void run(item);
