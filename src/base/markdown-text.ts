@@ -43,8 +43,9 @@ export const link = (text: string, url: string): string => `[${text}](${url})`;
 
 export const tableRow = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
-export const tableHead = (titles: readonly string[]): string =>
-  `${tableRow(titles)}\n${tableRow(titles.map(() => "---"))}`;
+/** @param numbers those of the titles whose columns are aligned to the right */
+export const tableHead = (titles: readonly string[], numbers: readonly string[] = []): string =>
+  `${tableRow(titles)}\n${tableRow(titles.map((title) => (numbers.includes(title) ? "---:" : "---")))}`;
 
 /** The last lines that fit into so many bytes of UTF-8, whole ones where there are any. */
 export function tailOf(text: string, maxLines: number, maxBytes: number): string {

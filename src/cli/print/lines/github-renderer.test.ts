@@ -133,11 +133,11 @@ test("appends the step summary, and a path that cannot be written is only a warn
   expect(readFileSync(stepSummaryPath, "utf8")).toMatchInlineSnapshot(`
     "### 2 of 6 hosts failed in 2m07s (4 built, 1 skipped)
 
-    #### \` gitea-1.26.1 \`: \` builder failed with exit code 2 (buildPhase) \`
+    #### \`gitea-1.26.1\`: \`builder failed with exit code 2 (buildPhase)\`
 
-    Breaks \` gitea \`
+    Breaks \`gitea\`
 
-    \` /nix/store/gixxa1261drv00000000000000000000-gitea-1.26.1.drv \`
+    \`/nix/store/gixxa1261drv00000000000000000000-gitea-1.26.1.drv\`
 
     \`\`\`text
     one
@@ -148,7 +148,7 @@ test("appends the step summary, and a path that cannot be written is only a warn
     make: *** Error 2
     \`\`\`
 
-    #### evaluation failed: \` media \`
+    #### evaluation failed: \`media\`
 
     \`\`\`text
     The option \`services.foo' does not exist.
@@ -156,13 +156,13 @@ test("appends the step summary, and a path that cannot be written is only a warn
 
     | Host | Result | Time | Because |
     | --- | --- | ---: | --- |
-    | \` testvm01 \` | ✓ built | 2m07s |  |
-    | \` web01 \` | ✓ built | 2m07s |  |
-    | \` gitea \` | **✗ build failed** | 1m47s | \` gitea-1.26.1: builder failed with exit code 2 \` |
-    | \` nas \` | ✓ built | 2m07s |  |
-    | \` router \` | ✓ built | 2m07s |  |
-    | \` media \` | **✗ evaluation failed** | 5s | \`\` The option \`services.foo' does not exist. \`\` |
-    | \` pi \` | skipped |  | \` no builder for aarch64-linux \` |
+    | \`testvm01\` | ✓ built | 2m07s |  |
+    | \`web01\` | ✓ built | 2m07s |  |
+    | \`gitea\` | **✗ build failed** | 1m47s | \`gitea-1.26.1: builder failed with exit code 2\` |
+    | \`nas\` | ✓ built | 2m07s |  |
+    | \`router\` | ✓ built | 2m07s |  |
+    | \`media\` | **✗ evaluation failed** | 5s | \`\`The option \`services.foo' does not exist.\`\` |
+    | \`pi\` | skipped |  | \`no builder for aarch64-linux\` |
 
     Build 01JDB3K2M4N5P6Q7R8S9T0V1W2
     "

@@ -1,5 +1,6 @@
 // The page that GitHub and Gitea show for a step: Markdown, in which text from outside is only ever code.
 import { firstLine } from "../../../base/lines.ts";
+import { codeBlock, codeSpan, tableHead, tableRow, tailOf } from "../../../base/markdown-text.ts";
 import type { BuildState } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { closingSentence } from "../../../words/closing-sentence.ts";
@@ -17,7 +18,9 @@ import { plainStyle } from "../style.ts";
 const mostRows = 200;
 const mostFailures = 20;
 const longestBlock = 20_000;
-const longestSpan = 300;
+
+/** One line of foreign text, and nothing where there is none. */
+const span = (foreign: string): string => (foreign === "" ? "" : codeSpan(foreign, 300));
 
 export function stepSummary(state: BuildState): string {
   const label = hostLabelOf(state, plainStyle.clean);
@@ -25,8 +28,8 @@ export function stepSummary(state: BuildState): string {
   const more = failures.length - mostFailures;
   const sections = [
     `### ${closingSentence(state)}`,
-    ...(state.reason === undefined ? [] : [codeSpan(state.reason)]),
-    ...(state.rejection?.hint === undefined ? [] : [codeSpan(state.rejection.hint)]),
+    ...(state.reason === undefined ? [] : [span(state.reason)]),
+    ...(state.rejection?.hint === undefined ? [] : [span(state.rejection.hint)]),
     ...failures.slice(0, mostFailures).map((group) => failureSection(group, label)),
     ...(more > 0 ? [`${more} more failures`] : []),
     hostSection(state, label),
@@ -36,18 +39,18 @@ export function stepSummary(state: BuildState): string {
 }
 
 function failureSection(group: FailureGroup, label: HostLabel): string {
-  const broken = codeSpan(hostList(group.hosts.map(label)));
+  const broken = span(hostList(group.hosts.map(label)));
   if (group.type === "hosts") {
-    return `#### ${verdictWords[group.verdict]}: ${broken}\n\n${codeBlock(group.reason.split("\n"))}`;
+    return `#### ${verdictWords[group.verdict]}: ${broken}\n\n${codeBlock(tailOf(group.reason, 1000, longestBlock))}`;
   }
   const { failure } = group;
-  const title = `#### ${codeSpan(failure.name)}: ${codeSpan(explain(failure))}`;
-  const tail = failure.tail.slice(-tailLength);
+  const title = `#### ${span(failure.name)}: ${span(explain(failure))}`;
+  const tail = tailOf(failure.tail.join("\n"), tailLength, longestBlock);
   return [
     title,
     ...(group.hosts.length === 0 ? [] : [`Breaks ${broken}`]),
-    codeSpan(failure.drvPath),
-    ...(tail.length === 0 ? [] : [codeBlock(tail)]),
+    span(failure.drvPath),
+    ...(tail === "" ? [] : [codeBlock(tail)]),
   ].join("\n\n");
 }
 
@@ -64,43 +67,16 @@ function hostSection(state: BuildState, label: HostLabel): string {
         finished === undefined || isSuccess(finished.verdict) ? "" : firstLine(finished.reason ?? "");
       const result = verdictText(finished && outcomeOf(finished), plainStyle);
       return [
-        codeSpan(label(host)),
+        span(label(host)),
         finished !== undefined && isOwnFault(finished.verdict) ? `**${result}**` : result,
         finished === undefined ? "" : formatDuration(finished.durationMs),
-        codeSpan(reason),
+        span(reason),
       ];
     }),
-    ...state.skipped.map((host) => [codeSpan(label(host)), "skipped", "", codeSpan(host.reason)]),
+    ...state.skipped.map((host) => [span(label(host)), "skipped", "", span(host.reason)]),
   ];
   if (rows.length === 0) return "";
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const table = [
-    line(["Host", "Result", "Time", "Because"]),
-    "| --- | --- | ---: | --- |",
-    ...rows.slice(0, mostRows).map(line),
-  ].join("\n");
+  const head = tableHead(["Host", "Result", "Time", "Because"], ["Time"]);
+  const table = [head, ...rows.slice(0, mostRows).map(tableRow)].join("\n");
   return rows.length > mostRows ? `${table}\n\n${hosts(rows.length - mostRows)} more` : table;
-}
-
-const longestRunOfBackticks = (text: string): number =>
-  (text.match(/`+/g) ?? []).reduce((longest, run) => Math.max(longest, run.length), 0);
-
-/** Foreign text in a line or a cell. A code span ends only at as many backticks as it began with. */
-export function codeSpan(foreign: string): string {
-  const text = plainStyle.clean(foreign);
-  const cut = text.length > longestSpan ? `${text.slice(0, longestSpan)}…` : text;
-  if (cut.trim() === "") return "";
-  const ticks = "`".repeat(longestRunOfBackticks(cut) + 1);
-  // In a table `\|` is a bar also within a code span.
-  return `${ticks} ${cut.replaceAll("|", "\\|")} ${ticks}`;
-}
-
-/** Foreign lines. A fence ends only at a line with at least as many backticks. */
-export function codeBlock(foreign: readonly string[]): string {
-  const text = foreign
-    .map((line) => plainStyle.clean(line))
-    .join("\n")
-    .slice(-longestBlock);
-  const fence = "`".repeat(Math.max(3, longestRunOfBackticks(text) + 1));
-  return `${fence}text\n${text}\n${fence}`;
 }
