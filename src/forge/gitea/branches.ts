@@ -1,11 +1,12 @@
-import type { BranchFacts, Forge } from "../forge.ts";
+import type { Forge } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
 import type { GiteaContext } from "./context.ts";
 import { BranchAnswer } from "./schemas.ts";
 import { anything } from "../http/http.ts";
+import { findBranch } from "../http/repository-access.ts";
 
 export const giteaBranches = (context: GiteaContext): Pick<Forge, "branch" | "deleteBranch"> => ({
-  branch: async (name, signal) => readBranch(context, name, signal),
+  branch: async (name, signal) => findBranch(context, name, BranchAnswer, signal),
   async deleteBranch(name, signal) {
     const { http, repo } = context;
     try {
@@ -17,17 +18,3 @@ export const giteaBranches = (context: GiteaContext): Pick<Forge, "branch" | "de
     }
   },
 });
-
-export async function readBranch(
-  { http, repo }: GiteaContext,
-  name: string,
-  signal: AbortSignal,
-): Promise<BranchFacts | undefined> {
-  try {
-    const path = [...repo, "branches", name];
-    return (await http.call({ method: "GET", path, answer: BranchAnswer }, signal)).value;
-  } catch (error) {
-    if (hasStatus(error, 404)) return undefined;
-    throw error;
-  }
-}

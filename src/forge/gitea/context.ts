@@ -1,13 +1,8 @@
+import type { RepositoryContext } from "../http/repository-access.ts";
 import type { GiteaDialect } from "./dialect.ts";
-import type { Http } from "../http/http.ts";
 
 /** What every call to one repository on Gitea or Forgejo needs. */
-export interface GiteaContext {
-  readonly http: Http;
-  /** `["repos", owner, name]` */
-  readonly repo: readonly string[];
-  readonly owner: string;
-  readonly user: string;
+export interface GiteaContext extends RepositoryContext {
   readonly dialect: GiteaDialect;
 }
 

@@ -2,7 +2,8 @@ import { retry, type RetryPolicy } from "../../base/retry.ts";
 import type { Commit } from "../../protocol/names.ts";
 import type { LandResult, PullRequest } from "../forge.ts";
 import { type ForgeError, hasStatus, isUnavailable } from "../http/forge-error.ts";
-import { readBranch } from "./branches.ts";
+import { BranchAnswer } from "./schemas.ts";
+import { findBranch } from "../http/repository-access.ts";
 import type { GiteaContext } from "./context.ts";
 import { compareBranches, readPullRequest } from "./pull-requests.ts";
 import { anything } from "../http/http.ts";
@@ -79,7 +80,7 @@ async function hasLanded(
   head: Commit,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if ((await readBranch(context, base, signal))?.commit === head) return true;
+  if ((await findBranch(context, base, BranchAnswer, signal))?.commit === head) return true;
   const pull = await readPullRequest(context, number, signal);
   return pull.state === "merged" && pull.headCommit === head;
 }
@@ -90,6 +91,6 @@ async function hasDiverged(
   { base, head }: PullRequest,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if ((await readBranch(context, base, signal)) === undefined) return true;
+  if ((await findBranch(context, base, BranchAnswer, signal)) === undefined) return true;
   return (await compareBranches(context, head, base, signal)).total_commits > 0;
 }

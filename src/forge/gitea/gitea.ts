@@ -1,14 +1,16 @@
 // Gitea from 1.21 on, and Forgejo. The API is the same but for what dialect.ts says.
+import * as v from "valibot";
+import { commitStatuses } from "../ensure/commit-statuses.ts";
+import { CommentAnswer, issueComments } from "../ensure/issue-comments.ts";
 import type { Forge } from "../forge.ts";
+import { attach } from "./attach.ts";
 import { giteaBranches } from "./branches.ts";
-import { giteaComments } from "./comments.ts";
-import type { GiteaContext } from "./context.ts";
+import { pageSize, type GiteaContext } from "./context.ts";
 import { dialectOf } from "./dialect.ts";
 import { giteaFastForward } from "./fast-forward.ts";
 import { giteaLabels } from "./labels.ts";
 import { giteaActivity, giteaPullRequests, readPullRequest } from "./pull-requests.ts";
-import { giteaStatuses } from "./statuses.ts";
-import { RepositoryAnswer, UserAnswer, VersionAnswer } from "./schemas.ts";
+import { CombinedStatusAnswer, RepositoryAnswer, UserAnswer, VersionAnswer } from "./schemas.ts";
 import { type RepositoryAccess, webUrls } from "../http/repository-access.ts";
 
 /**
@@ -48,9 +50,14 @@ export async function createGitea(
       };
     },
     ...giteaBranches(context),
-    ...giteaStatuses(context),
+    ...commitStatuses(context, { answer: CombinedStatusAnswer, pageSize }),
     ...giteaPullRequests(context),
-    ...giteaComments(context),
+    // Comes whole: this list has no pages.
+    ...issueComments(context, async (path, innerSignal) => {
+      const call = { method: "GET", path, answer: v.array(CommentAnswer) } as const;
+      return (await http.call(call, innerSignal)).value;
+    }),
+    attach: (commentId, file, innerSignal) => attach(context, commentId, file, innerSignal),
     ...giteaLabels(context),
     async fastForward(number, head, innerSignal) {
       const pull = await readPullRequest(context, number, innerSignal);

@@ -1,7 +1,8 @@
 // What Gitea and Forgejo answer: only the fields that are used.
 import * as v from "valibot";
 import { Commit } from "../../protocol/names.ts";
-import type { BranchFacts, Comment, PullRequest, PullRequestCommit } from "../forge.ts";
+import type { StoredStatus } from "../ensure/commit-statuses.ts";
+import type { BranchFacts, PullRequest, PullRequestCommit } from "../forge.ts";
 
 const Text = v.optional(v.nullable(v.string(), ""), "");
 const Flag = v.optional(v.nullable(v.boolean(), false), false);
@@ -84,20 +85,19 @@ export const PullRequestAnswer = v.pipe(
 /** A team that is asked for a review has no user. */
 export const ReviewAnswer = v.object({ user: v.nullish(Account), state: Text });
 
-/** Of a commit: the newest of each context. */
-export const CombinedStatusAnswer = v.object({
-  statuses: v.optional(
-    v.nullable(v.array(v.object({ context: Text, status: Text, description: Text, target_url: Text })), []),
-    [],
+export const CombinedStatusAnswer = v.pipe(
+  v.object({
+    statuses: v.optional(
+      v.nullable(v.array(v.object({ context: Text, status: Text, description: Text, target_url: Text })), []),
+      [],
+    ),
+  }),
+  v.transform(({ statuses }): readonly StoredStatus[] =>
+    statuses.map(({ status, target_url, ...rest }) => ({ ...rest, state: status, url: target_url })),
   ),
-});
+);
 
 export const AttachmentAnswer = v.object({ name: v.string() });
-
-export const CommentAnswer = v.pipe(
-  v.object({ id: Id, body: Text, user: v.nullish(Account) }),
-  v.transform(({ id, body, user }): Comment => ({ id, body, author: user?.login ?? "" })),
-);
 
 export const AttachmentSettingsAnswer = v.object({
   enabled: Flag,

@@ -1,15 +1,20 @@
 // GitHub and GitHub Enterprise Server, by the REST API.
-import type { BranchName } from "../../protocol/names.ts";
-import type { BranchFacts, Forge } from "../forge.ts";
+import { commitStatuses } from "../ensure/commit-statuses.ts";
+import { CommentAnswer, issueComments } from "../ensure/issue-comments.ts";
+import type { Forge } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
-import { githubComments } from "./comments.ts";
-import type { GithubContext } from "./context.ts";
+import { pageSize } from "./page-size.ts";
 import { githubLabels } from "./labels.ts";
 import { githubPullRequests } from "./pull-requests.ts";
-import { BranchAnswer, RepositoryAnswer, UserAnswer } from "./schemas.ts";
-import { githubStatuses } from "./statuses.ts";
+import { BranchAnswer, CombinedStatusAnswer, RepositoryAnswer, UserAnswer } from "./schemas.ts";
 import { anything } from "../http/http.ts";
-import { type RepositoryAccess, webUrls } from "../http/repository-access.ts";
+import { allPages } from "../http/pages.ts";
+import {
+  findBranch,
+  type RepositoryAccess,
+  type RepositoryContext,
+  webUrls,
+} from "../http/repository-access.ts";
 
 /** @throws HomelabError as every call does. */
 export async function createGithub(
@@ -17,7 +22,7 @@ export async function createGithub(
   signal: AbortSignal,
 ): Promise<Forge> {
   const { value: account } = await http.call({ method: "GET", path: ["user"], answer: UserAnswer }, signal);
-  const context: GithubContext = { http, owner, repo: ["repos", owner, name], user: account.login };
+  const context: RepositoryContext = { http, owner, repo: ["repos", owner, name], user: account.login };
   return {
     kind: "github",
     version: "",
@@ -26,25 +31,22 @@ export async function createGithub(
     maxBodyBytes: 65_000,
     web: webUrls(page),
     ...repositoryAndBranches(context),
-    ...githubStatuses(context),
+    ...commitStatuses(context, { answer: CombinedStatusAnswer, pageSize }),
     ...githubPullRequests(context),
-    ...githubComments(context),
+    ...issueComments(context, (path, innerSignal) =>
+      allPages(http, { path, item: CommentAnswer, pageSize }, innerSignal),
+    ),
+    // There are no attachments in GitHub's API.
+    attach: async () => ({ type: "refused", reason: "disabled" }),
     ...githubLabels(context),
   };
 }
 
 type RepositoryAndBranches = Pick<Forge, "repository" | "branch" | "deleteBranch" | "fastForward">;
 
-function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBranches {
-  const readBranch = async (name: BranchName, signal: AbortSignal): Promise<BranchFacts | undefined> => {
-    try {
-      const path = [...repo, "branches", name];
-      return (await http.call({ method: "GET", path, answer: BranchAnswer }, signal)).value;
-    } catch (error) {
-      if (hasStatus(error, 404)) return undefined;
-      throw error;
-    }
-  };
+function repositoryAndBranches(context: RepositoryContext): RepositoryAndBranches {
+  const { http, repo } = context;
+  const branch: Forge["branch"] = (name, signal) => findBranch(context, name, BranchAnswer, signal);
   return {
     async repository(signal) {
       const { value } = await http.call({ method: "GET", path: repo, answer: RepositoryAnswer }, signal);
@@ -53,13 +55,13 @@ function repositoryAndBranches({ http, repo }: GithubContext): RepositoryAndBran
         isArchived: value.archived,
         isMirror: typeof value.mirror_url === "string",
         // Also small repositories have the size 0.
-        isEmpty: value.size === 0 && (await readBranch(value.default_branch, signal)) === undefined,
+        isEmpty: value.size === 0 && (await branch(value.default_branch, signal)) === undefined,
         hasPullRequests: true,
       };
     },
-    branch: readBranch,
-    async deleteBranch(branch, signal) {
-      const path = [...repo, "git", "refs", "heads", branch];
+    branch,
+    async deleteBranch(name, signal) {
+      const path = [...repo, "git", "refs", "heads", name];
       try {
         await http.call({ method: "DELETE", path, answer: anything }, signal);
         return "deleted";

@@ -1,7 +1,8 @@
 import { findOrCreate } from "../ensure/find-or-create.ts";
 import type { Forge, LabelWish } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
-import { pageSize, type GithubContext } from "./context.ts";
+import { pageSize } from "./page-size.ts";
+import type { RepositoryContext } from "../http/repository-access.ts";
 import { LabelAnswer } from "./schemas.ts";
 import { anything } from "../http/http.ts";
 import { labelMissingError, labelStuckError } from "../ensure/label-errors.ts";
@@ -9,7 +10,7 @@ import { allPages } from "../http/pages.ts";
 
 type Labels = Pick<Forge, "ensureLabels" | "addLabels" | "removeLabels">;
 
-export function githubLabels({ http, repo }: GithubContext): Labels {
+export function githubLabels({ http, repo }: RepositoryContext): Labels {
   const known = async (signal: AbortSignal): Promise<ReadonlySet<string>> => {
     const labels = await allPages(http, { path: [...repo, "labels"], item: LabelAnswer, pageSize }, signal);
     return new Set(labels.map(({ name }) => keyOf(name)));

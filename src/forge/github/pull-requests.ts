@@ -1,7 +1,8 @@
 import { ensurePullRequest } from "../ensure/ensure-pull-request.ts";
 import type { Forge, PullRequest } from "../forge.ts";
 import { badAnswerError } from "../http/forge-error.ts";
-import { pageSize, type GithubContext } from "./context.ts";
+import { pageSize } from "./page-size.ts";
+import type { RepositoryContext } from "../http/repository-access.ts";
 import { CommitAnswer, PullRequestAnswer, ReviewAnswer } from "./schemas.ts";
 import type { Call } from "../http/http.ts";
 import { allPages } from "../http/pages.ts";
@@ -11,7 +12,7 @@ type PullRequests = Pick<
   "pullRequests" | "ensurePullRequest" | "editPullRequest" | "closePullRequest" | "activity"
 >;
 
-export function githubPullRequests(context: GithubContext): PullRequests {
+export function githubPullRequests(context: RepositoryContext): PullRequests {
   const { http, repo, owner } = context;
   const one = async (call: Omit<Call, "answer">, signal: AbortSignal): Promise<PullRequest> => {
     const { value } = await http.call({ ...call, answer: PullRequestAnswer }, signal);
@@ -58,7 +59,7 @@ export function githubPullRequests(context: GithubContext): PullRequests {
 
 /** At most 250 commits, which is all that GitHub lists. */
 async function readActivity(
-  { http, repo, user }: GithubContext,
+  { http, repo, user }: RepositoryContext,
   number: number,
   signal: AbortSignal,
 ): ReturnType<Forge["activity"]> {

@@ -1,7 +1,8 @@
 // What GitHub's REST API answers: only the fields that are used.
 import * as v from "valibot";
 import { BranchName, Commit } from "../../protocol/names.ts";
-import type { BranchFacts, Comment, PullRequest, PullRequestCommit } from "../forge.ts";
+import type { StoredStatus } from "../ensure/commit-statuses.ts";
+import type { BranchFacts, PullRequest, PullRequestCommit } from "../forge.ts";
 
 const Text = v.optional(v.nullable(v.string(), ""), "");
 const Flag = v.optional(v.nullable(v.boolean(), false), false);
@@ -68,11 +69,6 @@ export const PullRequestAnswer = v.pipe(
   }),
 );
 
-export const CommentAnswer = v.pipe(
-  v.object({ id: Id, body: Text, user: Account }),
-  v.transform(({ id, body, user }): Comment => ({ id, body, author: user?.login ?? "" })),
-);
-
 export const CommitAnswer = v.pipe(
   v.object({ commit: v.object({ message: v.string(), author: v.nullish(v.object({ email: Text })) }) }),
   v.transform(({ commit }): PullRequestCommit => {
@@ -82,9 +78,13 @@ export const CommitAnswer = v.pipe(
 
 export const ReviewAnswer = v.object({ user: Account });
 
-/** Of a commit: the newest of each context. */
-export const CombinedStatusAnswer = v.object({
-  statuses: v.array(
-    v.object({ context: v.string(), state: v.string(), description: Text, target_url: Text }),
+export const CombinedStatusAnswer = v.pipe(
+  v.object({
+    statuses: v.array(
+      v.object({ context: v.string(), state: v.string(), description: Text, target_url: Text }),
+    ),
+  }),
+  v.transform(({ statuses }): readonly StoredStatus[] =>
+    statuses.map(({ target_url, ...rest }) => ({ ...rest, url: target_url })),
   ),
-});
+);

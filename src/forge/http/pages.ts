@@ -4,12 +4,17 @@ import type { Call, Http } from "./http.ts";
 
 const maxPages = 400;
 
+/** How many to ask for at a time, and the name of that parameter. The forge may give fewer at a time. */
+export interface PageSize {
+  readonly parameter: "limit" | "per_page";
+  readonly items: number;
+}
+
 export interface PagedList<Schema extends v.GenericSchema> {
   readonly path: Call["path"];
   readonly query?: Call["query"];
   readonly item: Schema;
-  /** How many to ask for at a time, and the name of that parameter. The forge may give fewer at a time. */
-  readonly pageSize: { readonly parameter: "limit" | "per_page"; readonly items: number };
+  readonly pageSize: PageSize;
 }
 
 /**

@@ -1,49 +1,11 @@
 import * as v from "valibot";
-import { ensureComment } from "../ensure/ensure-comment.ts";
 import { findOrCreate } from "../ensure/find-or-create.ts";
-import type { AttachResult, Comment, FileToAttach, Forge } from "../forge.ts";
+import type { AttachResult, FileToAttach } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
 import type { GiteaContext } from "./context.ts";
-import { AttachmentAnswer, AttachmentSettingsAnswer, CommentAnswer } from "./schemas.ts";
+import { AttachmentAnswer, AttachmentSettingsAnswer } from "./schemas.ts";
 
-type Comments = Pick<Forge, "comments" | "ensureComment" | "editComment" | "attach">;
-
-export function giteaComments(context: GiteaContext): Comments {
-  const { http, repo, user } = context;
-  const comments = async (number: number, signal: AbortSignal): Promise<readonly Comment[]> => {
-    // Comes whole: this list has no pages.
-    const path = [...repo, "issues", number, "comments"];
-    return (await http.call({ method: "GET", path, answer: v.array(CommentAnswer) }, signal)).value;
-  };
-  const editComment = async (id: number, body: string, signal: AbortSignal): Promise<Comment> => {
-    const path = [...repo, "issues", "comments", id];
-    const call = { method: "PATCH", path, json: { body }, answer: CommentAnswer } as const;
-    return (await http.call(call, signal)).value;
-  };
-  return {
-    comments,
-    editComment,
-    ensureComment: (number, wish, signal) =>
-      ensureComment(
-        http,
-        {
-          user,
-          list: () => comments(number, signal),
-          async create(body) {
-            const path = [...repo, "issues", number, "comments"];
-            const call = { method: "POST", path, json: { body }, answer: CommentAnswer } as const;
-            return (await http.call(call, signal)).value;
-          },
-          edit: (id, body) => editComment(id, body, signal),
-        },
-        wish,
-        signal,
-      ),
-    attach: (commentId, file, signal) => attach(context, commentId, file, signal),
-  };
-}
-
-async function attach(
+export async function attach(
   context: GiteaContext,
   commentId: number,
   file: FileToAttach,
