@@ -76,15 +76,14 @@ export function createRepository(options: MirrorOptions): Repository {
       })),
     );
     if (actual.every((change) => change.actual === change.to)) return { type: "pushed" };
-    const other = actual.find((change) => change.actual !== change.from);
-    if (other !== undefined) return { type: "moved", actual: other.actual };
+    if (actual.some((change) => change.actual !== change.from)) return { type: "moved" };
     throw await failure(result, pushTimeoutMs);
   }
 
   async function facts(commit: Commit, signal: AbortSignal): Promise<CommitFacts> {
-    const format = "--format=%P%x00%ae%x00%ct%x00%B";
+    const format = "--format=%P%x00%ae%x00%B";
     const text = await run(["show", "--no-patch", format, "--end-of-options", commit], signal);
-    const [hashes = "", authorEmail = "", seconds = "0", ...message] = text.split("\0");
+    const [hashes = "", authorEmail = "", ...message] = text.split("\0");
     const parents = hashes.split(" ").filter((parent) => parent !== "");
     const [first] = parents;
     const range = first === undefined ? [] : [first, commit];
@@ -95,7 +94,6 @@ export function createRepository(options: MirrorOptions): Repository {
     return {
       parents: parents.map(parseCommit),
       authorEmail,
-      committedAt: new Date(Number(seconds) * 1000),
       message: message.join("\0").trimEnd(),
       changedFiles: changed.split("\0").filter((path) => path !== ""),
     };

@@ -66,9 +66,7 @@ test("a call has one time limit, in which it also waits for others that write", 
   const calls: { readonly args: readonly string[]; readonly timeoutMs: number | undefined }[] = [];
   const exec: Exec = async (_, args, { timeoutMs }) => {
     calls.push({ args, timeoutMs });
-    return { exitCode: 0, killedBy: undefined, timedOut: false, stdout: "", stderrTail: "" } as Awaited<
-      ReturnType<Exec>
-    >;
+    return { exitCode: 0, killedBy: undefined, timedOut: false, stdout: "", stderrTail: "" };
   };
   const git = createGitCommand({
     exec,

@@ -39,7 +39,6 @@ export interface NewCommit {
 export interface CommitFacts {
   readonly parents: readonly Commit[];
   readonly authorEmail: string;
-  readonly committedAt: Date;
   readonly message: string;
   /** Against its first parent. */
   readonly changedFiles: readonly string[];
@@ -91,8 +90,7 @@ export interface RefChange {
  * - `refused`: the server does not allow it, with its words; trying again does not help
  */
 export type PushResult =
-  | { readonly type: "pushed" }
-  | { readonly type: "moved"; readonly actual: Commit | undefined }
+  | { readonly type: "pushed" | "moved" }
   | { readonly type: "refused"; readonly reason: string };
 
 /** A repo that is also written to. Nothing is ever forced: a ref moves only from the value that we know. */

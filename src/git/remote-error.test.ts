@@ -9,7 +9,6 @@ const failed = (stderrTail: string, facts: Partial<ExecResult> = {}): ExecResult
   timedOut: false,
   stdout: "",
   stderrTail,
-  durationMs: 1,
   ...facts,
 });
 

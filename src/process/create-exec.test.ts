@@ -145,9 +145,10 @@ test("leaves no timer behind that would keep us alive", async () => {
 });
 
 test("a grandchild that keeps the pipes open does not hold the result up", async () => {
+  const startedAt = performance.now();
   const result = await shell("sleep 600 & echo $!; echo done >&2; exit 0");
   expect(result).toMatchObject({ exitCode: 0, stderrTail: "done\n" });
-  expect(result.durationMs).toBeGreaterThan(1_900);
+  expect(performance.now() - startedAt).toBeGreaterThan(1_900);
   process.kill(Number(result.stdout), "SIGKILL");
 });
 

@@ -35,7 +35,6 @@ export function createExec(clock: Clock = systemClock, marks: Readonly<Record<st
     const options = { ...given, env: { ...given.env, ...marks } };
     const { signal } = options;
     signal.throwIfAborted();
-    const startedAt = clock.monotonic();
     const program = start(file, args, options);
     const exit = exitOf(program.nodeChildProcess);
     const { pid, stdout: stdoutPipe, stderr: stderrPipe } = program;
@@ -85,7 +84,6 @@ export function createExec(clock: Clock = systemClock, marks: Readonly<Record<st
         timedOut: reason?.type === "timed-out",
         stdout: stdout.text(),
         stderrTail: tail.text(),
-        durationMs: clock.monotonic() - startedAt,
       };
     } finally {
       over.abort();

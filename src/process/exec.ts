@@ -32,7 +32,6 @@ export interface ExecResult {
   readonly stdout: string;
   /** The last 64 KiB of stderr. */
   readonly stderrTail: string;
-  readonly durationMs: number;
 }
 
 /**

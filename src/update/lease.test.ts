@@ -28,7 +28,7 @@ function remoteRef() {
       remote.pushes++;
       if (remote.isAway) throw new HomelabError("unavailable", "no route to host", { code: "GIT_REMOTE" });
       expect(change?.ref).toBe(leaseRef);
-      if (change?.from !== remote.at) return { type: "moved", actual: remote.at };
+      if (change?.from !== remote.at) return { type: "moved" };
       remote.at = change?.to;
       return { type: "pushed" };
     },

@@ -111,7 +111,6 @@ export type Land = (validated: Validated, updateBranch: BranchName, signal: Abor
 /** What is known of why it is broken, and what of it has landed nevertheless. */
 export interface Found {
   readonly guilty: readonly string[];
-  readonly incomplete: boolean;
   /** Of the guilty inputs, as far as their revisions were looked at. */
   readonly bisected: readonly BisectedInput[];
   readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };

@@ -63,8 +63,8 @@ export interface Tellers {
 
 export interface ComposedUpdate {
   readonly options: SafeUpdateOptions;
-  /** The files with the report, once there is one. */
-  readonly reportFiles: { readonly markdown: string; readonly json: string };
+  /** The report for people, once there is one; for programs it is beside it. */
+  readonly reportFile: string;
 }
 
 /** The comparison of closures waits so long for a build of the base that nobody has made yet. */
@@ -120,7 +120,7 @@ export async function composeUpdate(
   const hosts = giteaHosts(config);
   const inputs = parts.inputs ?? update.inputs;
   return {
-    reportFiles,
+    reportFile: reportFiles.markdown,
     options: {
       run: { journal, clock, log },
       source: {

@@ -40,11 +40,10 @@ export function createFakeRepository(): FakeRepository {
     return found;
   }
   const factsOf = (commit: Commit) => {
-    const { parents, author, date, message, files } = stored(commit);
+    const { parents, author, message, files } = stored(commit);
     return {
       parents,
       authorEmail: author.email,
-      committedAt: date,
       message,
       changedFiles: [...files.keys()],
     };
@@ -90,7 +89,7 @@ export function createFakeRepository(): FakeRepository {
       for (const { ref, from } of changes) {
         const reason = refusals.get(ref);
         if (reason !== undefined) return { type: "refused", reason };
-        if (refs.get(ref) !== from) return { type: "moved", actual: refs.get(ref) };
+        if (refs.get(ref) !== from) return { type: "moved" };
       }
       for (const { ref, to } of changes) {
         if (to === undefined) refs.delete(ref);

@@ -97,7 +97,7 @@ export async function hostTargets(
       hint: "build them first: homelab-deploy build --all",
     });
   }
-  const found = wanted.map((name) => ({ name, path: systems.get(name)?.outPath }));
+  const found = wanted.map((name) => ({ name, path: systems.get(name) }));
   return {
     targets: found.flatMap(({ name, path }) => (path === undefined ? [] : [{ name, path }])),
     unbuilt: found.filter(({ path }) => path === undefined).map(({ name }) => name),

@@ -1,32 +1,18 @@
 // Which systems there are to prove, deploy or keep: the newest one of each host that was built, as the event logs say.
 import type { BuildState } from "../../protocol/build-state.ts";
-import {
-  fullName,
-  type BuildId,
-  type FullHostName,
-  type HostName,
-  type RepoName,
-  type StorePath,
-} from "../../protocol/names.ts";
+import { fullName, type FullHostName, type RepoName, type StorePath } from "../../protocol/names.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
-
-export interface BuiltSystem {
-  readonly repo: RepoName;
-  readonly host: HostName;
-  readonly outPath: StorePath;
-  readonly build: BuildId;
-}
 
 export interface NewestSystems {
   /** The newest success of each host. */
-  readonly systems: ReadonlyMap<FullHostName, BuiltSystem>;
+  readonly systems: ReadonlyMap<FullHostName, StorePath>;
   /** The hosts that there are: of each repo those of the newest build of all of it, where one is known. */
   readonly hosts: readonly FullHostName[];
 }
 
 /** @param builds the newest first */
 export function newestSystems(builds: readonly BuildState[]): NewestSystems {
-  const systems = new Map<FullHostName, BuiltSystem>();
+  const systems = new Map<FullHostName, StorePath>();
   const inventories = new Map<RepoName, FullHostName[]>();
   const seen = new Map<RepoName, Set<FullHostName>>();
   for (const build of builds) {
@@ -41,7 +27,7 @@ export function newestSystems(builds: readonly BuildState[]): NewestSystems {
       own.set(repo, [...(own.get(repo) ?? []), name]);
       seen.set(repo, (seen.get(repo) ?? new Set()).add(name));
       if (systems.has(name) || finished?.outPath === undefined || !isSuccess(finished.verdict)) continue;
-      systems.set(name, { repo, host, outPath: finished.outPath, build: build.id });
+      systems.set(name, finished.outPath);
     }
     if (build.complete !== true) continue;
     for (const [repo, hosts] of own) if (!inventories.has(repo)) inventories.set(repo, hosts);

@@ -40,7 +40,6 @@ const asciiGlyphs: Glyphs = {
 
 /** How one stream is written to: whether it takes colours, and which characters. */
 export interface Style {
-  readonly colour: boolean;
   readonly glyphs: Glyphs;
   bold(text: string): string;
   dim(text: string): string;
@@ -74,7 +73,6 @@ export function createStyle({ colour, ascii, inRunner = false }: StyleChoice): S
     ascii ? text.replace(/[^\u0009\u001b\u0020-\u007e]/gu, "?") : text;
   const inert = inRunner ? withoutCommand : (text: string): string => text;
   return {
-    colour,
     glyphs: ascii ? asciiGlyphs : unicodeGlyphs,
     bold: paint("bold"),
     dim: paint("dim"),

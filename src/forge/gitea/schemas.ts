@@ -101,8 +101,6 @@ export const AttachmentAnswer = v.object({ name: v.string() });
 
 export const AttachmentSettingsAnswer = v.object({
   enabled: Flag,
-  /** Extensions and MIME types, with commas; empty or with a star for all. */
-  allowed_types: Text,
   /** MiB */
   max_size: v.number(),
 });

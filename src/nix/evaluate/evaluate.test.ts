@@ -43,7 +43,7 @@ function scriptedAt(nixVersion: string, ...answers: readonly Answer[]) {
     const answer = answers[calls.length] ?? {};
     calls.push({ args, options: execOptions });
     await execOptions.onStderr?.(Buffer.from(answer.stderr ?? ""));
-    const nothing = { killedBy: undefined, timedOut: false, stderrTail: "", durationMs: 1 };
+    const nothing = { killedBy: undefined, timedOut: false, stderrTail: "" };
     return { ...nothing, exitCode: answer.stdout === undefined ? 1 : 0, stdout: "", ...answer };
   };
   const evaluator = createEvaluator({

@@ -51,7 +51,7 @@ test("says what came, what went and what went back", () => {
   expect(inputs[2]).not.toHaveProperty("after");
 });
 
-test("keeps inputs of inputs apart, and does not go into what follows another", () => {
+test("inputs of inputs are not those of the flake, and what follows another is gone into at its own place", () => {
   const lock = (state: number) =>
     lockOf({
       a: node("a", { leaf: "leaf", same: ["leaf"] }),

@@ -39,7 +39,7 @@ export function diffLocks(
 ): readonly InputChange[] {
   const changes: InputChange[] = [];
   for (const { path, ...keys } of walkPairs(before, after)) {
-    if (path.length > 1) break;
+    if (path.length > 1) break; // those of the root come first
     const old = lockedAt(before, keys.before);
     const young = lockedAt(after, keys.after);
     if (isDeepStrictEqual(old, young)) continue;

@@ -38,7 +38,7 @@ function realiseWith(
   const exec: Exec = async (file, args, options) => {
     const write = async (text: string): Promise<void> => options.onStderr?.(Buffer.from(text));
     const exitCode = await run(write, [file, ...args], options);
-    return { exitCode, killedBy: undefined, timedOut: false, stdout: "", stderrTail: "", durationMs: 0 };
+    return { exitCode, killedBy: undefined, timedOut: false, stdout: "", stderrTail: "" };
   };
   return createRealise({
     exec,

@@ -6,16 +6,11 @@ import type { BootParts, Closure, ClosurePath } from "../store.ts";
 /** The entries of a toplevel that a running system keeps until it boots again. */
 export const bootParts = ["kernel", "initrd", "kernel-modules", "kernel-params", "systemd"] as const;
 
-/** Smaller changes of size alone are noise: the same as in Nix. */
-const notableBytes = 8 * 1024;
-
 export interface PackageChange {
   readonly name: string;
-  /** Versions that went; an empty string is a package without one. Both lists empty: only its size changed. */
+  /** Versions that went; an empty string is a package without one. */
   readonly removed: readonly string[];
   readonly added: readonly string[];
-  /** Bytes. */
-  readonly sizeDelta: number;
 }
 
 export interface ClosureDiff {
@@ -34,9 +29,8 @@ export function diffClosures(before: Closure, after: Closure): ClosureDiff {
     const [was, is] = [old.get(name) ?? none, young.get(name) ?? none];
     const removed = [...was.versions].filter((version) => !is.versions.has(version));
     const added = [...is.versions].filter((version) => !was.versions.has(version));
-    const sizeDelta = is.size - was.size;
-    if (removed.length + added.length > 0 || Math.abs(sizeDelta) >= notableBytes) {
-      packages.push({ name, removed: removed.toSorted(), added: added.toSorted(), sizeDelta });
+    if (removed.length + added.length > 0) {
+      packages.push({ name, removed: removed.toSorted(), added: added.toSorted() });
     }
   }
   return {
@@ -50,16 +44,15 @@ export function diffClosures(before: Closure, after: Closure): ClosureDiff {
 export const rebootParts = (before: BootParts, after: BootParts): readonly (keyof BootParts)[] =>
   bootParts.filter((part) => before[part] !== after[part]);
 
-export interface MergedChange extends Omit<PackageChange, "sizeDelta"> {
+export interface MergedChange extends PackageChange {
   readonly hosts: readonly string[];
 }
 
-/** The same change of a package on several hosts said once, the ones of most hosts first. Changes of size alone are left out. */
+/** The same change of a package on several hosts said once, the ones of most hosts first. */
 export function mergeDiffs(diffs: ReadonlyMap<string, ClosureDiff>): readonly MergedChange[] {
   const merged = new Map<string, { readonly change: PackageChange; readonly hosts: string[] }>();
   for (const [host, { packages }] of diffs) {
     for (const change of packages) {
-      if (change.removed.length + change.added.length === 0) continue;
       const identity = JSON.stringify([change.name, change.removed, change.added]);
       const known = merged.get(identity);
       if (known === undefined) merged.set(identity, { change, hosts: [host] });
@@ -67,7 +60,7 @@ export function mergeDiffs(diffs: ReadonlyMap<string, ClosureDiff>): readonly Me
     }
   }
   return [...merged.values()]
-    .map(({ change: { name, removed, added }, hosts }) => ({ name, removed, added, hosts }))
+    .map(({ change, hosts }) => ({ ...change, hosts }))
     .toSorted((a, b) => b.hosts.length - a.hosts.length || (a.name < b.name ? -1 : 1));
 }
 

@@ -11,15 +11,13 @@ async function attach(chunks: readonly (string | Uint8Array)[], secrets: readonl
 }
 
 test("keeps a log as it is, but for controls", async () => {
-  const { text, omittedLines } = await attach(["building\n\u001b[31mred\u001b[0m\n", "10 %\r100 %\nend"]);
+  const { text } = await attach(["building\n\u001b[31mred\u001b[0m\n", "10 %\r100 %\nend"]);
   expect(text).toBe("building\nred\n100 %\nend\n");
-  expect(omittedLines).toBe(0);
 });
 
 test("takes secrets out before anything else", async () => {
-  const { text, redactions } = await attach(["a hunter2-", "hunter2 b\n"], ["hunter2-hunter2"]);
+  const { text } = await attach(["a hunter2-", "hunter2 b\n"], ["hunter2-hunter2"]);
   expect(text).toBe("a [redacted] b\n");
-  expect(redactions).toBe(1);
 });
 
 test("finds a secret that has colours and hidden characters in it", async () => {
@@ -33,21 +31,20 @@ test(
   async () => {
     const line = (number: number): string => `${number} ${"x".repeat(100)}\n`;
     const lines = Array.from({ length: 60_000 }, (_, number) => line(number));
-    const { text, omittedLines } = await attach([lines.join("")]);
-    expect(omittedLines).toBe(60_000 - 2_200);
+    const { text } = await attach([lines.join("")]);
     expect(text).toBe(
-      [...lines.slice(0, 200), `[… ${omittedLines} lines left out …]\n`, ...lines.slice(-2_000)].join(""),
+      [...lines.slice(0, 200), `[… ${60_000 - 2_200} lines left out …]\n`, ...lines.slice(-2_000)].join(""),
     );
   },
 );
 
 test("a log of long lines has no more than 5 MiB, and its end", async () => {
   const lines = Array.from({ length: 300 }, (_, number) => `${number} ${"x".repeat(60_000)}\n`);
-  const { text, omittedLines } = await attach(lines);
+  const { text } = await attach(lines);
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(5 * 1024 * 1024);
   expect(text.endsWith(lines.at(-1) ?? "-")).toBe(true);
   expect(text.startsWith(lines[0] ?? "-")).toBe(true);
-  expect(omittedLines).toBeGreaterThan(100);
+  expect(Number(/… (?<omitted>\d+) lines left out/.exec(text)?.groups?.["omitted"])).toBeGreaterThan(100);
 });
 
 test("a log without line ends, or of no text, is one too", async () => {

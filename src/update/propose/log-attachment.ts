@@ -18,8 +18,6 @@ export interface LogAttachment {
   readonly name: string;
   /** The same log gives the same bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly omittedLines: number;
-  readonly redactions: number;
 }
 
 export interface LogAttachmentWriter {
@@ -52,16 +50,14 @@ export function createLogAttachment(name: string, secrets: readonly string[]): L
       printedLines.end();
       seenLines.write(Buffer.from(seen.end()));
       seenLines.end();
-      const { text, omittedLines } = kept.end();
-      const bytes = new Uint8Array(await promisify(gzip)(text));
-      return { name, bytes, omittedLines, redactions: printed.redactions + seen.redactions };
+      return { name, bytes: new Uint8Array(await promisify(gzip)(kept.end())) };
     },
   };
 }
 
 interface KeptLines {
   add(line: string): void;
-  end(): { readonly text: string; readonly omittedLines: number };
+  end(): string;
 }
 
 /** All lines while they fit, and from then on only the first and the last ones, these too within the bound. */
@@ -100,7 +96,7 @@ function createKeptLines(): KeptLines {
         tail = tail.slice(-tailLines);
       }
       const gap = omittedLines === 0 ? [] : [`[… ${omittedLines} lines left out …]`];
-      return { text: [...head, ...gap, ...tail].map((line) => `${line}\n`).join(""), omittedLines };
+      return [...head, ...gap, ...tail].map((line) => `${line}\n`).join("");
     },
   };
 }

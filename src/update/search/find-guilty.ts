@@ -44,12 +44,12 @@ export async function findGuilty(
   };
   const inputs = candidate.changes.map(({ path }) => path[0] ?? "");
   const searched = await isolateInputs({ ...options, offer, budget }, inputs, broken.hosts, signal);
-  const { landable, guilty, incomplete } = searched;
+  const { landable, guilty } = searched;
   const landed = await landRest(options, landable, signal);
   const left = { ...budget, parts: budget.parts - searched.tests };
   const bisected = await bisectGuilty({ ...options, budget: left }, candidate, broken, searched, signal);
   if (landed === undefined) await claim(candidate, signal);
-  return { guilty, incomplete, bisected, ...(landed === undefined ? {} : { landed }) };
+  return { guilty, bisected, ...(landed === undefined ? {} : { landed }) };
 }
 
 async function landRest(

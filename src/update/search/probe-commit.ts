@@ -1,6 +1,6 @@
 // Builds of a few hosts at a commit that is not to land, to learn what breaks them.
 import type { Clock } from "../../base/clock.ts";
-import { isBug, messageOf } from "../../base/errors.ts";
+import { isBug } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
@@ -36,7 +36,7 @@ export type Probed =
   /** Hosts are not there, so nothing was built. */
   | { readonly type: "missing"; readonly hosts: readonly string[] }
   /** An infrastructure fault, or a flake that does not evaluate at all. */
-  | { readonly type: "unknown"; readonly reason: string };
+  | { readonly type: "unknown" };
 
 export async function probeCommit(
   { builds, repo, revisionOf, clock, log, inventory }: ProbeOptions,
@@ -45,7 +45,7 @@ export async function probeCommit(
 ): Promise<Probed> {
   try {
     const commit = await offer(signal);
-    if (commit === undefined) return { type: "unknown", reason: "there is nothing to build" };
+    if (commit === undefined) return { type: "unknown" };
     const present = await inventory(commit, signal);
     const missing = hosts.filter((host) => !present.includes(host));
     if (missing.length > 0) return { type: "missing", hosts: missing };
@@ -56,7 +56,7 @@ export async function probeCommit(
     signal.throwIfAborted();
     if (isBug(error)) throw error;
     log.warn({ question, err: error }, "a part of the update could not be judged");
-    return { type: "unknown", reason: messageOf(error) };
+    return { type: "unknown" };
   }
 }
 

@@ -66,7 +66,7 @@ export function addUpdate(command: Command, choose: Choose): void {
             const unavailable = composed.options.run.journal.last("resolved")?.unavailable ?? [];
             documents.push({ repo, ...print.updateJson(result), unavailable });
             if (context.json) continue;
-            out.write(print.describeUpdate(repo, result, composed.reportFiles.markdown, outStyle));
+            out.write(print.describeUpdate(repo, result, composed.reportFile, outStyle));
             out.write(print.describeUnavailable(unavailable, outStyle));
           } catch (error) {
             signal.throwIfAborted();

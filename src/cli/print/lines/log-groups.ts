@@ -4,7 +4,6 @@ import type { LogChunk } from "../../../protocol/log-chunk.ts";
 import { droppedLines, linesOfChunk } from "./log-lines.ts";
 
 export interface LogGroup {
-  readonly drvPath: string;
   /** `linux-6.18.4`, and that it is the rest of a log whose beginning was given before. */
   readonly title: string;
   /** As they came: not safe to print. */
@@ -41,7 +40,7 @@ export function collectLogs(limit = mostHeld): LogGroups {
     const title = `${derivationName(drvPath)}${pending.given ? " (continued)" : ""}`;
     held -= pending.size;
     Object.assign(pending, { lines: [], size: 0, given: true });
-    return [{ drvPath, title, lines }];
+    return [{ title, lines }];
   }
   const giveWhere = (fits: (pending: Pending) => boolean): LogGroup[] =>
     [...logs.values()].filter(fits).flatMap(give);
