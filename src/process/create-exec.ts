@@ -2,7 +2,6 @@ import type { ChildProcess } from "node:child_process";
 import { execa } from "execa";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
-import { createByteTail } from "./byte-tail.ts";
 import type { Exec, ExecOptions } from "./exec.ts";
 import { createProcessFamily, type ProcessFamily } from "./process-family.ts";
 import { readPipe } from "./read-pipe.ts";
@@ -176,4 +175,34 @@ function cannotStart(file: string, { code, shortMessage }: Awaited<Program>): Ho
     code === "ENOENT" ? `${file} is not installed, or not in PATH` : `${file} cannot be started`,
     { code: "PROGRAM_MISSING", cause: new Error(shortMessage ?? code ?? "unknown reason") },
   );
+}
+
+/** Keeps the last bytes of a stream. */
+interface ByteTail {
+  write(chunk: Buffer): void;
+  text(): string;
+}
+
+function createByteTail(maxBytes: number): ByteTail {
+  let chunks: Buffer[] = [];
+  let size = 0;
+
+  const compact = (): void => {
+    const whole = Buffer.concat(chunks);
+    // A copy, so that a large chunk is not kept alive by its end.
+    chunks = [Buffer.from(whole.subarray(Math.max(0, whole.byteLength - maxBytes)))];
+    size = chunks[0]?.byteLength ?? 0;
+  };
+
+  return {
+    write(chunk) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size > 2 * maxBytes) compact();
+    },
+    text() {
+      compact();
+      return chunks[0]?.toString("utf8") ?? "";
+    },
+  };
 }

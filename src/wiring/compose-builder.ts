@@ -22,10 +22,9 @@ import { composeVerification, openCache } from "./compose-cache.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
 import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
-import { createPolledCommits } from "./polled-commits.ts";
 import { endLeftBehindIn } from "./end-left-behind-in.ts";
 import type { Environment } from "../base/environment.ts";
-import { createUsualDurations } from "./usual-durations-file.ts";
+import { createPolledCommits, createUsualDurations } from "./builder-memory.ts";
 import { programVersion } from "./program-version.ts";
 
 export type ComposedBuilder = Omit<BuilderOptions, "bus">;

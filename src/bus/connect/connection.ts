@@ -6,7 +6,6 @@ import { retryDelay } from "../../base/retry.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
-import { whileNotAborted } from "./while-not-aborted.ts";
 
 export interface ConnectionOptions extends SignIn {
   /** `nats://host:port`; `tls://host:port` demands TLS of all of them. */
@@ -203,4 +202,18 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Waits for a promise that knows no signal. When the signal aborts, the wait ends; the work itself may go on. */
+async function whileNotAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  work.catch(() => {});
+  try {
+    return await Promise.race([aborted, work]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

@@ -4,14 +4,21 @@ import { commitStatuses } from "../ensure/commit-statuses.ts";
 import { CommentAnswer, issueComments } from "../ensure/issue-comments.ts";
 import type { Forge } from "../forge.ts";
 import { attach } from "./attach.ts";
-import { giteaBranches } from "./branches.ts";
 import { pageSize, type GiteaContext } from "./context.ts";
 import { dialectOf } from "./dialect.ts";
 import { giteaFastForward } from "./fast-forward.ts";
 import { giteaLabels } from "./labels.ts";
 import { giteaActivity, giteaPullRequests, readPullRequest } from "./pull-requests.ts";
-import { CombinedStatusAnswer, RepositoryAnswer, UserAnswer, VersionAnswer } from "./schemas.ts";
-import { type RepositoryAccess, webUrls } from "../http/repository-access.ts";
+import {
+  BranchAnswer,
+  CombinedStatusAnswer,
+  RepositoryAnswer,
+  UserAnswer,
+  VersionAnswer,
+} from "./schemas.ts";
+import { hasStatus } from "../http/forge-error.ts";
+import { anything } from "../http/http.ts";
+import { findBranch, type RepositoryAccess, webUrls } from "../http/repository-access.ts";
 
 /**
  * Asks for the version and for the token's user: an unknown token is no error on public pages, but is one here.
@@ -69,3 +76,17 @@ export async function createGitea(
     },
   };
 }
+
+const giteaBranches = (context: GiteaContext): Pick<Forge, "branch" | "deleteBranch"> => ({
+  branch: async (name, signal) => findBranch(context, name, BranchAnswer, signal),
+  async deleteBranch(name, signal) {
+    const { http, repo } = context;
+    try {
+      await http.call({ method: "DELETE", path: [...repo, "branches", name], answer: anything }, signal);
+      return "deleted";
+    } catch (error) {
+      if (hasStatus(error, 404)) return "absent";
+      throw error;
+    }
+  },
+});

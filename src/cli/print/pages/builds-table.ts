@@ -6,7 +6,6 @@ import type { BuildOutcome } from "../../../protocol/verdicts.ts";
 import { durationOf } from "../../../words/closing-sentence.ts";
 import { formatAbsolute, formatAgo, formatDuration } from "../../../words/duration.ts";
 import { countHosts } from "../../../words/verdict-words.ts";
-import { shortId } from "./short-ids.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "./table.ts";
 import { sourceText } from "../../../words/source-text.ts";
@@ -93,4 +92,18 @@ export function statusText(status: "queued" | "running" | BuildOutcome, style: S
 function hostsText(build: BuildState): string {
   const { success, total } = countHosts(build.hosts.values());
   return total === 0 ? "" : `${success}/${total}`;
+}
+
+/**
+ * The first ten characters of a ULID are its time in milliseconds (https://github.com/ulid/spec): builds differ in
+ * them unless they were asked for in the same one.
+ */
+const shortest = 10;
+
+/** The beginning of an id that none of the others has. */
+export function shortId(id: BuildId, all: readonly BuildId[]): string {
+  const others = all.filter((other) => other !== id && other.startsWith(id.slice(0, shortest)));
+  let length = shortest;
+  while (others.some((other) => other.startsWith(id.slice(0, length)))) length++;
+  return id.slice(0, length);
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
-import { createUsualDurations } from "./usual-durations-file.ts";
+import { createUsualDurations } from "./builder-memory.ts";
 
 const test = base.extend("file", async ({}, { onCleanup }) => {
   const directory = await mkdtemp(join(tmpdir(), "durations-"));

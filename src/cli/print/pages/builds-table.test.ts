@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { newBuildId } from "../../../protocol/ulid.ts";
 import { parseBuildId } from "../../../protocol/names.ts";
-import { shortId } from "./short-ids.ts";
+import { shortId } from "./builds-table.ts";
 
 test("ten characters, and as many more as tell builds of the same millisecond apart", () => {
   const all = ["01JDB3K2M4N5P6Q7R8S9T0V1W2", "01JDB3K2M4N5Z6Q7R8S9T0V1W2", "01JDB3K2M5N5P6Q7R8S9T0V1W2"].map(
