@@ -43,7 +43,7 @@ export async function call<T>(
       },
       // A server that has just started may not have its streams yet; a command says so instead of waiting.
       isTransient: (error) =>
-        (isTransient(error) || (role === "daemon" && isMissing(error))) && clock.monotonic() <= giveUpAt,
+        clock.monotonic() <= giveUpAt && (isTransient(error) || (role === "daemon" && isMissing(error))),
       onRetry: (error, _, delayMs) =>
         log.warn({ err: explainNatsError(error, doing), delayMs }, "NATS call is tried again"),
     });

@@ -1,8 +1,9 @@
 // The connection to NATS: who we are, how far we trust the server, and what happens when it goes away.
 import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { systemClock, type Clock } from "../../base/clock.ts";
+import { HomelabError, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { retryDelay } from "../../base/retry.ts";
+import { retry } from "../../base/retry.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
@@ -63,19 +64,23 @@ export async function connectNats(
   clock: Clock = systemClock,
 ): Promise<Connection> {
   const libraryOptions = await libraryOptionsOf(options);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const nats = await dial(libraryOptions, signal);
-      return watch(nats, options, log, clock);
-    } catch (error) {
-      signal.throwIfAborted();
-      const explained = explainConnectError(error, options.servers);
-      if (options.role === "command" || explained.kind === "config") throw explained;
-      const delayMs = retryDelay(firstConnectPolicy, attempt + 1);
-      log.warn({ err: explained, delayMs }, explained.message);
-      await clock.sleep(delayMs, signal);
-    }
-  }
+  const nats = await retry({
+    policy: firstConnectPolicy,
+    clock,
+    signal,
+    async attempt() {
+      try {
+        return await dial(libraryOptions, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw explainConnectError(error, options.servers);
+      }
+    },
+    isTransient: (error) =>
+      options.role === "daemon" && !(error instanceof HomelabError && error.kind === "config"),
+    onRetry: (error, _, delayMs) => log.warn({ err: error, delayMs }, messageOf(error)),
+  });
+  return watch(nats, options, log, clock);
 }
 
 /** The library cannot abort a connect: one that comes through too late is closed. */

@@ -1,10 +1,6 @@
 // The cache from outside; on the builder also its store.
-import { diskOf } from "../../base/disk.ts";
 import { messageOf } from "../../base/errors.ts";
 import { probeCache, type CacheProbe } from "../../cache/cache-info.ts";
-import { decideDisk } from "../../cache/decide-disk.ts";
-import { measureRoots } from "../../cache/measure-roots.ts";
-import { readClosures } from "../../cache/read-closures.ts";
 import { judgeNarInfo, maxNarInfoBytes } from "../../narinfo/judge-narinfo.ts";
 import { hashPartOf } from "../../narinfo/narinfo.ts";
 import type { StorePath } from "../../protocol/names.ts";
@@ -12,7 +8,7 @@ import { chooseCacheUrl, chooseKeys, openCacheClient, type CacheChoice } from ".
 import type { Context } from "../context.ts";
 import type { CacheStatus, SignatureStatus, StoreStatus } from "../print/pages/cache-status.ts";
 import { loadCommandConfig } from "../session/connect.ts";
-import { openStoreRoots, sayReading } from "./open-store-roots.ts";
+import { measureStore } from "./report-store.ts";
 
 export async function readCacheStatus(
   context: Context,
@@ -62,21 +58,17 @@ async function orReason<Result extends CacheProbe | StoreStatus | SignatureStatu
 
 /** @throws HomelabError where the builder's roots are not on this machine, or not for us to read */
 async function storeStatus(context: Context, signal: AbortSignal): Promise<StoreStatus> {
-  const { nix, commits, retention } = await openStoreRoots(context, signal);
-  const closures = await readClosures(nix, commits, sayReading(context), signal);
-  const disk = await diskOf(nix.storeDirectory);
-  const size = measureRoots(commits, closures);
+  const { storeDirectory, commits, closures, disk, size, answer } = await measureStore(context, signal);
   const newestFirst = commits.toSorted((one, other) => other.usedAt.getTime() - one.usedAt.getTime());
   const newestSystem = newestFirst
     .flatMap(({ hosts }) => [...hosts.values()])
     .find((system) => closures.bySystem.has(system));
-  const { daysUntilFull } = decideDisk(size, retention.keepNewest, disk);
   return {
-    storeDirectory: nix.storeDirectory,
+    storeDirectory,
     disk,
     rootBytes: size.unionBytes,
     growthBytesPerDay: size.growthBytesPerDay,
-    daysUntilFull,
+    daysUntilFull: answer.daysUntilFull,
     newestSystem,
   };
 }

@@ -1,5 +1,6 @@
 // Versions of the programs underneath that have known holes. A distribution may have closed them in an older version:
 // so these are warnings.
+import { compareVersions, isAtLeast } from "../../base/version.ts";
 import { warning, type Finding } from "./finding.ts";
 
 interface Gate {
@@ -37,24 +38,15 @@ export type GatedProgram = keyof typeof gates;
 /** @param version `2.28.3`, also with words behind; one without numbers has a finding too */
 export function checkVersion(program: GatedProgram, version: string): readonly Finding[] {
   const { fixed, holes, hint } = gates[program];
-  if (isFixed(numbersOf(version), fixed.map(numbersOf))) return [];
+  if (isFixed(version, fixed)) return [];
   return [warning(`${program} version`, `${version} has known holes (${holes})`, hint)];
 }
 
 /** A newer series than all that got a fix has it from its beginning; one between them that got none has it never. */
-function isFixed(version: readonly number[], fixed: readonly (readonly number[])[]): boolean {
-  const own = fixed.find((each) => each[0] === version[0] && each[1] === version[1]);
-  if (own !== undefined) return compare(version, own) >= 0;
-  return fixed.every((each) => compare(version, each) > 0);
+function isFixed(version: string, fixed: readonly string[]): boolean {
+  const own = fixed.find((each) => seriesOf(each) === seriesOf(version));
+  if (own !== undefined) return isAtLeast(version, own);
+  return fixed.every((each) => compareVersions(version, each) > 0);
 }
 
-const numbersOf = (version: string): readonly number[] =>
-  (/\d+(?:\.\d+)*/.exec(version)?.[0] ?? "0").split(".").map(Number);
-
-function compare(a: readonly number[], b: readonly number[]): number {
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
+const seriesOf = (version: string): string | undefined => /\d+\.\d+/.exec(version)?.[0];

@@ -1,6 +1,7 @@
 // Where Nix builds, for one call of it.
 import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isAtLeast } from "../../base/version.ts";
 import { hasEnded, ownerName, parseOwnerName, readOwnIdentity } from "../../process/owner.ts";
 import { readProcessTable } from "../../process/process-table.ts";
 
@@ -9,10 +10,8 @@ import { readProcessTable } from "../../process/process-table.ts";
  * a Nix that opens its store itself may be told: the daemon's builders belong to others, and the daemon cleans up
  * behind them.
  */
-export function buildDirectoryFlags(version: string, directory: string): readonly string[] {
-  const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
-  return major > 2 || (major === 2 && minor >= 30) ? ["--option", "build-dir", directory] : [];
-}
+export const buildDirectoryFlags = (version: string, directory: string): readonly string[] =>
+  isAtLeast(version, "2.30") ? ["--option", "build-dir", directory] : [];
 
 /**
  * Makes a directory for one call, and removes those that processes left which were killed. Others may pass through

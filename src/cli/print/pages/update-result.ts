@@ -44,19 +44,9 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
         "",
       ].join("\n");
     case "declined":
-      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${partOf(
-        result.found,
-        style,
-      )
-        .map((line) => `${line}\n`)
-        .join("")}`;
+      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${[...partOf(result.found, style), ""].join("\n")}`;
     case "infra":
-      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${partOf(
-        result.found,
-        style,
-      )
-        .map((line) => `${line}\n`)
-        .join("")}`;
+      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${[...partOf(result.found, style), ""].join("\n")}`;
     case "dry-run":
       return result.wouldLand
         ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
