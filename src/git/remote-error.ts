@@ -8,7 +8,7 @@ import type { ExecResult } from "../process/exec.ts";
 const maxLength = 500;
 
 /** A URL that can be shown: without user and password. */
-export const withoutUserinfo = (text: string): string => text.replace(/:\/\/[^/\s@]*@/g, "://");
+const withoutUserinfo = (text: string): string => text.replace(/:\/\/[^/\s@]*@/g, "://");
 
 /** Git's own words in one line: no controls, no userinfo, none of the secrets, at most 500 characters. */
 export function gitWords(stderr: string, secrets: readonly string[] = []): string {

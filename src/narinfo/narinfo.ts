@@ -107,7 +107,7 @@ function parseReferences(text: string, storePath: StorePath): readonly StorePath
 
 const isStorePath = (text: string): text is StorePath => v.is(StorePath, text);
 
-export const storeDirectoryOf = (path: StorePath): string => path.slice(0, path.lastIndexOf("/"));
+const storeDirectoryOf = (path: StorePath): string => path.slice(0, path.lastIndexOf("/"));
 
 /** The 32 characters by which a cache finds a path. */
 export const hashPartOf = (path: StorePath): string => {

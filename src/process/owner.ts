@@ -12,7 +12,7 @@ export interface Owner {
   readonly namespace: string;
 }
 
-export const ownerVariable = "HOMELAB_DEPLOY_OWNER";
+const ownerVariable = "HOMELAB_DEPLOY_OWNER";
 
 /** This process; undefined where /proc does not tell. */
 export function readOwnIdentity(): Owner | undefined {

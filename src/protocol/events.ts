@@ -66,7 +66,7 @@ const FinishedHost = v.object({
 });
 export type FinishedHost = v.InferOutput<typeof FinishedHost>;
 
-export const failureKinds = ["failed", "timed-out", "infra"] as const;
+const failureKinds = ["failed", "timed-out", "infra"] as const;
 
 /** A derivation that failed by itself, said once, with every host that it breaks. */
 export const DerivationFailure = v.object({

@@ -87,7 +87,7 @@ function jsonOf(bytes: Uint8Array, what: string): unknown {
 }
 
 /** `hosts.3: Invalid type: Expected string but received 7`, at most five of them. */
-export function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
+function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
   const shown = issues.slice(0, 5).map((issue) => {
     const path = v.getDotPath(issue);
     const message = issue.message.length > 200 ? `${issue.message.slice(0, 200)}…` : issue.message;

@@ -2,7 +2,7 @@
 // and behind the secret, one of its three alignments is in there.
 
 /** Shorter ones are no secrets, and would be found everywhere. */
-export const shortestSecret = 6;
+const shortestSecret = 6;
 
 /**
  * Everything that must not be seen of a secret: itself, each line of it, and these as URL, JSON, shell, HTML, hex and

@@ -79,7 +79,7 @@ function newestOf(changes: readonly InputChange[]): Date {
 }
 
 /** `nixpkgs: 1a2b3c4 → 5d6e7f8 (2026-11-20)` */
-export function describeChange({ path, before, after }: InputChange): string {
+function describeChange({ path, before, after }: InputChange): string {
   const short = (state: InputChange["before"]): string =>
     state?.rev?.slice(0, 7) ?? state?.narHash?.slice(0, 15) ?? "none";
   const date =

@@ -6,7 +6,7 @@ import type { HostRef } from "../../protocol/events.ts";
 import { fullName, type BuildId, type FullHostName, type StorePath } from "../../protocol/names.ts";
 import type { BuildProgress, HostProgress, RunningDerivation } from "../../protocol/progress.ts";
 
-export const progressIntervalMs = 100;
+const progressIntervalMs = 100;
 const shownRunning = 32;
 const shownHosts = 200;
 

@@ -69,7 +69,7 @@ export async function readNatsContext(directory: string, name?: string): Promise
  *
  * `$HOMELAB_DEPLOY_INBOX_PREFIX` is ours: the `nats` command has no variable for it.
  */
-export function natsAccessOfEnvironment(environment: Environment): NatsAccess | undefined {
+function natsAccessOfEnvironment(environment: Environment): NatsAccess | undefined {
   const value = (name: string): string => environment[name] ?? "";
   if (value("NATS_URL") === "") return undefined;
   return accessOf({

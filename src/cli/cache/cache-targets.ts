@@ -24,7 +24,7 @@ export interface CacheTargets {
 /** So many builds are looked at, newest first. */
 const lookedAt = 200;
 
-export const isPathArgument = (text: string): boolean => text.startsWith("/") || text.startsWith(".");
+const isPathArgument = (text: string): boolean => text.startsWith("/") || text.startsWith(".");
 
 /**
  * The path of the store that a file is in, also through links.
@@ -32,7 +32,7 @@ export const isPathArgument = (text: string): boolean => text.startsWith("/") ||
  * @param storeDirectory absent where any store is meant
  * @throws HomelabError `usage` with code `NO_STORE_PATH`
  */
-export async function pathTarget(text: string, storeDirectory: string | undefined): Promise<CacheTarget> {
+async function pathTarget(text: string, storeDirectory: string | undefined): Promise<CacheTarget> {
   const parts = (await realpath(text).catch(() => text)).split("/");
   const path = parts.map((_, index) => parts.slice(0, index + 1).join("/")).find(isStorePath);
   if (path !== undefined && (storeDirectory ?? dirname(path)) === dirname(path)) return { name: text, path };

@@ -34,10 +34,7 @@ export async function checkForge(
   }
 }
 
-export function judgeRepository(
-  check: string,
-  facts: Awaited<ReturnType<Forge["repository"]>>,
-): readonly Finding[] {
+function judgeRepository(check: string, facts: Awaited<ReturnType<Forge["repository"]>>): readonly Finding[] {
   const { permissions, isArchived, isMirror, isEmpty, hasPullRequests } = facts;
   const at = `${check}: repository`;
   const problems: readonly (false | Finding)[] = [
@@ -65,7 +62,7 @@ async function checkBranch(
   return judgeBranch(at, branch, forge.user);
 }
 
-export function judgeBranch(
+function judgeBranch(
   at: string,
   { isProtected, canPush, canMerge, requiredApprovals }: BranchFacts,
   user: string,

@@ -38,7 +38,7 @@ export async function checkAccounts(connection: Connection): Promise<Finding> {
   }
 }
 
-export function describeAccounts(layout: AccountLayout): Finding {
+function describeAccounts(layout: AccountLayout): Finding {
   const check = "NATS accounts";
   switch (layout) {
     case "separate":
@@ -65,7 +65,7 @@ export async function checkStreamSettings(connection: Connection): Promise<Findi
   }
 }
 
-export function describeStream({ object, state, differences }: StreamFinding): Finding {
+function describeStream({ object, state, differences }: StreamFinding): Finding {
   const check = `stream ${object}`;
   switch (state) {
     case "sound":
@@ -113,7 +113,7 @@ export async function checkBuilders(reader: BuildReader, now: Date, signal: Abor
 /** Below this share of the disk a builder soon fails. */
 const lowDisk = 0.1;
 
-export function describeBuilder(status: BuilderStatus, now: Date): Finding[] {
+function describeBuilder(status: BuilderStatus, now: Date): Finding[] {
   const { name, version, nixVersion, systems, builds, disk } = status;
   const age = now.getTime() - Date.parse(status.at);
   const check = `builder ${name}`;

@@ -51,10 +51,7 @@ export async function checkNix(
   }
 }
 
-export function judgeSettings(
-  { settings }: Pick<InstalledNix, "settings">,
-  user: BuildUser,
-): readonly Finding[] {
+function judgeSettings({ settings }: Pick<InstalledNix, "settings">, user: BuildUser): readonly Finding[] {
   const unsafe = unsafeSettings(settings, user);
   if (unsafe.length === 0) return [ok("nix.conf", "nothing unsafe is set")];
   return unsafe.map(({ setting, is, severity, because, instead }) => ({

@@ -12,7 +12,7 @@ export interface SecretSetting {
 }
 
 /** Every setting that is the path of a secret and has a value. */
-export function secretSettings({ nats, repos, update, cache }: Config): readonly SecretSetting[] {
+function secretSettings({ nats, repos, update, cache }: Config): readonly SecretSetting[] {
   const named: readonly (readonly [string, string | undefined])[] = [
     ["nats.nkeyFile", nats.nkeyFile],
     ["nats.credentialsFile", nats.credentialsFile],

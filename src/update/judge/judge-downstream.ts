@@ -49,7 +49,7 @@ export const gatedHosts = ({
   downstream.filter(({ required }) => required).reduce((sum, each) => sum + each.classes.size, classes.size);
 
 /** All of its hosts, where they cannot be told apart. */
-export const allHosts = "*";
+const allHosts = "*";
 
 export interface DownstreamOptions extends JudgeOptions {
   /** The updated one. */
@@ -116,7 +116,7 @@ async function judgeAt(
 }
 
 /** The same commit for all that a run asks. */
-export async function pinDownstream(
+async function pinDownstream(
   journal: Journal,
   { repo, resolve }: Downstream,
   signal: AbortSignal,

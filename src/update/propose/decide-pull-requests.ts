@@ -5,7 +5,7 @@ import { branchPrefix } from "../branch/decide-branch.ts";
 import { findMarker, markerStart } from "./pull-request-marker.ts";
 
 /** With this label a person keeps a pull request open, whatever comes. */
-export const keepLabel = "keep";
+const keepLabel = "keep";
 
 export interface StaleSettings {
   readonly remindAfterDays: number;

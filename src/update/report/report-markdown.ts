@@ -5,7 +5,7 @@ import { countsOf, sectionsOf } from "./report-sections.ts";
 import type { UpdateReport } from "./report.ts";
 
 /** GitHub takes 65,536 characters; Gitea has no limit. */
-export const defaultBodyBytes = 60_000;
+const defaultBodyBytes = 60_000;
 /** The opening alone, with a note of what is missing, needs up to this. */
 export const smallestBodyBytes = 4_000;
 

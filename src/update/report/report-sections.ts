@@ -135,16 +135,7 @@ const failureSection = ({ failures }: UpdateReport): Section => ({
 });
 
 /** What failed, and the end of its log folded away. The log is what a builder printed: nobody vouches for it. */
-export function failurePiece({
-  name,
-  drvPath,
-  hosts,
-  phase,
-  reason,
-  tail,
-  attachment,
-  input,
-}: RootFailure): string {
+function failurePiece({ name, drvPath, hosts, phase, reason, tail, attachment, input }: RootFailure): string {
   const facts = [
     `- ${codeSpan(reason, 500)}${phase === undefined ? "" : ` in ${codeSpan(phase)}`}`,
     `- ${hosts.length === 1 ? "host" : "hosts"}: ${hostList(hosts)}`,

@@ -22,7 +22,7 @@ export function breakageOf(state: BuildState, hosts: readonly HostName[]): Break
  * By what the same failure is known again at another revision: the derivations that failed by themselves, without
  * their versions, or the evaluation's error without what differs each time. Empty for a host that did not fail.
  */
-export function failureMarks(state: BuildState, { host, finished }: HostState): ReadonlySet<string> {
+function failureMarks(state: BuildState, { host, finished }: HostState): ReadonlySet<string> {
   if (finished === undefined || !isOwnFault(finished.verdict)) return new Set();
   if (finished.verdict === "eval-failed") return new Set([`evaluation ${steadyText(finished.reason ?? "")}`]);
   const failed = state.failures.filter(

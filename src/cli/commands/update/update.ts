@@ -89,7 +89,7 @@ export function addUpdate(command: Command, choose: Choose): void {
  *
  * @param proposalSucceeds a proposal is 0 too: its pull request tells a person, so a service manager need not
  */
-export function updateExitCode(result: SafeUpdateResult, proposalSucceeds: boolean): number {
+function updateExitCode(result: SafeUpdateResult, proposalSucceeds: boolean): number {
   switch (result.type) {
     case "no-change":
     case "landed":

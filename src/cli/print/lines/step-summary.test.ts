@@ -16,3 +16,13 @@ test("a thousand failures with long logs stay far below a mebibyte", () => {
   expect(markdown).toContain("800 hosts more");
   expect(markdown).toContain("more failures");
 });
+
+test("nothing is hidden in foreign text", () => {
+  const script = scriptBuild().accepted(["web"]);
+  script.derivationFailed("drv", ["web"], { tail: ["ok\u200b\u202e evil\u2066", "`` ` ``"] });
+  script.hostsFinished("build-failed", ["web"], { reason: "a\u200b|b" }).finished("failed");
+  const markdown = stepSummary(script.state);
+  expect(markdown).not.toMatch(/[\u200b\u202e\u2066]/);
+  expect(markdown).toContain("ok evil");
+  expect(markdown).toContain("`a¦b`");
+});
