@@ -82,19 +82,7 @@ const portsFor: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library is known to few folders, those that wrap it. */
 const owners: Readonly<Record<string, readonly string[]>> = {
-  valibot: [
-    "base",
-    "protocol",
-    "config",
-    "nix",
-    "forge",
-    "bus",
-    "narinfo",
-    "update",
-    "cache",
-    "wiring",
-    "cli",
-  ],
+  valibot: ["base", "protocol", "config", "nix", "forge", "bus", "update", "cache", "wiring", "cli"],
   "@valibot/to-json-schema": ["config"],
   execa: ["process"],
   "@nats-io/transport-node": ["bus"],

@@ -1,8 +1,9 @@
 // Two tiny programs that git starts to sign in. They are constant text: what differs comes in environment
 // variables that hold paths, so that nothing is ever quoted for a shell, and a secret is only ever in its file.
-import { chmod, mkdir, readFile } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
+import { readIfSmall } from "../base/read-bounded.ts";
 import { replaceFile } from "../base/replace-file.ts";
 
 /** How to sign in to a remote. Paths of files, read by git or ssh when they need them. */
@@ -82,7 +83,7 @@ export async function writeSignInPrograms(directory: string): Promise<void> {
 /** What must not be in a message, in each form in which git or a server could repeat it. */
 export async function secretsOf({ tokenFile, username = "git" }: GitCredentials): Promise<readonly string[]> {
   if (tokenFile === undefined) return [];
-  const content = await readFile(tokenFile, "utf8").catch(() => "");
+  const content = await readIfSmall(tokenFile);
   const token = content.split(/[\r\n]/, 1)[0] ?? "";
   if (token === "") return [];
   return [token, encodeURIComponent(token), Buffer.from(`${username}:${token}`).toString("base64")];

@@ -1,7 +1,6 @@
 // What a binary cache says of one path: the narinfo, a small text.
-import * as v from "valibot";
 import { parseSha256, type Sha256 } from "../protocol/sha256.ts";
-import { StorePath } from "../protocol/names.ts";
+import { isStorePath, type StorePath } from "../protocol/names.ts";
 
 export interface NarInfo {
   readonly storePath: StorePath;
@@ -104,8 +103,6 @@ function parseReferences(text: string, storePath: StorePath): readonly StorePath
   }
   return [...new Set(valid)].toSorted();
 }
-
-const isStorePath = (text: string): text is StorePath => v.is(StorePath, text);
 
 const storeDirectoryOf = (path: StorePath): string => path.slice(0, path.lastIndexOf("/"));
 

@@ -58,6 +58,7 @@ export const StorePath = v.pipe(
   v.brand("StorePath"),
 );
 export type StorePath = v.InferOutput<typeof StorePath>;
+export const isStorePath = (value: unknown): value is StorePath => v.is(StorePath, value);
 
 const rules = {
   repo: {

@@ -1,10 +1,10 @@
 // From configuration and flags to a cache that can be asked.
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { readBounded } from "../base/read-bounded.ts";
 import { createCacheClient, type CacheClient } from "../cache/cache-client.ts";
 import { noProofs, openProofs } from "../cache/proofs.ts";
 import { parsePublicKey, type TrustedKeys } from "../narinfo/public-keys.ts";
@@ -71,7 +71,7 @@ export async function openCacheClient(
 
 async function readCaFile(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    return (await readBounded(file, 1024 * 1024)).text;
   } catch (error) {
     throw new HomelabError("config", `the certificate authority of the cache cannot be read: ${file}`, {
       code: "BAD_CA_FILE",

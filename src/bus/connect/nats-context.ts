@@ -1,12 +1,12 @@
 // What the `nats` command is set up with, so that a command of ours needs no configuration where that works. Its
 // contexts are a stable format meant for other clients too, and never written by us:
 // https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-21.md
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
 import { hasCode, HomelabError } from "../../base/errors.ts";
 import { decodeJson } from "../../base/json.ts";
+import { readBounded } from "../../base/read-bounded.ts";
 import type { ConnectionOptions } from "./connection.ts";
 
 /** Everything about how to reach and sign in to NATS, from one place. */
@@ -130,7 +130,7 @@ const withoutEmpty = (files: Record<"caFile" | "certFile" | "keyFile", string>):
 
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, "utf8");
+    return (await readBounded(file, 64 * 1024)).text;
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
     throw new HomelabError("config", `${file} cannot be read`, {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { credsAuthenticator, nkeyAuthenticator, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { HomelabError } from "../../base/errors.ts";
+import { readBounded } from "../../base/read-bounded.ts";
 import { publicKeyOf } from "../server/keys.ts";
 
 /** How we sign in: at most one of them. */
@@ -46,7 +46,7 @@ const trimmed = (bytes: Uint8Array): Uint8Array =>
 
 async function readSecret(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    return (await readBounded(file, 64 * 1024)).text;
   } catch (error) {
     throw new HomelabError("config", `the key file ${file} cannot be read`, {
       code: "NATS_KEY_FILE",

@@ -1,11 +1,16 @@
 // What `cache` commands are about: names of hosts, or paths, become systems in the store.
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
-import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
-import { parseRepoName, StorePath, type FullHostName, type RepoName } from "../../protocol/names.ts";
+import {
+  isStorePath,
+  parseRepoName,
+  type StorePath,
+  type FullHostName,
+  type RepoName,
+} from "../../protocol/names.ts";
 import { readBuilds } from "../builds/find-build.ts";
 import { newestSystems } from "./newest-systems.ts";
 
@@ -41,8 +46,6 @@ async function pathTarget(text: string, storeDirectory: string | undefined): Pro
     hint: `give a path in ${storeDirectory ?? "/nix/store"}, a link to one, or the name of a host`,
   });
 }
-
-const isStorePath = (text: string): text is StorePath => v.is(StorePath, text);
 
 export interface TargetsWish {
   /** `host`, `repo/host` or a path in the store; "all" for every host that there is. */

@@ -1,5 +1,4 @@
 // Proves that a cache serves systems with everything that they need, and repairs it where that is wanted.
-import { join } from "node:path";
 import { silentLog } from "../../base/log.ts";
 import type { RepairOutcome } from "../../cache/repair.ts";
 import {
@@ -9,15 +8,14 @@ import {
   type VerifyOptions,
 } from "../../cache/verify.ts";
 import type { Config } from "../../config/schema.ts";
-import { createNix } from "../../nix/create-nix.ts";
 import type { Store } from "../../nix/store.ts";
-import { createExec } from "../../process/create-exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { composeVerification, openCache, type CacheChoice } from "../../wiring/compose-cache.ts";
 import type { Context } from "../context.ts";
 import type { CacheVerification } from "../print/pages/cache-verification.ts";
 import { createProgressLine } from "../print/progress-line.ts";
 import { userStateDirectory } from "../session/local-builder.ts";
+import { openNix } from "../session/open-nix.ts";
 import { createPeopleLog } from "../session/people-log.ts";
 import type { CacheTargets } from "./cache-targets.ts";
 import { repairCache } from "./repair-cache.ts";
@@ -43,7 +41,8 @@ export async function verifyCache(
   const { clock, err } = context;
   const stateDirectory = userStateDirectory(context.environment);
   using access = await openCache(settings, wish, clock);
-  const nix = wish.withoutStore === true ? undefined : await openNix(context, stateDirectory, signal);
+  const nix =
+    wish.withoutStore === true ? undefined : await openNix(context, stateDirectory, silentLog, signal);
   const targets = await findTargets(nix?.storeDirectory);
 
   const content = wish.full === true ? "whole" : "start";
@@ -85,14 +84,6 @@ export async function verifyCache(
     verification,
     ...(repairs === undefined ? {} : { repairs }),
   };
-}
-
-async function openNix(context: Context, stateDirectory: string, signal: AbortSignal): Promise<Store> {
-  const { environment, clock } = context;
-  return createNix(
-    { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log: silentLog },
-    signal,
-  );
 }
 
 /** What the store itself has not got cannot be compared, and counts as missing. */

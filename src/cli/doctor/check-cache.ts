@@ -1,7 +1,7 @@
 // The binary cache: whether it answers, serves this kind of store, and is trusted by the keys that it signs with.
 // Whether it really serves what was built says `cache verify`.
-import { readFile } from "node:fs/promises";
 import { messageOf } from "../../base/errors.ts";
+import { readBounded } from "../../base/read-bounded.ts";
 import type { CacheClient } from "../../cache/cache-client.ts";
 import type { CacheSettings } from "../../config/cache-schema.ts";
 import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";
@@ -88,7 +88,7 @@ export function judgeKeys(
 
 async function checkSecretKey(file: string, publicKeys: readonly string[]): Promise<Finding> {
   try {
-    return judgeSecretKey(file, await readFile(file, "utf8"), publicKeys);
+    return judgeSecretKey(file, (await readBounded(file, 64 * 1024)).text, publicKeys);
   } catch (error) {
     return unknown("cache secret key", `${file}: ${messageOf(error)}`, "run doctor as who signs");
   }

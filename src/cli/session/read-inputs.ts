@@ -1,10 +1,7 @@
 // What the configured flakes are pinned to. Reads the repos alone, and needs no NATS.
 import { join } from "node:path";
-import type { Log } from "../../base/log.ts";
 import type { RepoSettings } from "../../config/schema.ts";
 import { parseFlakeLock } from "../../nix/lock/flake-lock.ts";
-import type { Evaluator } from "../../nix/evaluator.ts";
-import type { Locker } from "../../nix/locker.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { RepoName } from "../../protocol/names.ts";
 import { createNixUpstream } from "../../wiring/nix-upstream.ts";
@@ -12,6 +9,7 @@ import { lockPathOf, openRepository } from "../../wiring/open-repository.ts";
 import type { Context } from "../context.ts";
 import { summarizeInputs, type InputSummary } from "../print/pages/inputs-table.ts";
 import { userStateDirectory } from "./local-builder.ts";
+import { openNix } from "./open-nix.ts";
 import { createPeopleLog } from "./people-log.ts";
 
 export interface InputsRead {
@@ -60,17 +58,4 @@ export async function readInputs(
     }
   }
   return { inputs, faults };
-}
-
-async function openNix(
-  { environment, clock }: Context,
-  stateDirectory: string,
-  log: Log,
-  signal: AbortSignal,
-): Promise<Evaluator & Locker> {
-  const { createNix } = await import("../../nix/create-nix.ts");
-  return createNix(
-    { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
-    signal,
-  );
 }

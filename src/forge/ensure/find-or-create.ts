@@ -1,5 +1,6 @@
+import { isUnavailable } from "../../base/errors.ts";
 import { retry } from "../../base/retry.ts";
-import { askedMs, asksForTooLong, hasStatus, isUnavailable } from "../http/forge-error.ts";
+import { askedMs, asksForTooLong, hasStatus } from "../http/forge-error.ts";
 import { forgeRetryPolicy, type Http } from "../http/http.ts";
 
 export interface FindOrCreate<T> {
@@ -34,6 +35,7 @@ export async function findOrCreate<T>(
       return { value: await create(), created: true };
     } catch (error) {
       signal.throwIfAborted();
+      // Nobody knows whether it had its effect, or it had none and may have one later.
       if (isUnavailable(error)) lost = error;
       const other = hasStatus(error, ...duplicateStatuses) ? await find() : undefined;
       if (other === undefined) throw error;

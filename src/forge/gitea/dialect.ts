@@ -1,4 +1,5 @@
 // What differs between Gitea, its versions, and Forgejo.
+import { isAtLeast } from "../../base/version.ts";
 import type { ForgeKind } from "../forge.ts";
 
 export interface GiteaDialect {
@@ -20,13 +21,11 @@ export function dialectOf(version: string): GiteaDialect {
   if (version.includes("gitea-")) {
     return { kind: "forgejo", version, fastForwardMerge: true, filtersByBase: false };
   }
-  const from = (minor: number): boolean => isAtLeast(version, minor);
-  return { kind: "gitea", version, fastForwardMerge: from(22), filtersByBase: from(24) };
-}
-
-/** A version that cannot be read is taken for the oldest: less is asked of it. */
-function isAtLeast(version: string, minor: number): boolean {
-  const numbers = /^v?(?<major>\d+)\.(?<minor>\d+)/.exec(version)?.groups;
-  const major = Number(numbers?.["major"] ?? 0);
-  return major > 1 || (major === 1 && Number(numbers?.["minor"] ?? 0) >= minor);
+  // A version that cannot be read is taken for the oldest: less is asked of it.
+  return {
+    kind: "gitea",
+    version,
+    fastForwardMerge: isAtLeast(version, "1.22"),
+    filtersByBase: isAtLeast(version, "1.24"),
+  };
 }

@@ -1,7 +1,8 @@
+import { isUnavailable } from "../../base/errors.ts";
 import { retry, type RetryPolicy } from "../../base/retry.ts";
 import type { Commit } from "../../protocol/names.ts";
 import type { LandResult, PullRequest } from "../forge.ts";
-import { type ForgeError, hasStatus, isUnavailable } from "../http/forge-error.ts";
+import { type ForgeError, hasStatus } from "../http/forge-error.ts";
 import { BranchAnswer } from "./schemas.ts";
 import { findBranch } from "../http/repository-access.ts";
 import type { GiteaContext } from "./context.ts";

@@ -31,10 +31,6 @@ export class ForgeError extends HomelabError {
 export const hasStatus = (error: unknown, ...statuses: readonly number[]): error is ForgeError =>
   error instanceof ForgeError && error.status !== undefined && statuses.includes(error.status);
 
-/** Nobody knows whether the call had its effect, or it had none and may have one later. */
-export const isUnavailable = (error: unknown): error is ForgeError =>
-  error instanceof ForgeError && error.kind === "unavailable";
-
 const maxWordsLength = 400;
 
 /** Foreign words in one line, which may repeat what we sent: no controls, no secret, at most 400 characters. */

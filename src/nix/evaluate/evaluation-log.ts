@@ -1,8 +1,8 @@
 // What an evaluator says on stderr, and what of it says why it failed.
 import * as v from "valibot";
+import { jsonOrNothing } from "../../base/json.ts";
 import { LineSplitter, lineContinuation } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
-import { parseJson } from "../words/json-string.ts";
 import { createLongErrorReader, type LongErrorReader } from "../words/long-error.ts";
 
 const maxLineLength = 256 * 1024;
@@ -68,7 +68,7 @@ export function createEvaluationLogReader(): EvaluationLogReader {
   }
 
   function takeMessage(json: string): void {
-    const parsed = v.safeParse(Message, parseJson(json));
+    const parsed = v.safeParse(Message, jsonOrNothing(json));
     if (!parsed.success) return;
     const { level, msg, raw_msg: raw } = parsed.output;
     if (level === 1) {

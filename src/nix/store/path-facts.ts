@@ -1,6 +1,5 @@
-import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
-import { StorePath } from "../../protocol/names.ts";
+import { isStorePath, type StorePath } from "../../protocol/names.ts";
 import { oneLine } from "../words/error-text.ts";
 import type { Store } from "../store.ts";
 import type { PathFacts } from "../../protocol/path-facts.ts";
@@ -67,8 +66,6 @@ export function parseRegistrations(text: string): readonly PathFacts[] {
   }
   return facts;
 }
-
-const isStorePath = (text: string): text is StorePath => v.is(StorePath, text);
 
 const unavailable = (reason: string): HomelabError =>
   new HomelabError("unavailable", `the Nix store does not say what belongs to a path: ${oneLine(reason)}`, {

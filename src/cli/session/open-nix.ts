@@ -1,0 +1,19 @@
+import { join } from "node:path";
+import type { Log } from "../../base/log.ts";
+import type { InstalledNix } from "../../nix/create-nix.ts";
+import { createExec } from "../../process/create-exec.ts";
+import type { Context } from "../context.ts";
+
+/** The Nix of this machine, with `nix` in the state directory for what it writes. */
+export async function openNix(
+  { environment, clock }: Context,
+  stateDirectory: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<InstalledNix> {
+  const { createNix } = await import("../../nix/create-nix.ts");
+  return createNix(
+    { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
+    signal,
+  );
+}
