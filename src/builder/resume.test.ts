@@ -10,7 +10,13 @@ import type { BuilderBus } from "../bus/bus.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import { foldEvents } from "../protocol/build-state.ts";
 import type { EventBody } from "../protocol/events.ts";
-import { parseBranchName, parseBuilderName, parseRepoName, type RepoName } from "../protocol/names.ts";
+import {
+  parseBranchName,
+  parseBuilderName,
+  parseRepoName,
+  type BuildId,
+  type RepoName,
+} from "../protocol/names.ts";
 import type { Repo } from "./repo.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -48,6 +54,27 @@ test("a failure that was known before a restart is said of the hosts that need i
 });
 
 const never = new AbortController().signal;
+
+test("logs of a build that is resumed have other numbers than those of before", async () => {
+  const hosts = { web01: {} };
+  const bus = createMemoryBus(systemClock);
+  const logs = async (id: BuildId) => Array.fromAsync(bus.readLogs(id, never));
+  const options = { repos: { homelab: hosts }, bus };
+  const nix = createFakeNix(new Map(Object.entries(hosts)));
+  nix.hold("realise");
+  const first = await rig({ ...options, nix });
+  const id = await first.ask("homelab/web01");
+  await expect.poll(async () => logs(id)).toHaveLength(1);
+  await first.stop();
+  const second = await rig(options);
+  expect(verdictsOf(await second.verdict(id))).toEqual({ web01: "built" });
+  const chunks = await logs(id);
+  expect(chunks.map(({ index, text }) => [index, text])).toEqual([
+    [0, "building web01\n"],
+    [0, "building web01\n"],
+  ]);
+  expect(new Set(chunks.map(({ log }) => log)).size).toBe(2);
+});
 
 /** A bus that has what an earlier builder of that name left: an open build, and as many events as are given. */
 async function busWithOpenBuild(

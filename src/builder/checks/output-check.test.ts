@@ -1,0 +1,40 @@
+import { afterEach, expect, test } from "vitest";
+import { startRig, verdictsOf, type BuilderRig } from "../../../test/support/builder-rig.ts";
+
+const rigs: BuilderRig[] = [];
+afterEach(async () => {
+  await Promise.all(rigs.splice(0).map((started) => started.stop()));
+});
+
+/** A store in which the derivation is missing the first so many times. */
+async function rigWhereDerivationVanishes(times: number): Promise<BuilderRig> {
+  const rig = await startRig();
+  rigs.push(rig);
+  let missing = times;
+  rig.nix.present = async () => missing-- <= 0;
+  return rig;
+}
+
+test("a derivation that is missing is evaluated again, which is not a fault", async () => {
+  const { nix, ask, verdict, events } = await rigWhereDerivationVanishes(1);
+  const id = await ask("homelab/testvm01");
+  const state = await verdict(id);
+  expect(verdictsOf(state)).toEqual({ testvm01: "built" });
+  expect(nix.evaluations).toHaveLength(2);
+  expect((await events(id)).map(({ type }) => type)).not.toContain("retrying");
+});
+
+test("a derivation that is missing after every evaluation ends as an infrastructure fault", async () => {
+  // It is there in the end, so that a builder that never stops trying fails this test instead of hanging in it.
+  const { nix, ask, verdict } = await rigWhereDerivationVanishes(50);
+  const state = await verdict(await ask("homelab/testvm01"));
+  expect(verdictsOf(state)).toEqual({ testvm01: "infra-failed" });
+  const [host] = state.hosts.values();
+  expect(host?.finished?.reason).toBe("its derivation is gone from the store again (tried 3 times)");
+  // The first, one for free, and the retries.
+  expect(nix.evaluations).toHaveLength(4);
+  // None of them is remembered, or the next build would begin with a derivation that is not there.
+  nix.present = async () => true;
+  expect(verdictsOf(await verdict(await ask("homelab/testvm01")))).toEqual({ testvm01: "built" });
+  expect(nix.evaluations).toHaveLength(5);
+});
