@@ -29,6 +29,17 @@ test("a proposal that nobody acts on is closed by a later run that has nothing e
   expect(repository.tip(branch)).toBeUndefined();
 });
 
+test("the branch of a proposal that a person closed is deleted by a run of another day", async () => {
+  const { sim, update, forge, repository, clock, branch } = await simulateProposed();
+  for (const pull of forge.pulls) pull.state = "closed";
+  sim.newest = { alpha: 1, beta: 1 };
+  expect((await update()).type).toBe("no-change");
+  expect(repository.tip(branch)).toBeDefined();
+  await clock.advance(dayMs);
+  expect((await update()).type).toBe("no-change");
+  expect(repository.tip(branch)).toBeUndefined();
+});
+
 test("a run without a verdict tends no proposals", async () => {
   const { sim, update, forge, clock } = await simulateProposed();
   await clock.advance(30 * dayMs);
