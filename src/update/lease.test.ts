@@ -4,7 +4,7 @@ import { HomelabError } from "../base/errors.ts";
 import { silentLog } from "../base/log.ts";
 import type { PushResult, Repository } from "../git/git.ts";
 import { parseCommit, type Commit } from "../protocol/names.ts";
-import { acquireLease, leaseRef } from "./lease.ts";
+import { acquireLease, isFree, leaseRef } from "./lease.ts";
 
 const minute = 60_000;
 const base = parseCommit("a".repeat(40));
@@ -75,4 +75,24 @@ test("a lease that somebody else took over is lost, and left alone", async () =>
   expect(lease.lost.reason).toMatchObject({ kind: "unavailable", code: "UPDATE_RUNNING" });
   await lease[Symbol.asyncDispose]();
   expect(remote.at).toBe("f".repeat(40));
+});
+
+test("a lease is free when it has expired, or when its process of this machine is gone", () => {
+  const holder = {
+    run: "r",
+    machine: "cache01",
+    pid: 7,
+    trigger: "timer",
+    expiresAt: "2026-11-23T15:00:00Z",
+  };
+  const at = (time: string, machine: string, alive: boolean) =>
+    isFree(holder, {
+      self: { run: "s", machine, pid: 1, trigger: "ci" },
+      isAlive: () => alive,
+      clock: { now: () => new Date(time), monotonic: () => 0, sleep: async () => undefined },
+    });
+  expect(at("2026-11-23T14:00:00Z", "cache01", true)).toBe(false);
+  expect(at("2026-11-23T14:00:00Z", "cache01", false)).toBe(true);
+  expect(at("2026-11-23T14:00:00Z", "laptop", false)).toBe(false);
+  expect(at("2026-11-23T15:00:00Z", "laptop", true)).toBe(true);
 });

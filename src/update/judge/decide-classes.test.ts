@@ -1,21 +1,15 @@
 import { expect, test } from "vitest";
-import { foldEvents, type HostState } from "../protocol/build-state.ts";
-import type { BuildEvent, EventBody } from "../protocol/events.ts";
+import { foldEvents, type HostState } from "../../protocol/build-state.ts";
+import type { BuildEvent, EventBody } from "../../protocol/events.ts";
 import {
-  parseBranchName,
   parseBuildId,
   parseBuilderName,
-  parseCommit,
   parseHostName,
   parseRepoName,
   type StorePath,
-} from "../protocol/names.ts";
-import type { HostVerdict } from "../protocol/verdicts.ts";
-import { isOurCommit, updateMessage } from "./commit-message.ts";
-import { branchOfDay, chooseBranch, isForgotten } from "./branch/decide-branch.ts";
-import { classifyHosts, decideOutcome, hostsToCompare, type HostClass } from "./judge/decide-classes.ts";
-import { isFree } from "./lease.ts";
-import { parseJournal } from "./journal.ts";
+} from "../../protocol/names.ts";
+import type { HostVerdict } from "../../protocol/verdicts.ts";
+import { classifyHosts, decideOutcome, hostsToCompare, type HostClass } from "./decide-classes.ts";
 
 const repo = parseRepoName("fleet");
 const build = parseBuildId("01JD0000000000000000000000");
@@ -155,98 +149,4 @@ test("what breaks here and downstream is named together", () => {
     label: "build-failure",
     hosts: ["own", "nixos/gunter"],
   });
-});
-
-const [ours, theirs] = [parseCommit("a".repeat(40)), parseCommit("b".repeat(40))];
-const day = branchOfDay(new Date("2026-11-22T23:59:59Z"));
-const named = (suffix: string) => parseBranchName(`${day}${suffix}`);
-
-test("the branch of the day is made, taken over or left alone", () => {
-  expect(day).toBe("flake-update/2026-11-22");
-  expect(chooseBranch(day, ours, [])).toEqual({ type: "push", name: day, from: undefined });
-  expect(chooseBranch(day, ours, [{ name: day, tip: ours, isOurs: true }])).toEqual({
-    type: "adopt",
-    name: day,
-  });
-  const before = parseBranchName("flake-update/2026-11-15-2");
-  expect(chooseBranch(day, ours, [{ name: before, tip: ours, isOurs: false }])).toEqual({
-    type: "adopt",
-    name: before,
-  });
-  const foreign = parseBranchName("flake-update/experiment");
-  expect(chooseBranch(day, ours, [{ name: foreign, tip: ours, isOurs: true }])).toMatchObject({
-    type: "push",
-    name: day,
-  });
-  expect(chooseBranch(day, ours, [{ name: day, tip: theirs, isOurs: true }])).toEqual({
-    type: "push",
-    name: day,
-    from: theirs,
-  });
-  expect(chooseBranch(day, ours, [{ name: day, tip: theirs, isOurs: false }])).toEqual({
-    type: "push",
-    name: named("-2"),
-    from: undefined,
-  });
-  expect(
-    chooseBranch(day, ours, [
-      { name: day, tip: theirs, isOurs: false },
-      { name: named("-2"), tip: theirs, isOurs: true },
-    ]),
-  ).toEqual({ type: "push", name: named("-2"), from: theirs });
-});
-
-test.each<[string, string, Partial<{ isOurs: boolean }>, string[], boolean]>([
-  ["of a day that is over", "flake-update/2026-11-22", {}, [], true],
-  ["a second one of that day", "flake-update/2026-11-22-2", {}, [], true],
-  ["with a pull request", "flake-update/2026-11-22", {}, ["flake-update/2026-11-22"], false],
-  ["with work of people", "flake-update/2026-11-22", { isOurs: false }, [], false],
-  ["of today", "flake-update/2026-11-23", {}, [], false],
-  ["that a person named", "flake-update/mine", {}, [], false],
-  ["of no day", "flake-update/2026-19-39", {}, [], false],
-])("a branch %s", (_name, name, changed, needed, expected) => {
-  const found = { name: parseBranchName(name), tip: theirs, isOurs: true, ...changed };
-  expect(isForgotten(found, new Set(needed), new Date("2026-11-23T01:00:00Z"))).toBe(expected);
-  expect(isForgotten(found, new Set(needed), new Date("2026-11-23T00:59:00Z"))).toBe(false);
-});
-
-test("our commits are bounded and known again, and an input's name cannot speak to a forge", () => {
-  const inputs = Array.from({ length: 40 }, (_, i) => `input-${i}`);
-  const message = updateMessage({
-    base: ours,
-    inputs: [...inputs, "[skip ci] @all #1"],
-    details: ["a: 1 → 2\n#5 closes"],
-  });
-  expect(message.split("\n")[0]?.length).toBeLessThanOrEqual(72);
-  expect(message).not.toMatch(/[@#[\]]/);
-  expect(isOurCommit({ message, authorEmail: "bot@x" }, "bot@x")).toBe(true);
-  expect(isOurCommit({ message, authorEmail: "kai@x" }, "bot@x")).toBe(false);
-  expect(isOurCommit({ message: "flake.lock: update", authorEmail: "bot@x" }, "bot@x")).toBe(false);
-});
-
-test("a lease is free when it has expired, or when its process of this machine is gone", () => {
-  const holder = {
-    run: "r",
-    machine: "cache01",
-    pid: 7,
-    trigger: "timer",
-    expiresAt: "2026-11-23T15:00:00Z",
-  };
-  const at = (time: string, machine: string, alive: boolean) =>
-    isFree(holder, {
-      self: { run: "s", machine, pid: 1, trigger: "ci" },
-      isAlive: () => alive,
-      clock: { now: () => new Date(time), monotonic: () => 0, sleep: async () => undefined },
-    });
-  expect(at("2026-11-23T14:00:00Z", "cache01", true)).toBe(false);
-  expect(at("2026-11-23T14:00:00Z", "cache01", false)).toBe(true);
-  expect(at("2026-11-23T14:00:00Z", "laptop", false)).toBe(false);
-  expect(at("2026-11-23T15:00:00Z", "laptop", true)).toBe(true);
-});
-
-test("nothing behind a damaged line of the journal counts", () => {
-  const good = JSON.stringify({ step: "ended", outcome: "landed" });
-  expect(parseJournal(`${good}\n{"step":"land`)).toEqual([{ step: "ended", outcome: "landed" }]);
-  expect(parseJournal(`${good}\nnonsense\n${good}\n`)).toHaveLength(1);
-  expect(parseJournal("")).toEqual([]);
 });
