@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { startRig } from "../../../test/support/builder-rig.ts";
-import { parseCommit, parseRepoName } from "../../protocol/names.ts";
+import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
 import { buildCommit } from "./build-commit.ts";
 
@@ -36,6 +36,34 @@ test("a build that somebody else asked for under our id is no verdict of ours", 
   await rig.verdict(mine.id);
   await expect(buildCommit(rig.bus, mine, new AbortController().signal)).rejects.toMatchObject({
     kind: "unavailable",
+    code: "BUILD_TAKEN",
+  });
+  await rig.stop();
+});
+
+test.each([
+  ["of the same commit with fewer hosts", "a", { hosts: [parseHostName("green")] }],
+  ["of another commit, by a builder that does not say what was asked for", "b", {}],
+])("nor is one %s", async (_, digit, more) => {
+  const rig = await startRig({ repos: { homelab: { green: {}, red: { build: "fail" } } } });
+  const mine = wish();
+  await rig.ask("homelab/all", { id: mine.id, rev: parseCommit(digit.repeat(40)), ...more });
+  await rig.verdict(mine.id);
+  const follow = rig.bus.follow.bind(rig.bus);
+  const silent: typeof rig.bus = {
+    ...rig.bus,
+    async *follow(...call) {
+      for await (const message of follow(...call)) {
+        if (message.type !== "event" || message.event.type !== "accepted") yield message;
+        else {
+          const { about: _about, ...event } = message.event;
+          yield { type: "event", event };
+        }
+      }
+    },
+  };
+  const builds = digit === "b" ? silent : rig.bus;
+  await expect(buildCommit(builds, mine, new AbortController().signal)).rejects.toMatchObject({
     code: "BUILD_TAKEN",
   });
   await rig.stop();

@@ -101,6 +101,12 @@ test("a host that the base cannot be asked about counts as broken by the update"
   expect(Object.fromEntries(classes)).toEqual({ a: "regression", b: "eval-error" });
 });
 
+test("a host that is left out by configuration is not missing", () => {
+  const skipped = [{ repo, host: "laptop", reason: "excluded by configuration" }];
+  const candidate = { ...stateOf({ a: "built" }), skipped };
+  expect(Object.fromEntries(classifyHosts(candidate, knowledge(["a", "laptop"])))).toEqual({ a: "ok" });
+});
+
 test.each<[readonly HostClass[], "block" | "allow", string]>([
   [["ok", "unchanged", "fixed"], "block", "land"],
   [["ok", "pre-existing"], "block", "propose needs-review"],

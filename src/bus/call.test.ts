@@ -1,0 +1,75 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { TimeoutError } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import { createFakeClock } from "../../test/support/fake-clock.ts";
+import { silentLog } from "../base/log.ts";
+import { call } from "./call.ts";
+import type { Connection } from "./connect/connection.ts";
+import { apiCodes } from "./connect/nats-errors.ts";
+
+const never = new AbortController().signal;
+const missing = () =>
+  new JetStreamApiError({ code: 404, err_code: apiCodes.streamNotFound, description: "stream not found" });
+
+/** A call that fails so often, on a connection that stays up; time passes until it has an outcome. */
+async function callThatFails(
+  role: Connection["role"],
+  failure: Error,
+  { times = Number.POSITIVE_INFINITY, maxAttempts }: { times?: number; maxAttempts?: number } = {},
+) {
+  const clock = createFakeClock();
+  const used: Partial<Connection> = {
+    clock,
+    log: silentLog,
+    role,
+    whenConnected: async () => undefined,
+    whileConnected: async (work) => work,
+  };
+  let attempts = 0;
+  let outcome: unknown;
+  const calling = call(
+    used as Connection,
+    "store it",
+    never,
+    async (number) => {
+      attempts = number;
+      if (number <= times) throw failure;
+      return "stored";
+    },
+    maxAttempts,
+  ).then(
+    (result) => (outcome = result),
+    (error: unknown) => (outcome = error),
+  );
+  for (let passed = 0; passed < 120 && outcome === undefined; passed++) await clock.advance(1000);
+  await calling;
+  return { attempts, outcome, seconds: clock.monotonic() / 1000 };
+}
+
+test("a daemon outlasts a server that is away for a minute", async () => {
+  const { outcome, seconds } = await callThatFails("daemon", new TimeoutError(), { times: 20 });
+  expect(outcome).toBe("stored");
+  expect(seconds).toBeGreaterThan(60);
+});
+
+test("a command gives up after some seconds", async () => {
+  const { outcome, seconds } = await callThatFails("command", new TimeoutError());
+  expect(outcome).toMatchObject({ kind: "unavailable", code: "NATS_TIMEOUT" });
+  expect(seconds).toBeGreaterThanOrEqual(15);
+  expect(seconds).toBeLessThan(30);
+});
+
+test("a daemon waits for a stream that is not there yet, and a command says that it is missing", async () => {
+  expect(await callThatFails("daemon", missing(), { times: 3 })).toMatchObject({ outcome: "stored" });
+  expect(await callThatFails("command", missing())).toMatchObject({
+    attempts: 1,
+    outcome: { code: "JETSTREAM_MISSING" },
+  });
+});
+
+test("what will not pass is not tried again, and what may is tried no more often than it is allowed", async () => {
+  const bug = new TypeError("cannot read properties of undefined");
+  expect(await callThatFails("daemon", bug)).toMatchObject({ attempts: 1, outcome: { kind: "bug" } });
+  const limited = await callThatFails("daemon", new TimeoutError(), { maxAttempts: 4 });
+  expect(limited).toMatchObject({ attempts: 4, outcome: { code: "NATS_TIMEOUT" } });
+});

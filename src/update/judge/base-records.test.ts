@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { createFakeBuilds } from "../../../test/support/fake-builds.ts";
+import { silentLog } from "../../base/log.ts";
+import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.ts";
+import { newBuildId } from "../../protocol/ulid.ts";
+import type { HostVerdict } from "../../protocol/verdicts.ts";
+import { recordedHosts } from "./base-records.ts";
+
+const signal = AbortSignal.timeout(60_000);
+const repo = parseRepoName("fleet");
+const [base, other] = [parseCommit("a".repeat(40)), parseCommit("b".repeat(40))];
+const web = parseHostName("web");
+
+/** What is recorded of `web` at the base after these builds, the oldest first. */
+async function recordedAfter(...builds: readonly (readonly [typeof base, HostVerdict])[]) {
+  let verdict: HostVerdict = "built";
+  const fake = createFakeBuilds(["web"], () => verdict);
+  for (const [index, [commit, said]] of builds.entries()) {
+    verdict = said;
+    await fake.submit({ repo, host: "all" }, { id: newBuildId(new Date(index)), rev: commit }, signal);
+  }
+  const found = await recordedHosts({ builds: fake, log: silentLog }, { repo, commit: base }, [web], signal);
+  return found.get("web")?.finished?.verdict;
+}
+
+test("the newest verdict counts, at exactly this commit", async () => {
+  expect(await recordedAfter([base, "build-failed"], [base, "built"])).toBe("built");
+  expect(await recordedAfter([base, "built"], [base, "build-failed"])).toBe("build-failed");
+  expect(await recordedAfter([base, "built"], [other, "build-failed"])).toBe("built");
+  expect(await recordedAfter([other, "built"])).toBeUndefined();
+});
+
+test("what the infrastructure failed says nothing", async () => {
+  expect(await recordedAfter([base, "built"], [base, "infra-failed"])).toBe("built");
+  expect(await recordedAfter([base, "infra-failed"])).toBeUndefined();
+});
