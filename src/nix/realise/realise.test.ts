@@ -232,6 +232,32 @@ describe("activities", () => {
     expect(taken).toEqual(["one", "two", "three"]);
   });
 
+  test("are taken one after the other", async () => {
+    const gate = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    let written = false;
+    const realise = realiseWith(async (write) => {
+      await write(started + said("one") + said("two") + said("three"));
+      written = true;
+      return 0;
+    });
+    const running = realise(
+      [drvPath],
+      limits,
+      async (activity: NixActivity) => {
+        if (activity.type !== "log-line") return;
+        begun.push(activity.line);
+        if (activity.line === "two") await gate.promise;
+      },
+      never,
+    );
+    await expect.poll(() => begun).toEqual(["one", "two"]);
+    expect(written).toBe(false);
+    gate.resolve();
+    await running;
+    expect(begun).toEqual(["one", "two", "three"]);
+  });
+
   test("include a last line that Nix did not end", async () => {
     const taken: NixActivity["type"][] = [];
     const realise = realiseWith(async (write) => {
