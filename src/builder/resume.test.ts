@@ -107,6 +107,18 @@ test("a build that was resumed three times and came to nothing ends as an infras
   expect((await events(sampleBuild)).at(-1)).toMatchObject({ code: "GIVEN_UP" });
 });
 
+test("a host that has its verdict is not built again when its build is resumed", async () => {
+  const bus = await busWithOpenBuild((build) => build.hostsFinished("built", ["web01"]));
+  const repos = { "nixos-servers": { web01: {}, nas: {} } };
+  const { verdict, nix, events } = await rig({ ...hasty, bus, repos });
+  expect(verdictsOf(await verdict(sampleBuild))).toEqual({ web01: "built", nas: "built" });
+  expect(nix.evaluations.flat()).toEqual(["nas"]);
+  const finished = (await events(sampleBuild)).flatMap((event) =>
+    event.type === "hosts-finished" ? event.hosts.map(({ host }) => host) : [],
+  );
+  expect(finished).toEqual(["web01", "nas"]);
+});
+
 const someStatus = {
   version: "0",
   nixVersion: "2",

@@ -20,13 +20,7 @@ function stored(event: BuildEvent | undefined, id?: string): StoredMessage {
 test("gives each event once, in order", () => {
   const sequence = createEventSequence(sampleBuild, silentLog);
   const messages = [events[0], events[1], events[0], events[1], events[2]].map((event) => stored(event));
-  expect(messages.map((message) => sequence.accept(message)?.index)).toEqual([
-    0,
-    1,
-    undefined,
-    undefined,
-    2,
-  ]);
+  expect(messages.map((message) => sequence.accept(message)?.index)).toEqual([0, 1, undefined, undefined, 2]);
 });
 
 test("an event that is missing is an error, and not a gap", () => {

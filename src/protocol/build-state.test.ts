@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { scriptBuild, storePath } from "../../test/support/build-events.ts";
 import { applyEvent, foldEvents, isOver, openHosts, unknownBuild } from "./build-state.ts";
 import type { BuildEvent, EventBody } from "./events.ts";
 import { exitCodeOf } from "./exit-codes.ts";
@@ -56,6 +57,23 @@ test("another builder that goes on has the next epoch", () => {
   const resumed = eventOf({ type: "resumed", builder: parseBuilderName("other") }, 1, 2);
   const state = foldEvents(id, [eventOf(accepted, 0), resumed]);
   expect([state.builder, state.epoch, state.status]).toEqual(["other", 2, "running"]);
+});
+
+test("a failure that is said again is one failure, of all the hosts that it was said of", () => {
+  const drvPath = storePath("openssl-3.0.drv");
+  const { state } = scriptBuild(id)
+    .accepted(["a", "b", "c"])
+    .derivationFailed("openssl-3.0", ["a", "b"])
+    .derivationFailed("curl-8.0", ["c"])
+    .derivationFailed("openssl-3.0", ["b", "c"]);
+  const hostsOf = state.failures.map((failure) => [
+    failure.drvPath === drvPath,
+    failure.hosts.map(({ host }) => host),
+  ]);
+  expect(hostsOf).toEqual([
+    [true, ["a", "b", "c"]],
+    [false, ["c"]],
+  ]);
 });
 
 test.each<[readonly (HostVerdict | undefined)[], string]>([

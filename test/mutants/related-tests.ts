@@ -4,20 +4,28 @@ import { dirname, join } from "node:path";
 
 const importPattern = /\b(?:from|import)\s*\(?\s*"(?<path>\.[^"]*\.ts)"/g;
 
-/** Gives the unit tests that reach a file, those with the shortest way to it first. */
+/** Gives the unit tests that reach a file: its own first, then those with the shortest way to it. */
 export function readTestGraph(root: string): (file: string) => readonly string[] {
-  const importers = new Map<string, Set<string>>();
-  for (const file of globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: root })) {
+  const importers = new Map<string, string[]>();
+  for (const file of globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: root }).toSorted()) {
     for (const { groups } of readFileSync(join(root, file), "utf8").matchAll(importPattern)) {
       const imported = join(dirname(file), groups?.["path"] ?? "");
-      importers.set(imported, (importers.get(imported) ?? new Set()).add(file));
+      importers.set(imported, [...(importers.get(imported) ?? []), file]);
     }
   }
   return (file) => {
-    const reached = new Set([file]);
-    // A set gives what is added during the iteration as well: the nearest come first.
-    for (const each of reached) for (const importer of importers.get(each) ?? []) reached.add(importer);
-    return [...reached].filter(isUnitTest);
+    const distances = new Map([[file, 0]]);
+    // A map gives what is added during the iteration as well.
+    for (const [each, distance] of distances) {
+      for (const importer of importers.get(each) ?? []) {
+        if (!distances.has(importer)) distances.set(importer, distance + 1);
+      }
+    }
+    const own = file.replace(/\.ts$/, ".test.ts");
+    // Those of whole features are in `test`, and take longer.
+    const farness = (test: string): number =>
+      test === own ? 0 : (distances.get(test) ?? 0) + (test.startsWith("src/") ? 0 : 0.5);
+    return [...distances.keys()].filter(isUnitTest).toSorted((one, other) => farness(one) - farness(other));
   };
 }
 

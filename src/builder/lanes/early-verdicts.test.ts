@@ -11,12 +11,10 @@ const never = new AbortController().signal;
 function startProcess(settle: () => Promise<void> = async () => undefined) {
   const clock = createFakeClock();
   const asked: string[][] = [];
-  const works = ["a", "b", "c"].map(
-    (host): Pick<ReadyWork, "evaluation"> & { readonly host: string } => ({
-      host,
-      evaluation: { drvPath: fakeDrv(host), outPath: fakeDrv(host), system: "", warnings: [] },
-    }),
-  );
+  const works = ["a", "b", "c"].map((host): Pick<ReadyWork, "evaluation"> & { readonly host: string } => ({
+    host,
+    evaluation: { drvPath: fakeDrv(host), outPath: fakeDrv(host), system: "", warnings: [] },
+  }));
   const early = createEarlyVerdicts({
     works: works as readonly object[] as readonly ReadyWork[],
     clock,

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import type { EventBody } from "../../protocol/events.ts";
+import { scriptBuild } from "../../../test/support/build-events.ts";
+import { createFakeClock } from "../../../test/support/fake-clock.ts";
+import type { BuildEvent, EventBody } from "../../protocol/events.ts";
 import { parseHostName, parseRepoName } from "../../protocol/names.ts";
-import { takeNext } from "./build-record.ts";
+import { createBuildRecord, takeNext } from "./build-record.ts";
 
 const repo = parseRepoName("nixos");
 
@@ -22,4 +24,32 @@ test("events of the same kind that wait together become one, and the order stays
   expect(takeNext(queue)).toEqual([{ type: "warning", message: "w" }]);
   expect(takeNext(queue)).toEqual([{ type: "hosts-finished", hosts: [host("d")] }]);
   expect(takeNext(queue)).toEqual([]);
+});
+
+test("an event that cannot be stored ends the build, and leaves no gap", async () => {
+  const initial = scriptBuild().accepted(["web01"]).state;
+  const stored: BuildEvent[] = [];
+  const failure = new TypeError("an event is not valid");
+  const record = createBuildRecord({
+    initial,
+    epoch: 1,
+    writer: {
+      async append(event) {
+        if (event.type === "building") throw failure;
+        stored.push(event);
+      },
+    },
+    clock: createFakeClock(),
+    onStored: () => undefined,
+  });
+  const [host] = initial.hosts.values();
+  record.emit({ type: "warning", message: "w" });
+  record.emit({ type: "building", hosts: host === undefined ? [] : [{ repo: host.repo, host: host.host }] });
+  await expect(record.run(new AbortController().signal)).rejects.toBe(failure);
+  expect(stored.map(({ index, type }) => [index, type])).toEqual([
+    [1, "warning"],
+    [2, "hosts-finished"],
+    [3, "finished"],
+  ]);
+  expect(record.state().status).toBe("infra-failed");
 });

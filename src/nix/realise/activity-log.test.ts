@@ -309,6 +309,13 @@ describe("messages without raw_msg", () => {
       ]);
     });
 
+    test("are not authentic about a build that ended after it, and well", () => {
+      const third = "/nix/store/8xfrjq1xp1z5yi47s5q8l3byihfb7779-shared-3.drv";
+      expect(messagesOf(read(otherFails, said(stop(2), building(4, third), failed)))).toMatchObject([
+        { authentic: false },
+      ]);
+    });
+
     test("are authentic about a timeout that names no build", () => {
       expect(messagesOf(read(otherFails, said(timeout)))).toMatchObject([{ authentic: true }]);
       const nothingFailed = said(totals, building(2), counts(1, 0, 1, 1, 0), timeout);

@@ -9,7 +9,8 @@ import { recordedHosts } from "./base-records.ts";
 const signal = AbortSignal.timeout(60_000);
 const repo = parseRepoName("fleet");
 const [base, other] = [parseCommit("a".repeat(40)), parseCommit("b".repeat(40))];
-const web = parseHostName("web");
+/** Of the second nothing is recorded, so all builds are looked at. */
+const [web, unknown] = [parseHostName("web"), parseHostName("unknown")];
 
 /** What is recorded of `web` at the base after these builds, the oldest first. */
 async function recordedAfter(...builds: readonly (readonly [typeof base, HostVerdict])[]) {
@@ -19,7 +20,8 @@ async function recordedAfter(...builds: readonly (readonly [typeof base, HostVer
     verdict = said;
     await fake.submit({ repo, host: "all" }, { id: newBuildId(new Date(index)), rev: commit }, signal);
   }
-  const found = await recordedHosts({ builds: fake, log: silentLog }, { repo, commit: base }, [web], signal);
+  const options = { builds: fake, log: silentLog };
+  const found = await recordedHosts(options, { repo, commit: base }, [web, unknown], signal);
   return found.get("web")?.finished?.verdict;
 }
 
