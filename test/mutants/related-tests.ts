@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 
 const importPattern = /\b(?:from|import)\s*\(?\s*"(?<path>\.[^"]*\.ts)"/g;
 
-/** Gives the unit tests that reach a file: its own first, then those with the shortest way to it. */
+/** Gives the unit tests that reach a file: its own first, then by the length of the way. */
 export function readTestGraph(root: string): (file: string) => readonly string[] {
   const importers = new Map<string, string[]>();
   for (const file of globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: root }).toSorted()) {
@@ -22,9 +22,9 @@ export function readTestGraph(root: string): (file: string) => readonly string[]
       }
     }
     const own = file.replace(/\.ts$/, ".test.ts");
-    // Those of whole features are in `test`, and take longer.
+    // Those in `test` are about everything at once, and take longest.
     const farness = (test: string): number =>
-      test === own ? 0 : (distances.get(test) ?? 0) + (test.startsWith("src/") ? 0 : 0.5);
+      test === own ? 0 : (distances.get(test) ?? 0) + (test.startsWith("src/") ? 0 : distances.size);
     return [...distances.keys()].filter(isUnitTest).toSorted((one, other) => farness(one) - farness(other));
   };
 }
