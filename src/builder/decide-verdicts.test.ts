@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { FailureAnalysis, FailureCause } from "../nix/nix.ts";
+import type { FailureAnalysis, FailureCause } from "../nix/realiser.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { decideBuilt, decideEvaluationFailure, isDeterministic } from "./decide-verdicts.ts";
 

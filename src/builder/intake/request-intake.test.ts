@@ -36,6 +36,8 @@ async function takeOneRequest() {
       holdings: {
         holds: () => false,
         size: () => 0,
+        hosts: () => 0,
+        oldestStart: () => undefined,
         settled: async () => undefined,
         async begin(_id, body) {
           begun.push(body);

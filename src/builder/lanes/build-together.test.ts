@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { startRig, verdictsOf, type BuilderRig } from "../../../test/support/builder-rig.ts";
-import type { Nix } from "../../nix/nix.ts";
+import type { Realiser } from "../../nix/realiser.ts";
 
 const never = new AbortController().signal;
 const rigs: BuilderRig[] = [];
@@ -16,7 +16,7 @@ test("Nix is stopped when one of its hosts is cancelled, and the others are buil
   const evaluations = nix.hold("evaluate");
   const realise = nix.realise.bind(nix);
   const running: AbortSignal[] = [];
-  const watched: Nix["realise"] = async (drvPaths, options, onActivity, signal) => {
+  const watched: Realiser["realise"] = async (drvPaths, options, onActivity, signal) => {
     running.push(signal);
     return realise(drvPaths, options, onActivity, signal);
   };
