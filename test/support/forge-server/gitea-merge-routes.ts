@@ -26,7 +26,9 @@ export function giteaMergeRoutes(api: GiteaApi): Route[] {
       if (text(call.json["head_commit_id"]) !== pull.headCommit) throw refuse(409, "head out of date");
       // A base that went another way is no error that it knows.
       if (!(await state.isAncestor(base, pull.headCommit))) throw refuse(500, "");
-      await state.git("update-ref", `refs/heads/${pull.base}`, pull.headCommit, base);
+      await state.git("update-ref", `refs/heads/${pull.base}`, pull.headCommit, base).catch(() => {
+        throw refuse(409, "merge push out of date");
+      });
       pull.merged = true;
       pull.state = "closed";
       return { status: 200 };
