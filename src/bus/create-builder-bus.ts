@@ -61,8 +61,16 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     if (signal.aborted) return;
     const subscription = nats.subscribe(subject, {
       callback: (error, message) => {
-        if (error === null) onMessage(message);
-        else log.error({ subject, err: explainNatsError(error, "subscribe") }, "cannot listen");
+        if (error !== null) {
+          log.error({ subject, err: explainNatsError(error, "subscribe") }, "cannot listen");
+          return;
+        }
+        try {
+          onMessage(message);
+        } catch (thrown) {
+          // Within the client's parser: thrown on, it would leave the connection deaf.
+          log.error({ subject: message.subject, err: thrown }, "a message could not be taken");
+        }
       },
     });
     signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });

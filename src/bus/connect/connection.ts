@@ -4,6 +4,7 @@ import { systemClock, type Clock } from "../../base/clock.ts";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { retry } from "../../base/retry.ts";
+import { readHeadersLeniently } from "./lenient-headers.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
@@ -63,6 +64,7 @@ export async function connectNats(
   signal: AbortSignal,
   clock: Clock = systemClock,
 ): Promise<Connection> {
+  readHeadersLeniently();
   const libraryOptions = await libraryOptionsOf(options);
   const nats = await retry({
     policy: firstConnectPolicy,
