@@ -110,6 +110,8 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     engine,
     holdings,
     resolver,
+    openHosts: () =>
+      engine.builds.values().reduce((sum, { hosts, verdicts }) => sum + hosts.length - verdicts.size, 0),
     builder: name,
     retryPolicy: settings.retryPolicy,
   };

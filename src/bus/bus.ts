@@ -1,5 +1,6 @@
 // What the services need of NATS. `createReader` (create-reader.ts) and `createBuilderBus` (create-builder-bus.ts)
 // are the real ones.
+import { hasCode } from "../base/errors.ts";
 import type { BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
@@ -29,6 +30,9 @@ export interface Delivery {
   ack(signal: AbortSignal): Promise<void>;
   handBack(delayMs: number): void;
 }
+
+/** What is left of a build's events would be a wrong picture of it. */
+export const hasLostEvents = (error: unknown): boolean => hasCode(error, "EVENTS_INCOMPLETE");
 
 /** The log has moved on: another builder holds the build. */
 export class NotTheHolderError extends Error {
@@ -65,6 +69,8 @@ export interface BuildReader {
   readLogs(id: BuildId, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** Ids of the builds that the event stream still has, newest first. */
   listBuilds(signal: AbortSignal): Promise<readonly BuildId[]>;
+  /** Of those, the newest so many that a builder has accepted. Looks at a few thousand at most. */
+  acceptedBuilds(count: number, signal: AbortSignal): Promise<readonly BuildId[]>;
   /** The newest event of a build; undefined when it has none. */
   lastEvent(id: BuildId, signal: AbortSignal): Promise<BuildEvent | undefined>;
   /** The builder's own answer; undefined when none comes within a second. */
@@ -94,6 +100,7 @@ export interface EventSpace {
   /** Of the oldest event that is kept, or of the next one where there is none. */
   readonly firstSequence: number;
   readonly oldestAt: Date;
+  readonly newestAt: Date;
 }
 
 /** For builders. */
@@ -105,7 +112,7 @@ export interface BuilderBus extends BuildReader {
   eventSpace(signal: AbortSignal): Promise<EventSpace>;
   /** Calls back for each control message as it is published, also when another builder takes it from the queue. */
   watchControls(onControl: (subject: string, data: Uint8Array) => void, signal: AbortSignal): void;
-  /** A writer that continues after the given events; all of them for a resumed build, none for a new one. */
+  /** A writer that continues after the given events: none for a new build, for another at least the last one. */
   openEventLog(id: BuildId, history: readonly BuildEvent[], signal: AbortSignal): Promise<EventLogWriter>;
   /**
    * Stores a chunk, retrying while NATS is away.

@@ -1,17 +1,17 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { decodeBuilderStatus, type BuilderStatus } from "../protocol/builder-status.ts";
-import type { BuildEvent } from "../protocol/events.ts";
-import { parseBuilderName, parseBuildId, type BuildId } from "../protocol/names.ts";
+import { decodeBuilderStatus } from "../protocol/builder-status.ts";
+import { isTerminal, type BuildEvent } from "../protocol/events.ts";
+import { parseBuildId, type BuildId } from "../protocol/names.ts";
 import { encodeControl, encodeRequest } from "../protocol/request.ts";
 import {
-  builderKey,
   builderStatusSubject,
   controlSubject,
   eventSubject,
   requestSubject,
   streams,
 } from "../protocol/subjects.ts";
-import type { BuildReader } from "./bus.ts";
+import { readBuilderStatuses } from "./builder-statuses.ts";
+import { hasLostEvents, type BuildReader } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
 import { createEventSequence, readEvent } from "./event-sequence.ts";
@@ -20,18 +20,21 @@ import { readQueueLength } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./log-order.ts";
 import { isEventOf } from "./message-ids.ts";
 import { explainNatsError, isNoResponders, isTransient } from "./connect/nats-errors.ts";
+import { readable } from "./readable.ts";
 import { publishStored } from "./publish-stored.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
 
 /** Milliseconds: a builder that is there answers in a few. */
 const askTimeoutMs = 1000;
+/** Of `acceptedBuilds`: each costs a small answer. */
+const mostLooks = 5000;
+const looksAtOnce = 100;
 
 /** The bus for everyone who asks for builds and reads about them. The connection stays the caller's. */
 export function createReader(connection: Connection): BuildReader {
   const { log, nats } = connection;
   const events = createStreamReader(connection, streams.events);
   const logs = createStreamReader(connection, streams.logs);
-  const builders = createStreamReader(connection, streams.builders);
   // Without the check: it asks for $JS.API.INFO, which most roles may not.
   const managing = jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs });
 
@@ -60,7 +63,16 @@ export function createReader(connection: Connection): BuildReader {
     }
   }
 
-  return {
+  async function lastKnown(id: BuildId, signal: AbortSignal): Promise<BuildEvent | undefined> {
+    try {
+      return await reader.lastEvent(id, signal);
+    } catch (error) {
+      if (hasLostEvents(error)) return undefined;
+      throw error;
+    }
+  }
+
+  const reader: BuildReader = {
     async submit(target, request, signal) {
       const publication = {
         subject: requestSubject(target),
@@ -98,10 +110,21 @@ export function createReader(connection: Connection): BuildReader {
     async listBuilds(signal) {
       const subjects = await subjectsOf(streams.events, "build-events.*", signal);
       const ids = subjects.flatMap((subject) => {
-        const id = readable(() => parseBuildId(subject.slice("build-events.".length)));
+        const id = readable(log, () => parseBuildId(subject.slice("build-events.".length)));
         return id ?? [];
       });
       return ids.toSorted((a, b) => (a < b ? 1 : -1));
+    },
+
+    async acceptedBuilds(count, signal) {
+      const found: BuildId[] = [];
+      const ids = (await reader.listBuilds(signal)).slice(0, mostLooks);
+      for (let at = 0; at < ids.length && found.length < count; at += looksAtOnce) {
+        const some = ids.slice(at, at + looksAtOnce);
+        const last = await Promise.all(some.map((id) => lastKnown(id, signal)));
+        found.push(...some.filter((_, index) => wasAccepted(last[index])));
+      }
+      return found.slice(0, count);
     },
 
     async lastEvent(id, signal) {
@@ -109,7 +132,7 @@ export function createReader(connection: Connection): BuildReader {
         events.last(eventSubject(id)),
       );
       if (message === undefined) return undefined;
-      if (isEventOf(id, message.headers)) return readable(() => readEvent(id, message, log));
+      if (isEventOf(id, message.headers)) return readable(log, () => readEvent(id, message, log));
       return (await readEvents(id, 0, signal)).at(-1);
     },
 
@@ -117,7 +140,7 @@ export function createReader(connection: Connection): BuildReader {
       try {
         const asking = nats.request(builderStatusSubject(name), undefined, { timeout: askTimeoutMs });
         const answer = await connection.whileConnected(asking, signal);
-        return readable(() => decodeBuilderStatus(answer.data));
+        return readable(log, () => decodeBuilderStatus(answer.data));
       } catch (error) {
         signal.throwIfAborted();
         if (isTransient(error) || isNoResponders(error)) return undefined;
@@ -125,22 +148,7 @@ export function createReader(connection: Connection): BuildReader {
       }
     },
 
-    async listBuilders(signal) {
-      const subjects = await subjectsOf(streams.builders, "$KV.builders.*", signal);
-      const statuses: BuilderStatus[] = [];
-      for (const subject of subjects) {
-        const name = readable(() => parseBuilderName(subject.slice("$KV.builders.".length)));
-        if (name === undefined) continue;
-        const message = await call(connection, `read the status of builder ${name}`, signal, async () =>
-          builders.last(builderKey(name)),
-        );
-        // Somebody removed the key with `nats kv del`: the bucket keeps a marker.
-        if (message === undefined || message.headers.has("KV-Operation")) continue;
-        const status = readable(() => decodeBuilderStatus(message.data));
-        if (status?.name === name) statuses.push(status);
-      }
-      return statuses.toSorted((a, b) => a.name.localeCompare(b.name));
-    },
+    listBuilders: async (signal) => readBuilderStatuses(connection, signal),
 
     async queueLength(signal) {
       return call(connection, "read the length of the queue", signal, async () =>
@@ -149,13 +157,9 @@ export function createReader(connection: Connection): BuildReader {
     },
   };
 
-  /** Undefined, with a warning, for what does not decode: one bad message must not hide the others. */
-  function readable<T>(decode: () => T): T | undefined {
-    try {
-      return decode();
-    } catch (error) {
-      log.warn({ err: error }, "a stored message cannot be read and is left out");
-      return undefined;
-    }
-  }
+  return reader;
 }
+
+/** A build that never was has one event: it was rejected, or ended while it waited. */
+const wasAccepted = (last: BuildEvent | undefined): boolean =>
+  last !== undefined && !(isTerminal(last) && last.index === 0);

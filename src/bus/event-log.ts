@@ -26,7 +26,7 @@ export async function openEventLog(
   const tail = createTail(createStreamReader(connection, streams.events), subject);
   /** Of the newest message of the subject that we have looked at. */
   let lastSequence = 0;
-  let nextIndex = history.length;
+  let nextIndex = (history.at(-1)?.index ?? -1) + 1;
   let pending: Promise<void> = Promise.resolve();
 
   /** The events that were stored since we last looked. */

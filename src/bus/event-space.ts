@@ -14,5 +14,6 @@ export async function readEventSpace({ nats }: Connection): Promise<EventSpace> 
     maxBytes: config.max_bytes,
     firstSequence: state.first_seq,
     oldestAt: new Date(state.first_ts),
+    newestAt: new Date(state.last_ts),
   };
 }

@@ -121,7 +121,9 @@ export async function* followBuild(
   /** A look that fails says nothing: there is another one soon. */
   async function requireKnown(): Promise<void> {
     mayBeUnknown = false;
-    const unknown = await connection.whileConnected(checkKnown(lastSequence), signal).catch(() => undefined);
+    const unknown = await connection
+      .whileConnected(checkKnown(lastSequence, signal), signal)
+      .catch(() => undefined);
     if (unknown !== undefined && !signal.aborted) throw unknown;
   }
   async function* readLogs(): AsyncGenerator<BuildMessage, void, void> {

@@ -2,15 +2,20 @@
 // by itself: it only never has anything new.
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { HomelabError } from "../base/errors.ts";
+import { presence } from "../protocol/builder-status.ts";
 import type { BuildId } from "../protocol/names.ts";
 import { consumers, eventSubject, streams } from "../protocol/subjects.ts";
+import { readBuilderStatuses } from "./builder-statuses.ts";
 import { requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
 import { eventsIncomplete } from "./event-sequence.ts";
+import { readEventSpace } from "./event-space.ts";
 import { createStreamReader } from "./stored-messages.ts";
 
 /** So many looks in a row must find nothing: the request may still be on its way, for longer than a command tries. */
 const looks = 4;
+/** With a look every five seconds, longer than a builder takes to say what it holds. */
+const looksForHolder = 8;
 
 /** How many requests wait that no builder has accepted yet. One attempt. */
 export async function readQueueLength({ nats }: Connection): Promise<number> {
@@ -24,19 +29,34 @@ export async function readQueueLength({ nats }: Connection): Promise<number> {
 export type KnownBuildCheck = (
   /** The sequence of its last event that was read; 0 for none. */
   lastSequence: number,
+  signal: AbortSignal,
 ) => Promise<HomelabError | undefined>;
 
 export function createKnownBuildCheck(connection: Connection, id: BuildId): KnownBuildCheck {
   const events = createStreamReader(connection, streams.events);
+  const gone = eventsIncomplete(id, "some that were there before are gone", restored);
   let unknown = 0;
-  return async (lastSequence) => {
+  let abandoned = 0;
+
+  async function isHeld(signal: AbortSignal): Promise<boolean> {
+    const now = connection.clock.now().getTime();
+    const statuses = await readBuilderStatuses(connection, signal);
+    return statuses.some(
+      ({ at, builds }) => builds.includes(id) && now - Date.parse(at) <= presence.goneAfterMs,
+    );
+  }
+
+  return async (lastSequence, signal) => {
     // In this order: a request leaves the queue only when its build has an event.
     const queued = lastSequence > 0 ? 0 : await readQueueLength(connection);
     const last = await events.last(eventSubject(id));
     if (lastSequence > 0) {
-      return (last?.sequence ?? 0) >= lastSequence
-        ? undefined
-        : eventsIncomplete(id, "some that were there before are gone", restored);
+      if ((last?.sequence ?? 0) >= lastSequence) return undefined;
+      const { firstSequence } = await readEventSpace(connection);
+      if (firstSequence <= lastSequence) return gone;
+      // A full stream dropped them. The builder has the build all the same, and its end will be there.
+      abandoned = (await isHeld(signal)) ? 0 : abandoned + 1;
+      return abandoned < looksForHolder ? undefined : gone;
     }
     unknown = queued === 0 && last === undefined ? unknown + 1 : 0;
     return unknown < looks

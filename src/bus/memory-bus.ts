@@ -150,20 +150,33 @@ export function createMemoryBus(clock: Clock): BuilderBus {
         .map(([id]) => id)
         .toSorted()
         .toReversed(),
+    acceptedBuilds: async (count) =>
+      [...builds]
+        .filter(([, { events }]) => events.some(({ type }) => type === "accepted"))
+        .map(([id]) => id)
+        .toSorted()
+        .toReversed()
+        .slice(0, count),
     lastEvent: async (id) => stored(id).events.at(-1),
     askBuilder: async (name) => statuses.get(name),
     listBuilders: async () => [...statuses.values()],
     queueLength: async () => queues.request.length,
     nextRequest: (signal) => next("request", signal),
     nextControl: (signal) => next("control", signal),
-    eventSpace: async () => ({ bytes: 0, maxBytes: -1, firstSequence: 1, oldestAt: clock.now() }),
+    eventSpace: async () => ({
+      bytes: 0,
+      maxBytes: -1,
+      firstSequence: 1,
+      oldestAt: clock.now(),
+      newestAt: clock.now(),
+    }),
     watchControls(onControl, signal) {
       controlWatchers.add(onControl);
       signal.addEventListener("abort", () => controlWatchers.delete(onControl), { once: true });
     },
     async openEventLog(id, history) {
       const build = stored(id);
-      let expected = history.length;
+      let expected = (history.at(-1)?.index ?? -1) + 1;
       return {
         async append(event) {
           if (build.events.length !== expected) throw new NotTheHolderError(`build ${id} has another holder`);

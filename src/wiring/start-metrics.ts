@@ -132,7 +132,7 @@ async function restore(
   take: (state: BuildState) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const ids = (await bus.listBuilds(signal)).slice(0, restoredBuilds).toReversed();
+  const ids = (await bus.acceptedBuilds(restoredBuilds, signal)).toReversed();
   for (const id of ids) take(foldEvents(id, await bus.readEvents(id, 0, signal)));
 }
 

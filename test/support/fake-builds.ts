@@ -57,6 +57,7 @@ export function createFakeBuilds(
       for (const event of builds.get(id) ?? []) yield { type: "event", event };
     },
     async *readLogs() {},
+    acceptedBuilds: async (count) => [...builds.keys()].toReversed().slice(0, count),
     listBuilds: async () => [...builds.keys()].toReversed(),
     lastEvent: async (id) => builds.get(id)?.at(-1),
     askBuilder: unused,

@@ -1,7 +1,8 @@
 // Cancelling. The message waits in the queue until the build has no verdict any more, so it works whoever holds
 // the build and also while nobody does.
 import type { Clock } from "../../base/clock.ts";
-import { HomelabError, messageOf } from "../../base/errors.ts";
+import { hasLostEvents } from "../../bus/bus.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { BuilderBus, Delivery } from "../../bus/bus.ts";
 import { isTerminal, type BuildEvent } from "../../protocol/events.ts";
@@ -10,6 +11,7 @@ import { decodeControl } from "../../protocol/request.ts";
 import { buildIdOfSubject } from "../../protocol/subjects.ts";
 import type { Engine } from "../engine.ts";
 import { decideId } from "../intake/decide-id.ts";
+import { decideIntake } from "../intake/decide-intake.ts";
 import type { Holdings } from "./holdings.ts";
 
 /** After so many deliveries a message about a build that nobody ends is dropped. */
@@ -79,7 +81,7 @@ async function obeyOrDrop(
   try {
     await obey(options, delivery, signal);
   } catch (error) {
-    if (!(error instanceof HomelabError) || error.code !== "EVENTS_INCOMPLETE") throw error;
+    if (!hasLostEvents(error)) throw error;
     options.log.warn(
       { subject: delivery.subject, error: messageOf(error) },
       "a build that has lost events cannot be cancelled",
@@ -88,11 +90,26 @@ async function obeyOrDrop(
   }
 }
 
-async function obey(
-  { bus, engine, holdings, log }: BuildControlOptions,
-  delivery: Delivery,
+/** An event of its own is all that it takes. */
+const nothingRuns = { builds: 0, openHosts: 0, starts: [] };
+
+async function endCancelled(
+  { bus, holdings }: BuildControlOptions,
+  id: BuildId,
+  last: BuildEvent | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  const ending = { verdict: "cancelled", reason: "cancelled while no builder worked on it" } as const;
+  try {
+    await holdings.end(await bus.readEvents(id, 0, signal), ending);
+  } catch (error) {
+    if (!hasLostEvents(error) || last === undefined) throw error;
+    await holdings.endUnread(last, ending);
+  }
+}
+
+async function obey(options: BuildControlOptions, delivery: Delivery, signal: AbortSignal): Promise<void> {
+  const { bus, engine, holdings, clock, log } = options;
   let id: BuildId;
   try {
     id = buildIdOfSubject(delivery.subject);
@@ -115,6 +132,13 @@ async function obey(
       await delivery.ack(signal);
       break;
     case "begin-cancelled":
+      // Anybody can invent ids: their events must not push out those of builds.
+      if (
+        decideIntake({ ...nothingRuns, space: await bus.eventSpace(signal), now: clock.now() }) === "wait"
+      ) {
+        delivery.handBack(5000);
+        break;
+      }
       await holdings.begin(id, {
         type: "finished",
         verdict: "cancelled",
@@ -124,10 +148,7 @@ async function obey(
       await delivery.ack(signal);
       break;
     case "end":
-      await holdings.end(await bus.readEvents(id, 0, signal), {
-        verdict: "cancelled",
-        reason: "cancelled while no builder worked on it",
-      });
+      await endCancelled(options, id, last, signal);
       await delivery.ack(signal);
       break;
     case "later":

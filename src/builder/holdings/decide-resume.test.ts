@@ -2,9 +2,16 @@ import { expect, test } from "vitest";
 import { applyEvent, foldEvents } from "../../protocol/build-state.ts";
 import type { BuilderStatus } from "../../protocol/builder-status.ts";
 import type { BuildEvent } from "../../protocol/events.ts";
-import { parseBuildId, parseBuilderName, parseHostName, parseRepoName } from "../../protocol/names.ts";
+import {
+  type BuildId,
+  parseBuildId,
+  parseBuilderName,
+  parseHostName,
+  parseRepoName,
+} from "../../protocol/names.ts";
+import { aBuildId, anEvent, aStatus, warning } from "../../../test/support/builds.ts";
 import { endingOf } from "../record/end-build.ts";
-import { decideGivingUp, shouldResume } from "./decide-resume.ts";
+import { decideGivingUp, isAbandoned, shouldResume } from "./decide-resume.ts";
 
 const id = parseBuildId("01JD0000000000000000000000");
 const [me, other] = [parseBuilderName("me"), parseBuilderName("other")];
@@ -70,4 +77,32 @@ test("a build whose hosts were not all named does not go on: nobody knows the ot
   };
   const last = endingOf(applyEvent(state, allBuilt), { verdict: "infra-failed", reason: "r" }, new Date());
   expect(last).toMatchObject({ hosts: [], finished: { verdict: "infra-failed" } });
+});
+
+const lastWord = { ...anEvent(aBuildId(), 7, warning("the last word")), at: "2026-01-01T00:10:00.000Z" };
+const holder = (at: string, builds: readonly BuildId[]) => ({ ...aStatus("b1", at), builds: [...builds] });
+
+test.each([
+  ["nobody says that he holds it", "2026-01-01T00:12:00Z", [], true],
+  [
+    "a builder that is there holds it",
+    "2026-01-01T00:12:00Z",
+    [holder("2026-01-01T00:11:50Z", [lastWord.build])],
+    false,
+  ],
+  [
+    "a builder that is gone held it",
+    "2026-01-01T00:12:00Z",
+    [holder("2026-01-01T00:10:00Z", [lastWord.build])],
+    true,
+  ],
+  [
+    "a builder that is there holds others",
+    "2026-01-01T00:12:00Z",
+    [holder("2026-01-01T00:11:50Z", [])],
+    true,
+  ],
+  ["its last word is young", "2026-01-01T00:11:00Z", [], false],
+] as const)("a build without its first events is abandoned or not: %s", (_, now, builders, expected) => {
+  expect(isAbandoned(lastWord, builders, new Date(now))).toBe(expected);
 });

@@ -20,6 +20,15 @@ export function shouldResume(
   return holder === undefined || now.getTime() - Date.parse(holder.at) > presence.goneAfterMs;
 }
 
+/**
+ * Whether a build that has lost its first events is ended by whoever finds it. Who accepted it cannot be read any more:
+ * it is nobody's when no builder that is there says that it holds it, and its last event is old.
+ */
+export function isAbandoned(last: BuildEvent, builders: readonly BuilderStatus[], now: Date): boolean {
+  const isOld = (at: string): boolean => now.getTime() - Date.parse(at) > presence.goneAfterMs;
+  return isOld(last.at) && builders.every(({ at, builds }) => isOld(at) || !builds.includes(last.build));
+}
+
 /** So often a build is resumed without a word of what it does then. */
 const mostResumesInVain = 3;
 

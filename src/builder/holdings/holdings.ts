@@ -20,10 +20,8 @@ import type { BuildSource } from "../work.ts";
 export interface Holdings {
   readonly holds: (id: BuildId) => boolean;
   readonly size: () => number;
-  /** Of all of them, as far as they are known. */
-  readonly hosts: () => number;
-  /** When the oldest of them was accepted; undefined without one. */
-  readonly oldestStart: () => Date | undefined;
+  /** When each of them was accepted. */
+  readonly starts: () => readonly Date[];
   /** Resolves when nothing that was begun here runs any more. */
   readonly settled: () => Promise<void>;
   /**
@@ -38,6 +36,8 @@ export interface Holdings {
   ): Promise<void>;
   /** Takes a build over, whoever holds it, only to end it. */
   end(events: readonly BuildEvent[], ending: Ending): Promise<void>;
+  /** The same for a build whose first events are gone: its hosts cannot be told of any more. */
+  endUnread(last: BuildEvent, ending: Ending): Promise<void>;
 }
 
 export interface HoldingsOptions {
@@ -130,12 +130,8 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   return {
     holds: (id) => held.has(id),
     size: () => held.size,
-    hosts: () => held.values().reduce((sum, { hosts }) => sum + hosts.size, 0),
-    oldestStart() {
-      const starts = [...held.values()].flatMap(({ startedAt }) => startedAt ?? []);
-      const [oldest] = starts.toSorted();
-      return oldest === undefined ? undefined : new Date(oldest);
-    },
+    starts: () =>
+      [...held.values()].flatMap(({ startedAt }) => (startedAt === undefined ? [] : new Date(startedAt))),
     async settled() {
       while (tasks.size > 0) await Promise.allSettled(tasks);
     },
@@ -170,6 +166,17 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
         return { result: undefined, runs: true };
       });
     },
+    async endUnread(last, { verdict, reason }) {
+      const id = openBuildOf([last]);
+      if (id === undefined || held.has(id)) return;
+      await holding(id, async () => {
+        const state = stateAfter(last);
+        const hold = { writer: await bus.openEventLog(id, [last], signal), epoch: state.epoch + 1, state };
+        await append(hold, [{ type: "finished", verdict, reason, durationMs: 0 }]);
+        log.warn({ build: id, because: reason }, "ended a build that has lost events");
+        return { result: undefined, runs: false };
+      });
+    },
     async end(events, ending) {
       const id = openBuildOf(events);
       if (id === undefined) return;
@@ -192,6 +199,13 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
     },
   };
 }
+
+/** What is known of a build by its last event alone. */
+const stateAfter = ({ build, epoch, index }: BuildEvent): BuildState => ({
+  ...unknownBuild(build),
+  epoch,
+  nextIndex: index + 1,
+});
 
 /** Whoever read the log may have seen its end since somebody looked whether there was one. */
 function openBuildOf(events: readonly BuildEvent[]): BuildId | undefined {

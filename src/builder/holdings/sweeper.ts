@@ -4,11 +4,11 @@ import type { Clock } from "../../base/clock.ts";
 import { isUnavailable } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { retry, type RetryPolicy } from "../../base/retry.ts";
-import type { BuilderBus } from "../../bus/bus.ts";
+import { hasLostEvents, type BuilderBus } from "../../bus/bus.ts";
 import { foldEvents, type BuildState } from "../../protocol/build-state.ts";
 import { isTerminal, type BuildEvent } from "../../protocol/events.ts";
 import type { BuilderName, BuildId } from "../../protocol/names.ts";
-import { decideGivingUp, shouldResume } from "./decide-resume.ts";
+import { decideGivingUp, isAbandoned, shouldResume } from "./decide-resume.ts";
 import type { Holdings } from "./holdings.ts";
 import type { RequestResolver } from "../intake/resolve-request.ts";
 
@@ -66,7 +66,8 @@ async function sweep(
         over.add(id);
         continue;
       }
-      const events = await bus.readEvents(id, 0, signal);
+      const events = await readOrEnd(options, last, signal);
+      if (events === undefined) continue;
       const state = foldEvents(id, events);
       if (!shouldResume(state, builder, await bus.listBuilders(signal), clock.now())) continue;
       const task = goOn(options, events, state, signal)
@@ -77,6 +78,24 @@ async function sweep(
       signal.throwIfAborted();
       cannotResume(id, error);
     }
+  }
+}
+
+/** Undefined for a build that has lost its first events: nobody can go on with it, so it ends when nobody holds it. */
+async function readOrEnd(
+  { bus, holdings, clock }: SweeperOptions,
+  last: BuildEvent,
+  signal: AbortSignal,
+): Promise<readonly BuildEvent[] | undefined> {
+  try {
+    return await bus.readEvents(last.build, 0, signal);
+  } catch (error) {
+    if (!hasLostEvents(error)) throw error;
+    if (isAbandoned(last, await bus.listBuilders(signal), clock.now())) {
+      const reason = "its first events are gone, and no builder works on it any more: ask for it again";
+      await holdings.endUnread(last, { verdict: "infra-failed", reason });
+    }
+    return undefined;
   }
 }
 

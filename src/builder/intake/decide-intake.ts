@@ -1,14 +1,16 @@
 // Whether another request may be taken, seen from the event stream. A full stream drops its oldest events: after many
 // builds that say much, those of builds that still run, or that somebody wants to look at.
+import { fullBytes } from "../record/event-budget.ts";
 import type { EventSpace } from "../../bus/bus.ts";
 
 export interface IntakeFacts {
-  readonly space: Pick<EventSpace, "bytes" | "maxBytes" | "oldestAt">;
-  /** The builds that we hold and those that we are about to hold, and how many hosts they have as far as is known. */
+  readonly space: EventSpace;
+  /** The builds that we hold and those that we are about to hold. */
   readonly builds: number;
-  readonly hosts: number;
-  /** When the oldest of them was accepted; undefined without one. */
-  readonly oldestStart: Date | undefined;
+  /** Of them, those without a verdict, as far as they are known. */
+  readonly openHosts: number;
+  /** When each of the builds that we hold was accepted. */
+  readonly starts: readonly Date[];
   readonly now: Date;
 }
 
@@ -16,16 +18,23 @@ export interface IntakeFacts {
 const fullAt = 0.9;
 /** For so long everybody can read how a build ended. */
 const keptMs = 3_600_000;
+/** A build whose first event is so close to the oldest one is the next to lose it. */
+const closeMs = 60_000;
 /** Bytes that a build may still write: a host has two texts of up to 8 KiB, and a build its failures and warnings. */
-const buildBytes = 256 * 1024;
+const buildBytes = 2 * fullBytes + 64 * 1024;
 const hostBytes = 16 * 1024;
 
-export function decideIntake({ space, builds, hosts, oldestStart, now }: IntakeFacts): "take" | "wait" {
-  const { bytes, maxBytes, oldestAt } = space;
+export function decideIntake({ space, builds, openHosts, starts, now }: IntakeFacts): "take" | "wait" {
+  const { bytes, maxBytes, oldestAt, newestAt } = space;
   if (maxBytes <= 0) return "take";
   const room = maxBytes * Math.max(1 - fullAt, 1 - bytes / maxBytes);
-  if (builds * buildBytes + hosts * hostBytes > room) return "wait";
+  // One build is always taken: its host may need more than a small stream has.
+  if (builds > 0 && builds * buildBytes + openHosts * hostBytes > room) return "wait";
   if (bytes < fullAt * maxBytes) return "take";
-  const isNeeded = oldestStart !== undefined && oldestAt >= oldestStart;
-  return isNeeded || now.getTime() - oldestAt.getTime() < keptMs ? "wait" : "take";
+  const isNeeded = starts.some(
+    (start) => oldestAt >= start && oldestAt.getTime() - start.getTime() < closeMs,
+  );
+  // Our clock may be behind the server's.
+  const spanMs = Math.max(now.getTime(), newestAt.getTime()) - oldestAt.getTime();
+  return isNeeded || spanMs < keptMs ? "wait" : "take";
 }

@@ -36,8 +36,7 @@ async function takeOneRequest() {
       holdings: {
         holds: () => false,
         size: () => 0,
-        hosts: () => 0,
-        oldestStart: () => undefined,
+        starts: () => [],
         settled: async () => undefined,
         async begin(_id, body) {
           begun.push(body);
@@ -45,6 +44,7 @@ async function takeOneRequest() {
         },
         resume: async () => undefined,
         end: async () => undefined,
+        endUnread: async () => undefined,
       },
       resolver: {
         resolve: (_target, _request, _onNote, signal) =>
@@ -59,6 +59,7 @@ async function takeOneRequest() {
       builder: parseBuilderName("cache"),
       clock,
       log: silentLog,
+      openHosts: () => 0,
       requestExpiryMs: 3_600_000,
     },
     stopped.signal,

@@ -2,7 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { HomelabError, internalCode, isBug, isUnavailable, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { BuilderBus, Delivery } from "../../bus/bus.ts";
+import { hasLostEvents, type BuilderBus, type Delivery } from "../../bus/bus.ts";
 import { boundedText, type EventBody } from "../../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../../protocol/names.ts";
 import { requestDigest } from "../../protocol/request-digest.ts";
@@ -29,6 +29,8 @@ export interface RequestIntakeOptions {
   readonly holdings: Holdings;
   readonly resolver: RequestResolver;
   readonly builder: BuilderName;
+  /** Hosts of all builds here that have no verdict yet. */
+  readonly openHosts: () => number;
   readonly clock: Clock;
   readonly log: Log;
   readonly requestExpiryMs: number;
@@ -48,8 +50,8 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
     ...options,
     running: () => ({
       builds: holdings.size() + taking.size,
-      hosts: holdings.hosts(),
-      oldestStart: holdings.oldestStart(),
+      openHosts: options.openHosts(),
+      starts: holdings.starts(),
     }),
   });
   try {
@@ -96,7 +98,7 @@ async function takeOrDrop(options: Taking, delivery: Delivery, signal: AbortSign
   try {
     await takeRequest(options, delivery, signal);
   } catch (error) {
-    if (!(error instanceof HomelabError) || error.code !== "EVENTS_INCOMPLETE") throw error;
+    if (!hasLostEvents(error)) throw error;
     options.log.error(
       { subject: delivery.subject, err: error },
       "a request for a build that has lost events is dropped",

@@ -11,7 +11,7 @@ const minuteMs = 60_000;
 
 export interface WaitForRoomOptions {
   readonly bus: Pick<BuilderBus, "eventSpace">;
-  readonly running: () => Pick<IntakeFacts, "builds" | "hosts" | "oldestStart">;
+  readonly running: () => Omit<IntakeFacts, "space" | "now">;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -12,6 +12,7 @@ import {
   type EventBody,
   type EventOf,
 } from "../../protocol/events.ts";
+import { countedBytes, withinBudget } from "./event-budget.ts";
 import { endingBy, endingOf, isSuperseded, storeEnding } from "./end-build.ts";
 
 export interface BuildRecord {
@@ -47,8 +48,12 @@ export function createBuildRecord({
   const queue: EventBody[] = [];
   let state = initial;
   let closed = false;
+  let saidBytes = 0;
 
-  async function store(body: EventBody, signal: AbortSignal): Promise<void> {
+  async function store(whole: EventBody, signal: AbortSignal): Promise<void> {
+    const body = withinBudget(whole, saidBytes);
+    if (body === undefined) return;
+    saidBytes += countedBytes(body);
     const envelope = { build: state.id, epoch, index: state.nextIndex, at: clock.now().toISOString() };
     const event = composeEvent(envelope, body);
     await writer.append(event, signal);

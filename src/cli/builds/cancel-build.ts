@@ -1,8 +1,7 @@
 import { HomelabError } from "../../base/errors.ts";
-import type { BuildReader } from "../../bus/bus.ts";
-import { isOver } from "../../protocol/build-state.ts";
+import { hasLostEvents, type BuildReader } from "../../bus/bus.ts";
+import { isTerminal } from "../../protocol/events.ts";
 import type { BuildId } from "../../protocol/names.ts";
-import { readBuild } from "./find-build.ts";
 
 /** How long a cancelled build may take to say so, before we only say that we asked. */
 const confirmMs = 10_000;
@@ -15,21 +14,26 @@ const confirmMs = 10_000;
  */
 export async function cancelBuild(reader: BuildReader, id: BuildId, signal: AbortSignal): Promise<boolean> {
   const last = await reader.lastEvent(id, signal);
-  if (last !== undefined) {
-    const before = await readBuild(reader, id, signal);
-    if (isOver(before)) {
-      const ended = before.status === "succeeded" ? "succeeded" : `ended as ${before.status}`;
-      throw new HomelabError("refused", `build ${id} is over: it ${ended}`, { code: "BUILD_OVER" });
-    }
+  if (last?.type === "finished" || last?.type === "rejected") {
+    const ended = last.type === "rejected" ? "was rejected" : endedAs(last.verdict);
+    throw new HomelabError("refused", `build ${id} is over: it ${ended}`, { code: "BUILD_OVER" });
   }
   await reader.control(id, { action: "cancel" }, signal);
   const patience = AbortSignal.any([signal, AbortSignal.timeout(confirmMs)]);
   try {
     for await (const message of reader.follow(id, {}, patience)) void message;
-    return isOver(await readBuild(reader, id, signal));
+    return await isOver(reader, id, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (patience.aborted) return false;
+    // A build that has lost events cannot be followed; it can be cancelled all the same.
+    if (patience.aborted || hasLostEvents(error)) return isOver(reader, id, signal);
     throw error;
   }
 }
+
+async function isOver(reader: BuildReader, id: BuildId, signal: AbortSignal): Promise<boolean> {
+  const last = await reader.lastEvent(id, signal);
+  return last !== undefined && isTerminal(last);
+}
+
+const endedAs = (verdict: string): string => (verdict === "succeeded" ? "succeeded" : `ended as ${verdict}`);

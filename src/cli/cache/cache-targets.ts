@@ -90,8 +90,8 @@ export async function hostTargets(
   repo: RepoName | undefined,
   signal: AbortSignal,
 ): Promise<CacheTargets> {
-  const ids = await reader.listBuilds(signal);
-  const { systems, hosts: every } = newestSystems(await readBuilds(reader, ids.slice(0, lookedAt), signal));
+  const ids = await reader.acceptedBuilds(lookedAt, signal);
+  const { systems, hosts: every } = newestSystems(await readBuilds(reader, ids, signal));
   const hosts = every.filter((name) => repo === undefined || name.startsWith(`${repo}/`));
   const wanted = names === "all" ? hosts : names.map((name) => findHost(name, hosts));
   if (wanted.length === 0) {

@@ -76,8 +76,8 @@ async function readReadiness(
   const asking = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
   try {
     await using connected = await connectReader(context, config, asking);
-    const ids = await connected.reader.listBuilds(asking);
-    return decideReadiness(await readBuilds(connected.reader, ids.slice(0, lookedAt), asking), commit);
+    const ids = await connected.reader.acceptedBuilds(lookedAt, asking);
+    return decideReadiness(await readBuilds(connected.reader, ids, asking), commit);
   } catch (error) {
     signal.throwIfAborted();
     // Wrong settings or rights do not mend themselves.

@@ -28,7 +28,7 @@ export async function recordedHosts(
   const found = new Map<string, HostState>();
   if (hosts.length === 0) return found;
   try {
-    for (const id of (await builds.listBuilds(signal)).slice(0, lookedAt)) {
+    for (const id of await builds.acceptedBuilds(lookedAt, signal)) {
       const state = foldEvents(id, await builds.readEvents(id, 0, signal));
       const isAbout = state.sources.some(
         ({ repo, commit, overrides = [] }) =>

@@ -26,8 +26,8 @@ export function addHosts(command: Command, choose: Choose): void {
         const repo = named === undefined ? undefined : parseRepoName(named);
         await using session = await openReader(context);
         const { reader, signal } = session;
-        const ids = await reader.listBuilds(signal);
-        const all = summarizeHosts(await readBuilds(reader, ids.slice(0, lookedAt), signal));
+        const ids = await reader.acceptedBuilds(lookedAt, signal);
+        const all = summarizeHosts(await readBuilds(reader, ids, signal));
         const repos = [...new Set(all.map((host) => host.repo))];
         await rememberNames(context.environment, {
           builds: ids,
