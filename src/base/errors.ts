@@ -19,7 +19,7 @@ export interface ErrorDetails {
   /** Stable, upper snake case, documented in docs/errors.md. */
   readonly code?: string;
   /** What to do about it: one sentence, ideally a command. */
-  readonly hint?: string | undefined;
+  readonly hint?: string;
   readonly cause?: unknown;
 }
 

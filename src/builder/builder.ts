@@ -176,7 +176,7 @@ async function runPresence(
     startedAt: startedAt.toISOString(),
     evaluationSlots: settings.evaluationSlots,
     builds: [...engine.builds.keys()],
-    ...(disk === undefined ? {} : { disk }),
+    disk,
   });
   bus.answerStatus(name, status, signal);
   for (;;) {

@@ -217,8 +217,8 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     build.record.emit({
       type: "finished",
       verdict: verdictOf(build),
-      ...(reasons.length === 0 ? {} : { reason: boundedText(reasons.join("; ")) }),
-      ...(build.hasBug || bug !== undefined ? { code: internalCode } : {}),
+      reason: reasons.length === 0 ? undefined : boundedText(reasons.join("; ")),
+      code: build.hasBug || bug !== undefined ? internalCode : undefined,
       durationMs,
     });
   }

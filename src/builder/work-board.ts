@@ -184,11 +184,11 @@ export function createWorkBoard({
         repo: work.repo,
         host: work.host,
         verdict,
-        ...(outPath === undefined ? {} : { outPath }),
-        ...(decision?.reason === undefined ? {} : { reason: boundedText(decision.reason) }),
-        ...(decision?.details === undefined ? {} : { details: boundedText(decision.details) }),
-        ...(decision?.cached === undefined ? {} : { cached: decision.cached }),
-        ...(decision?.code === undefined ? {} : { code: decision.code }),
+        outPath,
+        reason: decision?.reason && boundedText(decision.reason),
+        details: decision?.details && boundedText(decision.details),
+        cached: decision?.cached,
+        code: decision?.code,
         durationMs,
       };
     });

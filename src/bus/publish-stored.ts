@@ -40,8 +40,8 @@ export async function publishOnce(
 ): Promise<PubAck> {
   const options: Partial<JetStreamPublishOptions> = {
     timeout: requestTimeoutMs,
-    ...(messageId === undefined ? {} : { msgID: messageId }),
-    ...(headers === undefined ? {} : { headers }),
+    msgID: messageId,
+    headers,
     ...(lastSubjectSequence === undefined ? {} : { expect: { lastSubjectSequence } }),
   };
   return jetstream(connection.nats, { timeout: requestTimeoutMs }).publish(subject, data, options);

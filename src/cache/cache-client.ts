@@ -82,9 +82,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   const base = new URL(options.url.endsWith("/") ? options.url : `${options.url}/`);
   const isTls = base.protocol === "https:";
   const agentOptions = { keepAlive: true, maxSockets: connections, maxFreeSockets: connections };
-  const agent = isTls
-    ? new https.Agent({ ...agentOptions, ...(options.ca === undefined ? {} : { ca: options.ca }) })
-    : new http.Agent(agentOptions);
+  const agent = isTls ? new https.Agent({ ...agentOptions, ca: options.ca }) : new http.Agent(agentOptions);
   const deadlines = createDeadlines(clock);
   const onAbort = createAborts();
   // Once, because taking a URL apart for each request costs more than the request.
@@ -152,7 +150,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
         if (isCutOff && !isLast) throw new CutOffError("the connection ended in the middle of the answer");
         const totalBytes = totalBytesOf(response);
         const status = response.statusCode ?? 0;
-        return { status, body, isCutOff, ...(totalBytes === undefined ? {} : { totalBytes }) };
+        return { status, body, isCutOff, totalBytes };
       };
       return persist(
         path,

@@ -30,7 +30,7 @@ export function parseCacheInfo(text: string): CacheInfo | undefined {
   const priority = field("Priority");
   return {
     storeDirectory,
-    ...(priority !== undefined && /^\d{1,9}$/.test(priority) ? { priority: Number(priority) } : {}),
+    priority: priority !== undefined && /^\d{1,9}$/.test(priority) ? Number(priority) : undefined,
     wantMassQuery: field("WantMassQuery") === "1",
   };
 }

@@ -24,7 +24,7 @@ const commits = (shapes: readonly Shape[]): RootedCommit[] =>
     commit: commitOf(index),
     usedAt: new Date(start - (age ?? index) * day),
     wasHead,
-    ...(pin === undefined ? {} : { pin }),
+    pin,
     hosts: new Map(hosts.map((host) => [parseHostName(host), outPath])),
   }));
 const policy = (more: Partial<RetentionPolicy> = {}): RetentionPolicy => ({

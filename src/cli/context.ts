@@ -8,18 +8,18 @@ import { processSignals, type Signals } from "./session/signals.ts";
 
 /** Options of every command. */
 export interface GlobalOptions {
-  readonly config?: string | undefined;
-  readonly server?: readonly string[] | undefined;
-  readonly nkey?: string | undefined;
-  readonly creds?: string | undefined;
-  readonly tlsCa?: string | undefined;
-  readonly tlsCert?: string | undefined;
-  readonly tlsKey?: string | undefined;
-  readonly context?: string | undefined;
-  readonly inboxPrefix?: string | undefined;
-  readonly color?: ColourChoice | undefined;
-  readonly ascii?: boolean | undefined;
-  readonly debug?: boolean | undefined;
+  readonly config?: string;
+  readonly server?: readonly string[];
+  readonly nkey?: string;
+  readonly creds?: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly context?: string;
+  readonly inboxPrefix?: string;
+  readonly color?: ColourChoice;
+  readonly ascii?: boolean;
+  readonly debug?: boolean;
 }
 
 export interface Context {

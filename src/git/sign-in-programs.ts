@@ -8,10 +8,10 @@ import { replaceFile } from "../base/replace-file.ts";
 
 /** How to sign in to a remote. Paths of files, read by git or ssh when they need them. */
 export interface GitCredentials {
-  readonly username?: string | undefined;
-  readonly tokenFile?: string | undefined;
-  readonly sshKeyFile?: string | undefined;
-  readonly knownHostsFile?: string | undefined;
+  readonly username?: string;
+  readonly tokenFile?: string;
+  readonly sshKeyFile?: string;
+  readonly knownHostsFile?: string;
 }
 
 // Git asks "Username for 'https://…': " and "Password for 'https://user@…': ", and takes the first line.

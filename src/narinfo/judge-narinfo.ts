@@ -35,7 +35,7 @@ export async function judgeNarInfo(
     type: "fault",
     problem,
     detail,
-    ...(narInfo === undefined ? {} : { narInfo }),
+    narInfo,
   });
   if (status === 404 || status === 410) return fault("missing", `it has no narinfo (HTTP ${status})`);
   if (status !== 200) return fault("corrupt", `its narinfo is refused (HTTP ${status})`);

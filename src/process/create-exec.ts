@@ -98,7 +98,7 @@ function start(file: string, args: readonly string[], { env, cwd }: ExecOptions)
   return execa(file, args, {
     env,
     extendEnv: false,
-    ...(cwd !== undefined && { cwd }),
+    cwd,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

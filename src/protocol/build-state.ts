@@ -151,8 +151,8 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
     case "finished":
       return {
         status: event.verdict,
-        ...(event.reason === undefined ? {} : { reason: event.reason }),
-        ...(event.code === undefined ? {} : { code: event.code }),
+        reason: event.reason,
+        code: event.code,
         finishedAt: event.at,
         durationMs: event.durationMs,
       };
@@ -161,7 +161,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
       return {
         status: "rejected",
         reason: message,
-        rejection: hint === undefined ? { code, message } : { code, message, hint },
+        rejection: { code, message, hint },
         finishedAt: event.at,
       };
     }

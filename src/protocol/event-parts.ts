@@ -52,7 +52,7 @@ function acceptedInParts({ complete, ...body }: EventOf<"accepted">): EventOf<"a
     ...body,
     hosts: piece.flatMap((entry) => ("host" in entry ? [entry.host] : [])),
     skipped: piece.flatMap((entry) => ("skipped" in entry ? [entry.skipped] : [])),
-    ...(complete === undefined || index < pieces.length - 1 ? {} : { complete }),
+    complete: index < pieces.length - 1 ? undefined : complete,
     ...(pieces.length === 1 ? {} : { part: { number: index + 1, of: pieces.length } }),
   }));
 }

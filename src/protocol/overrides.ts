@@ -31,7 +31,7 @@ export const Overrides = v.pipe(
 export interface Revision {
   readonly commit: Commit;
   /** Of its overrides; absent for the commit as it is. */
-  readonly variant?: Variant | undefined;
+  readonly variant?: Variant;
 }
 
 /** A digest: the same for the same overrides in any order. */

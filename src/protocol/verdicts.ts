@@ -46,7 +46,7 @@ export const outcomeOf = <Verdict extends string>({
   code,
 }: {
   readonly verdict: Verdict;
-  readonly code?: string | undefined;
+  readonly code?: string;
 }): Verdict | "internal-error" => (code === internalCode ? "internal-error" : verdict);
 
 export const isSuccess = (verdict: HostVerdict): verdict is "built" | "unchanged" =>

@@ -38,7 +38,7 @@ export async function buildIdFor(
     step: "build-asked",
     commit,
     build,
-    ...(downstream === undefined ? {} : { downstream }),
+    downstream,
   });
   return build;
 }

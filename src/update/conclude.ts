@@ -44,7 +44,7 @@ interface Told {
 export function concludeDryRun(result: UpdateResult): SafeUpdateResult {
   if (result.type === "no-change") return result;
   const { wouldLand, why } = result.type === "dry-run" ? result : { wouldLand: false };
-  return { type: "dry-run", wouldLand, ...(why === undefined ? {} : { why }), validated: result };
+  return { type: "dry-run", wouldLand, why, validated: result };
 }
 
 export async function conclude(
@@ -59,7 +59,6 @@ export async function conclude(
     const { base } = result.candidate;
     await announce(options.telling, { outcome: "landed", base, commit, inputs: [...inputs] }, signal);
   }
-  const because = found === undefined ? {} : { found };
   switch (result.type) {
     case "landed":
       return concludeLanded(options, result, signal);
@@ -70,14 +69,9 @@ export async function conclude(
         { outcome: "failed", reason: "some hosts have no verdict" },
         signal,
       );
-      return { type: "infra", validated: result, ...because };
+      return { type: "infra", validated: result, found };
     case "not-landed":
-      return concludeProposal(
-        options,
-        result,
-        { ...because, branch: result.branch, why: result.why },
-        signal,
-      );
+      return concludeProposal(options, result, { found, branch: result.branch, why: result.why }, signal);
     case "broken":
       return concludeProposal(options, result, result, signal);
     case "dry-run":
@@ -109,7 +103,7 @@ async function concludeProposal(
 ): Promise<SafeUpdateResult> {
   const { branch, why, found } = context;
   const proposal = await describe(validated, context, signal);
-  const because = { ...(why === undefined ? {} : { why }), ...(found === undefined ? {} : { found }) };
+  const because = { why, found };
   if (proposals === undefined) {
     const reason = why?.message ?? "it does not build on every host";
     await announceValidated(telling, validated, { outcome: "proposed", reason }, signal);

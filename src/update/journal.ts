@@ -17,14 +17,14 @@ const Entry = v.variant("step", [
     base: Commit,
     branch: BranchName,
     /** Those that were asked for; all without it. */
-    inputs: v.exactOptional(v.array(v.string())),
+    inputs: v.optional(v.array(v.string())),
   }),
   /** The one moment of upstream that this run is about: Nix's own complete update of the lock. */
   v.object({
     step: v.literal("resolved"),
     fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)),
     /** Inputs that were out of reach then. */
-    unavailable: v.exactOptional(v.array(v.object({ input: v.string(), reason: v.string() }))),
+    unavailable: v.optional(v.array(v.object({ input: v.string(), reason: v.string() }))),
   }),
   v.object({ step: v.literal("candidate"), commit: Commit, base: Commit, inputs: v.array(v.string()) }),
   v.object({ step: v.literal("branch-pushed"), branch: BranchName, commit: Commit }),
@@ -35,14 +35,14 @@ const Entry = v.variant("step", [
     step: v.literal("build-asked"),
     commit: Commit,
     build: BuildId,
-    downstream: v.exactOptional(RepoName),
+    downstream: v.optional(RepoName),
   }),
   v.object({ step: v.literal("validated"), commit: Commit, build: BuildId }),
   v.object({ step: v.literal("landing"), commit: Commit, base: Commit }),
   v.object({ step: v.literal("landed"), commit: Commit, base: Commit }),
   v.object({ step: v.literal("proposing"), commit: Commit }),
   v.object({ step: v.literal("proposed"), commit: Commit, number: v.number(), url: v.string() }),
-  v.object({ step: v.literal("announced"), outcome: v.string(), commit: v.exactOptional(Commit) }),
+  v.object({ step: v.literal("announced"), outcome: v.string(), commit: v.optional(Commit) }),
   v.object({ step: v.literal("ended"), outcome: v.string() }),
 ]);
 export type JournalEntry = v.InferOutput<typeof Entry>;

@@ -9,11 +9,7 @@ export class InputUnavailableError extends HomelabError {
   override readonly name = "InputUnavailableError";
   readonly input: string;
 
-  constructor(
-    input: string,
-    message: string,
-    options: { readonly hint?: string | undefined; readonly cause?: unknown },
-  ) {
+  constructor(input: string, message: string, options: { readonly hint?: string; readonly cause?: unknown }) {
     super("unavailable", message, { code: "INPUT_UPDATE_FAILED", ...options });
     this.input = input;
   }

@@ -64,7 +64,7 @@ async function dryRun(options: UpdateOptions, round: Round, signal: AbortSignal)
   const validated = await validateCandidate(options, candidate, signal);
   const strange = hindranceOf(candidate.findings);
   const wouldLand = validated.outcome.type === "land" && strange === undefined;
-  return { type: "dry-run", wouldLand, ...(strange === undefined ? {} : { why: strange }), ...validated };
+  return { type: "dry-run", wouldLand, why: strange, ...validated };
 }
 
 async function publishedRun(
@@ -86,7 +86,7 @@ async function publishedRun(
     const sofar = (): { readonly branch: BranchName; readonly found?: Found } & Validated => ({
       branch: claimed,
       ...validated,
-      ...(found === undefined ? {} : { found }),
+      found,
     });
     if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
@@ -197,7 +197,7 @@ async function beginRun(
     at: now.toISOString(),
     base,
     branch: branchOfDay(now),
-    ...(inputs === undefined ? {} : { inputs: [...inputs] }),
+    inputs: inputs && [...inputs],
   });
 }
 
@@ -226,7 +226,7 @@ interface Round {
   readonly base: Commit;
   readonly fullLock: string;
   /** What is left after a part has landed. */
-  readonly only?: readonly string[] | undefined;
+  readonly only?: readonly string[];
 }
 
 async function nextCandidate(

@@ -62,9 +62,7 @@ export async function composeBuilder(
     version: programVersion(),
     nix,
     gcRoots,
-    ...(config.cache.verifyBuilds
-      ? { servingProof: await composeServingProof(config, nix, clock, log) }
-      : {}),
+    servingProof: config.cache.verifyBuilds ? await composeServingProof(config, nix, clock, log) : undefined,
     dropOldRoots: (repos, until) => dropOldRoots(retention, repos, until),
     memory: createEvaluationMemory({
       directory: join(stateDirectory, "evaluations"),
@@ -123,7 +121,7 @@ function composeRepo(
   return {
     name,
     branch: repo.branch,
-    ...(repo.directory === undefined ? {} : { directory: repo.directory }),
+    directory: repo.directory,
     allowImportFromDerivation: repo.allowImportFromDerivation,
     exclusion: createHostFilter(repo),
     pollMs: repo.pollSeconds * 1000,
@@ -160,8 +158,8 @@ function engineSettings(
     buildLimits: {
       timeoutSeconds,
       silenceSeconds,
-      ...(maxJobs === undefined ? {} : { maxJobs }),
-      ...(cores === undefined ? {} : { cores }),
+      maxJobs,
+      cores,
     },
     minFreeBytes: minFreeGiB * 2 ** 30,
     retryPolicy: { attempts: retry.attempts, firstDelayMs, factor: 3, maxDelayMs: 15 * 60_000 },

@@ -12,8 +12,8 @@ import type { VerifyOptions } from "../cache/verify.ts";
 import { CacheUrl, type CacheSettings } from "../config/cache-schema.ts";
 
 export interface CacheChoice {
-  readonly cache?: string | undefined;
-  readonly publicKey?: readonly string[] | undefined;
+  readonly cache?: string;
+  readonly publicKey?: readonly string[];
 }
 
 export interface CacheAccess extends Disposable {
@@ -65,7 +65,7 @@ export async function openCacheClient(
     timeoutMs: timeoutSeconds * 1000,
     retry: { attempts, firstDelayMs: 250, factor: 3, maxDelayMs: 10_000 },
     clock,
-    ...(caFile === undefined ? {} : { ca: await readCaFile(caFile) }),
+    ca: caFile === undefined ? undefined : await readCaFile(caFile),
   });
 }
 

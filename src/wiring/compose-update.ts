@@ -131,7 +131,7 @@ export async function composeUpdate(
         upstream: createNixUpstream({ nix, repository, directory: flakeDirectory }),
         author: update.identity,
         giteaHosts: hosts,
-        ...(inputs === undefined ? {} : { inputs }),
+        inputs,
       },
       judging: {
         builds,

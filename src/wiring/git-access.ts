@@ -19,7 +19,7 @@ export function gitAccess(
     url,
     directory: join(stateDirectory, "mirrors", `${repo}.git`),
     environment,
-    ...(credentials === undefined ? {} : { credentials: credentialFiles(credentials, environment) }),
+    credentials: credentials && credentialFiles(credentials, environment),
   };
 }
 

@@ -31,7 +31,7 @@ export function createNixDownstream({
     return {
       repo,
       input,
-      ...(hosts === undefined ? {} : { hosts: hosts.map(parseHostName) }),
+      hosts: hosts?.map(parseHostName),
       required,
       resolve: (signal) => mirror.resolveBranch(theirs.branch, signal),
       async listHosts(commit, at, signal) {
@@ -40,14 +40,11 @@ export function createNixDownstream({
           input,
           mirror: repository.mirror.path,
           commit: at,
-          ...directoryOf(settings),
+          directory: settings.directory,
         };
-        const source = { mirror: mirror.path, commit, ...directoryOf(theirs), overrides: [override] };
+        const source = { mirror: mirror.path, commit, directory: theirs.directory, overrides: [override] };
         return nix.listHosts(source, listingOptions, signal);
       },
     };
   });
 }
-
-const directoryOf = ({ directory }: RepoSettings): { readonly directory?: string } =>
-  directory === undefined ? {} : { directory };

@@ -26,8 +26,7 @@ export function createNixUpstream({ nix, repository, directory }: NixUpstreamOpt
     async updateLock(base, inputs, signal) {
       await using checkout = await repository.checkOut(base, signal);
       const at = directory === undefined ? checkout.directory : join(checkout.directory, directory);
-      const wanted = inputs === undefined ? {} : { inputs };
-      const result = await nix.updateLock(at, { ...wanted, timeoutMs: updateTimeoutMs }, signal);
+      const result = await nix.updateLock(at, { inputs, timeoutMs: updateTimeoutMs }, signal);
       if (result.type === "updated") return result.lock;
       const { kind, message, hint, input, details } = result.failure;
       const which = input === undefined ? "the inputs" : `the input ${input}`;
@@ -37,11 +36,7 @@ export function createNixUpstream({ nix, repository, directory }: NixUpstreamOpt
       throw new HomelabError(kind, text, { code: "INPUT_UPDATE_FAILED", ...more });
     },
     async listHosts(commit, signal) {
-      const source = {
-        mirror: repository.mirror.path,
-        commit,
-        ...(directory === undefined ? {} : { directory }),
-      };
+      const source = { mirror: repository.mirror.path, commit, directory };
       return nix.listHosts(source, listingOptions, signal);
     },
   };

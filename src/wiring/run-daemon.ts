@@ -34,7 +34,7 @@ export async function runDaemon(
   const bus = createBuilderBus(connection);
   await requireFreeName(bus, composed.name, signal);
   await using metrics = await startMetrics({ config, composed, environment, bus, log, bugs, clock });
-  await runBuilder({ ...composed, ...metrics, bus, ...(onReady === undefined ? {} : { onReady }) }, signal);
+  await runBuilder({ ...composed, ...metrics, bus, onReady }, signal);
 }
 
 /** Two builders of one name would take each other's builds, each sure that it held them before. */

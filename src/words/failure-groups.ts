@@ -65,7 +65,7 @@ function hostGroups(
         type: "hosts" as const,
         verdict: outcomeOf(first),
         reason,
-        ...(details === undefined ? {} : { details }),
+        details,
         hosts: group.map(({ repo, host }) => ({ repo, host })),
       },
     ];

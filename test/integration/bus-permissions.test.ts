@@ -140,7 +140,7 @@ async function mayPublish({ nats }: Connection, { subject, payload }: Probe): Pr
 async function maySubscribe({ nats }: Connection, { subject, queue }: Probe): Promise<boolean> {
   let refused = false;
   const subscription = nats.subscribe(subject, {
-    ...(queue === undefined ? {} : { queue }),
+    queue,
     callback: (error) => {
       refused ||= error instanceof PermissionViolationError;
     },

@@ -48,7 +48,7 @@ const pair: GraphShape = {
 };
 
 const update = async (directory: string, inputs?: readonly string[]): Promise<LockUpdate> =>
-  updater.updateLock(directory, { timeoutMs, ...(inputs !== undefined && { inputs }) }, signal);
+  updater.updateLock(directory, { timeoutMs, inputs }, signal);
 const lockText = async (directory: string): Promise<string> =>
   readFile(join(directory, "flake.lock"), "utf8");
 const setLock = async (directory: string, text: string): Promise<void> =>

@@ -15,11 +15,10 @@ import { createScratch } from "../support/scratch.ts";
 const run = promisify(execFile);
 const marker = "<!-- homelab-deploy:update v1";
 const contract = giteaContract();
-const held = contract === undefined ? {} : { contract };
 
 const test = base.extend<{ rig: ForgeRig }>({
   rig: async ({}, use) => {
-    await using rig = await createForgeRig({ kind: "gitea", ownerIsOrganization: true, ...held });
+    await using rig = await createForgeRig({ kind: "gitea", ownerIsOrganization: true, contract });
     await use(rig);
   },
 });
@@ -255,7 +254,7 @@ test("the same token pushes over HTTP, through the hooks of the repository", asy
 base("a request or an answer against the contract makes its test fail", async ({ skip }) => {
   skip(contract === undefined, whyWithoutContract);
   await using scratch = await createScratch("forge-");
-  const server = await startForgeServer({ kind: "gitea", directory: scratch.directory, ...held });
+  const server = await startForgeServer({ kind: "gitea", directory: scratch.directory, contract });
   const answer = await fetch(`${server.url}/api/v1/repos/home/nixos-servers/pulls?head=x`, {
     headers: { authorization: `token ${server.bot.token}` },
   });

@@ -150,8 +150,7 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     configuration: string,
     harmonia?: "nested" | "flat" | "single-key" | "none",
     module = "default",
-  ) =>
-    evaluateModules(store, lib, { configuration, module, ...(harmonia === undefined ? {} : { harmonia }) });
+  ) => evaluateModules(store, lib, { configuration, module, harmonia });
   /** What Nix says against a configuration. */
   const refusal = async (configuration: string): Promise<string> =>
     evaluate(configuration).then(

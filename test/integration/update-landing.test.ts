@@ -18,8 +18,7 @@ const ours = "homelab-deploy/update";
 const test = base
   .extend("forge", { scope: "file" }, async ({}, { onCleanup }) => {
     const directory = await mkdtemp(join(tmpdir(), "homelab-forge-"));
-    const held = contract === undefined ? {} : { contract };
-    const server = await startForgeServer({ kind: "gitea", directory, ...held });
+    const server = await startForgeServer({ kind: "gitea", directory, contract });
     onCleanup(async () => {
       await server[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });

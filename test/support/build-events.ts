@@ -132,7 +132,7 @@ export function scriptBuild(id: BuildId = sampleBuild): BuildScript {
         type: "finished",
         verdict,
         durationMs: elapsedMs,
-        ...(reason === undefined ? {} : { reason }),
+        reason,
       }),
   };
   return script;

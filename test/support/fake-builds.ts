@@ -32,7 +32,7 @@ export function createFakeBuilds(
       const { overrides } = request;
       const source = { repo: repo as Exclude<typeof repo, "any">, branch: parseBranchName("main"), commit };
       const script = scriptBuild(request.id).accepted(refs, {
-        sources: [{ ...source, ...(overrides === undefined ? {} : { overrides }) }],
+        sources: [{ ...source, overrides }],
       });
       const verdicts: HostVerdict[] = [];
       for (const [index, host] of names.entries()) {

@@ -44,7 +44,7 @@ const reject = (code: string, message: string, hint?: string): Acceptance => ({
   type: "reject",
   code,
   message,
-  ...(hint === undefined ? {} : { hint }),
+  hint,
 });
 
 /**

@@ -175,7 +175,7 @@ interface AtOnce {
   readonly verdict: EndedAtOnce;
   readonly reason: string;
   /** For a bug in homelab-deploy. */
-  readonly code?: typeof internalCode | undefined;
+  readonly code?: typeof internalCode;
   readonly durationMs: number;
   readonly replyTo: string | undefined;
 }
@@ -184,9 +184,9 @@ const finishedAtOnce = ({ verdict, reason, code, durationMs, replyTo }: AtOnce):
   type: "finished",
   verdict,
   reason: boundedText(reason),
-  ...(code === undefined ? {} : { code }),
+  code,
   durationMs,
-  ...(replyTo === undefined ? {} : { replyTo }),
+  replyTo,
 });
 
 interface FirstEvent {
@@ -264,21 +264,21 @@ async function firstEvent(
       builder,
       priority: request.priority ?? "interactive",
       trigger: triggerOf(request, resolution),
-      ...(request.requestedBy === undefined ? {} : { requestedBy: request.requestedBy }),
+      requestedBy: request.requestedBy,
       ...answer,
       sources,
       hosts,
       skipped,
       about: requestDigest(target, request),
-      ...(complete === undefined ? {} : { complete }),
-      ...(unresolved === undefined ? {} : { unresolved: [...unresolved] }),
+      complete,
+      unresolved: unresolved && [...unresolved],
     },
   };
 }
 
 function rejectionOf(error: HomelabError): EventBody & { type: "rejected" } {
   const { code = "BAD_REQUEST", message, hint } = error;
-  return { type: "rejected", code, message: boundedText(message), ...(hint === undefined ? {} : { hint }) };
+  return { type: "rejected", code, message: boundedText(message), hint };
 }
 
 async function keepDelivery(

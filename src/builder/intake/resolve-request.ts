@@ -120,8 +120,8 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     const source = {
       repo: repo.name,
       commit,
-      ...(isHead && overrides === undefined ? { branch } : {}),
-      ...(overrides === undefined ? {} : { overrides }),
+      branch: isHead && overrides === undefined ? branch : undefined,
+      overrides,
     };
     return { source, buildSource: await sourceAt(repo, source, signal) };
   }
@@ -209,7 +209,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       } catch (error) {
         if (!(error instanceof HomelabError) || error.kind !== "usage") throw error;
         const { code = "BAD_REQUEST", message, hint } = error;
-        return { type: "reject", code, message, ...(hint === undefined ? {} : { hint }) };
+        return { type: "reject", code, message, hint };
       }
     },
     async sourcesOf(sources, signal) {

@@ -100,11 +100,11 @@ function describe(
     name: cause.name,
     kind: reportedKinds[cause.kind] ?? "failed",
     reason: boundedText(cause.reason),
-    ...(cause.exitCode === undefined ? {} : { exitCode: cause.exitCode }),
-    ...(cause.phase === undefined ? {} : { phase: cause.phase }),
+    exitCode: cause.exitCode,
+    phase: cause.phase,
     tail: [...stored.tail],
     hosts,
-    ...(stored.log === undefined ? {} : { log: stored.log }),
+    log: stored.log,
   };
 }
 

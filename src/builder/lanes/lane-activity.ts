@@ -97,8 +97,8 @@ export function createLaneActivity(
             const host = hostsOf(activity.drvPath).find((work) => build.open.has(fullName(work)));
             build.progress.started(activity.drvPath, {
               name,
-              ...(usualMs === undefined ? {} : { usualMs }),
-              ...(host === undefined ? {} : { host: { repo: host.repo, host: host.host } }),
+              usualMs,
+              host: host && { repo: host.repo, host: host.host },
             });
           }
           return undefined;

@@ -48,7 +48,7 @@ export function endingOf(state: BuildState, { verdict, reason, code }: Ending, n
     type: "finished",
     verdict: decideBuildVerdict(verdicts),
     reason,
-    ...(named === undefined ? {} : { code: named }),
+    code: named,
     durationMs,
   };
   return { hosts: hosts.length === 0 ? [] : inEvents({ type: "hosts-finished", hosts }), finished };

@@ -42,10 +42,10 @@ export function createProgressBoard(
     for (const host of hosts) changedHosts.delete(fullName(host));
     return {
       build,
-      ...(note === undefined ? {} : { note }),
-      ...(evaluations === undefined ? {} : { evaluations }),
-      ...(builds === undefined ? {} : { builds }),
-      ...(fetches === undefined ? {} : { fetches }),
+      note,
+      evaluations,
+      builds,
+      fetches,
       running: running
         .values()
         .take(shownRunning)

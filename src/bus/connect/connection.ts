@@ -13,9 +13,9 @@ export interface ConnectionOptions extends SignIn {
   /** `nats://host:port`; `tls://host:port` demands TLS of all of them. */
   readonly servers: readonly string[];
   /** Present, even empty, it demands TLS. */
-  readonly tls?: TlsFiles | undefined;
+  readonly tls?: TlsFiles;
   /** Where answers come back: `_INBOX_operator`. Without it the library's `_INBOX`. */
-  readonly inboxPrefix?: string | undefined;
+  readonly inboxPrefix?: string;
   /** Shown by the server's monitoring. */
   readonly name: string;
   /** A daemon waits for a server for ever. A command fails when there is none, and after a minute without one. */
@@ -108,7 +108,7 @@ async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnect
     name: options.name,
     ...(await signInOptions(options)),
     ...(demandsTls ? { tls: await tlsOptions(options.tls, options.servers) } : {}),
-    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+    inboxPrefix: options.inboxPrefix,
     timeout: timing.connect,
     pingInterval: timing.ping,
     maxPingOut: 2,

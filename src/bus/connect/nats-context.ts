@@ -95,12 +95,12 @@ function accessOf(context: v.InferOutput<typeof Context>): NatsAccess {
   const hasTls = [cert, key, ca].some((file) => file !== "");
   return {
     servers: places.map((place) => place.server),
-    ...(nkey === "" ? {} : { nkeyFile: nkey }),
-    ...(creds === "" ? {} : { credentialsFile: creds }),
-    ...(user === undefined ? {} : { password: { user: user.name, password: user.password } }),
-    ...(token === undefined ? {} : { token }),
-    ...(hasTls ? { tls: withoutEmpty({ caFile: ca, certFile: cert, keyFile: key }) } : {}),
-    ...(context.inbox_prefix === "" ? {} : { inboxPrefix: context.inbox_prefix }),
+    nkeyFile: nkey === "" ? undefined : nkey,
+    credentialsFile: creds === "" ? undefined : creds,
+    password: user && { user: user.name, password: user.password },
+    token,
+    tls: hasTls ? withoutEmpty({ caFile: ca, certFile: cert, keyFile: key }) : undefined,
+    inboxPrefix: context.inbox_prefix === "" ? undefined : context.inbox_prefix,
   };
 }
 

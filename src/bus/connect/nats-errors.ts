@@ -202,7 +202,7 @@ export function explainConnectError(error: unknown, servers: readonly string[]):
   return new HomelabError("unavailable", `NATS at ${where} is out of reach`, {
     code: "NATS_UNREACHABLE",
     hint: "check that the server runs and that nats.servers or $NATS_URL names it",
-    ...(error === undefined ? {} : { cause: error }),
+    cause: error,
   });
 }
 

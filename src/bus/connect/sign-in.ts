@@ -7,12 +7,12 @@ import { publicKeyOf } from "../server/keys.ts";
 /** How we sign in: at most one of them. */
 export interface SignIn {
   /** File with an NKey seed. */
-  readonly nkeyFile?: string | undefined;
+  readonly nkeyFile?: string;
   /** File with a JWT and its seed, as `nsc` writes it. */
-  readonly credentialsFile?: string | undefined;
+  readonly credentialsFile?: string;
   /** From a context of the `nats` command; the configuration of homelab-deploy knows only files. */
-  readonly password?: { readonly user: string; readonly password: string } | undefined;
-  readonly token?: string | undefined;
+  readonly password?: { readonly user: string; readonly password: string };
+  readonly token?: string;
 }
 
 /**

@@ -6,9 +6,9 @@ import { HomelabError } from "../../base/errors.ts";
 
 /** Paths of PEM files. They are read again at each reconnect, so a renewed certificate needs no restart. */
 export interface TlsFiles {
-  readonly caFile?: string | undefined;
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
 }
 
 /** @throws HomelabError `config` `NATS_TLS_FILE` for a file that cannot be read. */
@@ -23,9 +23,9 @@ export async function tlsOptions(
     .map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ""))
     .filter((host) => isIP(host) !== 0 || host === "localhost");
   return {
-    ...(caFile === undefined ? {} : { caFile }),
-    ...(certFile === undefined ? {} : { certFile }),
-    ...(keyFile === undefined ? {} : { keyFile }),
+    caFile,
+    certFile,
+    keyFile,
     checkServerIdentity(host, certificate) {
       const names = host === "localhost" && asLocalhost.length > 0 ? asLocalhost : [host];
       const errors = names.map((name) => checkServerIdentity(name, certificate));

@@ -4,13 +4,13 @@
 export interface CommandTree {
   readonly commands: readonly CommandTree[];
   readonly options: readonly {
-    readonly long?: string | undefined;
-    readonly short?: string | undefined;
+    readonly long?: string;
+    readonly short?: string;
     readonly required?: boolean;
-    readonly argChoices?: readonly string[] | undefined;
+    readonly argChoices?: readonly string[];
   }[];
   readonly registeredArguments: readonly {
-    readonly argChoices?: readonly string[] | undefined;
+    readonly argChoices?: readonly string[];
     name(): string;
     readonly variadic: boolean;
   }[];

@@ -4,8 +4,8 @@ import type { NamedRole, NatsUser } from "../../bus/server/permissions.ts";
 import { parseBuilderName, parseHostName } from "../../protocol/names.ts";
 
 /** The values of the options that are called like roles. */
-export type KeysByRole = { readonly admin?: string | undefined } & {
-  readonly [Role in NamedRole | "builder" | "listener"]?: readonly string[] | undefined;
+export type KeysByRole = { readonly admin?: string } & {
+  readonly [Role in NamedRole | "builder" | "listener"]?: readonly string[];
 };
 
 /** `KEY`, or `NAME=KEY` where several users have the role. */
@@ -13,7 +13,7 @@ export function parseUsers(options: KeysByRole): NatsUser[] {
   const people = (role: "admin" | NamedRole, values: readonly string[] = []): NatsUser[] =>
     values.map((value) => {
       const { name, key } = namedKey(value);
-      return { role, publicKey: key, ...(name === undefined ? {} : { name }) };
+      return { role, publicKey: key, name };
     });
   return [
     ...people("admin", options.admin === undefined ? [] : [options.admin]),

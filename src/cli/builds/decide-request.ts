@@ -22,11 +22,11 @@ export interface Asked {
 
 /** What is said beside the hosts' names. */
 export interface Wishes {
-  readonly all?: boolean | undefined;
-  readonly repo?: string | undefined;
-  readonly branch?: string | undefined;
-  readonly rev?: string | undefined;
-  readonly priority?: Priority | undefined;
+  readonly all?: boolean;
+  readonly repo?: string;
+  readonly branch?: string;
+  readonly rev?: string;
+  readonly priority?: Priority;
 }
 
 /** @throws HomelabError `usage` for anything that does not name hosts in one way. */
@@ -58,9 +58,9 @@ export function decideRequest(
     target: { repo, host: names.length === 1 ? (first?.host ?? "all") : "all" },
     request: {
       id: newBuildId(context.clock.now()),
-      ...(names.length > 1 ? { hosts: names } : {}),
-      ...(options.branch === undefined ? {} : { branch: parseBranchName(options.branch) }),
-      ...(options.rev === undefined ? {} : { rev: parseCommit(options.rev.toLowerCase()) }),
+      hosts: names.length > 1 ? names : undefined,
+      branch: options.branch === undefined ? undefined : parseBranchName(options.branch),
+      rev: options.rev === undefined ? undefined : parseCommit(options.rev.toLowerCase()),
       priority: options.priority ?? (options.all === true ? "batch" : "interactive"),
       trigger: isCi ? "ci" : "manual",
       requestedBy: requester(),

@@ -68,19 +68,15 @@ export function buildJson(state: BuildState): object {
       repo,
       host,
       phase,
-      ...(evaluated === undefined
-        ? {}
-        : { drvPath: evaluated.drvPath, outPath: evaluated.outPath, remembered: evaluated.remembered }),
-      ...(finished === undefined
-        ? {}
-        : {
-            verdict: finished.verdict,
-            reason: finished.reason,
-            details: finished.details,
-            cached: finished.cached,
-            code: finished.code,
-            durationMs: finished.durationMs,
-          }),
+      drvPath: evaluated?.drvPath,
+      outPath: evaluated?.outPath,
+      remembered: evaluated?.remembered,
+      verdict: finished?.verdict,
+      reason: finished?.reason,
+      details: finished?.details,
+      cached: finished?.cached,
+      code: finished?.code,
+      durationMs: finished?.durationMs,
     })),
   };
 }

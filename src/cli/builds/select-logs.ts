@@ -9,11 +9,11 @@ import { derivationName } from "../../protocol/derivation-name.ts";
 
 export interface LogSelection {
   /** What was built for this host, as `host` or `repo/host`. */
-  readonly host?: string | undefined;
+  readonly host?: string;
   /** Only of derivations that failed. */
-  readonly failed?: boolean | undefined;
+  readonly failed?: boolean;
   /** A derivation's name, with or without its version, or its store path. */
-  readonly derivation?: string | undefined;
+  readonly derivation?: string;
 }
 
 /** The hosts that each log is for, by its number, where its chunks name them. */

@@ -14,15 +14,15 @@ import { decideOutputMode, isWorkflowRunner, type OutputChoice } from "../print/
 import type { BuildRenderer } from "../print/renderer.ts";
 
 export interface WatchOptions {
-  readonly output?: OutputChoice | undefined;
-  readonly timeout?: number | undefined;
-  readonly onInterrupt?: "detach" | "cancel" | undefined;
-  readonly quiet?: boolean | undefined;
-  readonly verbose?: boolean | undefined;
-  readonly printBuildLogs?: boolean | undefined;
-  readonly showTrace?: boolean | undefined;
+  readonly output?: OutputChoice;
+  readonly timeout?: number;
+  readonly onInterrupt?: "detach" | "cancel";
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly printBuildLogs?: boolean;
+  readonly showTrace?: boolean;
   /** A build of this process ends with it: Ctrl-C cancels. */
-  readonly local?: boolean | undefined;
+  readonly local?: boolean;
 }
 
 /** After the first Ctrl-C, the time for a second one. */

@@ -38,8 +38,8 @@ export async function repairCache(
   const store = createStoreRepair({
     exec: createExec(),
     environment: nixEnvironment(environment, join(stateDirectory, "nix")),
-    ...(keyFile === undefined ? {} : { keyFile }),
-    ...(storeUrl === undefined ? {} : { storeUrl }),
+    keyFile,
+    storeUrl,
   });
   const { findings } = verification;
   const valid = await nix.validPaths([...new Set(findings.map(({ path }) => path))], signal);

@@ -21,10 +21,10 @@ import type { CacheTargets } from "./cache-targets.ts";
 import { repairCache } from "./repair-cache.ts";
 
 export interface ProofWish extends CacheChoice {
-  readonly full?: boolean | undefined;
-  readonly withoutStore?: boolean | undefined;
-  readonly repair?: boolean | undefined;
-  readonly keyFile?: string | undefined;
+  readonly full?: boolean;
+  readonly withoutStore?: boolean;
+  readonly repair?: boolean;
+  readonly keyFile?: string;
 }
 
 /**
@@ -82,7 +82,7 @@ export async function verifyCache(
     content,
     comparedWithStore: nix !== undefined,
     verification,
-    ...(repairs === undefined ? {} : { repairs }),
+    repairs,
   };
 }
 

@@ -40,6 +40,6 @@ export function findingOf(check: string, thrown: unknown): Finding {
     check,
     state: "wrong",
     message: `${messageOf(thrown)}${cause}`,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   };
 }

@@ -32,7 +32,7 @@ const bugHint = "this is a bug in homelab-deploy, please report it with what you
 export interface ErrorPrint {
   readonly style: Style;
   /** `--debug`: with the stack. */
-  readonly debug?: boolean | undefined;
+  readonly debug?: boolean;
 }
 
 /** `error: what`, `  because: why` for each cause, `hint: what to do`; with a newline at the end. */
@@ -80,10 +80,10 @@ export function errorJson(thrown: unknown, debug = false): ErrorJson {
   return {
     error: {
       kind,
-      ...(code === undefined ? {} : { code }),
+      code,
       message: messageOf(thrown),
       because: causesOf(thrown),
-      ...(hint === undefined ? {} : { hint }),
+      hint,
       exitCode: exitCodeOfError(thrown),
       ...(debug && thrown instanceof Error && thrown.stack !== undefined ? { stack: thrown.stack } : {}),
     },

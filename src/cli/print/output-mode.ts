@@ -13,7 +13,7 @@ export type ColourChoice = (typeof colourChoices)[number];
 
 export interface OutputFacts {
   /** `--output`; left out, the environment decides. */
-  readonly output?: OutputChoice | undefined;
+  readonly output?: OutputChoice;
   readonly environment: Environment;
   readonly stderrIsTerminal: boolean;
 }
@@ -52,7 +52,7 @@ function choiceFromEnvironment(environment: Environment): OutputChoice {
 
 export interface ColourFacts {
   /** `--color`. */
-  readonly colour?: ColourChoice | undefined;
+  readonly colour?: ColourChoice;
   readonly environment: Environment;
   /** Of the stream that is written to: each is decided for itself. */
   readonly isTerminal: boolean;
@@ -84,7 +84,7 @@ export function decideColour({ colour = "auto", environment, isTerminal }: Colou
 
 export interface GlyphFacts {
   /** `--ascii`. */
-  readonly ascii?: boolean | undefined;
+  readonly ascii?: boolean;
   readonly environment: Environment;
 }
 

@@ -28,9 +28,9 @@ export interface BuildRenderer {
 export interface TextOutput {
   write(text: string): unknown;
   /** Of the terminal, if it is one; read anew for every frame. */
-  readonly columns?: number | undefined;
-  readonly rows?: number | undefined;
-  readonly isTTY?: boolean | undefined;
+  readonly columns?: number;
+  readonly rows?: number;
+  readonly isTTY?: boolean;
 }
 
 export type Detail = "quiet" | "verbose";
@@ -44,17 +44,17 @@ export interface RendererOptions {
   readonly errStyle: Style;
   readonly clock: Clock;
   /** `-q`: nothing while it runs, but for what the program has to say of itself. `-v`: each derivation that starts. */
-  readonly detail?: Detail | undefined;
+  readonly detail?: Detail;
   /** `-L`: the logs of what is built. `github` always shows, folded, what it is given. */
-  readonly buildLogs?: boolean | undefined;
+  readonly buildLogs?: boolean;
   /** `--show-trace`: evaluation errors with their whole trace. */
-  readonly showTrace?: boolean | undefined;
+  readonly showTrace?: boolean;
   /** The live view's last words, such as `Ctrl-C detaches`. */
-  readonly keyHint?: string | undefined;
+  readonly keyHint?: string;
   /** `plain`: a runner reads the lines, and obeys the workflow commands among them. */
-  readonly inRunner?: boolean | undefined;
+  readonly inRunner?: boolean;
   /** `github`: the file that `GITHUB_STEP_SUMMARY` names. */
-  readonly stepSummaryPath?: string | undefined;
+  readonly stepSummaryPath?: string;
   /** `github`, `plain`: a token that no log can guess. */
-  readonly randomToken?: (() => string) | undefined;
+  readonly randomToken?: () => string;
 }

@@ -32,8 +32,8 @@ function errorFields(thrown: unknown): object {
   return {
     type,
     message: message.slice(0, longestMessage),
-    ...(code === undefined ? {} : { code }),
-    ...(thrown instanceof HomelabError && thrown.hint !== undefined ? { hint: thrown.hint } : {}),
+    code,
+    hint: thrown instanceof HomelabError ? thrown.hint : undefined,
     stack: stack.slice(0, longestStack),
   };
 }

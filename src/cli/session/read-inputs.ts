@@ -52,7 +52,7 @@ export async function readInputs(
           failed(error);
           return "unknown" as const;
         });
-      inputs.push(...summarizeInputs({ repo, commit, lock, ...(newest === undefined ? {} : { newest }) }));
+      inputs.push(...summarizeInputs({ repo, commit, lock, newest }));
     } catch (error) {
       failed(error);
     }

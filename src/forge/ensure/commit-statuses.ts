@@ -46,7 +46,7 @@ export const commitStatuses = (
           );
         },
         async create() {
-          const json = { context, state, description, ...(url === undefined ? {} : { target_url: url }) };
+          const json = { context, state, description, target_url: url };
           const path = [...repo, "statuses", commit];
           await http.call({ method: "POST", path, json, answer: anything }, signal);
           return true;

@@ -29,7 +29,7 @@ export function giteaPullRequests(context: GiteaContext): PullRequests {
       http,
       {
         path: [...repo, "pulls"],
-        query: { state, sort: "oldest", ...(context.dialect.filtersByBase ? { base_branch: base } : {}) },
+        query: { state, sort: "oldest", base_branch: context.dialect.filtersByBase ? base : undefined },
         item: PullRequestAnswer,
         pageSize,
       },
@@ -45,12 +45,7 @@ export function giteaPullRequests(context: GiteaContext): PullRequests {
   };
   return {
     pullRequests,
-    editPullRequest: (number, { title, body }, signal) =>
-      edit(
-        number,
-        { ...(title === undefined ? {} : { title }), ...(body === undefined ? {} : { body }) },
-        signal,
-      ),
+    editPullRequest: (number, { title, body }, signal) => edit(number, { title, body }, signal),
     closePullRequest: (number, signal) => edit(number, { state: "closed" }, signal),
     ensurePullRequest: (wish, signal) =>
       ensurePullRequest(

@@ -6,11 +6,11 @@ import { redact } from "../../redact/redact.ts";
 export interface ForgeErrorDetails extends ErrorDetails {
   readonly code: string;
   /** The HTTP status; absent when there was no answer. */
-  readonly status?: number | undefined;
+  readonly status?: number;
   /** How long the forge asks us to wait before the next attempt. */
-  readonly retryAfterMs?: number | undefined;
+  readonly retryAfterMs?: number;
   /** What the forge itself said, as in `FailedAnswer`. */
-  readonly words?: string | undefined;
+  readonly words?: string;
 }
 
 /** A call to the forge that did not succeed. No text in it contains the token. */

@@ -163,7 +163,7 @@ test("a Retry-After of hours is an error at once", async () => {
   expect(requests).toHaveLength(1);
 });
 
-test.for([{ "x-ratelimit-remaining": "0" }, { "retry-after": "1" }])(
+test.for<Record<string, string>>([{ "x-ratelimit-remaining": "0" }, { "retry-after": "1" }])(
   "a rate limit that GitHub tells by 403 is waited out: %j",
   async (headers) => {
     const { http, requests } = rig([status(403, {}, { ...headers }), ok]);

@@ -81,7 +81,7 @@ export function createEvaluator({
       timeoutMs: options.timeoutMs,
       graceMs: options.allowImportFromDerivation ? buildingGraceMs : graceMs,
       maxStdoutBytes,
-      ...(builds !== undefined && { ownedDirectory: builds.path }),
+      ownedDirectory: builds?.path,
       onStderr: (chunk) => reader.write(chunk),
     });
     const result = await running.catch(unlessTooLarge);

@@ -41,7 +41,7 @@ test.each([
   expect(between(place, ["gitea.example", "gitea"])).toBe(url);
 });
 
-test.each([
+test.each<{ type: string } & Record<string, string>>([
   { type: "git", url: "https://elsewhere.example/me/repo" },
   { type: "git", url: "https://token@gitea.example/me/repo" },
   { type: "git", url: "ssh://git:secret@gitea.example/me/repo" },

@@ -46,10 +46,10 @@ export function diffLocks(
     const link = old && young && compareUrl(old, young, giteaHosts);
     changes.push({
       path,
-      ...(old !== undefined && { before: inputState(old) }),
-      ...(young !== undefined && { after: inputState(young) }),
+      before: old && inputState(old),
+      after: young && inputState(young),
       downgraded: (young?.lastModified ?? Infinity) < (old?.lastModified ?? 0),
-      ...(link !== undefined && { compareUrl: link }),
+      compareUrl: link,
     });
   }
   return changes;
@@ -61,10 +61,10 @@ export function inputState(reference: FlakeReference): InputState {
   return {
     type,
     source: sourceOf(reference),
-    ...(ref !== undefined && { ref }),
-    ...(rev !== undefined && { rev }),
-    ...(narHash !== undefined && { narHash }),
-    ...(lastModified !== undefined && { lastModified }),
+    ref,
+    rev,
+    narHash,
+    lastModified,
   };
 }
 

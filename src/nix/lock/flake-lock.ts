@@ -43,10 +43,10 @@ const Lock = v.looseObject({
 export type FlakeReference = Readonly<v.InferOutput<typeof Reference>>;
 export type FlakeEdge = string | readonly string[];
 export interface FlakeNode {
-  readonly inputs?: Readonly<Record<string, FlakeEdge>> | undefined;
-  readonly locked?: FlakeReference | undefined;
-  readonly original?: FlakeReference | undefined;
-  readonly flake?: boolean | undefined;
+  readonly inputs?: Readonly<Record<string, FlakeEdge>>;
+  readonly locked?: FlakeReference;
+  readonly original?: FlakeReference;
+  readonly flake?: boolean;
   readonly [unknown: string]: unknown;
 }
 export interface FlakeLock {

@@ -29,8 +29,8 @@ export function lockUpdateFailure({
       kind,
       message: oneLine(`${subject} cannot be updated: ${reason}`),
       details: boundedDetails([said, ...(log.error === undefined ? [] : log.plainLines)].join("\n")),
-      ...(hint !== undefined && { hint }),
-      ...(input !== undefined && { input }),
+      hint,
+      input,
     };
   };
 

@@ -33,7 +33,7 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
     const activities = activitiesOf.get(drvPath) ?? 0;
     activitiesOf.set(drvPath, activities + 1);
     if (activities > 0) return;
-    onActivity({ type: "derivation-started", drvPath, ...(machine !== undefined && { machine }) });
+    onActivity({ type: "derivation-started", drvPath, machine });
   }
 
   function stop(id: string): void {

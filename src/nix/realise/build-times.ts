@@ -49,7 +49,7 @@ export function createBuildTimes(clock: Pick<Clock, "monotonic">): BuildTimes {
           {
             durationMs: endedAt - startedAt,
             silentMs: endedAt - lastOutputAt,
-            ...(phase !== undefined && { phase }),
+            phase,
           },
         ]),
       );

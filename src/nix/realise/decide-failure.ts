@@ -24,7 +24,7 @@ export interface FailureFacts {
  */
 export function decideFailure(facts: FailureFacts): FailureCause {
   const { name, started, said, unsupportedSystem } = facts;
-  const phase = started?.phase === undefined ? {} : { phase: started.phase };
+  const phase = started?.phase;
   const noBuilder = said.find(({ end }) => end.type === "no-builder");
   if (noBuilder !== undefined) return { kind: "no-builder", name, reason: noBuilder.reason };
   if (started === undefined && unsupportedSystem !== undefined) {
@@ -37,18 +37,17 @@ export function decideFailure(facts: FailureFacts): FailureCause {
   if (message === undefined) {
     const limit = started === undefined ? undefined : unnamedTimeout(facts, started);
     return limit === undefined
-      ? { kind: "infra", name, reason: withoutResult(facts), ...phase }
-      : { kind: "timed-out", name, reason: limitReason(limit, facts), ...phase };
+      ? { kind: "infra", name, reason: withoutResult(facts), phase }
+      : { kind: "timed-out", name, reason: limitReason(limit, facts), phase };
   }
   if (message.end.type === "timeout" || message.end.type === "silence") {
-    return { kind: "timed-out", name, reason: limitReason(message.end.type, facts), ...phase };
+    return { kind: "timed-out", name, reason: limitReason(message.end.type, facts), phase };
   }
   const { exitCode } = message.end.type === "exit-code" ? message.end : {};
-  const code = exitCode === undefined ? {} : { exitCode };
   const trouble = machineTrouble(facts, message.end);
   return trouble === undefined
-    ? { kind: "failed", name, reason: message.reason, ...code, ...phase }
-    : { kind: "infra", name, reason: `${trouble} (${message.reason})`, ...code, ...phase };
+    ? { kind: "failed", name, reason: message.reason, exitCode, phase }
+    : { kind: "infra", name, reason: `${trouble} (${message.reason})`, exitCode, phase };
 }
 
 /** Which ends only a builder that ran can have, and Nix that watched it. */

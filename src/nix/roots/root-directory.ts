@@ -52,7 +52,7 @@ export async function readRoots(
   directory: string,
   { repo, commit, variant }: At,
 ): Promise<RootedCommit | undefined> {
-  const at = { repo, commit, ...(variant === undefined ? {} : { variant }) };
+  const at = { repo, commit, variant };
   const path = commitDirectory(directory, at);
   const usedAt = (await ifThere(stat(path)))?.mtime;
   // It was dropped after its name was read.
@@ -69,7 +69,7 @@ export async function readRoots(
     ...at,
     usedAt,
     wasHead,
-    ...(pin === undefined ? {} : { pin: pin.trim().slice(0, maxReasonLength) }),
+    pin: pin?.trim().slice(0, maxReasonLength),
     hosts,
   };
 }

@@ -12,9 +12,9 @@ export interface BuildWish {
   readonly id: BuildId;
   readonly repo: RepoName;
   readonly commit: Commit;
-  readonly overrides?: readonly Override[] | undefined;
+  readonly overrides?: readonly Override[];
   /** Without it all hosts of the commit. */
-  readonly hosts?: readonly HostName[] | undefined;
+  readonly hosts?: readonly HostName[];
   readonly requestedBy: string;
 }
 
@@ -37,8 +37,8 @@ export async function buildCommit(
     priority: "batch",
     trigger: "update",
     requestedBy: requestedBy.slice(0, 120),
-    ...(overrides === undefined ? {} : { overrides: [...overrides] }),
-    ...(hosts === undefined ? {} : { hosts: [...hosts] }),
+    overrides: overrides && [...overrides],
+    hosts: hosts && [...hosts],
   } as const;
   await builds.submit(target, request, signal);
   let state = unknownBuild(id);

@@ -107,7 +107,7 @@ async function judgeAt(
       before: overridden(options.repo, downstream, commit, candidate.base),
       after: overridden(options.repo, downstream, commit, candidate.commit),
       id,
-      ...(downstream.hosts === undefined ? {} : { hosts }),
+      hosts: downstream.hosts && hosts,
       requestedBy: `update of ${options.repo}: does ${repo} build with it?`,
       inventory: async () => before,
     },

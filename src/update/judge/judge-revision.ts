@@ -63,7 +63,7 @@ export async function judgeRevision(
   const recorded = await recordedHosts(options, revision, greenHosts(state), signal);
   const built = [...(baseState?.hosts.values() ?? [])].map((host) => [host.host, host] as const);
   const classes = classifyHosts(state, { inventory: known, hosts: new Map([...recorded, ...built]) });
-  return { state, classes, ...(baseState === undefined ? {} : { baseState }) };
+  return { state, classes, baseState };
 }
 
 /** As a host is where not even the list of hosts evaluates. */

@@ -37,7 +37,7 @@ export function createLanding(options: LandingOptions): Land {
     const words = result.message;
     const facts = await branchFacts(options, signal);
     const advice = adviceFor({ way, branch, user: forge?.user, words, facts });
-    const why = { reason: "refused", message: words, ...(advice === undefined ? {} : { advice }) } as const;
+    const why = { reason: "refused", message: words, advice } as const;
     return { type: "refused", why };
   };
 }

@@ -60,8 +60,8 @@ export function composeReport(
 function bisectedReport({ firstBad, suspects, ...rest }: BisectedInput): BisectedReport {
   return {
     ...rest,
-    ...(firstBad === undefined ? {} : { firstBad: revisionReport(firstBad) }),
-    ...(suspects === undefined ? {} : { suspects: { ...suspects, last: revisionReport(suspects.last) } }),
+    firstBad: firstBad && revisionReport(firstBad),
+    suspects: suspects && { ...suspects, last: revisionReport(suspects.last) },
   };
 }
 
@@ -85,10 +85,12 @@ function hostReport(
     host,
     class: hostClass,
     reboot: diff?.reboot ?? [],
-    ...(finished === undefined ? {} : { durationMs: finished.durationMs }),
-    ...(diff === undefined ? {} : { sizeDelta: diff.sizeDelta }),
-    ...(finished?.reason === undefined ? {} : { message: firstLine(finished.reason) }),
-    ...(hostClass === "missing-host" ? { message: "it is not in nixosConfigurations any more" } : {}),
+    durationMs: finished?.durationMs,
+    sizeDelta: diff?.sizeDelta,
+    message:
+      hostClass === "missing-host"
+        ? "it is not in nixosConfigurations any more"
+        : finished?.reason && firstLine(finished.reason),
   };
 }
 
@@ -144,8 +146,8 @@ function derivationFailures(state: BuildState): RootFailure[] {
       hosts: hosts.map(({ host }) => host),
       reason,
       tail: tail.join("\n"),
-      ...(phase === undefined ? {} : { phase }),
-      ...(log === undefined ? {} : { attachment: attachmentName(hosts[0]?.host ?? "host", drvPath) }),
+      phase,
+      attachment: log === undefined ? undefined : attachmentName(hosts[0]?.host ?? "host", drvPath),
     }));
 }
 

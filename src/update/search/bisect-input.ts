@@ -121,7 +121,7 @@ function conclude(
     return { ...result, note: unclear(end, bad) };
   }
   const url = compareUrl(lastGood, worst.rev);
-  const range = { ...result, lastGood, ...(url === undefined ? {} : { compareUrl: url }) };
+  const range = { ...result, lastGood, compareUrl: url };
   if (end === "found") return { ...range, firstBad: worst };
   const note =
     end === "skipped" ? "those between could not be judged" : "there was no time left to look further";

@@ -10,7 +10,7 @@ export interface BrokenPart {
   readonly hosts: readonly HostName[];
   readonly state: BuildState;
   /** Of the base. */
-  readonly baseState?: BuildState | undefined;
+  readonly baseState?: BuildState;
   /** Where these hosts are. */
   readonly place: Pick<ProbeOptions, "repo" | "revisionOf" | "inventory">;
 }

@@ -49,7 +49,7 @@ export async function findGuilty(
   const left = { ...budget, parts: budget.parts - searched.tests };
   const bisected = await bisectGuilty({ ...options, budget: left }, candidate, broken, searched, signal);
   if (landed === undefined) await claim(candidate, signal);
-  return { guilty, bisected, ...(landed === undefined ? {} : { landed }) };
+  return { guilty, bisected, landed };
 }
 
 async function landRest(

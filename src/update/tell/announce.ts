@@ -40,11 +40,11 @@ export async function announce(options: AnnounceOptions, news: News, signal: Abo
     ...news,
     repo,
     at: now.toISOString(),
-    ...(reason === undefined ? {} : { reason: reason.slice(0, reasonLength).toWellFormed() }),
+    reason: reason?.slice(0, reasonLength).toWellFormed(),
     ...(await openPullRequests(options, signal)),
   };
   await outbox.put(event, signal);
-  await journal.append({ step: "announced", outcome, ...(commit === undefined ? {} : { commit }) });
+  await journal.append({ step: "announced", outcome, commit });
 }
 
 /** Of what was validated. */

@@ -4,14 +4,14 @@ import * as v from "valibot";
 import { bestMatch, pathTemplate, type PathTemplate } from "./path-template.ts";
 
 interface Schema {
-  readonly $ref?: string | undefined;
-  readonly type?: string | undefined;
-  readonly format?: string | undefined;
-  readonly enum?: readonly unknown[] | undefined;
-  readonly items?: Schema | undefined;
-  readonly properties?: Readonly<Record<string, Schema>> | undefined;
-  readonly required?: readonly string[] | undefined;
-  readonly additionalProperties?: Schema | undefined;
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly format?: string;
+  readonly enum?: readonly unknown[];
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: Schema;
 }
 
 const Schema: v.GenericSchema<Schema> = v.object({

@@ -123,17 +123,12 @@ export function addNats(nats: Command, choose: Choose): void {
             maxFileStore: options.maxStore * gibibyte,
             serverVersion: options.serverVersion,
             users,
-            ...(monitoring === undefined ? {} : { monitoring }),
-            ...(system === undefined ? {} : { systemKey: system }),
-            ...(serverTlsCert === undefined || serverTlsKey === undefined
-              ? {}
-              : {
-                  tls: {
-                    certFile: serverTlsCert,
-                    keyFile: serverTlsKey,
-                    ...(serverTlsCa === undefined ? {} : { caFile: serverTlsCa }),
-                  },
-                }),
+            monitoring,
+            systemKey: system,
+            tls:
+              serverTlsCert === undefined || serverTlsKey === undefined
+                ? undefined
+                : { certFile: serverTlsCert, keyFile: serverTlsKey, caFile: serverTlsCa },
           }),
         );
         return exitCodes.success;

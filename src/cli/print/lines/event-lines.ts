@@ -91,11 +91,11 @@ function failureEventLines(
   labels: readonly string[],
 ): EventLine[] {
   const [only, ...others] = labels;
-  const host = only === undefined || others.length > 0 ? {} : { host: only };
+  const host = others.length > 0 ? undefined : only;
   const breaks = others.length > 0 ? `, breaks ${hostList(labels)}` : "";
   return [
     `${style.red(style.glyphs.failure)} ${style.clean(failure.name)}: ${style.clean(explain(failure))}${breaks}`,
     `  ${style.dim(failure.drvPath)}`,
     ...failure.tail.slice(-tailLength).map((line) => `  ${style.dim("|")} ${style.log(line)}`.trimEnd()),
-  ].map((text) => ({ ...host, text }));
+  ].map((text) => ({ host, text }));
 }

@@ -31,7 +31,7 @@ export interface LineFeedOptions {
   readonly clock: Clock;
   readonly style: Style;
   /** A line for each derivation that starts. */
-  readonly derivations?: boolean | undefined;
+  readonly derivations?: boolean;
   /** Lines without their newline. */
   readonly write: (lines: readonly string[]) => void;
   /** Called with each sign of life, before it is printed. */
@@ -114,7 +114,7 @@ function startedLines(before: BuildView, { state, progress }: BuildView, style: 
   const label = hostLabelOf(state, style.clean);
   return startedDerivations(before.progress?.running ?? [], progress?.running ?? []).map(
     ({ host, name, usualMs }) => ({
-      ...(host === undefined ? {} : { host: label(host) }),
+      host: host && label(host),
       text: `building ${style.clean(name)}${usualMs === undefined ? "" : ` (usually ${formatDuration(usualMs)})`}`,
     }),
   );

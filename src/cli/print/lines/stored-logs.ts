@@ -14,7 +14,7 @@ export interface StoredLogsPrint {
   readonly outStyle: Style;
   readonly errStyle: Style;
   /** Where a runner reads standard output: it obeys no workflow commands in the logs. */
-  readonly runnerToken?: string | undefined;
+  readonly runnerToken?: string;
 }
 
 /** Takes chunks of several logs as they are stored: those of one log in order. */

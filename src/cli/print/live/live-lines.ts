@@ -16,7 +16,7 @@ export interface LivePrint {
   readonly height: number;
   /** Of the monotonic clock, in milliseconds. */
   readonly now: number;
-  readonly keyHint?: string | undefined;
+  readonly keyHint?: string;
 }
 
 /** At most `height` lines of at most `width` columns. */

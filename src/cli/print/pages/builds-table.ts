@@ -13,12 +13,12 @@ import { sourceText } from "../../../words/source-text.ts";
 export interface ListPrint {
   readonly style: Style;
   /** Of the terminal; undefined where nothing limits it. */
-  readonly width?: number | undefined;
+  readonly width?: number;
   readonly now: Date;
   /** Local times with their zone, instead of how long ago they were. */
-  readonly absolute?: boolean | undefined;
+  readonly absolute?: boolean;
   /** Every id that there is. On a terminal, ids are cut to what tells them apart. */
-  readonly ids?: readonly BuildId[] | undefined;
+  readonly ids?: readonly BuildId[];
 }
 
 export const whenText = (time: Date, { absolute, now }: ListPrint): string =>

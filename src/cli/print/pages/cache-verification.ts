@@ -46,9 +46,8 @@ export function verificationJson(result: CacheVerification): object {
       return { name, path, cached: findings.length === 0, paths, bytes, notServed: findings.length };
     }),
     unbuilt,
-    ...(repairs === undefined
-      ? {}
-      : { repaired: repairs.repaired, notRepaired: Object.fromEntries(repairs.left) }),
+    repaired: repairs?.repaired,
+    notRepaired: repairs && Object.fromEntries(repairs.left),
     findings: verification.findings.map((finding) => ({
       ...finding,
       neededBy: neededBy(finding, targets, proofs),
@@ -58,7 +57,7 @@ export function verificationJson(result: CacheVerification): object {
 
 export function renderVerification(
   result: CacheVerification,
-  { style, width }: { readonly style: Style; readonly width?: number | undefined },
+  { style, width }: { readonly style: Style; readonly width?: number },
 ): string {
   const { targets, verification, unbuilt } = result;
   const proofs = attribute(pathsOf(targets), verification);

@@ -38,10 +38,10 @@ export function summarizeHosts(builds: readonly BuildState[]): HostSummary[] {
         host,
         verdict: finished.verdict,
         build: build.id,
-        ...(finished.reason === undefined ? {} : { reason: finished.reason }),
-        ...(finished.code === undefined ? {} : { code: finished.code }),
-        ...(commit === undefined ? {} : { commit }),
-        ...(build.startedAt === undefined ? {} : { at: build.startedAt }),
+        reason: finished.reason,
+        code: finished.code,
+        commit,
+        at: build.startedAt,
       });
     }
   }

@@ -56,8 +56,8 @@ export function summarizeInputs({ repo, commit, lock, newest }: LockToList): Inp
       commit,
       input,
       source,
-      ...(follows !== undefined && { follows }),
-      ...(rev !== undefined && { rev }),
+      follows,
+      rev,
       ...timeField(lastModified),
       ...(changes !== undefined && follows === undefined && { upstream: upstreamState(input, changes) }),
     };
@@ -73,7 +73,7 @@ function upstreamState(input: string, changes: readonly InputChange[] | "unknown
   const [old, young] = [before?.lastModified, after?.lastModified];
   return {
     state: downgraded ? "moved-back" : "behind",
-    ...(after?.rev !== undefined && { rev: after.rev }),
+    rev: after?.rev,
     ...timeField(young),
     ...(old !== undefined && young !== undefined && { seconds: Math.abs(young - old) }),
   };

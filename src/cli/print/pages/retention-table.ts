@@ -51,7 +51,7 @@ const retentionJson = ({ rooted, kept, dropped }: CommitRetention): Readonly<Rec
   commit: rooted.commit,
   usedAt: rooted.usedAt.toISOString(),
   wasHead: rooted.wasHead,
-  ...(rooted.pin === undefined ? {} : { pin: rooted.pin }),
+  pin: rooted.pin,
   kept: Object.fromEntries(kept),
   dropped,
 });

@@ -17,7 +17,7 @@ export interface Table {
 export interface TablePrint {
   readonly style: Style;
   /** In columns of the terminal; undefined where nothing limits it, such as in a pipe. */
-  readonly width?: number | undefined;
+  readonly width?: number;
   readonly indent?: string;
 }
 

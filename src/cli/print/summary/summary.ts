@@ -18,10 +18,10 @@ import { renderTable } from "../pages/table.ts";
 export interface SummaryPrint {
   readonly style: Style;
   /** Of the terminal; undefined where nothing limits it. */
-  readonly width?: number | undefined;
-  readonly showTrace?: boolean | undefined;
+  readonly width?: number;
+  readonly showTrace?: boolean;
   /** Also what was warned about, for a build that nobody watched. */
-  readonly warnings?: boolean | undefined;
+  readonly warnings?: boolean;
 }
 
 /** Up to this many hosts each has its line; beyond, only those that are not a success. */
