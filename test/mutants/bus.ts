@@ -63,7 +63,7 @@ export const busMutants: readonly Mutant[] = [
   },
   {
     file: "src/protocol/event-parts.ts",
-    from: "complete === undefined || index < pieces.length - 1",
+    from: "index < pieces.length - 1",
     to: "complete === undefined",
     why: "the first part of a large inventory counts as all of it",
   },
