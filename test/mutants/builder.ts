@@ -15,8 +15,8 @@ export const builderMutants: readonly Mutant[] = [
   },
   {
     file: "src/builder/holdings/decide-resume.ts",
-    from: "> presence.goneAfterMs",
-    to: "> presence.intervalMs",
+    from: "Date.parse(holder.at) > presence.goneAfterMs",
+    to: "Date.parse(holder.at) > presence.intervalMs",
     why: "a builder that is between two statuses loses its builds to another",
   },
   {

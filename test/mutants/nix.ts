@@ -2,15 +2,15 @@ import type { Mutant } from "./mutant.ts";
 
 export const nixMutants: readonly Mutant[] = [
   {
-    file: "src/nix/realise/activity-log.ts",
-    from: "    if (failureCounted) unexplained.add(drvPath);\n    failureCounted = false;\n",
-    to: "    if (failureCounted) unexplained.add(drvPath);\n",
+    file: "src/nix/realise/authenticity.ts",
+    from: "        failureCounted: false,\n        unexplained",
+    to: "        unexplained",
     why: "after one failure every build that ends may be accused by what others print",
   },
   {
-    file: "src/nix/realise/activity-log.ts",
-    from: "counts[2] === 0 && !startedSinceCounts",
-    to: "counts[2] === 0",
+    file: "src/nix/realise/authenticity.ts",
+    from: "(running === 0 && !startedSinceCounts)",
+    to: "running === 0",
     why: "a builder that has just begun can say in Nix's name why another failed",
   },
   {

@@ -12,14 +12,10 @@ export const fullBytes = 192 * 1024;
 export function withinBudget(body: EventBody, saidBytes: number): EventBody | undefined {
   if (saidBytes < fullBytes) return body;
   if (body.type === "warning") return undefined;
-  if (body.type === "evaluated") return { ...body, hosts: body.hosts.map((host) => omitWarnings(host)) };
+  if (body.type === "evaluated")
+    return { ...body, hosts: body.hosts.map((host) => ({ ...host, warnings: undefined })) };
   if (body.type !== "derivation-failed") return body;
   return saidBytes < 2 * fullBytes ? { ...body, reason: boundedText(body.reason, 300), tail: [] } : undefined;
-}
-
-function omitWarnings<Host extends { readonly warnings?: unknown }>(host: Host): Host {
-  const { warnings, ...rest } = host;
-  return warnings === undefined ? host : (rest as Host);
 }
 
 /** Bytes of it that count: those whose number does not follow from the number of hosts. */
