@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { builderMutants } from "./builder.ts";
-import { busMutants } from "./bus.ts";
-import { plant } from "./mutant.ts";
-import { nixMutants } from "./nix.ts";
-import { updateMutants } from "./update.ts";
+import { builderMutants } from "./mutants/builder.ts";
+import { busMutants } from "./mutants/bus.ts";
+import { plant } from "./mutants/mutant.ts";
+import { nixMutants } from "./mutants/nix.ts";
+import { updateMutants } from "./mutants/update.ts";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "..");
 const mutants = [...builderMutants, ...updateMutants, ...busMutants, ...nixMutants];
 
 test("each of sixty planted bugs has its place in the sources as they are", () => {
