@@ -13,6 +13,8 @@ const usedRefs = "refs/homelab-deploy";
 
 const localTimeoutMs = 120_000;
 const collectTimeoutMs = 600_000;
+/** In the arguments of one call. */
+const mostHashes = 2000;
 
 export interface BareRepositoryOptions {
   readonly git: GitCommand;
@@ -32,6 +34,8 @@ export interface BareRepository {
   /** Deletes everything and creates it empty. */
   startAnew(signal: AbortSignal): Promise<void>;
   has(commit: Commit, signal: AbortSignal): Promise<boolean>;
+  /** Those of the commits that are here. */
+  present(commits: readonly Commit[], signal: AbortSignal): Promise<ReadonlySet<string>>;
   branchTip(branch: BranchName, signal: AbortSignal): Promise<string | undefined>;
   /** Forgets all branches but these. One that is gone can be in the way: `feature` of `feature/one`. */
   keepBranches(kept: ReadonlySet<string>, signal: AbortSignal): Promise<void>;
@@ -131,6 +135,18 @@ export function createBareRepository({
     async has(commit, signal) {
       const result = await git.read(["cat-file", "-e", `${commit}^{commit}`], options(signal));
       return result.exitCode === 0;
+    },
+
+    async present(commits, signal) {
+      // Not what a file beside the objects says of them.
+      const list = ["-c", "core.commitGraph=false", "rev-list", "--no-walk", "--ignore-missing"];
+      const found = new Set<string>();
+      for (let index = 0; index < commits.length; index += mostHashes) {
+        const some = commits.slice(index, index + mostHashes);
+        const result = await git.read([...list, "--end-of-options", ...some, "--"], options(signal));
+        for (const commit of result.stdout.split("\n")) if (commit !== "") found.add(commit);
+      }
+      return found;
     },
 
     async branchTip(branch, signal) {

@@ -13,14 +13,16 @@ export interface Mirror {
   /**
    * The commit that the remote's branch is at now. Asks the remote each time, and fetches only when it moved.
    * @throws HomelabError `usage` with code `UNKNOWN_BRANCH`; `unavailable` with code `GIT_REMOTE` when the
-   *   remote does not answer or refuses us, or `GIT_MIRROR` when our copy cannot be written.
+   *   remote does not answer or refuses us, or `GIT_MIRROR` when our copy cannot be written; `failed` with code
+   *   `GIT_REFUSED` when git's checks refuse that commit, or one that it stands on, each time.
    */
   resolveBranch(branch: BranchName, signal: AbortSignal): Promise<Commit>;
 
   /**
    * Makes sure that the commit is here, fetching it when needed. It must be on one of the remote's branches, or have
    * been here before.
-   * @throws HomelabError `usage` with code `UNKNOWN_COMMIT`; `unavailable` with code `GIT_REMOTE`.
+   * @throws HomelabError `usage` with code `UNKNOWN_COMMIT`; `unavailable` with code `GIT_REMOTE`; `failed` with
+   *   code `GIT_REFUSED` when git's checks refuse it.
    */
   ensureCommit(commit: Commit, signal: AbortSignal): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import { silentLog, type Log } from "../base/log.ts";
 import { plainText } from "../base/terminal-text.ts";
@@ -22,6 +23,7 @@ export interface MirrorOptions {
   readonly credentials?: GitCredentials;
   /** `PATH`, and what ssh and TLS need of the environment that we were started in. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Pick<Clock, "monotonic">;
   readonly log?: Log;
   /** So many of the commits that were asked for are kept, the last used ones. Default 256. */
   readonly keptCommits?: number;
@@ -41,6 +43,7 @@ export function createMirror({
   directory,
   credentials = {},
   environment,
+  clock = systemClock,
   log = silentLog,
   keptCommits = 256,
 }: MirrorOptions): Mirror {
@@ -54,7 +57,7 @@ export function createMirror({
     isOpen = true;
   });
 
-  const remote = createBranchFetcher({ git, url, credentials, repository, repo, log });
+  const remote = createBranchFetcher({ git, url, credentials, repository, repo, clock, log });
 
   /** The commit once it is here; when it is not, because our copy is broken, after that is fetched anew. */
   async function fetched<Found>(
@@ -82,7 +85,7 @@ export function createMirror({
     const at = [...heads].find(([, tip]) => tip === commit)?.[0];
     let refused: ReadonlyMap<string, HomelabError> = new Map();
     const fetch = async (): Promise<void> => {
-      if (at === undefined) refused = await remote.fetchBranches(signal);
+      if (at === undefined) refused = await remote.search(commit, signal);
       else await remote.fetchBranch(at, signal);
     };
     if ((await fetched(fetch, async () => commit, signal)) !== undefined) return;

@@ -1,7 +1,8 @@
-// What to say when a remote did not give what was asked for. That it failed is decided by exit codes; the words
-// are only for people.
+// What to say when a remote did not give what was asked for. That it failed is decided by exit codes; whose fault that
+// is, the remote's or the commit's, by the words of git's own checks. All other words are only for people.
 import { HomelabError } from "../base/errors.ts";
 import { plainText } from "../base/terminal-text.ts";
+import type { Commit } from "../protocol/names.ts";
 import { redact } from "../redact/redact.ts";
 import type { ExecResult } from "../process/exec.ts";
 
@@ -41,6 +42,30 @@ export function remoteError({ url, result, timeoutMs, secrets }: FailedRemoteCal
   return new HomelabError("unavailable", `cannot read ${withoutUserinfo(url)}: ${because}`, {
     code: "GIT_REMOTE",
     hint: hintFor(words),
+  });
+}
+
+/**
+ * Git's own line about an object that its checks refuse: `object <hash>: hasDotgit: contains '.git'`. What a server
+ * says begins with `remote:`. A blob that is missing is no fault of the commit.
+ */
+const refusedObject =
+  /^error: (?<words>object [0-9a-f]{40}(?:[0-9a-f]{24})?: (?!gitmodulesMissing|gitattributesMissing)[a-z]\w+: .*)$/m;
+
+/**
+ * `failed` with code `GIT_REFUSED` when it was git's check of objects that ended the fetch of a commit: the same
+ * commit is refused again each time.
+ */
+export function refusalOf(
+  { url, result, secrets }: Omit<FailedRemoteCall, "timeoutMs">,
+  commit: Commit,
+): HomelabError | undefined {
+  const object = refusedObject.exec(result.stderrTail)?.groups?.["words"];
+  if (object === undefined || result.exitCode === undefined || result.timedOut) return undefined;
+  const words = gitWords(object, secrets);
+  return new HomelabError("failed", `git refuses commit ${commit} of ${withoutUserinfo(url)}: ${words}`, {
+    code: "GIT_REFUSED",
+    hint: "what git refuses is dangerous to check out, or broken: make the commit, and what it stands on, without that object",
   });
 }
 

@@ -467,8 +467,6 @@ test.for([
   ["hasDot", ["100644 ."]],
   ["hasDotdot", ["100644 .."]],
   ["fullPathname", ["100644 etc/passwd"]],
-  // Not even read to be sent.
-  ["empty filename in tree entry", ["100644 "]],
   ["duplicateEntries", ["100644 a", "120000 a"]],
   ["treeNotSorted", ["100644 b", "100644 a"]],
   ["gitmodulesSymlink", ["120000 .gitmodules"]],
@@ -481,14 +479,33 @@ test.for([
   "refuses what is dangerous to check out: %s %j",
   async ([id, entries, content = ""], { place }) => {
     const hash = /^0{40}$/.test(content) ? content : await writeBlob(place, content);
-    await pushTree(place, await writeTree(place, entries, hash), "main");
-    await expect(place.mirror().resolveBranch(main, never)).rejects.toMatchObject({
-      kind: "unavailable",
-      code: "GIT_REMOTE",
-      message: expect.stringContaining(id),
-    });
+    const tree = await writeTree(place, entries, hash);
+    const tip = await pushTree(place, tree, "main");
+    const refusal = {
+      kind: "failed",
+      code: "GIT_REFUSED",
+      message: expect.stringMatching(
+        new RegExp(`^git refuses commit ${tip} of file://.*: object [0-9a-f]{40}: ${id}: `),
+      ),
+    };
+    const mirror = place.mirror();
+    await expect(mirror.resolveBranch(main, never)).rejects.toMatchObject(refusal);
+    await expect(mirror.ensureCommit(tip, never)).rejects.toMatchObject(refusal);
+    expect(counted(place.calls, "fetch")).toBe(1);
   },
 );
+
+test("what the remote itself cannot read is not held against the commit", async ({ place }) => {
+  // An entry without a name: not even read to be sent.
+  const tip = await pushTree(place, await writeTree(place, ["100644 "], await writeBlob(place, "")), "main");
+  const unread = {
+    kind: "unavailable",
+    code: "GIT_REMOTE",
+    message: expect.stringContaining("empty filename"),
+  };
+  await expect(place.mirror().resolveBranch(main, never)).rejects.toMatchObject(unread);
+  await expect(place.mirror().ensureCommit(tip, never)).rejects.toMatchObject(unread);
+});
 
 const people = (author: string, committer = "C <c@x> 1 +0000"): string =>
   `author ${author}\ncommitter ${committer}\n\nold\n`;
@@ -562,10 +579,11 @@ test("a branch that git refuses takes no other branch and no commit with it", as
   expect(logged).toMatchObject([{ branches: [expect.stringMatching(/^bad: .*hasDotgit/)], count: 1 }]);
 
   await expect(mirror.resolveBranch(bad, never)).rejects.toMatchObject({
-    code: "GIT_REMOTE",
+    kind: "failed",
+    code: "GIT_REFUSED",
     message: expect.stringContaining("hasDotgit"),
   });
-  await expect(mirror.ensureCommit(refusedTip, never)).rejects.toMatchObject({ code: "GIT_REMOTE" });
+  await expect(mirror.ensureCommit(refusedTip, never)).rejects.toMatchObject({ code: "GIT_REFUSED" });
   // It may be on the branch that cannot be read: nobody can say that it does not exist.
   await expect(mirror.ensureCommit(parseCommit("1".repeat(40)), never)).rejects.toMatchObject({
     kind: "unavailable",
@@ -573,6 +591,68 @@ test("a branch that git refuses takes no other branch and no commit with it", as
     message: expect.stringMatching(/is not on a branch that can be fetched, and bad cannot: .*hasDotgit/),
   });
   expect(await mirror.resolveBranch(main, never)).toBe(second);
+});
+
+test("forty branches at one refused commit cost a few fetches, and later requests none", async ({
+  place,
+}) => {
+  const { remote, calls } = place;
+  const mirror = place.mirror();
+  await remote.commit();
+  const tree = await writeTree(place, ["100644 .git"], await writeBlob(place, "x"));
+  const refusedTip = await pushTree(place, tree, "bad-00");
+  for (let number = 1; number < 40; number++) {
+    await remote.git("update-ref", `refs/heads/bad-${number}`, refusedTip);
+  }
+  const deep = await remote.commit({ branch: "trunk" });
+  await remote.commit({ branch: "trunk" });
+  await mirror.ensureCommit(deep, never);
+  // Three tips: together, then those of main and trunk or one of them with the refused one, then each.
+  expect(counted(calls, "fetch")).toBeLessThanOrEqual(5);
+
+  const next = await remote.commit({ branch: "trunk" });
+  await remote.commit({ branch: "trunk" });
+  calls.length = 0;
+  await mirror.ensureCommit(next, never);
+  expect(counted(calls, "fetch")).toBe(1);
+
+  calls.length = 0;
+  await expect(mirror.ensureCommit(refusedTip, never)).rejects.toMatchObject({ code: "GIT_REFUSED" });
+  await expect(mirror.ensureCommit(parseCommit("1".repeat(40)), never)).rejects.toMatchObject({
+    kind: "unavailable",
+    code: "GIT_REMOTE",
+    message: expect.stringContaining("(and 39 more) cannot"),
+  });
+  expect(counted(calls, "fetch")).toBe(0);
+
+  // What is remembered is the commit, not the branch.
+  for (const ref of (await remote.git("for-each-ref", "--format=%(refname)", "refs/heads/bad-*")).split(
+    "\n",
+  )) {
+    await remote.git("update-ref", ref, next);
+  }
+  await expect(mirror.ensureCommit(parseCommit("1".repeat(40)), never)).rejects.toMatchObject({
+    kind: "usage",
+    code: "UNKNOWN_COMMIT",
+  });
+});
+
+test("one refused branch among forty with tips of their own costs few fetches", async ({ place }) => {
+  const { remote, calls } = place;
+  const mirror = place.mirror();
+  const tree = await writeTree(place, ["100644 .git"], await writeBlob(place, "x"));
+  await pushTree(place, tree, "branch-17");
+  const empty = await writeObject(place, "tree", "");
+  for (let number = 0; number < 40; number++) {
+    if (number === 17) continue;
+    const commit = await remote.git("commit-tree", "-m", `commit ${number}`, empty);
+    await remote.git("update-ref", `refs/heads/branch-${number}`, commit);
+  }
+  const deep = await remote.commit();
+  await remote.commit();
+  await mirror.ensureCommit(deep, never);
+  // A tree of 41 leaves is 6 deep, and of each two halves one may have to be tried.
+  expect(counted(calls, "fetch")).toBeLessThanOrEqual(13);
 });
 
 test("a branch whose objects the remote has lost takes no other with it", async ({ place }) => {
