@@ -26,8 +26,8 @@ type AcceptedSource = BuildState["sources"][number];
 
 export interface RequestResolver {
   /**
-   * @throws HomelabError `unavailable` when git or Nix are out of reach after all attempts; `failed` when a repo's
-   *   flake has no list of hosts because it does not evaluate.
+   * @throws HomelabError `unavailable` when git or Nix are out of reach after all attempts; `failed` when git refuses
+   *   the commit, or a repo's flake has no list of hosts because it does not evaluate.
    */
   resolve(
     target: Target,
@@ -199,7 +199,10 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
           (name, host) => repos.get(name)?.exclusion(host),
           unresolved.map(({ repo, error }) => ({ repo: repo.name, reason: messageOf(error) })),
         );
-        if (acceptance.type === "unknown") throw unresolved[0]?.error;
+        if (acceptance.type === "unknown") {
+          // It may be in any of them; trying again helps only where one is out of reach.
+          throw (unresolved.find(({ error }) => isUnavailable(error)) ?? unresolved[0])?.error;
+        }
         if (acceptance.type === "reject") return acceptance;
         const wanted = new Set(acceptance.sources.map(({ repo }) => repo));
         const buildSources = inventories
@@ -238,8 +241,8 @@ interface Unresolved {
 }
 
 /**
- * What was found, and the repos that are out of reach: these must not keep the others from being built. Where there is
- * only one, or for any other reason, the request has failed.
+ * What was found, and the repos that are out of reach or whose commit git refuses: these must not keep the others from
+ * being built. Where there is only one, or for any other reason, the request has failed.
  */
 function divide(
   chosen: readonly Repo[],
@@ -250,7 +253,8 @@ function divide(
     const result = results[index];
     if (result?.status !== "rejected") continue;
     const error: unknown = result.reason;
-    if (!isUnavailable(error) || chosen.length === 1) throw error;
+    const isRefused = error instanceof HomelabError && error.code === "GIT_REFUSED";
+    if (!(isUnavailable(error) || isRefused) || chosen.length === 1) throw error;
     unresolved.push({ repo, error });
   }
   return {
