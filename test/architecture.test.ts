@@ -244,3 +244,23 @@ test("docs/architecture.md says what every folder does", () => {
       .toSorted(),
   );
 });
+
+/** What a file lets others use: functions, constants and classes. */
+const exportsOf = (file: string): readonly string[] =>
+  [...readPage(file).matchAll(/^export (?:async )?(?:function|const|class) (?<name>\w+)/gm)].map(
+    ({ groups }) => groups?.["name"] ?? "",
+  );
+
+test("docs/architecture.md says where things are decided, and they are", () => {
+  const rows = tableRows(sectionOf(readPage("docs/architecture.md"), "Where it is decided"));
+  expect(rows.length).toBeGreaterThanOrEqual(10);
+  for (const [question, ...cells] of rows) {
+    const spans = [...cells.join(" ").matchAll(/`(?<span>[^`]+)`/g)].map(
+      ({ groups }) => groups?.["span"] ?? "",
+    );
+    const files = spans.filter((span) => span.includes("/"));
+    const found = files.flatMap(exportsOf);
+    const missing = spans.filter((span) => !span.includes("/") && !found.includes(span));
+    expect([question, missing, files.length > 0]).toEqual([question, [], true]);
+  }
+});

@@ -68,20 +68,30 @@ export function createBranchSearch(options: BranchSearchOptions): BranchSearch {
     const failures = new Map<Commit, HomelabError>();
     let isChecked = false;
     let isRepaired = false;
+    /** Since we looked for what is wanted. */
+    let hasNews = true;
+    let isFound = false;
     const leftMs = (): number => Math.floor(endsAt - clock.monotonic());
 
     async function isOver(): Promise<boolean> {
       if (isRepaired || leftMs() < leastMs) return true;
-      const open = wanted.filter((each) => searches.has(each)).map(({ commit }) => commit);
-      const here = await repository.present(open, signal);
-      return open.every((commit) => here.has(commit));
+      if (hasNews) {
+        hasNews = false;
+        const open = wanted.filter((each) => searches.has(each)).map(({ commit }) => commit);
+        const here = await repository.present(open, signal);
+        isFound = open.every((commit) => here.has(commit));
+      }
+      return isFound;
     }
 
     async function attempt(tips: readonly Tip[]): Promise<FailedAttempt | undefined> {
       const timeoutMs = Math.max(leastMs, Math.min(fetchTimeoutMs, leftMs()));
       const names = tips.map(({ branch }) => branch);
       const result = await options.fetch(names, timeoutMs, signal);
-      if (result === undefined) return undefined;
+      if (result === undefined) {
+        hasNews = true;
+        return undefined;
+      }
       if (result.timedOut && tips.length > 1) isTooMuchAtOnce = true;
       if (!isChecked) {
         isChecked = true;
