@@ -155,6 +155,17 @@ test("what the remote has lost takes no other with it, and is tried again, last 
   expect((await place.search(nowhere)).size).toBe(0);
 });
 
+test("a reason that may pass is given before one that lasts", async () => {
+  const place = createPlace();
+  place.heads.set("bad", bad);
+  place.heads.set("lost", nth(1));
+  place.lost.add(nth(1));
+  expect([...(await place.search(nowhere))].map(([branch, { kind }]) => [branch, kind])).toEqual([
+    ["lost", "unavailable"],
+    ["bad", "failed"],
+  ]);
+});
+
 test("the search ends with the commit, and looks first where something has moved", async () => {
   const place = createPlace();
   addBranches(place, "lost", 64);

@@ -41,7 +41,8 @@ export interface BranchFetcher {
    */
   fetchBranch(branch: string, signal: AbortSignal): Promise<void>;
   /**
-   * Fetches the branches that can be fetched, until the commit is here. Gives the reason for each that cannot.
+   * Fetches the branches that can be fetched, until the commit is here. Gives the reason for each that cannot,
+   * first for those that may be fetched another time.
    * @throws HomelabError `unavailable` with code `GIT_REMOTE` when the remote does not answer
    */
   search(commit: Commit, signal: AbortSignal): Promise<ReadonlyMap<string, HomelabError>>;

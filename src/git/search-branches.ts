@@ -1,7 +1,7 @@
 // Fetches branches for a commit that is at none of their tips. All that are not here yet are fetched together, and what
 // fails in halves, so that a few that cannot be fetched cost little and take no others with them.
 import type { Clock } from "../base/clock.ts";
-import { HomelabError } from "../base/errors.ts";
+import { HomelabError, isUnavailable } from "../base/errors.ts";
 import type { Commit } from "../protocol/names.ts";
 import type { ExecResult } from "../process/exec.ts";
 import type { BareRepository } from "./bare-repository.ts";
@@ -30,7 +30,7 @@ export interface BranchSearchOptions {
 }
 
 export interface SearchResult {
-  /** Branches that could not be fetched, now or before, or that there was no time for, with the reason. */
+  /** Branches that could not be fetched, or that there was no time for, with the reason; first those that may be later. */
   readonly unread: ReadonlyMap<string, HomelabError>;
   /** Whether some of them are news. */
   readonly isNew: boolean;
@@ -114,15 +114,13 @@ export function createBranchSearch(options: BranchSearchOptions): BranchSearch {
     if (isRepaired) return fetchMissing(endsAt, false, signal);
     if (untried.length === 0) isTooMuchAtOnce = false;
     if (leftMs() < leastMs) for (const { commit } of untried) failures.set(commit, notTried());
-    return {
-      isNew: failures.size > 0,
-      unread: new Map(
-        [...branches.known()].flatMap(([branch, commit]) => {
-          const reason = failures.get(commit) ?? branches.refusal(commit);
-          return reason === undefined ? [] : [[branch, reason]];
-        }),
-      ),
-    };
+    const unread = [...branches.known()].flatMap(([branch, commit]) => {
+      const reason = failures.get(commit) ?? branches.refusal(commit);
+      return reason === undefined ? [] : [[branch, reason] as const];
+    });
+    const passing = unread.filter(([, reason]) => isUnavailable(reason));
+    const lasting = unread.filter(([, reason]) => !isUnavailable(reason));
+    return { isNew: failures.size > 0, unread: new Map([...passing, ...lasting]) };
   }
 
   const run = coalesce((signal) => fetchMissing(clock.monotonic() + searchMs, true, signal));
