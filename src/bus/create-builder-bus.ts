@@ -19,7 +19,7 @@ import { createReader } from "./create-reader.ts";
 import { nextDelivery } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { readEventSpace } from "./event-space.ts";
-import { encodeLogChunk } from "./log-chunk-message.ts";
+import { encodeLogChunk } from "./logs/log-chunk-message.ts";
 import { isServerAnswer, logMessageId } from "./message-ids.ts";
 import { explainNatsError } from "./connect/nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";

@@ -17,7 +17,7 @@ import type { Connection } from "./connect/connection.ts";
 import { createEventSequence, readEvent } from "./event-sequence.ts";
 import { followBuild } from "./follow-build.ts";
 import { readQueueLength } from "./known-build.ts";
-import { createLogOrder, logSubjects } from "./log-order.ts";
+import { createLogOrder, logSubjects } from "./logs/log-order.ts";
 import { isEventOf } from "./message-ids.ts";
 import { explainNatsError, isNoResponders, isTransient } from "./connect/nats-errors.ts";
 import { readable } from "./readable.ts";

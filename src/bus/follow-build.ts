@@ -11,7 +11,7 @@ import type { BuildMessage, FollowOptions } from "./bus.ts";
 import type { Connection } from "./connect/connection.ts";
 import { createEventSequence } from "./event-sequence.ts";
 import { createKnownBuildCheck } from "./known-build.ts";
-import { createLogOrder, logSubjects } from "./log-order.ts";
+import { createLogOrder, logSubjects } from "./logs/log-order.ts";
 import { explainConnectError, explainNatsError, isMissing, isTransient } from "./connect/nats-errors.ts";
 import { createStreamReader, createTail, type StoredMessage, type Tail } from "./stored-messages.ts";
 

@@ -1,5 +1,5 @@
 // Is this disk enough? From what was measured, never from what closures usually are.
-import type { Disk } from "../base/disk.ts";
+import type { Disk } from "../base/files/disk.ts";
 import type { RootsSize } from "./measure-roots.ts";
 
 export interface DiskAnswer {

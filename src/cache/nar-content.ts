@@ -5,7 +5,7 @@ import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import zlib from "node:zlib";
 import { messageOf } from "../base/errors.ts";
-import { sha256Of, type Sha256 } from "../protocol/sha256.ts";
+import { sha256Of, type Sha256 } from "../protocol/store-paths/sha256.ts";
 import { CutOffError, isLostConnection, UnusableAnswerError, type CacheClient } from "./cache-client.ts";
 import type { NarFault } from "./nar-start.ts";
 import type { NarInfo } from "../narinfo/narinfo.ts";

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { readIfSmall } from "../base/read-bounded.ts";
-import { replaceFile } from "../base/replace-file.ts";
-import type { Sha256 } from "../protocol/sha256.ts";
+import { readIfSmall } from "../base/files/read-bounded.ts";
+import { replaceFile } from "../base/files/replace-file.ts";
+import type { Sha256 } from "../protocol/store-paths/sha256.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { TrustedKey, TrustedKeys } from "../narinfo/public-keys.ts";
 

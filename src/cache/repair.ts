@@ -1,6 +1,6 @@
 // Carries out repairs, and believes none of them: what was repaired is proven again.
 import type { StoreRepair } from "../nix/store.ts";
-import type { PathFacts } from "../protocol/path-facts.ts";
+import type { PathFacts } from "../protocol/store-paths/path-facts.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { decideRepairs, type RepairMeans } from "./decide-repairs.ts";
 import { noProofs } from "./proofs.ts";

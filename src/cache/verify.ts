@@ -1,6 +1,6 @@
 // Proves that a cache serves closures: every path of them, as this machine's store has it, signed, with its NAR.
 import { HomelabError, messageOf } from "../base/errors.ts";
-import type { PathFacts } from "../protocol/path-facts.ts";
+import type { PathFacts } from "../protocol/store-paths/path-facts.ts";
 import type { StorePath } from "../protocol/names.ts";
 import { HangUpError, type CacheClient } from "./cache-client.ts";
 import type { Finding } from "./finding.ts";

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
 import { formatProblem, problemOf, type Problem } from "./problems.ts";
 import { parseJson } from "../base/json.ts";
-import { readBounded, whyUnreadable } from "../base/read-bounded.ts";
+import { readBounded, whyUnreadable } from "../base/files/read-bounded.ts";
 import { checkRules, type ConfigRole } from "./rules.ts";
 import { Config } from "./schema.ts";
 import { findUnknownKeys } from "./unknown-keys.ts";

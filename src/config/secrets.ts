@@ -1,6 +1,6 @@
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { readBounded, whyUnreadable } from "../base/read-bounded.ts";
+import { readBounded, whyUnreadable } from "../base/files/read-bounded.ts";
 
 const maxBytes = 64 * 1024;
 const credentialsPrefix = "$CREDENTIALS_DIRECTORY/";

@@ -3,8 +3,8 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
-import { readIfSmall } from "../base/read-bounded.ts";
-import { replaceFile } from "../base/replace-file.ts";
+import { readIfSmall } from "../base/files/read-bounded.ts";
+import { replaceFile } from "../base/files/replace-file.ts";
 
 /** How to sign in to a remote. Paths of files, read by git or ssh when they need them. */
 export interface GitCredentials {

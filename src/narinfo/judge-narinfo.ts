@@ -1,5 +1,5 @@
 // What a cache says of a path, against what is known of it: pure, but for the arithmetic of signatures.
-import type { PathFacts } from "../protocol/path-facts.ts";
+import type { PathFacts } from "../protocol/store-paths/path-facts.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { CacheAnswer } from "./cache-answer.ts";
 import type { PathProblem } from "./path-problem.ts";

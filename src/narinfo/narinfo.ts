@@ -1,5 +1,5 @@
 // What a binary cache says of one path: the narinfo, a small text.
-import { parseSha256, type Sha256 } from "../protocol/sha256.ts";
+import { parseSha256, type Sha256 } from "../protocol/store-paths/sha256.ts";
 import { isStorePath, type StorePath } from "../protocol/names.ts";
 
 export interface NarInfo {

@@ -1,5 +1,5 @@
 import type { StorePath } from "../protocol/names.ts";
-import type { PathFacts } from "../protocol/path-facts.ts";
+import type { PathFacts } from "../protocol/store-paths/path-facts.ts";
 
 /** What is in this machine's Nix store. */
 export interface Store {

@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import * as v from "valibot";
 import { hasCode, HomelabError } from "../base/errors.ts";
 import { decodeJson } from "../base/json.ts";
-import { replaceFile } from "../base/replace-file.ts";
+import { replaceFile } from "../base/files/replace-file.ts";
 import { BranchName, BuildId, Commit, RepoName } from "../protocol/names.ts";
 
 const Entry = v.variant("step", [

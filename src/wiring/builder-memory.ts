@@ -1,6 +1,6 @@
 // What a builder remembers in small files, which only save work: one that is missing or damaged is as good as none.
 import * as v from "valibot";
-import { createJsonFile } from "../base/json-file.ts";
+import { createJsonFile } from "../base/files/json-file.ts";
 import type { PolledCommits } from "../builder/intake/poll-repos.ts";
 import {
   historyBounds,

@@ -2,7 +2,7 @@
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { diskOf } from "../base/disk.ts";
+import { diskOf } from "../base/files/disk.ts";
 import type { Log } from "../base/log.ts";
 import type { BuilderOptions } from "../builder/builder.ts";
 import type { EngineSettings } from "../builder/engine.ts";

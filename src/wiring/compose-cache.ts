@@ -4,7 +4,7 @@ import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { readBounded } from "../base/read-bounded.ts";
+import { readBounded } from "../base/files/read-bounded.ts";
 import { createCacheClient, type CacheClient } from "../cache/cache-client.ts";
 import { noProofs, openProofs } from "../cache/proofs.ts";
 import { parsePublicKey, type TrustedKeys } from "../narinfo/public-keys.ts";

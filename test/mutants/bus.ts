@@ -32,7 +32,7 @@ export const busMutants: readonly Mutant[] = [
     why: "a command waits for a full queue instead of saying so",
   },
   {
-    file: "src/bus/log-order.ts",
+    file: "src/bus/logs/log-order.ts",
     from: "chunk.index + 1",
     to: "chunk.index",
     why: "a log chunk that was stored twice is shown twice",

@@ -5,7 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createNix } from "../../src/nix/create-nix.ts";
 import type { Store } from "../../src/nix/store.ts";
-import type { PathFacts } from "../../src/protocol/path-facts.ts";
+import type { PathFacts } from "../../src/protocol/store-paths/path-facts.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import type { StorePath } from "../../src/protocol/names.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";

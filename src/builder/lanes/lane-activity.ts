@@ -2,7 +2,7 @@
 import type { NixActivity } from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
 import { fullName, type FullHostName, type StorePath } from "../../protocol/names.ts";
-import { derivationName } from "../../protocol/derivation-name.ts";
+import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import type { HostNeeds, NeedsOfHosts } from "./host-needs.ts";
 import type { ReadyWork, RunningBuild } from "../work.ts";
 import type { UsualDurations } from "./usual-durations.ts";

@@ -1,7 +1,7 @@
 import type { RealiseResult } from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
-import { derivationName } from "../../protocol/derivation-name.ts";
+import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import type { UsualDurations } from "./usual-durations.ts";
 
 /** What takes less is over before anybody asks how long it will take. */

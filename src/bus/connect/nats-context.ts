@@ -6,7 +6,7 @@ import { isAbsolute, join } from "node:path";
 import * as v from "valibot";
 import { hasCode, HomelabError } from "../../base/errors.ts";
 import { decodeJson } from "../../base/json.ts";
-import { readBounded } from "../../base/read-bounded.ts";
+import { readBounded } from "../../base/files/read-bounded.ts";
 import type { ConnectionOptions } from "./connection.ts";
 
 /** Everything about how to reach and sign in to NATS, from one place. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { credsAuthenticator, nkeyAuthenticator, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { HomelabError } from "../../base/errors.ts";
-import { readBounded } from "../../base/read-bounded.ts";
+import { readBounded } from "../../base/files/read-bounded.ts";
 import { publicKeyOf } from "../server/keys.ts";
 
 /** How we sign in: at most one of them. */

@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { BuildId, HostName, RepoName } from "../../protocol/names.ts";
 import type { KnownNames } from "./complete-words.ts";
 import type { Environment } from "../../base/environment.ts";
-import { createJsonFile, type JsonFile } from "../../base/json-file.ts";
+import { createJsonFile, type JsonFile } from "../../base/files/json-file.ts";
 
 const Stored = v.object({ hosts: v.array(HostName), repos: v.array(RepoName), builds: v.array(BuildId) });
 

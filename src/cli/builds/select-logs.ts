@@ -5,7 +5,7 @@ import type { BuildState, HostState } from "../../protocol/build-state.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import type { LogChunk } from "../../protocol/log-chunk.ts";
 import { fullName, type FullHostName } from "../../protocol/names.ts";
-import { derivationName } from "../../protocol/derivation-name.ts";
+import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 
 export interface LogSelection {
   /** What was built for this host, as `host` or `repo/host`. */

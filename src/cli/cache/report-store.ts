@@ -1,5 +1,5 @@
 // How big what is kept is, how it grows, and whether the disk is enough.
-import { diskOf, type Disk } from "../../base/disk.ts";
+import { diskOf, type Disk } from "../../base/files/disk.ts";
 import { decideDisk, type DiskAnswer } from "../../cache/decide-disk.ts";
 import { measureRoots, type Closures, type RootsSize } from "../../cache/measure-roots.ts";
 import { readClosures } from "../../cache/read-closures.ts";

@@ -1,7 +1,7 @@
 // The binary cache: whether it answers, serves this kind of store, and is trusted by the keys that it signs with.
 // Whether it really serves what was built says `cache verify`.
 import { messageOf } from "../../base/errors.ts";
-import { readBounded } from "../../base/read-bounded.ts";
+import { readBounded } from "../../base/files/read-bounded.ts";
 import type { CacheClient } from "../../cache/cache-client.ts";
 import type { CacheSettings } from "../../config/cache-schema.ts";
 import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";

@@ -1,7 +1,7 @@
 // Room where a builder writes: the store, its state, and temporary files.
 import { access, constants } from "node:fs/promises";
 import { dirname } from "node:path";
-import { fileSystemOf, type FileSystem } from "../../base/disk.ts";
+import { fileSystemOf, type FileSystem } from "../../base/files/disk.ts";
 import { hasCode, messageOf } from "../../base/errors.ts";
 import { formatBytes } from "../../words/duration.ts";
 import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";

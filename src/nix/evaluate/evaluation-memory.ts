@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { HostName, type RepoName, StorePath } from "../../protocol/names.ts";
 import { newestRevisions, revisionName, variantOf } from "../../protocol/overrides.ts";
-import { openLineJournal } from "../../base/line-journal.ts";
+import { openLineJournal } from "../../base/files/line-journal.ts";
 import type {
   CommitMemory,
   EvaluationFailure,

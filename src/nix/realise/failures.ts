@@ -1,6 +1,6 @@
 import { isBug, messageOf } from "../../base/errors.ts";
 import { workThrough } from "../../base/work-through.ts";
-import { derivationName } from "../../protocol/derivation-name.ts";
+import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { decideFailure } from "./decide-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";

@@ -1,4 +1,4 @@
-import { fileSystemOf } from "../../base/disk.ts";
+import { fileSystemOf } from "../../base/files/disk.ts";
 
 /** Nix itself takes a disk with less than this for full, when it looks for the reason of a failure. */
 const minFreeBytes = 8 * 1024 * 1024;

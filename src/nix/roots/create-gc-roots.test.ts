@@ -14,7 +14,7 @@ import { variantOf } from "../../protocol/overrides.ts";
 import { someOverride } from "../../../test/support/overrides.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
 import { createGcRoots, type GcRootsOptions } from "./create-gc-roots.ts";
-import { nix32 } from "../../protocol/nix32.ts";
+import { nix32 } from "../../protocol/store-paths/nix32.ts";
 import type { HostRoots, RootedCommit } from "../gc-roots.ts";
 import { createRootLocks } from "./root-locks.ts";
 

@@ -7,7 +7,7 @@ import { workThrough } from "../../base/work-through.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
-import { nix32 } from "../../protocol/nix32.ts";
+import { nix32 } from "../../protocol/store-paths/nix32.ts";
 import type { Environment } from "../nix-environment.ts";
 import type { GcRoots, HostRoots } from "../gc-roots.ts";
 import { commitDirectory, headMark, linkOf, listRoots, pinMark, readRoots } from "./root-directory.ts";

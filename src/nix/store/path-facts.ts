@@ -2,8 +2,8 @@ import { HomelabError } from "../../base/errors.ts";
 import { isStorePath, type StorePath } from "../../protocol/names.ts";
 import { oneLine } from "../words/error-text.ts";
 import type { Store } from "../store.ts";
-import type { PathFacts } from "../../protocol/path-facts.ts";
-import { parseSha256 } from "../../protocol/sha256.ts";
+import type { PathFacts } from "../../protocol/store-paths/path-facts.ts";
+import { parseSha256 } from "../../protocol/store-paths/sha256.ts";
 import { chunksOfArguments, type StoreOptions } from "./store-queries.ts";
 
 const queryTimeoutMs = 300_000;

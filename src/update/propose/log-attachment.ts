@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { LineSplitter } from "../../base/lines.ts";
 import { visibleText } from "../../base/markdown-text.ts";
-import { derivationName } from "../../protocol/derivation-name.ts";
+import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import { createRedactor } from "../../redact/redact.ts";
 
 /** Of text, before compression. A longer log keeps only its first and its last lines. */

@@ -3,7 +3,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { replaceFile } from "../../base/replace-file.ts";
+import { replaceFile } from "../../base/files/replace-file.ts";
 import {
   decodeUpdateEvent,
   encodeUpdateEvent,

@@ -1,5 +1,5 @@
 // The logs of builds that run at the same time, put in order: each derivation's log together.
-import { derivationName } from "../../../protocol/derivation-name.ts";
+import { derivationName } from "../../../protocol/store-paths/derivation-name.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
 import { droppedLines, linesOfChunk } from "./log-lines.ts";
 

@@ -1,4 +1,4 @@
-import { derivationName } from "../../../protocol/derivation-name.ts";
+import { derivationName } from "../../../protocol/store-paths/derivation-name.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
 import type { Style } from "../style.ts";
 

@@ -1,6 +1,6 @@
 // Logs that are stored, printed one chunk after the other or only their last lines. The text goes to standard
 // output, and what it is to standard error, so that a log can be piped on its own.
-import { derivationName } from "../../../protocol/derivation-name.ts";
+import { derivationName } from "../../../protocol/store-paths/derivation-name.ts";
 import { safeJson } from "../../../base/terminal-text.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
 import { droppedLines } from "./log-lines.ts";

@@ -1,6 +1,6 @@
 // `homelab-deploy cache status`
 import type { CacheProbe } from "../../../cache/cache-info.ts";
-import type { Disk } from "../../../base/disk.ts";
+import type { Disk } from "../../../base/files/disk.ts";
 import type { PathProblem } from "../../../narinfo/path-problem.ts";
 import type { StorePath } from "../../../protocol/names.ts";
 import { formatBytes } from "../../../words/duration.ts";

@@ -1,5 +1,5 @@
 // `homelab-deploy cache report`
-import type { Disk } from "../../../base/disk.ts";
+import type { Disk } from "../../../base/files/disk.ts";
 import type { DiskAnswer } from "../../../cache/decide-disk.ts";
 import type { RootsSize } from "../../../cache/measure-roots.ts";
 import { whenText, type ListPrint } from "./builds-table.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { logHeaders, type LogChunk } from "../protocol/log-chunk.ts";
-import { parseBuildId } from "../protocol/names.ts";
+import { logHeaders, type LogChunk } from "../../protocol/log-chunk.ts";
+import { parseBuildId } from "../../protocol/names.ts";
 import { decodeLogChunk, encodeLogChunk } from "./log-chunk-message.ts";
 
 const build = parseBuildId("01JD0000000000000000000000");

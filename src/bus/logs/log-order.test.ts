@@ -1,13 +1,13 @@
 import { headers } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
-import { silentLog } from "../base/log.ts";
-import type { LogChunk } from "../protocol/log-chunk.ts";
-import { logSubject } from "../protocol/subjects.ts";
-import { newBuildId } from "../protocol/ulid.ts";
+import { silentLog } from "../../base/log.ts";
+import type { LogChunk } from "../../protocol/log-chunk.ts";
+import { logSubject } from "../../protocol/subjects.ts";
+import { newBuildId } from "../../protocol/ulid.ts";
 import { encodeLogChunk } from "./log-chunk-message.ts";
 import { createLogOrder } from "./log-order.ts";
-import { logMessageId } from "./message-ids.ts";
-import type { StoredMessage } from "./stored-messages.ts";
+import { logMessageId } from "../message-ids.ts";
+import type { StoredMessage } from "../stored-messages.ts";
 
 const build = newBuildId(new Date(0));
 const other = newBuildId(new Date(1));

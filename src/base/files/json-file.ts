@@ -1,5 +1,5 @@
 import type * as v from "valibot";
-import { decodeJson } from "./json.ts";
+import { decodeJson } from "../json.ts";
 import { readBounded } from "./read-bounded.ts";
 import { replaceFile } from "./replace-file.ts";
 

@@ -1,6 +1,6 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { jsonOrNothing } from "./json.ts";
+import { jsonOrNothing } from "../json.ts";
 import { readIfSmall } from "./read-bounded.ts";
 
 /** An append-only file of JSON lines that may be lost: a cache. */

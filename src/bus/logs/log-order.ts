@@ -1,9 +1,9 @@
-import type { Log } from "../base/log.ts";
-import type { LogChunk } from "../protocol/log-chunk.ts";
-import type { BuildId } from "../protocol/names.ts";
+import type { Log } from "../../base/log.ts";
+import type { LogChunk } from "../../protocol/log-chunk.ts";
+import type { BuildId } from "../../protocol/names.ts";
 import { decodeLogChunk } from "./log-chunk-message.ts";
-import { logMessageId, messageIdOf } from "./message-ids.ts";
-import type { StoredMessage } from "./stored-messages.ts";
+import { logMessageId, messageIdOf } from "../message-ids.ts";
+import type { StoredMessage } from "../stored-messages.ts";
 
 /** All logs of a build. */
 export const logSubjects = (id: BuildId): string => `build-logs.${id}.*`;

@@ -1,8 +1,8 @@
 // A log chunk as a message: the text is the payload as it is, the rest is in the subject and the headers.
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import * as v from "valibot";
-import { LogChunk, logHeaders } from "../protocol/log-chunk.ts";
-import { limits } from "../protocol/wire.ts";
+import { LogChunk, logHeaders } from "../../protocol/log-chunk.ts";
+import { limits } from "../../protocol/wire.ts";
 
 export function encodeLogChunk(chunk: LogChunk): { data: Uint8Array; headers: MsgHdrs } {
   const set = headers();

@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { hasCode } from "./errors.ts";
+import { hasCode } from "../errors.ts";
 
 /** A file that was read, and who may read it. */
 export interface ReadFile {

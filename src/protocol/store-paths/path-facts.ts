@@ -1,5 +1,5 @@
 // A store path as the database of the store that built it knows it.
-import type { StorePath } from "./names.ts";
+import type { StorePath } from "../names.ts";
 import type { Sha256 } from "./sha256.ts";
 
 /** What the store's database knows of a valid path. */
