@@ -44,6 +44,14 @@ test("a place without source is said", () => {
   expect(locatedError({ ...error, position })).toBe("a/b.nix:3:4: infinite recursion encountered");
 });
 
+test("a place in the expression that we evaluate is no place", () => {
+  const text = "attribute 'system' missing";
+  const position = { file: "«string»", line: 6, column: 18 };
+  const whole = `${text}\n       at «string»:6:18:\n            6| toplevel = config.system`;
+  expect(locatedError({ text, whole, position })).toBe(text);
+  expect(locatedError({ text, whole: whole.replace("«string»", "(string)") })).toBe(text);
+});
+
 test("before its trace, as in 2.8, and behind it, the innermost call is the place", () => {
   const near = "while evaluating 'a'\n       at /s/near.nix:1:2:\n            1| a";
   const far = "while evaluating 'b'\n       at «github:o/r/0123»/far.nix:8:9:\n            8| b";
