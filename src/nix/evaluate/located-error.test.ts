@@ -46,7 +46,7 @@ test("a place without source is said", () => {
 
 test("a place in the expression that we evaluate is no place", () => {
   const text = "attribute 'system' missing";
-  const position = { file: "«string»", line: 6, column: 18 };
+  const position = { file: "configurations: let\n toplevel = config.system", line: 6, column: 18 };
   const whole = `${text}\n       at «string»:6:18:\n            6| toplevel = config.system`;
   expect(locatedError({ text, whole, position })).toBe(text);
   expect(locatedError({ text, whole: whole.replace("«string»", "(string)") })).toBe(text);

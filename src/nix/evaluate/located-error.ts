@@ -53,8 +53,11 @@ function placeOf({ text, whole, position }: EvaluationError): Place | undefined 
   return { shown: `${inSource(found.file)}:${found.position}`, excerpt };
 }
 
-/** The expression that we evaluate: `(string)` in 2.8, «string» since. Nobody has it before their eyes. */
-const isOurs = (file: string): boolean => /^[(«]string[)»]$/.test(file);
+/**
+ * The expression that we evaluate: «string», `(string)`, or, as the file of an error of 2.8, its whole text. Nobody has
+ * it before their eyes. Files have absolute paths, or since 2.20 a flake reference in front.
+ */
+const isOurs = (file: string): boolean => !/^(?:\/|«(?!string»))/.test(file);
 
 /** Without the store path, or since 2.20 the flake reference, of the tree that it is in. */
 const inSource = (file: string): string =>
