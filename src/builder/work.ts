@@ -32,7 +32,7 @@ export interface RunningBuild {
   readonly startedAt: number;
   /** Every host of the inventory that was asked for. */
   readonly hosts: readonly HostRef[];
-  /** Repos that were asked for and could not be read: whatever becomes of the hosts, the build is no success. */
+  /** Repos that were asked for and could not be read. A build with one of these never succeeds. */
   readonly unresolved: readonly UnresolvedRepo[];
   /** By host; nothing until it has its verdict. */
   readonly verdicts: Map<FullHostName, HostVerdict>;

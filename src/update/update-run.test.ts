@@ -101,7 +101,7 @@ test("a fault of the infrastructure is no verdict: nothing lands, and the next r
   expect(new Set(builds.requests.map(({ id }) => id)).size).toBe(2);
 });
 
-test("a run that was ended goes on with the lock and the build that it had", async () => {
+test("a run that was ended is resumed with the lock and the build that it had", async () => {
   const { update, sim, builds, publishing, repository, statesAt } = await simulateRun();
   const land = async () => Promise.reject(new Error("the machine went down"));
   await expect(update({ publishing: { ...publishing, land } })).rejects.toThrow("the machine went down");
@@ -111,7 +111,7 @@ test("a run that was ended goes on with the lock and the build that it had", asy
   expect(builds.requests).toHaveLength(1);
 });
 
-test("a run of the day before yesterday is not gone on with", async () => {
+test("a run of the day before yesterday is not resumed", async () => {
   const { update, sim, clock, publishing, repository, statesAt } = await simulateRun();
   const land = async () => Promise.reject(new Error("the machine went down"));
   await expect(update({ publishing: { ...publishing, land } })).rejects.toThrow("went down");

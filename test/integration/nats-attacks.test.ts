@@ -176,7 +176,7 @@ test("an update with a key for CI lands, and warns that its news are told by an 
   await lab.bump("alpha", { value: "2" });
   const byPipeline = await update("ci");
   expect(byPipeline).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("landed") });
-  expect(byPipeline.stderr).toContain("our NATS key may not tell what became of updates");
+  expect(byPipeline.stderr).toContain("our NATS key may not announce updates");
   expect(byPipeline.stderr).toContain("--updater");
 
   // What could not be told is told by the next run, with the right key.

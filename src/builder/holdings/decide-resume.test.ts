@@ -42,7 +42,7 @@ const seen = (name: typeof me, at: string): BuilderStatus => ({
   builds: [],
 });
 
-test("a builder goes on with its own builds, and with those of builders that are gone", () => {
+test("a builder resumes its own builds, and those of builders that are gone", () => {
   const now = new Date("2026-11-23T15:00:00Z");
   const held = (builder: typeof me) => foldEvents(id, [accepted(builder)]);
   expect(shouldResume(held(me), me, [], now)).toBe(true);

@@ -53,3 +53,23 @@ test("an event that cannot be stored ends the build, and leaves no gap", async (
   ]);
   expect(record.state().status).toBe("infra-failed");
 });
+
+test("a build that says too much says so once, and still tells its end", async () => {
+  const stored: BuildEvent[] = [];
+  const record = createBuildRecord({
+    initial: scriptBuild().accepted(["web01"]).state,
+    epoch: 1,
+    writer: { append: async (event) => void stored.push(event) },
+    clock: createFakeClock(),
+    onStored: () => undefined,
+  });
+  for (let n = 0; n < 100; n++) record.emit({ type: "warning", message: `${n} ${"x".repeat(8000)}` });
+  record.emit({ type: "finished", verdict: "succeeded", durationMs: 1 });
+  await record.run(new AbortController().signal);
+  const notices = stored.filter(
+    (event) => event.type === "warning" && event.message.includes("the logs have the rest"),
+  );
+  expect(notices).toHaveLength(1);
+  expect(stored.length).toBeLessThan(30);
+  expect(stored.at(-1)).toMatchObject({ type: "finished", verdict: "succeeded" });
+});

@@ -12,7 +12,7 @@ import {
   type EventBody,
   type EventOf,
 } from "../../protocol/events.ts";
-import { countedBytes, withinBudget } from "./event-budget.ts";
+import { countedBytes, leftOut, withinBudget } from "./event-budget.ts";
 import { endingBy, endingOf, isSuperseded, storeEnding } from "./end-build.ts";
 
 export interface BuildRecord {
@@ -49,11 +49,20 @@ export function createBuildRecord({
   let state = initial;
   let closed = false;
   let saidBytes = 0;
+  let leavesOut = false;
 
   async function store(whole: EventBody, signal: AbortSignal): Promise<void> {
     const body = withinBudget(whole, saidBytes);
+    if (body !== whole && !leavesOut) {
+      leavesOut = true;
+      await put(leftOut, signal);
+    }
     if (body === undefined) return;
     saidBytes += countedBytes(body);
+    await put(body, signal);
+  }
+
+  async function put(body: EventBody, signal: AbortSignal): Promise<void> {
     const envelope = { build: state.id, epoch, index: state.nextIndex, at: clock.now().toISOString() };
     const event = composeEvent(envelope, body);
     await writer.append(event, signal);

@@ -36,6 +36,17 @@ test("beyond it, failures are short, and what only explains is left out", () => 
   expect(JSON.stringify(withinBudget(evaluated, fullBytes))).not.toContain("old option");
 });
 
+test("what every host has does not count, however many there are", () => {
+  const hosts = Array.from(
+    { length: 1000 },
+    () => ({ ...host, remembered: false, drvPath: "d".repeat(100) }) as never,
+  );
+  const many: EventBody = { type: "evaluated", hosts, durationMs: 1 };
+  expect(countedBytes(many)).toBe(0);
+  expect(countedBytes(evaluated)).toBe('["old option"]'.length);
+  expect(withinBudget(many, 100 * fullBytes)).toBe(many);
+});
+
 test("far beyond it, only verdicts are said", () => {
   expect(withinBudget(failure, 2 * fullBytes)).toBeUndefined();
   expect(withinBudget(verdict, 100 * fullBytes)).toBe(verdict);

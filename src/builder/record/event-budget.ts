@@ -5,21 +5,35 @@ import { boundedText, type EventBody } from "../../protocol/events.ts";
 /** Bytes. So much is said in full; as much again in short. */
 export const fullBytes = 192 * 1024;
 
+/** Said once, when something is left out for the first time. */
+export const leftOut: EventBody = {
+  type: "warning",
+  message:
+    "there are too many failures and warnings to list all of them in full here; the logs have the rest",
+};
+
 /**
- * What of it is said when the build has said that much already: failures without the ends of their logs, which are
- * stored as logs, hosts without their warnings, and in the end no failures and warnings at all. Verdicts are always said.
+ * The event as it is stored by a build that has already used so many bytes. At first failures lose the tail of their
+ * log, which is stored as a log anyway, and hosts lose their warnings; later, failures and warnings are dropped.
+ * Verdicts are never dropped.
  */
 export function withinBudget(body: EventBody, saidBytes: number): EventBody | undefined {
   if (saidBytes < fullBytes) return body;
   if (body.type === "warning") return undefined;
-  if (body.type === "evaluated")
-    return { ...body, hosts: body.hosts.map((host) => ({ ...host, warnings: undefined })) };
+  if (body.type === "evaluated") {
+    return body.hosts.every(({ warnings }) => warnings === undefined)
+      ? body
+      : { ...body, hosts: body.hosts.map((host) => ({ ...host, warnings: undefined })) };
+  }
   if (body.type !== "derivation-failed") return body;
   return saidBytes < 2 * fullBytes ? { ...body, reason: boundedText(body.reason, 300), tail: [] } : undefined;
 }
 
-/** Bytes of it that count: those whose number does not follow from the number of hosts. */
-export const countedBytes = (body: EventBody): number =>
-  body.type === "derivation-failed" || body.type === "warning" || body.type === "evaluated"
-    ? Buffer.byteLength(JSON.stringify(body))
-    : 0;
+/** How many bytes of an event count: not what every host has, however many hosts there are. */
+export function countedBytes(body: EventBody): number {
+  const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+  if (body.type === "evaluated") {
+    return body.hosts.reduce((sum, { warnings }) => sum + (warnings === undefined ? 0 : bytes(warnings)), 0);
+  }
+  return body.type === "derivation-failed" || body.type === "warning" ? bytes(body) : 0;
+}

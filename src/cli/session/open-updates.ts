@@ -116,7 +116,7 @@ const isRefused = (error: unknown): boolean =>
   error instanceof HomelabError && error.code === "NATS_PERMISSION";
 
 const needsUpdater = (cause: unknown): HomelabError =>
-  new HomelabError("refused", "our NATS key may not tell what became of updates", {
+  new HomelabError("refused", "our NATS key may not announce updates", {
     code: "NATS_PERMISSION",
     hint: "run updates with a key of the role updater: `homelab-deploy nats keygen FILE`, then `nats config --updater NAME=KEY`",
     cause,

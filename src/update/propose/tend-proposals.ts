@@ -1,4 +1,4 @@
-// What becomes of our open pull requests of before. Those that people have worked on are theirs.
+// Updates or closes the pull requests that earlier runs opened. Those that people have worked on are left alone.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Forge, PullRequest } from "../../forge/forge.ts";

@@ -48,7 +48,7 @@ export function addCacheVerify(cache: Command, choose: Choose): void {
         if ((all === true) === names.length > 0) {
           throw new HomelabError(
             "usage",
-            all === true ? "--all and names exclude each other" : "it is not said what to verify",
+            all === true ? "--all and names exclude each other" : "nothing to verify was named",
             { code: "BAD_ARGUMENTS", hint: "name hosts or paths, or use --all" },
           );
         }

@@ -40,7 +40,7 @@ export function addUp(command: Command, choose: Choose): void {
             ...(await configureRepos(named, { branch, pollSeconds: poll, environment }, signal)),
           };
           if (Object.keys(repos).length === 0) {
-            throw new HomelabError("usage", "it is not said what to build", {
+            throw new HomelabError("usage", "nothing to build was named", {
               code: "BAD_ARGUMENTS",
               hint: "homelab-deploy up --repo URL, where URL may also be the path of a git checkout",
             });
