@@ -1,7 +1,7 @@
 // The builder's metrics: served, pushed, both or neither, as the configuration says.
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { BuilderBus } from "../bus/bus.ts";
+import { hasLostEvents, type BuilderBus } from "../bus/bus.ts";
 import type { Config } from "../config/schema.ts";
 import { createMetrics } from "../metrics/metrics.ts";
 import { startMetricsServer } from "../metrics/metrics-server.ts";
@@ -133,7 +133,14 @@ async function restore(
   signal: AbortSignal,
 ): Promise<void> {
   const ids = (await bus.acceptedBuilds(restoredBuilds, signal)).toReversed();
-  for (const id of ids) take(foldEvents(id, await bus.readEvents(id, 0, signal)));
+  for (const id of ids) {
+    try {
+      take(foldEvents(id, await bus.readEvents(id, 0, signal)));
+    } catch (error) {
+      // The oldest one in a full stream has often lost its beginning.
+      if (!hasLostEvents(error)) throw error;
+    }
+  }
 }
 
 /** Through the mirrors of the builder, which have every commit that it has accepted. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createFakeBuilds } from "../../../test/support/fake-builds.ts";
+import { HomelabError } from "../../base/errors.ts";
 import { silentLog } from "../../base/log.ts";
 import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
@@ -35,4 +36,20 @@ test("the newest verdict counts, at exactly this commit", async () => {
 test("what the infrastructure failed says nothing", async () => {
   expect(await recordedAfter([base, "built"], [base, "infra-failed"])).toBe("built");
   expect(await recordedAfter([base, "infra-failed"])).toBeUndefined();
+});
+
+test("a build that has lost events hides no older one", async () => {
+  const fake = createFakeBuilds(["web"], () => "built");
+  const [older, newer] = [newBuildId(new Date(1)), newBuildId(new Date(2))];
+  for (const id of [older, newer]) await fake.submit({ repo, host: "all" }, { id, rev: base }, signal);
+  const builds = {
+    ...fake,
+    async readEvents(...[id, from, until]: Parameters<typeof fake.readEvents>) {
+      if (id === newer)
+        throw new HomelabError("unavailable", "events are gone", { code: "EVENTS_INCOMPLETE" });
+      return fake.readEvents(id, from, until);
+    },
+  };
+  const found = await recordedHosts({ builds, log: silentLog }, { repo, commit: base }, [web], signal);
+  expect(found.get("web")?.finished?.verdict).toBe("built");
 });

@@ -1,9 +1,9 @@
 // What builds of before said of a revision, without building anything.
 import { isBug } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { BuildReader } from "../../bus/bus.ts";
-import { foldEvents, type HostState } from "../../protocol/build-state.ts";
-import type { HostName, RepoName } from "../../protocol/names.ts";
+import { hasLostEvents, type BuildReader } from "../../bus/bus.ts";
+import { foldEvents, type BuildState, type HostState } from "../../protocol/build-state.ts";
+import type { BuildId, HostName, RepoName } from "../../protocol/names.ts";
 import { variantOf, type Revision } from "../../protocol/overrides.ts";
 import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
 
@@ -29,7 +29,8 @@ export async function recordedHosts(
   if (hosts.length === 0) return found;
   try {
     for (const id of await builds.acceptedBuilds(lookedAt, signal)) {
-      const state = foldEvents(id, await builds.readEvents(id, 0, signal));
+      const state = await readState(builds, id, signal);
+      if (state === undefined) continue;
       const isAbout = state.sources.some(
         ({ repo, commit, overrides = [] }) =>
           repo === at.repo && commit === at.commit && variantOf(overrides) === at.variant,
@@ -48,4 +49,18 @@ export async function recordedHosts(
     log.warn({ err: error }, "earlier builds of the base could not be read");
   }
   return found;
+}
+
+/** Undefined for a build that has lost events: it says nothing, and others still do. */
+async function readState(
+  builds: BuildReader,
+  id: BuildId,
+  signal: AbortSignal,
+): Promise<BuildState | undefined> {
+  try {
+    return foldEvents(id, await builds.readEvents(id, 0, signal));
+  } catch (error) {
+    if (!hasLostEvents(error)) throw error;
+    return undefined;
+  }
 }
