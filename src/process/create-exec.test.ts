@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -116,6 +116,20 @@ test("nothing is left in an owned directory after the program's own end", async 
   const { exitCode, stdout } = await shell(script, { ownedDirectory: directory });
   expect(exitCode).toBe(0);
   expect(alive([stdout.trim()])).toEqual([]);
+});
+
+test("nor what is just becoming another program, and has no environment meanwhile", async () => {
+  const restless = join(directory, "restless");
+  writeFileSync(restless, '#!/bin/sh\nexec "$0"\n', { mode: 0o755 });
+  const outside = { cwd: "/", ownedDirectory: join(directory, "own") };
+  const start = `setsid ${restless} 2>/dev/null >&2 & echo $!;`;
+  const script = `export TMPDIR=${directory}/own; sh -c '${start.repeat(20)} sleep 0.1'`;
+  for (let turn = 0; turn < 5; turn += 1) {
+    const { stdout } = await shell(script, outside);
+    const left = alive(stdout.trim().split("\n"));
+    for (const pid of left) process.kill(Number(pid), "SIGKILL");
+    expect(left).toEqual([]);
+  }
 });
 
 test("a stranger who looks into an owned directory is spared", async () => {

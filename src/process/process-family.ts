@@ -5,6 +5,7 @@ import {
   processKey,
   type ProcessEntry,
   programName,
+  readProcess,
   readProcessTable,
   worksIn,
 } from "./process-table.ts";
@@ -12,6 +13,8 @@ import {
 /** How long killed processes may take to be gone: one that waits for a disk cannot be killed at once. */
 const goneWithinMs = 5_000;
 const lookEveryMs = 50;
+/** How often in a row we look again for new processes that are `silent`: see `worksIn`. */
+const looksAtSilent = 10;
 
 /**
  * A program with everything that it started, also what left its session or lost its parents, as far as it was
@@ -32,13 +35,19 @@ export function createProcessFamily(
 ): ProcessFamily {
   const known = new Set<string>();
   const owned = ownedDirectory === undefined ? undefined : realDirectory(ownedDirectory);
+  const leaderStart = Number(readProcess(leader)?.startTime ?? 0);
+  let sawSilent = false;
 
   function look(): readonly ProcessEntry[] {
     const table = readProcessTable().filter(({ pid }) => pid !== process.pid);
+    sawSilent = false;
     if (owned !== undefined) {
       const parents = new Map(table.map((entry) => [entry.pid, entry]));
       for (const entry of table) {
-        if (isAdopted(entry, parents, known) && worksIn(entry.pid, owned)) known.add(processKey(entry));
+        if (!isAdopted(entry, parents, known)) continue;
+        const works = worksIn(entry.pid, owned);
+        if (works === "yes") known.add(processKey(entry));
+        else if (works === "silent" && Number(entry.startTime) >= leaderStart) sawSilent = true;
       }
     }
     const family = findFamily(table, leader, known);
@@ -50,8 +59,12 @@ export function createProcessFamily(
     look,
     async killAll() {
       const deadline = clock.monotonic() + goneWithinMs;
-      for (let left = look(); left.length > 0 && clock.monotonic() < deadline; left = look()) {
+      let looks = 0;
+      while (clock.monotonic() < deadline) {
+        const left = look();
         for (const { pid } of left) kill(pid);
+        looks = left.length > 0 ? 0 : looks + 1;
+        if (left.length === 0 && (!sawSilent || looks >= looksAtSilent)) return;
         await clock.sleep(lookEveryMs);
       }
     },

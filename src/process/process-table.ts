@@ -61,16 +61,24 @@ export const processKey = ({ pid, startTime }: ProcessEntry): string => `${pid}@
 
 /**
  * Whether a process works in the directory: by its current directory, or because it is one of the builds there.
- * Processes of other users cannot be read and are not ours.
+ * Processes of other users cannot be read and are not ours. A process without any environment is `silent`: so is one
+ * while it changes into another program, and nothing says whose it is.
  *
  * @param directory without symbolic links, as /proc shows it
  */
-export const worksIn = (pid: number, directory: string): boolean =>
-  isBelow(currentDirectory(pid), directory) || buildsIn(pid, directory);
+export function worksIn(pid: number, directory: string): "yes" | "no" | "silent" {
+  if (isBelow(currentDirectory(pid), directory)) return "yes";
+  const environment = readIfAllowed(`/proc/${pid}/environ`);
+  if (environment === "") return "silent";
+  return environment !== undefined && namesBuildIn(environment, directory) ? "yes" : "no";
+}
 
 /** Whether a process belongs to a build in the directory, by the variables that Nix gives to what it builds. */
 export const buildsIn = (pid: number, directory: string): boolean =>
-  readEnvironment(pid)
+  namesBuildIn(readEnvironment(pid), directory);
+
+const namesBuildIn = (environment: string, directory: string): boolean =>
+  environment
     .split("\u0000")
     .some(
       (line) =>
@@ -95,10 +103,12 @@ function currentDirectory(pid: number): string {
 }
 
 /** A process may end between being listed and being read. */
-function readOrEmpty(path: string): string {
+const readOrEmpty = (path: string): string => readIfAllowed(path) ?? "";
+
+function readIfAllowed(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {
-    return "";
+    return undefined;
   }
 }
