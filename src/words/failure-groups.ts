@@ -26,6 +26,34 @@ export function groupFailures(state: BuildState): FailureGroup[] {
 export const isInfra = (group: FailureGroup): boolean =>
   group.type === "derivation" ? group.failure.kind === "infra" : group.verdict === "infra-failed";
 
+/** What is said of one failure that stands for others: of many derivations that break the same hosts, a few show why. */
+export const mostAlike = 3;
+
+/**
+ * Of the derivations that break the same hosts the first few, and how many more there are: when a mirror is away, a host
+ * has dozens of reasons that are all the same.
+ */
+export function shortenFailures(groups: readonly FailureGroup[]): {
+  readonly shown: readonly FailureGroup[];
+  /** Derivations that are not shown, for each set of hosts that has some. */
+  readonly more: readonly { readonly hosts: readonly HostRef[]; readonly count: number }[];
+} {
+  const keyOf = ({ hosts }: FailureGroup): string => hosts.map(fullName).toSorted().join(" ");
+  const alike = Map.groupBy(
+    groups.filter((group) => group.type === "derivation"),
+    keyOf,
+  );
+  const hidden = new Set<FailureGroup>([...alike.values()].flatMap((each) => each.slice(mostAlike)));
+  return {
+    shown: groups.filter((group) => !hidden.has(group)),
+    more: [...alike.values()].flatMap((each) => {
+      const [first] = each;
+      const count = each.length - mostAlike;
+      return first === undefined || count <= 0 ? [] : [{ hosts: first.hosts, count }];
+    }),
+  };
+}
+
 /** A fault that was overcome by trying again concerns nobody any more. */
 function derivationGroups(state: BuildState): Extract<FailureGroup, { type: "derivation" }>[] {
   const byPath = new Map<string, { failure: DerivationFailure; hosts: Map<string, HostRef> }>();

@@ -1,7 +1,8 @@
 // Each change of a build as lines of text: what happened to which host.
 import { firstLine } from "../../../base/lines.ts";
 import type { BuildState } from "../../../protocol/build-state.ts";
-import type { BuildEvent, EventOf, HostRef } from "../../../protocol/events.ts";
+import type { BuildEvent, DerivationFailure, EventOf, HostRef } from "../../../protocol/events.ts";
+import { fullName } from "../../../protocol/names.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { explain } from "../../../words/failure-groups.ts";
@@ -19,6 +20,9 @@ export interface EventLine {
 
 /** How much of a log is shown when a derivation fails; the summary has more of it. */
 const tailLength = 5;
+
+/** Of the derivations that break the same hosts, so many are shown. */
+const mostFailures = 3;
 
 /** Up to this many hosts have a line each; more of them that have the same to say share one. */
 const mostLines = 3;
@@ -44,7 +48,7 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
     case "building":
       return each(event.hosts, () => "building");
     case "derivation-failed":
-      return failureEventLines(event, style, event.hosts.map(label));
+      return failureEventLines(failuresBefore(state, event), event, style, event.hosts.map(label));
     case "hosts-finished":
       return each(event.hosts, (finished) => {
         const { verdict, reason, durationMs } = finished;
@@ -85,7 +89,22 @@ function acceptedLines(state: BuildState, event: EventOf<"accepted">, style: Sty
   ];
 }
 
+/** How many other derivations are known to break the same hosts, counted up to one more than are shown. */
+function failuresBefore(state: BuildState, { drvPath, hosts: broken }: EventOf<"derivation-failed">): number {
+  const names = new Set(broken.map(fullName));
+  const isAlike = (failure: DerivationFailure): boolean =>
+    failure.drvPath !== drvPath &&
+    failure.hosts.length === names.size &&
+    failure.hosts.every((host) => names.has(fullName(host)));
+  return state.failures
+    .values()
+    .filter(isAlike)
+    .take(mostFailures + 1)
+    .toArray().length;
+}
+
 function failureEventLines(
+  before: number,
   failure: EventOf<"derivation-failed">,
   style: Style,
   labels: readonly string[],
@@ -93,6 +112,10 @@ function failureEventLines(
   const [only, ...others] = labels;
   const host = others.length > 0 ? undefined : only;
   const breaks = others.length > 0 ? `, breaks ${hostList(labels)}` : "";
+  if (before > mostFailures) return [];
+  if (before === mostFailures) {
+    return [{ host, text: style.dim(`more derivations failed${breaks}; the summary counts them`) }];
+  }
   return [
     `${style.red(style.glyphs.failure)} ${style.clean(failure.name)}: ${style.clean(explain(failure))}${breaks}`,
     `  ${style.dim(failure.drvPath)}`,

@@ -43,6 +43,18 @@ test("a thousand hosts take few lines", () => {
   expect(err()).toContain("evaluated (1000 hosts: web0, web1, web2");
 });
 
+test("many derivations that break the same hosts take few lines too", () => {
+  const script = scriptBuild().accepted(["web01", "nas", "gitea"]);
+  for (let i = 1; i <= 67; i += 1)
+    script.derivationFailed(`source-${i}`, ["web01", "nas"], { tail: ["no route"] });
+  script.derivationFailed("gitea-1.26.1", ["gitea"], { tail: ["undefined"] });
+  const { err } = finishRecorded(script.finished("failed"), recordRenderer("plain"));
+  expect(err().match(/✗ \S+:/g)).toEqual(["✗ source-1:", "✗ source-2:", "✗ source-3:", "✗ gitea-1.26.1:"]);
+  expect(err().match(/more derivations failed.*/g)).toEqual([
+    "more derivations failed, breaks 2 hosts: web01, nas; the summary counts them",
+  ]);
+});
+
 test("says every 30 s that it still builds, and not when something was said", async () => {
   const { renderer, play, clock, err } = recordRenderer("plain");
   await clock.advance(31_000);

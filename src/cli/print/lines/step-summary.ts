@@ -5,7 +5,7 @@ import type { BuildState } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { closingSentence } from "../../../words/closing-sentence.ts";
 import { formatDuration } from "../../../words/duration.ts";
-import { groupFailures, type FailureGroup } from "../../../words/failure-groups.ts";
+import { groupFailures, shortenFailures, type FailureGroup } from "../../../words/failure-groups.ts";
 import { tailLength } from "../summary/failure-text.ts";
 import { explain } from "../../../words/failure-groups.ts";
 import { hostLabelOf, hostList, type HostLabel } from "../../../words/host-names.ts";
@@ -24,7 +24,7 @@ const span = (foreign: string): string => (foreign === "" ? "" : codeSpan(foreig
 
 export function stepSummary(state: BuildState): string {
   const label = hostLabelOf(state, plainStyle.clean);
-  const failures = groupFailures(state);
+  const { shown: failures, more: alike } = shortenFailures(groupFailures(state));
   const more = failures.length - mostFailures;
   const sections = [
     `### ${closingSentence(state)}`,
@@ -32,6 +32,10 @@ export function stepSummary(state: BuildState): string {
     ...(state.rejection?.hint === undefined ? [] : [span(state.rejection.hint)]),
     ...failures.slice(0, mostFailures).map((group) => failureSection(group, label)),
     ...(more > 0 ? [`${more} more failures`] : []),
+    ...alike.map(
+      ({ hosts: broken, count }) =>
+        `${count} more derivations failed for ${span(hostList(broken.map(label)))}`,
+    ),
     hostSection(state, label),
     `Build ${state.id}`,
   ];

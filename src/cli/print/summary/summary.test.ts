@@ -399,3 +399,22 @@ test("the table is never wider than the terminal", () => {
     for (const line of table.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(width);
   }
 });
+
+test("of many derivations that break the same hosts the first three, and how many more", () => {
+  const script = scriptBuild().accepted(["web01", "nas", "gitea"]);
+  for (let i = 1; i <= 67; i += 1)
+    script.derivationFailed(`source-${i}`, ["web01", "nas"], { tail: ["no route"] });
+  script.derivationFailed("gitea-1.26.1", ["gitea"], goFailure);
+  const text = summary(
+    script
+      .hostsFinished("build-failed", ["web01", "nas"], { reason: "source-1: failed" })
+      .hostsFinished("build-failed", ["gitea"], { reason: "gitea-1.26.1: failed" })
+      .finished("failed"),
+  );
+  expect(text.match(/^✗ \S+:/gm)).toEqual(["✗ source-1:", "✗ source-2:", "✗ source-3:", "✗ gitea-1.26.1:"]);
+  expect(text).toContain(
+    "… 64 more derivations failed for 2 hosts: web01, nas\n  All:       homelab-deploy builds show",
+  );
+  expect(text).toMatch(/^ {2}nas .* source-1, source-2, source-3 and 64 more$/m);
+  expect(text.split("\n").length).toBeLessThan(50);
+});

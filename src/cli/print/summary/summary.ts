@@ -7,11 +7,17 @@ import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts"
 import { closingSentence } from "../../../words/closing-sentence.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { renderError } from "../error.ts";
-import { groupFailures } from "../../../words/failure-groups.ts";
+import { groupFailures, mostAlike, shortenFailures } from "../../../words/failure-groups.ts";
 import { failureLines, tailLength } from "./failure-text.ts";
-import { hostLabelOf } from "../../../words/host-names.ts";
+import { hostLabelOf, hostList, listed } from "../../../words/host-names.ts";
 import { verdictText } from "./verdict-text.ts";
-import { cancelCommand, doctorCommand, followCommand, retryCommands } from "../../../words/next-commands.ts";
+import {
+  cancelCommand,
+  doctorCommand,
+  followCommand,
+  retryCommands,
+  showCommand,
+} from "../../../words/next-commands.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "../pages/table.ts";
 
@@ -33,15 +39,17 @@ const mostTails = 10;
 /** Text that ends in a newline, safe to print. */
 export function renderSummary(state: BuildState, print: SummaryPrint): string {
   const { style } = print;
+  const failures = shortenFailures(groupFailures(state));
   const sections = [
     ...(print.warnings === true ? [warningLines(state, style)] : []),
-    ...groupFailures(state).map((group, i) =>
+    ...failures.shown.map((group, i) =>
       failureLines(state, group, {
         style,
         tail: i < mostTails ? tailLength : 0,
         showTrace: print.showTrace === true,
       }),
     ),
+    ...failures.more.map((more) => moreFailures(state, more, style)),
     hostTable(state, print),
     state.status === "rejected" ? rejection(state, style) : closing(state, style),
   ];
@@ -53,6 +61,19 @@ export function renderSummary(state: BuildState, print: SummaryPrint): string {
 
 const warningLines = (state: BuildState, style: Style): string[] =>
   state.warnings.map((warning) => `${style.yellow("warning:")} ${style.clean(warning)}`);
+
+function moreFailures(
+  state: BuildState,
+  { hosts: broken, count }: ReturnType<typeof shortenFailures>["more"][number],
+  style: Style,
+): string[] {
+  const labels = broken.map(hostLabelOf(state, style.clean));
+  const what = `${count} more ${count === 1 ? "derivation" : "derivations"}`;
+  return [
+    `${style.dim(style.glyphs.ellipsis)} ${what} failed${labels.length === 0 ? "" : ` for ${hostList(labels)}`}`,
+    `  All:       ${style.cyan(`${showCommand(state.id)} --json`)}`,
+  ];
+}
 
 function rejection(state: BuildState, style: Style): string[] {
   const error = new HomelabError("usage", `build ${state.id} was rejected`, {
@@ -114,7 +135,7 @@ function hostRow(
   style: Style,
 ): string[] {
   const because =
-    derivations?.join(", ") ??
+    (derivations && listed(derivations, mostAlike)) ??
     (finished?.reason === undefined ? "" : style.clean(firstLine(finished.reason)));
   return [
     label,
