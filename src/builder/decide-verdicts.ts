@@ -11,6 +11,8 @@ export type Decision =
       readonly verdict: HostVerdict;
       readonly reason?: string;
       readonly details?: string;
+      /** Of a host that did not evaluate; one that did has said them before. */
+      readonly warnings?: readonly string[];
       /** Of a success: the cache was proven to serve it. Of another: it was not, and that is why. */
       readonly cached?: boolean;
     }
@@ -61,13 +63,13 @@ function sayCauses(causes: readonly FailureCause[]): string {
 
 /** What becomes of a host whose evaluation, alone in its process, failed. */
 export function decideEvaluationFailure(failure: EvaluationFailure): Decision {
-  const { message, details } = failure;
+  const { message, details, warnings } = failure;
   switch (failure.cause) {
     case "error":
     case "out-of-memory":
-      return { type: "verdict", verdict: "eval-failed", reason: message, details };
+      return { type: "verdict", verdict: "eval-failed", reason: message, details, warnings };
     case "timed-out":
-      return { type: "verdict", verdict: "timed-out", reason: message, details };
+      return { type: "verdict", verdict: "timed-out", reason: message, details, warnings };
     case "infra":
       return { type: "retry", reason: message };
   }

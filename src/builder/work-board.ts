@@ -187,6 +187,7 @@ export function createWorkBoard({
         outPath,
         reason: decision?.reason && boundedText(decision.reason),
         details: decision?.details && boundedText(decision.details),
+        warnings: decision?.warnings?.slice(0, 20).map((text) => boundedText(text, 300)),
         cached: decision?.cached,
         code: decision?.code,
         durationMs,
@@ -257,6 +258,7 @@ export function createWorkBoard({
           verdict: "eval-failed",
           reason: known.message,
           details: known.details,
+          warnings: known.warnings,
         });
     }
     if (shared.length > 0) sayEvaluated(build, shared, 0);

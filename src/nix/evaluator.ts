@@ -46,17 +46,19 @@ export interface HostEvaluation {
   readonly drvPath: StorePath;
   readonly outPath: StorePath;
   readonly system: string;
-  /** `config.warnings` of the host. */
+  /** `config.warnings` of the host, and what it warned of or traced while it was evaluated; bounded, each once. */
   readonly warnings: readonly string[];
 }
 
 /** Why an evaluator process gave no result. */
 export interface EvaluationFailure {
   readonly cause: "error" | "timed-out" | "out-of-memory" | "infra";
-  /** One line. */
+  /** For an error in the flake up to 20 lines, with file, line and column first; else one. */
   readonly message: string;
   /** The whole message with its trace, bounded to 8 KiB, without colours. */
   readonly details: string;
+  /** What the host warned of or traced before. */
+  readonly warnings?: readonly string[];
 }
 
 /**

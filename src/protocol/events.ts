@@ -55,6 +55,8 @@ const FinishedHost = v.object({
   reason: v.optional(text),
   /** The whole message where `reason` is only its first line, such as an evaluation error with its trace. */
   details: v.optional(text),
+  /** Of a host that did not evaluate: what it warned of and traced before. */
+  warnings: v.optional(v.array(text)),
   /**
    * Whether the binary cache was proven to serve all of it, signed; absent where the builder was not told to look, or
    * where there is nothing to serve.

@@ -98,7 +98,7 @@ test("evaluates hosts to derivations that are in the store, with their warnings"
   const first = hosts.get(parseHostName("host01"));
   expect(first).toMatchObject({
     system: "x86_64-linux",
-    warnings: ["option foo is deprecated", "red"],
+    warnings: ["option foo is deprecated", "red", "traced"],
     outPath: expect.stringMatching(/-nixos-system-host01-24\.11\.synthetic$/) as string,
   });
   const { validPaths } = createStoreQueries({ exec, environment: environment() });
@@ -180,6 +180,57 @@ test("takes a mirror at any path and a flake in any directory", async () => {
   await cp(fleet.bare, mirror, { recursive: true });
   const deep = { mirror, commit, directory: "sub dir/ä+b" };
   expect(await evaluator().listHosts(deep, options, signal)).toEqual(["deep"]);
+});
+
+test("in a process of several hosts each has its own warnings", async () => {
+  const flake = `{ outputs = _: { nixosConfigurations = builtins.mapAttrs (name: said: {
+    config.system.build.toplevel = builtins.trace said (builtins.trace "warning: \${name} too" (derivation {
+      inherit name; system = "x86_64-linux"; builder = "/bin/sh"; })); }) { one = "first"; two = "second"; three = "first"; }; }; }`;
+  const outcome = await evaluate(["one", "two", "three"], {
+    mirror: fleet.bare,
+    commit: await commitFlake(flake),
+  });
+  if (outcome.type !== "evaluated") throw new Error(outcome.failure.message);
+  expect([...outcome.hosts].map(([host, { warnings }]) => [host, warnings])).toEqual([
+    ["one", ["first", "one too"]],
+    ["two", ["second", "two too"]],
+    ["three", ["first", "three too"]],
+  ]);
+});
+
+test("an error has its place in the flake, whoever threw it, and what was warned of before", async () => {
+  const lib = `{
+  warn = message: builtins.trace "warning: \${message}";
+  fail = message: throw message;
+  recurse = f: let x = f x; in x;
+  }`;
+  const input = await fleet.commit({}, { branch: "lib", files: { "lib.nix": lib } });
+  const at = `ref = "refs/homelab-deploy/${input}"; rev = "${input}"`;
+  const flake = `{
+    outputs = _: let lib = import "\${builtins.fetchGit { url = "file://${fleet.bare}"; ${at}; }}/lib.nix"; in {
+      nixosConfigurations.thrown.config = lib.warn "soon gone" (lib.fail "In \`\${toString ./.}/flake.nix': no\nreally");
+      nixosConfigurations.endless.config = lib.recurse (x:
+        x + 1);
+      nixosConfigurations.own.config = { }.missing;
+    };
+  }`;
+  const of = { mirror: fleet.bare, commit: await commitFlake(flake) };
+  const failureOf = async (host: string) => {
+    const outcome = await evaluate([host], of);
+    if (outcome.type === "evaluated") throw new Error("it evaluates");
+    return outcome.failure;
+  };
+  const thrown = await failureOf("thrown");
+  expect(thrown.warnings).toEqual(["soon gone"]);
+  expect(thrown.message.split("\n").slice(0, 2)).toEqual([
+    expect.stringMatching(/^flake\.nix:3:\d+: In `flake\.nix': no$/),
+    "really",
+  ]);
+  expect(thrown.details).not.toContain("… homelab-deploy evaluates");
+  expect((await failureOf("endless")).message).toMatch(
+    /^flake\.nix:[56]:\d+: infinite recursion encountered\n/,
+  );
+  expect((await failureOf("own")).message).toMatch(/^flake\.nix:7:\d+: attribute 'missing' missing\n/);
 });
 
 async function commitFlake(text: string): Promise<Commit> {

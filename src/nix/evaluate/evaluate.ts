@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { decodeJson } from "../../base/json.ts";
@@ -6,6 +7,7 @@ import type { Exec } from "../../process/exec.ts";
 import { makeBuildDirectory, removeBuildDirectory } from "../realise/build-directory.ts";
 import { batchArguments, listingArguments, singleArguments } from "./evaluation-arguments.ts";
 import { oneLine } from "../words/error-text.ts";
+import { boundedWarnings } from "./evaluation-warnings.ts";
 import { evaluationFailure } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
 import type { Environment } from "../nix-environment.ts";
@@ -63,11 +65,12 @@ export function createEvaluator({
     args: readonly string[],
     options: EvaluationOptions,
     signal: AbortSignal,
+    token?: string,
   ): Promise<Evaluated> {
     await using builds = options.allowImportFromDerivation
       ? await openBuildDirectory(buildsDirectory)
       : undefined;
-    const reader = createEvaluationLogReader();
+    const reader = createEvaluationLogReader(token);
     const killsBefore = await outOfMemoryKills();
     const running = exec("nix", args, {
       env: {
@@ -119,18 +122,21 @@ export function createEvaluator({
       const [host, ...others] = hosts;
       const target = { source, options, nixVersion };
       if (host === undefined) return { type: "evaluated", hosts: new Map(), threw: [] };
-      const caught = async () => run(batchArguments(target, hosts), options, signal);
+      const token = randomUUID();
+      const caught = async () => run(batchArguments(target, hosts, token), options, signal, token);
       const evaluated =
         others.length > 0 ? await caught() : await run(singleArguments(target, host), options, signal);
-      if (evaluated.stdout !== undefined) return readResults(evaluated.stdout, hosts, checkToplevel);
-      const { failure, log } = evaluated;
-      if (others.length > 0 || failure.cause !== "infra" || log.error === undefined) {
-        return { type: "failed", failure };
-      }
+      if (evaluated.stdout !== undefined)
+        return readResults(evaluated.stdout, evaluated.log, hosts, checkToplevel);
+      const { log } = evaluated;
+      if (others.length > 0) return { type: "failed", failure: evaluated.failure };
+      const warnings = boundedWarnings(log.warnings.get(undefined) ?? []);
+      const failure = { ...evaluated.failure, ...(warnings.length > 0 && { warnings }) };
+      if (failure.cause !== "infra" || log.error === undefined) return { type: "failed", failure };
       // These words may also be the host's own, thrown. Nix can catch what a host throws, and only that.
       const again = await caught();
       if (again.stdout === undefined) return { type: "failed", failure };
-      const results = await readResults(again.stdout, hosts, checkToplevel);
+      const results = await readResults(again.stdout, again.log, hosts, checkToplevel);
       return results.type === "evaluated" && results.threw.length > 0
         ? { type: "failed", failure: { ...failure, cause: "error" } }
         : results;
@@ -151,6 +157,7 @@ const unknownInput = (input: string, { commit }: FlakeSource): HomelabError =>
  */
 async function readResults(
   stdout: string,
+  log: EvaluationLog,
   hosts: readonly HostName[],
   checkToplevel: ReturnType<typeof createToplevelCheck>,
 ): ReturnType<Evaluator["evaluate"]> {
@@ -162,8 +169,15 @@ async function readResults(
   for (const host of hosts) {
     const result = results.get(host);
     const checked = result === null ? undefined : await checkToplevel(result);
-    if (checked?.type === "evaluated") evaluated.set(host, checked.evaluation);
-    else if (checked !== undefined && hosts.length === 1) return checked;
+    if (checked?.type === "evaluated") {
+      const { evaluation } = checked;
+      // In a process of one host there may be no markers, and all is its own.
+      const unmarked = hosts.length === 1 ? log.warnings.get(undefined) : undefined;
+      const said = log.warnings.get(host) ?? unmarked ?? [];
+      const warnings =
+        said.length === 0 ? evaluation.warnings : boundedWarnings([...evaluation.warnings, ...said]);
+      evaluated.set(host, { ...evaluation, warnings });
+    } else if (checked !== undefined && hosts.length === 1) return checked;
     else threw.push(host);
   }
   return { type: "evaluated", hosts: evaluated, threw };

@@ -2,6 +2,8 @@
 import { pathToFileURL } from "node:url";
 import type { HostName } from "../../protocol/names.ts";
 import { evaluationFlags, nixString } from "../nix-command.ts";
+import { sourceMarker } from "./source-marker.ts";
+import { hostMarker } from "./evaluation-warnings.ts";
 import { isAtLeast } from "../../base/version.ts";
 import type { EvaluationOptions, FlakeSource } from "../evaluator.ts";
 
@@ -91,13 +93,28 @@ const results = (hosts: readonly HostName[], value: string): string =>
   `configurations: let ${hostFunction}
     in map (name: { host = name; result = ${value}; }) [ ${hosts.map(nixString).join(" ")} ]`;
 
-/** Prints a result for each host in their order; null for one that threw, as far as Nix can catch that. */
-export const batchArguments = (target: EvaluationTarget, hosts: readonly HostName[]): readonly string[] => {
+/**
+ * Prints a result for each host in their order; null for one that threw, as far as Nix can catch that.
+ *
+ * @param token begins the marker before what a host says: see `hostMarker`
+ */
+export const batchArguments = (
+  target: EvaluationTarget,
+  hosts: readonly HostName[],
+  token: string,
+): readonly string[] => {
   const caught =
     "let caught = builtins.tryEval (host name); in if caught.success then caught.value else null";
-  return evaluation(target, results(hosts, caught));
+  const marked = `builtins.trace (${nixString(hostMarker(token, ""))} + name) (${caught})`;
+  return evaluation(target, results(hosts, marked));
 };
 
-/** Prints the same for one host, and fails with its error. */
-export const singleArguments = (target: EvaluationTarget, host: HostName): readonly string[] =>
-  evaluation(target, results([host], "host name"), ["--show-trace"]);
+/** Prints the same for one host, and fails with its error, which says where the flake's source is. */
+export const singleArguments = (target: EvaluationTarget, host: HostName): readonly string[] => {
+  const { commit, directory: _, ...source } = { ...target.source, directory: undefined };
+  // Only an error evaluates this. What was fetched for the flake is fetched no second time.
+  const tree = `(builtins.fetchTree ${nixString(flakeReference({ ...source, commit }))}).outPath`;
+  const context = `${nixString(sourceMarker(commit))} + ${tree}`;
+  const located = `builtins.addErrorContext (${context}) (host name)`;
+  return evaluation(target, results([host], located), ["--show-trace"]);
+};

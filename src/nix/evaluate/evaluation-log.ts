@@ -3,6 +3,8 @@ import * as v from "valibot";
 import { jsonOrNothing } from "../../base/json.ts";
 import { LineSplitter, lineContinuation } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
+import { createWarningReader, type WarningReader } from "./evaluation-warnings.ts";
+import { takeSource, type FlakeTree } from "./source-marker.ts";
 import { createLongErrorReader, type LongErrorReader } from "../words/long-error.ts";
 
 const maxLineLength = 256 * 1024;
@@ -26,6 +28,8 @@ export interface EvaluationError {
   readonly whole: string;
   /** Undefined for what has none, such as what is thrown. */
   readonly position?: { readonly file: string; readonly line: number; readonly column: number };
+  /** Of the flake; undefined for an error before any host was evaluated. */
+  readonly source?: FlakeTree;
 }
 
 /** What is left of an evaluator's stderr. All text is without colours and controls. */
@@ -38,6 +42,8 @@ export interface EvaluationLog {
   readonly plainLines: readonly string[];
   /** The heap reached its limit, or the system gave no more. */
   readonly outOfMemory: boolean;
+  /** What was warned of and traced, by host. */
+  readonly warnings: ReturnType<WarningReader["end"]>;
 }
 
 export interface EvaluationLogReader {
@@ -45,7 +51,9 @@ export interface EvaluationLogReader {
   end(): EvaluationLog;
 }
 
-export function createEvaluationLogReader(): EvaluationLogReader {
+/** @param token of the markers between hosts, in a process of several */
+export function createEvaluationLogReader(token?: string): EvaluationLogReader {
+  const warnings = createWarningReader(token);
   let error: EvaluationError | undefined;
   let plainLines: string[] = [];
   let outOfMemory = false;
@@ -63,20 +71,25 @@ export function createEvaluationLogReader(): EvaluationLogReader {
   }
 
   function setError(raw: string, msg: string, position?: EvaluationError["position"]): void {
-    const said = { text: plainText(raw).trim(), whole: withoutPrefix(plainText(msg)) };
-    error = position === undefined ? said : { ...said, position };
+    const { trace, source } = takeSource(plainText(msg));
+    error = { text: plainText(raw).trim(), whole: withoutPrefix(trace), position, source };
   }
 
   function takeMessage(json: string): void {
     const parsed = v.safeParse(Message, jsonOrNothing(json));
     if (!parsed.success) return;
     const { level, msg, raw_msg: raw } = parsed.output;
+    const text = plainText(msg);
     if (level === 1) {
-      unknownOverride ??= unmatchedOverride.exec(plainText(msg))?.groups?.["input"];
+      unknownOverride ??= unmatchedOverride.exec(text)?.groups?.["input"];
+      // builtins.warn, since 2.23.
+      if (raw !== undefined && text.startsWith("evaluation warning: ")) warnings.take(plainText(raw));
+    } else if (raw === undefined && text.startsWith("trace: ")) {
+      warnings.take(text);
     } else if (raw !== undefined) {
       setError(raw, msg, positionOf(parsed.output));
       // Nix catches std::bad_alloc and says so without `raw_msg`; a host's `throw "out of memory"` has it.
-    } else if (/^error: (?:out of memory|std::bad_alloc)$/.test(plainText(msg).trim())) {
+    } else if (/^error: (?:out of memory|std::bad_alloc)$/.test(text.trim())) {
       outOfMemory = true;
     }
   }
@@ -105,7 +118,7 @@ export function createEvaluationLogReader(): EvaluationLogReader {
     },
     end() {
       splitter.end();
-      return { error, unknownOverride, plainLines, outOfMemory };
+      return { error, unknownOverride, plainLines, outOfMemory, warnings: warnings.end() };
     },
   };
 }

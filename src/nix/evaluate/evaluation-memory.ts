@@ -18,7 +18,7 @@ import type {
  * Changes when what is evaluated, how a result is checked, or the form of these lines changes: older lines are then
  * not read. What is remembered is not checked again.
  */
-const formatVersion = 2;
+const formatVersion = 3;
 
 const Result = v.union([
   v.object({
@@ -27,7 +27,12 @@ const Result = v.union([
     system: v.string(),
     warnings: v.array(v.string()),
   }),
-  v.object({ cause: v.literal("error"), message: v.string(), details: v.string() }),
+  v.object({
+    cause: v.literal("error"),
+    message: v.string(),
+    details: v.string(),
+    warnings: v.optional(v.array(v.string())),
+  }),
 ]);
 
 /** One line of the file. `context` is all that decides a result besides the commit. */

@@ -1,5 +1,6 @@
 // An evaluation error as Nix shows it, without its trace: where it is, what it is, and the source around it.
 import type { EvaluationError } from "./evaluation-log.ts";
+import type { FlakeTree } from "./source-marker.ts";
 
 const mostLines = 20;
 const longestLine = 300;
@@ -7,7 +8,7 @@ const longestLine = 300;
 /** At most 20 lines; the first has the position in front, such as `hosts/web.nix:12:5: attribute 'x' missing`. */
 export function locatedError(error: EvaluationError): string {
   const place = placeOf(error);
-  const [first = "", ...rest] = error.text.split("\n");
+  const [first = "", ...rest] = withoutSource(error.text, error.source).split("\n");
   const lines = [
     place === undefined ? first : `${place.shown}: ${first}`,
     ...rest,
@@ -28,30 +29,48 @@ const frame = /^\s*at (?<file>\S.*?):(?<line>\d+):(?<column>\d+):$/;
 const sourceLine = /^\s*\d*\|/;
 
 /**
- * Where Nix itself says that it is; for what is thrown, which has no place, the innermost call of the trace. Nix 2.8 has
- * the error before its trace, newer ones behind it.
+ * Where Nix itself says that it is, if that is in the flake's own source. Else the innermost call there: what is thrown
+ * has no place, and that of an endless recursion is one of nixpkgs. Else the place in an input, and for what is thrown
+ * there none. Nix 2.8 has the error before its trace, newer ones behind it.
  */
-function placeOf({ text, whole, position }: EvaluationError): Place | undefined {
+function placeOf({ text, whole, position, source }: EvaluationError): Place | undefined {
   const lines = whole.split("\n");
-  const frames = lines.flatMap((line, at) => {
+  const frames = lines.flatMap((line, at): Frame[] => {
     const { file = "", line: row = "", column = "" } = frame.exec(line)?.groups ?? {};
     return row === "" || isOurs(file) ? [] : [{ file, position: `${row}:${column}`, at }];
   });
-  const found =
-    position === undefined
-      ? frames.at(whole.startsWith(text) ? 0 : -1)
-      : frames.find((each) => each.position === `${position.line}:${position.column}`);
-  if (found === undefined) {
-    return position === undefined || isOurs(position.file)
+  const own = frames.filter(({ file }) => isIn(source, file));
+  const innermost = own.at(whole.startsWith(text) ? 0 : -1);
+  const named: Frame | undefined =
+    position === undefined || isOurs(position.file)
       ? undefined
-      : { shown: `${inSource(position.file)}:${position.line}:${position.column}`, excerpt: [] };
-  }
-  const below = lines.slice(found.at + 1);
-  const from = below[0]?.trim() === "" ? 1 : 0;
-  const end = below.findIndex((line, at) => at >= from && !sourceLine.test(line));
-  const excerpt = below.slice(from, end < 0 ? undefined : end).map((line) => line.replace(/^ {1,6}/, ""));
-  return { shown: `${inSource(found.file)}:${found.position}`, excerpt };
+      : { file: position.file, position: `${position.line}:${position.column}` };
+  const found = named !== undefined && isIn(source, named.file) ? named : (innermost ?? named);
+  if (found === undefined) return undefined;
+  const { at } = frames.find((each) => each.position === found.position) ?? found;
+  return { shown: `${inSource(found.file, source)}:${found.position}`, excerpt: excerptBelow(lines, at) };
 }
+
+interface Frame {
+  readonly file: string;
+  readonly position: string;
+  /** The line of the trace. */
+  readonly at?: number;
+}
+
+function excerptBelow(lines: readonly string[], at: number | undefined): readonly string[] {
+  if (at === undefined) return [];
+  const below = lines.slice(at + 1);
+  const from = below[0]?.trim() === "" ? 1 : 0;
+  const end = below.findIndex((line, index) => index >= from && !sourceLine.test(line));
+  return below.slice(from, end < 0 ? undefined : end).map((line) => line.replace(/^ {1,6}/, ""));
+}
+
+/** Whether a file is of the flake itself; without knowing its source, any may be. */
+const isIn = (source: FlakeTree | undefined, file: string): boolean =>
+  source === undefined ||
+  file.startsWith(`${source.path}/`) ||
+  (file.startsWith("«") && file.slice(0, file.indexOf("»")).includes(source.commit));
 
 /**
  * The expression that we evaluate: «string», `(string)`, or, as the file of an error of 2.8, its whole text. Nobody has
@@ -59,9 +78,19 @@ function placeOf({ text, whole, position }: EvaluationError): Place | undefined 
  */
 const isOurs = (file: string): boolean => !/^(?:\/|«(?!string»))/.test(file);
 
-/** Without the store path, or since 2.20 the flake reference, of the tree that it is in. */
-const inSource = (file: string): string =>
-  file.replace(/^\/.*\/[0-9a-z]{32}-source\//, "").replace(/^«[^»]*»\//, "");
+/** A file of the flake as it is called there; one of an input as Nix shows it, without the hash of its reference. */
+const inSource = (file: string, source: FlakeTree | undefined): string =>
+  isIn(source, file)
+    ? file.replace(/^\/.*\/[0-9a-z]{32}-source\//, "").replace(/^«[^»]*»\//, "")
+    : file.replace(/^«([^?»]*)[^»]*»/, "«$1»");
+
+/** Messages name files too: `In '/nix/store/…-source/flake.nix'`. */
+const withoutSource = (text: string, source: FlakeTree | undefined): string =>
+  source === undefined
+    ? text
+    : text
+        .replaceAll(`${source.path}/`, "")
+        .replaceAll(/«[^»\n]*»\//g, (reference) => (reference.includes(source.commit) ? "" : reference));
 
 const bounded = (line: string): string =>
   line.length > longestLine ? `${line.slice(0, longestLine - 1).toWellFormed()}…` : line;

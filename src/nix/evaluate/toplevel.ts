@@ -4,12 +4,11 @@ import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { StorePath } from "../../protocol/names.ts";
+import { boundedWarnings } from "./evaluation-warnings.ts";
 import { oneLine } from "../words/error-text.ts";
 import type { EvaluationFailure, HostEvaluation } from "../evaluator.ts";
 import type { Store } from "../store.ts";
 
-const maxWarnings = 100;
-const maxWarningLength = 2_000;
 const maxSystemLength = 100;
 
 /** What the evaluator prints of a host that did not throw: see `hostFunction` in evaluation-arguments.ts. */
@@ -68,7 +67,10 @@ export function createToplevelCheck({
       );
     }
     const system = plainText(derivation.system.slice(0, maxSystemLength));
-    return { type: "evaluated", evaluation: { drvPath, outPath, system, warnings: bounded(warnings) } };
+    return {
+      type: "evaluated",
+      evaluation: { drvPath, outPath, system, warnings: boundedWarnings(warnings) },
+    };
   };
 }
 
@@ -80,11 +82,3 @@ function failed(cause: EvaluationFailure["cause"], text: string): CheckedTopleve
 }
 
 const shown = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
-
-function bounded(warnings: readonly string[]): readonly string[] {
-  const first = warnings
-    .slice(0, maxWarnings)
-    .map((warning) => plainText(warning.slice(0, maxWarningLength)).trim());
-  const more = warnings.length - first.length;
-  return more > 0 ? [...first, `and ${more} more warnings`] : first;
-}

@@ -400,6 +400,29 @@ test("the table is never wider than the terminal", () => {
   }
 });
 
+test("what modules warn of, each text once, of hosts that failed too", () => {
+  const script = scriptBuild().accepted(fleet);
+  const all = fleet.map((host) => ({
+    ...hostRef(host),
+    drvPath: storePath(`${host}.drv`),
+    outPath: storePath(host),
+  }));
+  script.event({
+    type: "evaluated",
+    hosts: all
+      .slice(1)
+      .map((host) => ({ ...host, remembered: false, warnings: ["`sound.enable` is gone.\nRemove it."] })),
+    durationMs: 1,
+  });
+  script.hostsFinished("eval-failed", ["testvm01"], { reason: "no", warnings: ["a trace\u001b[2J"] });
+  const text = summary(script.hostsFinished("built", fleet.slice(1)).finished("failed"));
+  expect(text.split("\n").slice(0, 3)).toEqual([
+    "warning: testvm01: a trace",
+    "warning: 5 hosts: web01, gitea, nas, router, monitor: `sound.enable` is gone.",
+    "  Remove it.",
+  ]);
+});
+
 test("of many derivations that break the same hosts the first three, and how many more", () => {
   const script = scriptBuild().accepted(["web01", "nas", "gitea"]);
   for (let i = 1; i <= 67; i += 1)

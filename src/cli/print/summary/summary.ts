@@ -10,6 +10,7 @@ import { renderError } from "../error.ts";
 import { groupFailures, mostAlike, shortenFailures } from "../../../words/failure-groups.ts";
 import { failureLines, tailLength } from "./failure-text.ts";
 import { hostLabelOf, hostList, listed } from "../../../words/host-names.ts";
+import { hostWarningLines } from "./host-warnings.ts";
 import { verdictText } from "./verdict-text.ts";
 import {
   cancelCommand,
@@ -42,6 +43,7 @@ export function renderSummary(state: BuildState, print: SummaryPrint): string {
   const failures = shortenFailures(groupFailures(state));
   const sections = [
     ...(print.warnings === true ? [warningLines(state, style)] : []),
+    hostWarningLines(state, style),
     ...failures.shown.map((group, i) =>
       failureLines(state, group, {
         style,
