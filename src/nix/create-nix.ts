@@ -109,7 +109,9 @@ export async function createNix(
     probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
     realise: createRealise({
       ...running,
+      readDerivation,
       clock,
+      log,
       version,
       opensStoreItself,
       buildsDirectory,

@@ -17,11 +17,12 @@ export interface Realiser {
   /**
    * Builds or fetches derivations with their closures, going on after failures. That it returns says nothing of
    * success: ask `validPaths`. `onActivity` must be quick; when it returns a promise Nix's output waits for it.
+   * `soFar` gives what the process would return if it ended now: it has neither an exit code nor a signal.
    */
   realise(
     drvPaths: readonly StorePath[],
     options: RealiseOptions,
-    onActivity: (activity: NixActivity) => void | Promise<void>,
+    onActivity: (activity: NixActivity, soFar: () => Promise<RealiseResult>) => void | Promise<void>,
     signal: AbortSignal,
   ): Promise<RealiseResult>;
 
@@ -87,6 +88,8 @@ export interface RealiseResult {
 
 export interface StartedDerivation {
   readonly durationMs: number;
+  /** `known`: the duration is its own, to the second; `late`: it ended, perhaps long before. Absent while it builds. */
+  readonly end?: "known" | "late";
   /** From its last output to its end. */
   readonly silentMs: number;
   readonly phase?: string;

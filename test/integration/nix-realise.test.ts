@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import * as v from "valibot";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { createDerivationReader } from "../../src/nix/store/derivation.ts";
 import { createFindFailures } from "../../src/nix/realise/failures.ts";
 import type { FailureAnalysis, NixActivity, RealiseOptions, RealiseResult } from "../../src/nix/realiser.ts";
@@ -61,6 +62,8 @@ function createRealiseHere(environment: Readonly<Record<string, string>> = {}) {
   return createRealise({
     exec: createExec(),
     clock: systemClock,
+    log: silentLog,
+    readDerivation: createDerivationReader(),
     environment: { ...ourEnvironment(), ...environment },
     version,
     opensStoreItself: environment["NIX_REMOTE"] === undefined,

@@ -2,7 +2,13 @@
 // once. What real Nix does is tested with real Nix; here only the order of things matters.
 import type { BatchEvaluation, Evaluator, HostEvaluation } from "../../src/nix/evaluator.ts";
 import type { GcRoots } from "../../src/nix/gc-roots.ts";
-import type { FailureAnalysis, FailureCause, Realiser, RealiseResult } from "../../src/nix/realiser.ts";
+import type {
+  FailureAnalysis,
+  FailureCause,
+  NixActivity,
+  Realiser,
+  RealiseResult,
+} from "../../src/nix/realiser.ts";
 import type { Store } from "../../src/nix/store.ts";
 import type { HostName, StorePath } from "../../src/protocol/names.ts";
 
@@ -141,9 +147,11 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
     },
     async realise(drvPaths, _, onActivity, signal): Promise<RealiseResult> {
       fake.realised.push([...drvPaths]);
+      const result = { exitCode: 0, killedBy: undefined, messages: [], started: new Map(), outOfMemoryKills: 0 };
+      const say = async (activity: NixActivity): Promise<void> => onActivity(activity, async () => result);
       for (const drvPath of drvPaths) {
-        await onActivity({ type: "derivation-started", drvPath });
-        await onActivity({ type: "log-line", drvPath, line: `building ${hostOf(drvPath)}` });
+        await say({ type: "derivation-started", drvPath });
+        await say({ type: "log-line", drvPath, line: `building ${hostOf(drvPath)}` });
       }
       await gate("realise", signal);
       for (const drvPath of drvPaths) {
@@ -152,9 +160,9 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
         if (mode === undefined || mode === "present" || (mode === "infra" && transient.has(host)))
           valid.add(fakeOut(host));
         transient.add(host);
-        await onActivity({ type: "derivation-stopped", drvPath });
+        await say({ type: "derivation-stopped", drvPath });
       }
-      return { exitCode: 0, killedBy: undefined, messages: [], started: new Map(), outOfMemoryKills: 0 };
+      return result;
     },
     async readDerivation() {
       return { outputs: new Map(), inputDrvs: new Map(), system: "x86_64-linux" };

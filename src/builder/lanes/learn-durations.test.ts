@@ -10,8 +10,16 @@ const derivation = (outputs: Record<string, StorePath>): Derivation => ({
   system: "x86_64-linux",
 });
 
-test("only what was built counts, and only what took a while", async () => {
-  const took = { built: 5000, quick: 900, failed: 60_000, half: 2000, nothing: 3000 };
+test("only what was built counts, what took a while, and whose end is known", async () => {
+  const took = {
+    built: 5000,
+    quick: 900,
+    failed: 60_000,
+    half: 2000,
+    nothing: 3000,
+    late: 60_000,
+    unfinished: 60_000,
+  };
   const outputs: Readonly<Record<string, Derivation>> = {
     built: derivation({ out: fakeOut("built") }),
     failed: derivation({ out: fakeOut("failed") }),
@@ -29,7 +37,12 @@ test("only what was built counts, and only what took a while", async () => {
       validPaths: async (paths) => new Set(paths.filter((path) => path === fakeOut("built"))),
     },
     { of: () => undefined, learn: async (durations) => void learnt.push(durations) },
-    new Map(Object.entries(took).map(([name, durationMs]) => [fakeDrv(name), { durationMs, silentMs: 0 }])),
+    new Map(
+      Object.entries(took).map(([name, durationMs]) => {
+        const end = name === "unfinished" ? undefined : name === "late" ? "late" : "known";
+        return [fakeDrv(name), { durationMs, silentMs: 0, end }];
+      }),
+    ),
     new AbortController().signal,
   );
   expect(learnt).toEqual([new Map([["nixos-system-built", 5000]])]);

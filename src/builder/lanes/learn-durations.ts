@@ -7,14 +7,17 @@ import type { UsualDurations } from "./usual-durations.ts";
 /** What takes less is over before anybody asks how long it will take. */
 const shortestMs = 1000;
 
-/** Learns from what a Nix process has built: a derivation counts when its outputs are valid afterwards. */
+/**
+ * Learns from what a Nix process has built: a derivation counts when its own end is known and its outputs are valid
+ * afterwards.
+ */
 export async function learnDurations(
   nix: Pick<Store, "readDerivation" | "validPaths">,
   durations: UsualDurations,
   started: RealiseResult["started"],
   signal: AbortSignal,
 ): Promise<void> {
-  const long = [...started].filter(([, { durationMs }]) => durationMs > shortestMs);
+  const long = [...started].filter(([, { durationMs, end }]) => end === "known" && durationMs > shortestMs);
   const outputs = new Map<StorePath, readonly StorePath[]>();
   for (const [drvPath] of long)
     outputs.set(drvPath, [...(await nix.readDerivation(drvPath)).outputs.values()]);

@@ -7,49 +7,68 @@ interface Times {
   readonly lastOutputAt: number;
   readonly endedAt?: number;
   readonly phase?: string;
+  readonly isMeasured: boolean;
 }
 
 /** Measures builds by when their activities arrive. */
 export interface BuildTimes {
   take(activity: NixActivity): void;
+  /** Nix's output was not read for so long: what comes next happened some time ago. */
+  stalled(milliseconds: number): void;
   /** Of all that started; one that has not ended has lasted until now. */
   read(): ReadonlyMap<StorePath, StartedDerivation>;
 }
 
-/**
- * Nix 2.8 and 2.26 end the activity of a derivation that was asked for only when all of them are done, so that such
- * a build seems longer than it was, and silent at its end.
- */
-export function createBuildTimes(clock: Pick<Clock, "monotonic">): BuildTimes {
-  const builds = new Map<StorePath, Times>();
+/** How wrong a duration may be, and how long after a stall the lines are still old ones. */
+const toleranceMs = 1000;
 
-  function change(drvPath: StorePath, changed: Partial<Times>): void {
+/**
+ * @param endsLate derivations of which this Nix may say only at its own end that they have ended, so that their builds
+ *   seem longer than they were, and silent at their ends
+ */
+export function createBuildTimes(
+  clock: Pick<Clock, "monotonic">,
+  endsLate: ReadonlySet<StorePath> = new Set(),
+): BuildTimes {
+  const builds = new Map<StorePath, Times>();
+  let lateUntil = Number.NEGATIVE_INFINITY;
+
+  function change(drvPath: StorePath, changed: (times: Times) => Partial<Times>): void {
     const times = builds.get(drvPath);
-    if (times !== undefined) builds.set(drvPath, { ...times, ...changed });
+    if (times !== undefined) builds.set(drvPath, { ...times, ...changed(times) });
   }
 
   return {
     take(activity) {
       const now = clock.monotonic();
+      const isMeasured = now >= lateUntil;
       if (activity.type === "derivation-started") {
-        builds.set(activity.drvPath, { startedAt: now, lastOutputAt: now });
+        builds.set(activity.drvPath, { startedAt: now, lastOutputAt: now, isMeasured });
       } else if (activity.type === "phase") {
-        change(activity.drvPath, { lastOutputAt: now, phase: activity.phase });
+        change(activity.drvPath, () => ({ lastOutputAt: now, phase: activity.phase }));
       } else if (activity.type === "log-line") {
-        change(activity.drvPath, { lastOutputAt: now });
+        change(activity.drvPath, () => ({ lastOutputAt: now }));
       } else if (activity.type === "derivation-stopped") {
-        change(activity.drvPath, { endedAt: now });
+        const { drvPath } = activity;
+        change(drvPath, (times) => ({
+          endedAt: now,
+          isMeasured: times.isMeasured && isMeasured && !endsLate.has(drvPath),
+        }));
       }
+    },
+    stalled(milliseconds) {
+      if (milliseconds > toleranceMs) lateUntil = clock.monotonic() + toleranceMs;
     },
     read() {
       const now = clock.monotonic();
       return new Map(
-        [...builds].map(([drvPath, { startedAt, lastOutputAt, endedAt = now, phase }]) => [
+        [...builds].map(([drvPath, { startedAt, lastOutputAt, endedAt, phase, isMeasured }]) => [
           drvPath,
           {
-            durationMs: endedAt - startedAt,
-            silentMs: endedAt - lastOutputAt,
+            durationMs: (endedAt ?? now) - startedAt,
+            silentMs: (endedAt ?? now) - lastOutputAt,
             phase,
+            end: endedAt === undefined ? undefined : isMeasured ? "known" : "late",
           },
         ]),
       );

@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Clock } from "../../base/clock.ts";
+import { silentLog } from "../../base/log.ts";
 import type { Exec, ExecOptions } from "../../process/exec.ts";
 import { StorePath } from "../../protocol/names.ts";
 import type { NixActivity, RealiseOptions, Realiser } from "../realiser.ts";
@@ -43,6 +44,8 @@ function realiseWith(
   return createRealise({
     exec,
     clock,
+    log: silentLog,
+    readDerivation: async () => ({ outputs: new Map(), inputDrvs: new Map(), system: "x86_64-linux" }),
     environment: { PATH: "/bin" },
     buildsDirectory: join(directory, "builds"),
     version,
@@ -89,6 +92,38 @@ describe("the call of Nix", () => {
     );
     const none = await argsOf({ ...limits, substituters: [] });
     expect(none[none.indexOf("substituters") + 1]).toBe("");
+  });
+
+  test("asks for one derivation that needs all, where it is for several, and for them where that cannot be", async () => {
+    const other = v.parse(StorePath, `/nix/store/${"b".repeat(32)}-y.drv`);
+    const aggregate = v.parse(StorePath, `/nix/store/${"c".repeat(32)}-homelab-deploy-aggregate.drv`);
+    const asked = async (instantiates: boolean) => {
+      const calls: (readonly string[])[] = [];
+      const realise = realiseWith(async (write, args) => {
+        calls.push([args[0] ?? "", ...args.slice(args.indexOf("--") + 1)]);
+        if (args[0] === "nix-instantiate") {
+          if (!instantiates) return 1;
+          await symlink(aggregate, args[args.indexOf("--add-root") + 1] ?? "");
+          return 0;
+        }
+        await write(started + stopped);
+        const feature = "a 'builtin' with features {homelab-deploy-never} is required";
+        await write(error(`${feature} to build '${aggregate}', but I am a 'x86_64-linux'`));
+        return 1;
+      });
+      const result = await realise([drvPath, other], limits, () => undefined, never);
+      return { calls: calls.filter(([program]) => program === "nix-store"), result };
+    };
+    const together = await asked(true);
+    expect(together.calls).toEqual([["nix-store", aggregate]]);
+    // Nix ends there because all is built, which is no trouble.
+    expect(together.result).toMatchObject({ exitCode: 0, messages: [] });
+    expect(together.result.started.get(drvPath)?.end).toBe("known");
+
+    const apart = await asked(false);
+    expect(apart.calls).toEqual([["nix-store", drvPath, other]]);
+    expect(apart.result.exitCode).toBe(1);
+    expect(apart.result.started.get(drvPath)?.end).toBe("late");
   });
 
   test("with no paths is a mistake of the caller, not a success", async () => {
@@ -163,7 +198,9 @@ describe("its result", () => {
     });
     const { exitCode, started: builds } = await realise([drvPath], limits, () => undefined, never);
     expect(exitCode).toBe(100);
-    expect(builds).toEqual(new Map([[drvPath, { durationMs: 9000, silentMs: 6500, phase: "buildPhase" }]]));
+    expect(builds).toEqual(
+      new Map([[drvPath, { durationMs: 9000, silentMs: 6500, phase: "buildPhase", end: "known" }]]),
+    );
   });
 
   test("counts a build that never ended until Nix did", async () => {

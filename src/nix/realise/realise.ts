@@ -1,18 +1,23 @@
 import type { Clock } from "../../base/clock.ts";
 import { LineSplitter } from "../../base/lines.ts";
+import type { Log } from "../../base/log.ts";
+import type { StorePath } from "../../protocol/names.ts";
 import type { Exec } from "../../process/exec.ts";
 import { createActivityLog } from "./activity-log.ts";
+import { instantiateAggregate, saysAllBuilt } from "./aggregate.ts";
 import { maxNixLogLineLength } from "./nix-log.ts";
 import { buildDirectoryFlags, makeBuildDirectory, removeBuildDirectory } from "./build-directory.ts";
 import { createBuildTimes } from "./build-times.ts";
 import { readFailureMessage } from "./failure-message.ts";
 import { logFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
-import type { NixActivity, NixMessage, RealiseOptions, Realiser } from "../realiser.ts";
+import type { NixActivity, NixMessage, RealiseOptions, RealiseResult, Realiser } from "../realiser.ts";
+import type { Store } from "../store.ts";
 
-export interface RealiseSettings {
+export interface RealiseSettings extends Pick<Store, "readDerivation"> {
   readonly exec: Exec;
   readonly clock: Clock;
+  readonly log: Log;
   readonly environment: Environment;
   readonly version: string;
   /** It does not go through the Nix daemon. */
@@ -25,6 +30,8 @@ export interface RealiseSettings {
 /** What one build may write to its log before Nix ends it. */
 const maxBuildLogBytes = 64 * 1024 * 1024;
 const connectTimeoutSeconds = 5;
+/** How often Nix looks whether another process has ended what both need: so much is lost for each. Its default is 5. */
+const lockPollSeconds = 1;
 /** Nix ends its builders in order when it is told to, which takes longer than to be killed. */
 const graceMs = 15_000;
 const maxMessages = 200;
@@ -34,33 +41,46 @@ const maxMessages = 200;
  * after a failure on every version. Each call has a temporary directory of its own: by it a builder that outlives
  * Nix is found, and nothing of a cancelled build stays.
  */
-export function createRealise({
-  exec,
-  clock,
-  environment,
-  version,
-  opensStoreItself,
-  buildsDirectory,
-  countOutOfMemoryKills,
-}: RealiseSettings): Realiser["realise"] {
+export function createRealise(settings: RealiseSettings): Realiser["realise"] {
+  const { exec, clock, environment, version, opensStoreItself, buildsDirectory, countOutOfMemoryKills } =
+    settings;
   return async (drvPaths, options, onActivity, signal) => {
     if (drvPaths.length === 0)
       throw new Error("nix-store --realise with no paths would succeed and do nothing");
     const directory = await makeBuildDirectory(buildsDirectory);
     try {
       const killsBefore = await countOutOfMemoryKills();
-      const times = createBuildTimes(clock);
+      const aggregate = await aggregateOf(settings, drvPaths, directory, signal);
+      const endsLate = drvPaths.length > 1 && aggregate === undefined;
+      const times = createBuildTimes(clock, new Set(endsLate ? drvPaths : []));
       const messages: NixMessage[] = [];
+      let hasBuiltAll = false;
+
+      const resultSoFar = async (): Promise<RealiseResult> => ({
+        exitCode: undefined,
+        killedBy: undefined,
+        messages: [...messages],
+        started: times.read(),
+        outOfMemoryKills: (await countOutOfMemoryKills()) - killsBefore,
+      });
+      const takeMessage = (message: NixMessage): void => {
+        if (!isOwnTrouble(message)) return;
+        if (aggregate !== undefined && message.text.includes(aggregate)) {
+          hasBuiltAll = saysAllBuilt(message.text, aggregate);
+          return;
+        }
+        messages.push(message);
+        if (messages.length > maxMessages) messages.shift();
+      };
       const reader = createActivityReader((activity) => {
         times.take(activity);
-        if (activity.type === "message" && isOwnTrouble(activity.message)) {
-          messages.push(activity.message);
-          if (messages.length > maxMessages) messages.shift();
-        }
-        return onActivity(activity);
+        if (activity.type === "message") takeMessage(activity.message);
+        const taken = onActivity(activity, resultSoFar);
+        return taken === undefined ? undefined : whileStalled(taken, clock, times.stalled);
       });
       const buildHere = opensStoreItself ? buildDirectoryFlags(version, directory) : [];
-      const args = [...realiseFlags(options), ...buildHere, "--", ...drvPaths];
+      const asked = aggregate === undefined ? drvPaths : [aggregate];
+      const args = [...realiseFlags(options), ...buildHere, "--", ...asked];
       const { exitCode, killedBy } = await exec("nix-store", args, {
         signal,
         env: { ...environment, TMPDIR: directory },
@@ -70,18 +90,46 @@ export function createRealise({
         onStderr: reader.write,
       });
       await reader.end();
-      const outOfMemoryKills = (await countOutOfMemoryKills()) - killsBefore;
-      return { exitCode, killedBy, messages, started: times.read(), outOfMemoryKills };
+      return { ...(await resultSoFar()), exitCode: hasBuiltAll ? 0 : exitCode, killedBy };
     } finally {
       await removeBuildDirectory(directory);
     }
   };
 }
 
+/** What Nix is asked for instead of several derivations. Without it they are built as well, and it says less meanwhile. */
+async function aggregateOf(
+  settings: RealiseSettings,
+  drvPaths: readonly StorePath[],
+  directory: string,
+  signal: AbortSignal,
+): Promise<StorePath | undefined> {
+  if (drvPaths.length === 1) return undefined;
+  try {
+    return await instantiateAggregate(settings, drvPaths, directory, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    settings.log.warn({ err: error }, "hosts of one Nix process may get their verdicts only when it ends");
+    return undefined;
+  }
+}
+
+/** Tells how long somebody took for an activity, when it was not taken at once. */
+async function whileStalled(
+  taken: Promise<void>,
+  clock: Pick<Clock, "monotonic">,
+  onOver: (milliseconds: number) => void,
+): Promise<void> {
+  const since = clock.monotonic();
+  await taken;
+  onOver(clock.monotonic() - since);
+}
+
 function realiseFlags(options: RealiseOptions): string[] {
   const settings = {
     "connect-timeout": connectTimeoutSeconds,
     "max-build-log-size": maxBuildLogBytes,
+    "build-poll-interval": lockPollSeconds,
     "max-jobs": options.maxJobs,
     cores: options.cores,
     substituters: options.substituters?.join(" "),
