@@ -1,7 +1,12 @@
 import { expect, test } from "vitest";
-import type { FailureAnalysis, FailureCause } from "../nix/realiser.ts";
+import type { FailureAnalysis, FailureCause, StartedDerivation } from "../nix/realiser.ts";
 import type { StorePath } from "../protocol/names.ts";
-import { decideBuilt, decideEvaluationFailure, isDeterministic } from "./decide-verdicts.ts";
+import {
+  decideBuilt,
+  decideEvaluationFailure,
+  hasFailedForGood,
+  isDeterministic,
+} from "./decide-verdicts.ts";
 
 const path = (name: string): StorePath => `/nix/store/${"0".repeat(32)}-${name}.drv` as StorePath;
 const top = path("top");
@@ -31,6 +36,21 @@ test.each<[FailureCause["kind"][], object]>([
   [[], { type: "retry", reason: "Nix ended without building it and without saying why" }],
 ])("an invalid output because of %j", (kinds, expected) => {
   expect(decideBuilt(top, false, analysisOf(...kinds))).toEqual(expected);
+});
+
+test.each<[string, FailureCause["kind"][], Record<string, Partial<StartedDerivation>>, boolean]>([
+  ["it failed", ["failed"], { d0: { end: "known" } }, true],
+  ["Nix never began it", ["no-builder"], {}, true],
+  ["another one still builds", ["failed", "infra"], { d0: { end: "known" }, d1: {} }, false],
+  ["one that still builds was spoken of", ["failed"], { d0: {} }, false],
+  ["another one has not begun", ["failed", "infra"], { d0: { end: "known" } }, false],
+  ["the infrastructure failed it", ["infra"], { d0: { end: "known" } }, false],
+  ["nobody knows why", [], {}, false],
+])("whether a host has failed while Nix still runs: %s", (_, kinds, builds, expected) => {
+  const started = new Map(
+    Object.entries(builds).map(([name, build]) => [path(name), { durationMs: 1, silentMs: 1, ...build }]),
+  );
+  expect(hasFailedForGood(top, analysisOf(...kinds), { started })).toBe(expected);
 });
 
 test.each([

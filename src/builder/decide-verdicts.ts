@@ -1,7 +1,7 @@
 // From facts about a finished Nix process to what becomes of each host.
 import { isBug, messageOf } from "../base/errors.ts";
 import type { EvaluationFailure } from "../nix/evaluator.ts";
-import type { FailureAnalysis, FailureCause } from "../nix/realiser.ts";
+import type { FailureAnalysis, FailureCause, RealiseResult } from "../nix/realiser.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 
@@ -51,6 +51,28 @@ export function decideBuilt(drvPath: StorePath, isValid: boolean, analysis: Fail
     type: "retry",
     reason: infra.length > 0 ? sayCauses(infra) : "Nix ended without building it and without saying why",
   };
+}
+
+/**
+ * While Nix still runs: whether the decision about a host that is not built can only stay as it is. Everything that keeps
+ * it from being built has ended, by its own fault: nothing is left that may still build, or begin to, and no fault of the
+ * infrastructure of which the process's end may tell more.
+ */
+export function hasFailedForGood(
+  drvPath: StorePath,
+  analysis: FailureAnalysis,
+  { started }: Pick<RealiseResult, "started">,
+): boolean {
+  const brokenBy = analysis.brokenBy.get(drvPath) ?? [];
+  return (
+    brokenBy.length > 0 &&
+    brokenBy.every((path) => {
+      const kind = analysis.causes.get(path)?.kind;
+      const build = started.get(path);
+      const stillBuilds = build !== undefined && build.end === undefined;
+      return kind !== undefined && kind !== "infra" && !stillBuilds;
+    })
+  );
 }
 
 function sayCauses(causes: readonly FailureCause[]): string {

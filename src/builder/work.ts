@@ -76,12 +76,20 @@ export interface HostWork extends Revision {
   remembered: boolean;
   /** Evaluate it in a process of its own: its batch failed, and perhaps through it. */
   alone: boolean;
+  /** The process that decides about it, of those that build it. */
+  process?: BuildProcess;
   /** How its output came to be there, the first time that it was seen. */
   outcome: "built" | "unchanged" | undefined;
   /** How often it was tried; grows only through infrastructure faults. */
   attempt: number;
   /** It was evaluated again because its derivation was collected in between; that happens once. */
   reevaluated: boolean;
+}
+
+/** A Nix process that builds. */
+export interface BuildProcess {
+  /** Of the lane that it is in. */
+  readonly priority: Priority;
 }
 
 /** Evaluated, and its output is not there yet. */

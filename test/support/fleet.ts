@@ -25,6 +25,8 @@ export interface FleetToggles {
   readonly evalFail?: Readonly<Record<string, string>>;
   readonly evalWarn?: Readonly<Record<string, string>>;
   readonly warnings?: Readonly<Record<string, readonly string[]>>;
+  /** A file: builds of the mode `gate` wait until it is there. */
+  readonly gate?: string;
   readonly buildFail?: Readonly<Record<string, string>>;
   readonly sharedFail?: Readonly<Record<string, string>>;
   readonly privateFail?: Readonly<Record<string, string>>;

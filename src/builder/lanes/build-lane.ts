@@ -1,21 +1,18 @@
 // A lane: what is ready goes to Nix, all of it in one process, because processes that share derivations mostly wait
 // for each other's locks. There is a lane for interactive and one for batch work, so neither waits for the other,
-// and in each lane a second process may overtake one that takes long.
+// and in each lane a second process may overtake one that takes long. What somebody waits for is also taken out of the
+// queue of a batch process: each process has `max-jobs` of its own.
 import { buildTogether, type BuildTogetherOptions } from "./build-together.ts";
-import { priorityOf } from "../work.ts";
+import { type HostWork, priorityOf } from "../work.ts";
 import { isEvaluated } from "../checks/output-check.ts";
 import type { Priority } from "../../protocol/request.ts";
-
-export interface BuildLaneOptions extends BuildTogetherOptions {
-  readonly priority: Priority;
-}
 
 /** A kernel that compiles for an hour must not keep a host waiting that does not need it. */
 const mostProcesses = 2;
 const overtakeMs = 3000;
 
 /** Builds what is ready in this lane until the signal aborts. */
-export async function runBuildLane(options: BuildLaneOptions, signal: AbortSignal): Promise<void> {
+export async function runBuildLane(options: BuildTogetherOptions, signal: AbortSignal): Promise<void> {
   const { board, clock, priority } = options;
   const bell = board.bells[priority];
   const running = new Set<Promise<void>>();
@@ -24,11 +21,10 @@ export async function runBuildLane(options: BuildLaneOptions, signal: AbortSigna
   let lastStart = Number.NEGATIVE_INFINITY;
   try {
     for (;;) {
-      const ready = board
-        .inStage("ready")
-        .filter(isEvaluated)
-        .filter((work) => priorityOf(work) === priority);
-      const waitMs = decideStart(ready.length, running.size, clock.monotonic() - lastStart);
+      const ready = board.inStage("ready").filter((work) => priorityOf(work) === priority);
+      const overtaken = board.inStage("building").filter((work) => isOvertaken(work, priority));
+      const works = [...ready, ...overtaken].filter(isEvaluated);
+      const waitMs = decideStart(works.length, running.size, clock.monotonic() - lastStart);
       if (waitMs > 0) {
         await Promise.race([
           bell.wait(signal),
@@ -39,7 +35,7 @@ export async function runBuildLane(options: BuildLaneOptions, signal: AbortSigna
       }
       lastStart = clock.monotonic();
       board.move(ready, "building");
-      const process = buildTogether(options, ready, signal).finally(() => {
+      const process = buildTogether(options, works, signal).finally(() => {
         running.delete(process);
         bell.ring();
       });
@@ -50,6 +46,13 @@ export async function runBuildLane(options: BuildLaneOptions, signal: AbortSigna
     await Promise.allSettled(running);
   }
 }
+
+/**
+ * Whether this lane builds what is in a process of the batch lane already: a build that somebody waits for wants it now,
+ * and there it would wait for its turn. What that process builds just then is not built twice: Nix locks it.
+ */
+export const isOvertaken = (work: HostWork, lane: Priority): boolean =>
+  lane === "interactive" && priorityOf(work) === "interactive" && work.process?.priority === "batch";
 
 /** In how many milliseconds the next process may start; infinite while only something else can change that. */
 export function decideStart(ready: number, running: number, sinceLastStartMs: number): number {

@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from "vitest";
 import { startRig, verdictsOf, type BuilderRig } from "../../../test/support/builder-rig.ts";
+import { fakeDrv } from "../../../test/support/fake-nix.ts";
 import type { Realiser } from "../../nix/realiser.ts";
+import type { StorePath } from "../../protocol/names.ts";
 
 const never = new AbortController().signal;
 const rigs: BuilderRig[] = [];
@@ -32,4 +34,40 @@ test("Nix is stopped when one of its hosts is cancelled, and the others are buil
   await expect.poll(() => running.some(({ aborted }) => aborted)).toBe(true);
   gate.release();
   expect(verdictsOf(await verdict(db))).toEqual({ db: "built" });
+});
+
+test("work in a batch process that somebody waits for goes to a process of its own, which alone decides", async () => {
+  const rig = await startRig({ repos: { homelab: { web: {}, db: {}, nas: { build: "fail" } } } });
+  rigs.push(rig);
+  const { nix, ask, verdict, events } = rig;
+  const processes: { readonly drvPaths: readonly StorePath[]; readonly signal: AbortSignal; end(): void }[] =
+    [];
+  const realise = nix.realise.bind(nix);
+  const held: Realiser["realise"] = async (drvPaths, options, onActivity, signal) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    processes.push({ drvPaths, signal, end: resolve });
+    await promise;
+    return realise(drvPaths, options, onActivity, signal);
+  };
+  Object.assign(nix, { realise: held });
+  const batch = await ask("homelab/all", { priority: "batch" });
+  await expect.poll(() => processes.flatMap(({ drvPaths }) => drvPaths)).toHaveLength(3);
+  const before = processes.length;
+
+  const urgent = await ask("homelab/web", { priority: "interactive" });
+  await expect
+    .poll(() => processes.slice(before).map(({ drvPaths }) => drvPaths))
+    .toEqual([[fakeDrv("web")]]);
+  processes.at(-1)?.end();
+  expect(verdictsOf(await verdict(urgent))).toEqual({ web: "built" });
+  expect(processes.map(({ signal }) => signal.aborted)).not.toContain(true);
+
+  for (const { end } of processes) end();
+  expect(verdictsOf(await verdict(batch))).toEqual({ web: "built", db: "built", nas: "build-failed" });
+  const verdicts = (await events(batch)).filter((event) => event.type === "hosts-finished");
+  expect(verdicts.flatMap(({ hosts }) => hosts.map(({ host }) => host)).toSorted()).toEqual([
+    "db",
+    "nas",
+    "web",
+  ]);
 });

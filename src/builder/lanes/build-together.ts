@@ -3,14 +3,15 @@ import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { RealiseOptions, RealiseResult, Realiser } from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
+import type { Priority } from "../../protocol/request.ts";
 import { askApart } from "../checks/ask-apart.ts";
-import { decideBuilt, type Decision } from "../decide-verdicts.ts";
+import { decideBuilt, hasFailedForGood, type Decision } from "../decide-verdicts.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { failWork } from "../fail-work.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
-import type { HostWork, ReadyWork } from "../work.ts";
+import type { BuildProcess, HostWork, ReadyWork } from "../work.ts";
 import { createLaneActivity } from "./lane-activity.ts";
 import { learnDurations } from "./learn-durations.ts";
 import type { UsualDurations } from "./usual-durations.ts";
@@ -18,6 +19,8 @@ import type { WorkBoard } from "../work-board.ts";
 
 export interface BuildTogetherOptions {
   readonly board: WorkBoard;
+  /** Of the lane that it is in. */
+  readonly priority: Priority;
   readonly nix: Store & Realiser;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,19 +39,24 @@ export async function buildTogether(
   works: readonly ReadyWork[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { board, nix, clock, log } = options;
-  const open = new Set(works);
+  const { board, nix, clock, log, priority } = options;
+  const process: BuildProcess = { priority };
+  for (const work of works) work.process = process;
+  const undecided = new Set(works);
+  const isOurs = (work: HostWork): boolean => work.process === process;
+  /** Without a decision, and without a more urgent process that will find it. */
+  const open = (): ReadyWork[] => [...undecided].filter(isOurs);
   const stop = new AbortController();
   const stopListening = board.onUnwanted((work) => {
-    if (open.delete(work as ReadyWork)) stop.abort();
+    if (undecided.delete(work as ReadyWork) && isOurs(work)) stop.abort();
   });
   const building = AbortSignal.any([signal, stop.signal]);
   const settle = (decisions: ReadonlyMap<ReadyWork, Decision>): void => {
-    const fresh = new Map([...decisions].filter(([work]) => open.delete(work)));
+    const fresh = new Map([...decisions].filter(([work]) => isOurs(work) && undecided.delete(work)));
     if (fresh.size > 0) board.decide(fresh);
   };
   const settleBuilt = async (asked: readonly ReadyWork[], until: AbortSignal): Promise<void> => {
-    const wanted = asked.filter((work) => open.has(work));
+    const wanted = asked.filter((work) => undecided.has(work));
     const valid = await nix.validPaths(
       wanted.map((work) => work.evaluation.outPath),
       until,
@@ -57,19 +65,32 @@ export async function buildTogether(
     settle(new Map(built.map((work) => [work, { type: "verdict", verdict: "built" }])));
   };
 
-  const early = createEarlyVerdicts({ works, clock, log, settleBuilt });
+  let limits = options.limits;
+  const early = createEarlyVerdicts(
+    {
+      open: () => (works.length > 1 ? open() : []),
+      present: nix.present,
+      clock,
+      log,
+      settleBuilt,
+      async settleFailed(asked, result, until) {
+        settle(await decideFailed({ nix, log }, asked, result, limits, until, hasFailedForGood));
+      },
+    },
+    building,
+  );
   const activity = createLaneActivity(options, works, building);
   try {
     settle(await reportKnownFailures(nix, works));
-    if (open.size === 0) return;
+    if (open().length === 0) return;
     await requireRoom(options.floor);
-    const limits = { ...options.limits, ...(await withoutDeadSubstituters(options, works, building)) };
-    const drvPaths = [...new Set([...open].map((work) => work.evaluation.drvPath))];
+    limits = { ...options.limits, ...(await withoutDeadSubstituters(options, works, building)) };
+    const drvPaths = [...new Set(open().map((work) => work.evaluation.drvPath))];
     const result = await nix.realise(
       drvPaths,
       limits,
-      (event) => {
-        if (event.type === "derivation-stopped" && open.size > 1) early.stopped(event.drvPath, building);
+      (event, soFar) => {
+        early.take(event, soFar);
         return activity.take(event);
       },
       building,
@@ -77,19 +98,19 @@ export async function buildTogether(
     await early.end();
     const judge = async (asked: readonly ReadyWork[]): Promise<void> => {
       await settleBuilt(asked, building);
-      const unbuilt = asked.filter((work) => open.has(work));
+      const unbuilt = asked.filter((work) => undecided.has(work));
       settle(await decideFailed({ nix, log }, unbuilt, result, limits, building));
     };
-    for (const { items, error } of await askApart([...open], judge, clock, building)) {
+    for (const { items, error } of await askApart(open(), judge, clock, building)) {
       settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
     }
     await learn(options, result, building);
   } catch (error) {
     signal.throwIfAborted();
-    if (stop.signal.aborted) board.move([...open], "ready");
+    if (stop.signal.aborted) board.move(open(), "ready");
     else {
-      const failed = [...open];
-      open.clear();
+      const failed = open();
+      undecided.clear();
       failWork(options, failed, error);
     }
   } finally {
@@ -118,12 +139,15 @@ async function decideFailed(
   result: RealiseResult,
   limits: RealiseOptions,
   signal: AbortSignal,
+  isDecided: typeof hasFailedForGood = () => true,
 ): Promise<ReadonlyMap<ReadyWork, Decision>> {
   if (failed.length === 0) return new Map();
   const tops = failed.map((work) => work.evaluation.drvPath);
   const analysis = await nix.findFailures(tops, result, limits, signal);
   const decisions = new Map(
-    failed.map((work) => [work, decideBuilt(work.evaluation.drvPath, false, analysis)] as const),
+    failed
+      .filter((work) => isDecided(work.evaluation.drvPath, analysis, result))
+      .map((work) => [work, decideBuilt(work.evaluation.drvPath, false, analysis)] as const),
   );
   await reportFailures({ nix, log }, decisions, analysis, signal);
   return decisions;

@@ -1,53 +1,143 @@
-// A host whose toplevel is built has its verdict while the process still builds others.
+// A host whose last derivation has ended gets its verdict while the process still builds others.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
+import type { NixActivity, RealiseResult } from "../../nix/realiser.ts";
+import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { ReadyWork } from "../work.ts";
 
-/** How long a finished toplevel waits for others, to be asked for in the same question to the store. */
+/** How long something that ended waits for others, and for what Nix says of it; then all are looked at together. */
 const gatherMs = 300;
+/** Between two looks. With `gatherMs` it is the most that a verdict waits, besides the store's answers. */
+const pauseMs = 700;
+const pauseAfterErrorMs = 5000;
+/** How often a host that ended is looked at; what is unclear then is clear when the process has ended. */
+const mostLooks = 3;
 
 export interface EarlyVerdicts {
-  stopped(drvPath: StorePath, signal: AbortSignal): void;
-  /** No more questions are asked; resolves when the last one is answered. */
+  /** What Nix says, and what its result would be now. */
+  take(activity: NixActivity, soFar: () => Promise<RealiseResult>): void;
+  /** Nothing is looked at any more; resolves when the last look is over. */
   end(): Promise<void>;
 }
 
 export interface EarlyVerdictsOptions {
-  readonly works: readonly ReadyWork[];
+  /** Those without a verdict. */
+  readonly open: () => readonly ReadyWork[];
+  readonly present: Store["present"];
   readonly clock: Clock;
   readonly log: Log;
+  /** Decides about those whose output is valid. */
   readonly settleBuilt: (works: readonly ReadyWork[], signal: AbortSignal) => Promise<void>;
+  /** Decides about those that certainly failed. */
+  readonly settleFailed: (
+    works: readonly ReadyWork[],
+    result: RealiseResult,
+    signal: AbortSignal,
+  ) => Promise<void>;
 }
 
-export function createEarlyVerdicts({ works, clock, log, settleBuilt }: EarlyVerdictsOptions): EarlyVerdicts {
-  const ended = new AbortController();
-  const done = new Set<ReadyWork>();
-  let asking: Promise<void> | undefined;
+/**
+ * Looks soon after Nix said that something ended, and at most once a second. A toplevel may be built by another process
+ * or fetched, so the output of every open host counts that is there; that is asked of the file system, and only what is
+ * there is asked of the store.
+ */
+export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: AbortSignal): EarlyVerdicts {
+  const { open, present, clock, log, settleBuilt, settleFailed } = options;
+  const over = new AbortController();
+  const until = AbortSignal.any([signal, over.signal]);
+  /** Toplevels of which Nix says that they ended, or cannot be built any more: how often they were looked at. */
+  const ended = new Map<StorePath, number>();
+  /** The last news that was not looked at yet. */
+  let news: (() => Promise<RealiseResult>) | undefined;
+  let looking: Promise<void> | undefined;
 
-  async function ask(signal: AbortSignal): Promise<void> {
+  function ring(soFar: () => Promise<RealiseResult>): void {
+    news = soFar;
+    if (!until.aborted) looking ??= lookWhileNews();
+  }
+
+  async function lookWhileNews(): Promise<void> {
     try {
-      await clock.sleep(gatherMs, signal);
-      const asked = [...done];
-      done.clear();
-      await settleBuilt(asked, signal);
+      while (news !== undefined) {
+        await clock.sleep(gatherMs, until);
+        const soFar = news;
+        news = undefined;
+        await clock.sleep((await hasLooked(soFar)) ? pauseMs : pauseAfterErrorMs, until);
+      }
     } catch (error) {
-      // The question is asked again when the process has ended.
-      if (!signal.aborted) log.debug({ err: error }, "early verdicts were not possible");
+      if (!until.aborted) throw error;
     } finally {
-      asking = undefined;
+      looking = undefined;
     }
   }
 
+  async function hasLooked(soFar: () => Promise<RealiseResult>): Promise<boolean> {
+    try {
+      await look(soFar);
+      return true;
+    } catch (error) {
+      until.throwIfAborted();
+      log.debug({ err: error }, "early verdicts were not possible");
+      news ??= soFar;
+      return false;
+    }
+  }
+
+  async function look(soFar: () => Promise<RealiseResult>): Promise<void> {
+    const isThere = new Set<ReadyWork>();
+    await Promise.all(
+      open().map(async (work) => {
+        if (await present(work.evaluation.outPath)) isThere.add(work);
+      }),
+    );
+    if (isThere.size > 0) await settleBuilt([...isThere], until);
+    const unclear = open().filter(
+      ({ evaluation }) => (ended.get(evaluation.drvPath) ?? mostLooks) < mostLooks,
+    );
+    if (unclear.length === 0) return;
+    for (const { evaluation } of unclear)
+      ended.set(evaluation.drvPath, (ended.get(evaluation.drvPath) ?? 0) + 1);
+    await settleFailed(unclear, await soFar(), until);
+    const isOpen = new Set(open());
+    if (unclear.some((work) => isOpen.has(work) && ended.get(work.evaluation.drvPath) !== mostLooks))
+      news ??= soFar;
+  }
+
+  function noteEnd(drvPath: StorePath): void {
+    if (open().some((work) => work.evaluation.drvPath === drvPath))
+      ended.set(drvPath, ended.get(drvPath) ?? 0);
+  }
+
   return {
-    stopped(drvPath, signal) {
-      const tops = works.filter((work) => work.evaluation.drvPath === drvPath);
-      for (const work of tops) done.add(work);
-      if (tops.length > 0 && !ended.signal.aborted) asking ??= ask(AbortSignal.any([signal, ended.signal]));
+    take(activity, soFar) {
+      switch (activity.type) {
+        case "derivation-stopped":
+          noteEnd(activity.drvPath);
+          ring(soFar);
+          break;
+        case "message":
+          // Whoever said it: it only tells where to look.
+          if (activity.message.level > 0) break;
+          for (const drvPath of derivationsIn(activity.message.text)) noteEnd(drvPath);
+          ring(soFar);
+          break;
+        case "build-counts":
+        case "fetch-counts":
+          ring(soFar);
+          break;
+        default:
+      }
     },
     async end() {
-      ended.abort();
-      await asking;
+      over.abort();
+      await looking?.catch((error: unknown) => log.error({ err: error }, "a bug ended the early verdicts"));
     },
   };
 }
+
+/** Nix 2.8: "1 dependencies of derivation 'D' failed to build"; 2.29: "Cannot build 'D'." */
+const derivationsIn = (text: string): readonly StorePath[] =>
+  [...text.slice(0, 10_000).matchAll(/'(?<drvPath>\/[^'\s]+\.drv)'/g)].map(
+    ({ groups }) => groups?.["drvPath"] as StorePath,
+  );
