@@ -53,7 +53,14 @@ export interface RealiseOptions {
 /** What happens while Nix builds, already freed of the differences between its versions. */
 export type NixActivity =
   | { readonly type: "derivation-started"; readonly drvPath: StorePath; readonly machine?: string }
-  | { readonly type: "derivation-stopped"; readonly drvPath: StorePath }
+  | {
+      readonly type: "derivation-stopped";
+      readonly drvPath: StorePath;
+      /** As Nix counts; absent where it did not fail, or where Nix tells it later. */
+      readonly failed?: true;
+    }
+  /** Nix is going to build it, unless somebody else does. */
+  | { readonly type: "derivation-planned"; readonly drvPath: StorePath }
   | { readonly type: "phase"; readonly drvPath: StorePath; readonly phase: string }
   | { readonly type: "log-line"; readonly drvPath: StorePath; readonly line: string }
   | {

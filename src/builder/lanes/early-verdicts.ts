@@ -126,7 +126,10 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
         case "fetch-counts":
           ring(soFar);
           break;
-        default:
+        case "derivation-planned":
+        case "derivation-started":
+        case "phase":
+        case "log-line":
       }
     },
     async end() {

@@ -3,7 +3,7 @@ import type { ReadyWork } from "../work.ts";
 
 /** What one host had to have built when its Nix process began. */
 export interface HostNeeds {
-  /** Undefined until its graph is read. */
+  /** Undefined until its graph is read. What is not built is fetched. */
   derivations: ReadonlySet<StorePath> | undefined;
   /** How many of them were built since, by whichever process. */
   built: number;

@@ -9,8 +9,9 @@ import {
   type FullHostName,
   type StorePath,
 } from "../../protocol/names.ts";
-import type { RunningDerivation } from "../../protocol/progress.ts";
+import type { BuildProgress, RunningDerivation } from "../../protocol/progress.ts";
 import type { HostsNow } from "../record/build-logs.ts";
+import { createDerivationCounts } from "../record/derivation-counts.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
 import { workKey, type ReadyWork, type RunningBuild } from "../work.ts";
 import { createLaneActivity, type LaneActivity } from "./lane-activity.ts";
@@ -22,6 +23,7 @@ const never = new AbortController().signal;
 interface Stage {
   readonly built: Map<FullHostName, string>;
   readonly started: Omit<RunningDerivation, "elapsedMs" | "phase">[];
+  counted(): BuildProgress["builds"];
   /** One Nix process for these hosts. */
   process(...hosts: readonly string[]): Promise<LaneActivity>;
   /** The hosts that the last line of a log was for, as they are known now. */
@@ -32,6 +34,7 @@ interface Stage {
 function stage(...names: readonly string[]): Stage {
   const built = new Map<FullHostName, string>();
   const started: Stage["started"] = [];
+  const counts = createDerivationCounts();
   let hosts: HostsNow = () => [];
   const build: RunningBuild = {
     id: sampleBuild,
@@ -70,12 +73,12 @@ function stage(...names: readonly string[]): Stage {
     progress: {
       note() {},
       evaluations() {},
-      builds() {},
+      toBuild: (drvPaths) => counts.toBuild(drvPaths),
       fetches() {},
       host: (progress) => void built.set(fullName(progress), `${progress.built}/${progress.toBuild}`),
       started: (_, derivation) => void started.push(derivation),
       phase() {},
-      stopped() {},
+      stopped: (drvPath, outcome) => outcome !== undefined && counts.ended(drvPath, outcome),
       run: async () => undefined,
     },
     startedAt: 0,
@@ -116,6 +119,7 @@ function stage(...names: readonly string[]): Stage {
   return {
     built,
     started,
+    counted: () => counts.read([]),
     hostsOfLog: () => hosts(),
     async process(...some) {
       const wanted = some.flatMap((name) => works.get(name) ?? []);
@@ -153,4 +157,30 @@ test("a host's own system is its own, and a process that ended needs nothing", a
   expect(hostsOfLog()).toEqual(["homelab/web01", "homelab/nas"]);
   both.end();
   expect(hostsOfLog()).toEqual([]);
+});
+
+test("a build counts what its hosts need and Nix builds, in whichever process; not what is fetched", async () => {
+  const { process, counted } = stage("web01", "nas");
+  const [foreign, gone] = [storePath("foreign.drv"), storePath("gone.drv")];
+  const first = await process("web01");
+  for (const drvPath of [shared, foreign]) void first.take({ type: "derivation-planned", drvPath });
+  void first.take({ type: "derivation-started", drvPath: foreign });
+  expect(counted()).toMatchObject({ done: 0, total: 1 });
+  void first.take({ type: "derivation-stopped", drvPath: foreign });
+  expect(counted()).toMatchObject({ done: 0, total: 1 });
+
+  const second = await process("nas");
+  for (const drvPath of [shared, fakeDrv("nas")]) void second.take({ type: "derivation-planned", drvPath });
+  void first.take({ type: "derivation-started", drvPath: shared });
+  void first.take({ type: "derivation-stopped", drvPath: shared });
+  void second.take({ type: "derivation-started", drvPath: fakeDrv("nas") });
+  expect(counted()).toMatchObject({ done: 1, total: 2 });
+
+  // A substituter promised it, and it is built after all.
+  void first.take({ type: "derivation-started", drvPath: fakeDrv("web01") });
+  expect(counted()).toMatchObject({ done: 1, failed: 0, total: 3 });
+  void first.take({ type: "derivation-stopped", drvPath: fakeDrv("web01"), failed: true });
+  void second.take({ type: "derivation-started", drvPath: gone });
+  second.end();
+  expect(counted()).toEqual({ done: 1, running: 0, failed: 1, total: 3 });
 });

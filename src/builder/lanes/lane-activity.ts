@@ -33,6 +33,12 @@ export function createLaneActivity(
   );
   for (const [work, needed] of own) needs.set(work, needed);
   const running = new Set<StorePath>();
+  /** What Nix said that it builds here, and did not end yet. */
+  const planned = new Set<StorePath>();
+  /** For a build that joins later, only what is left counts. */
+  const told = new Map(works.map((work): [ReadyWork, Set<RunningBuild>] => [work, new Set()]));
+  const process = {};
+  let isPlanTold = false;
   void readGraphs().catch(() => undefined); // an estimate: without it there are no bars
 
   async function readGraphs(): Promise<void> {
@@ -40,6 +46,7 @@ export function createLaneActivity(
       if (signal.aborted) return;
       needed.derivations = await nix.unbuilt(work.evaluation.drvPath);
       reportHost(work);
+      tellPlan([work]);
     }
   }
 
@@ -49,6 +56,23 @@ export function createLaneActivity(
     const { repo, host } = work;
     for (const build of work.watchers) {
       build.progress.host({ repo, host, built: Math.min(built, total), toBuild: total });
+    }
+  }
+
+  /** Once for each build of a host; the plan comes at once, before anything is built. */
+  function tellPlan(some: readonly ReadyWork[]): void {
+    if (planned.size === 0) return;
+    for (const work of some) {
+      const needed = own.get(work)?.derivations;
+      const informed = told.get(work);
+      if (needed === undefined || informed === undefined) continue;
+      const fresh = [...work.watchers].filter((build) => !informed.has(build));
+      if (fresh.length === 0) continue;
+      const toBuild = [...planned].filter((drvPath) => needed.has(drvPath));
+      for (const build of fresh) {
+        informed.add(build);
+        build.progress.toBuild(toBuild);
+      }
     }
   }
 
@@ -73,17 +97,29 @@ export function createLaneActivity(
     return namesOf(all.filter(([, { derivations }]) => derivations?.has(drvPath) === true));
   }
 
-  function stopped(drvPath: StorePath): void {
+  /** What a substituter promised and does not give is built without having been planned. */
+  function start(drvPath: StorePath): void {
+    const hosts = hostsOf(drvPath);
+    tellPlan(isPlanTold ? hosts : works);
+    isPlanTold = true;
+    if (planned.has(drvPath)) return;
+    planned.add(drvPath);
+    for (const work of hosts) for (const build of work.watchers) build.progress.toBuild([drvPath]);
+  }
+
+  function stopped(drvPath: StorePath, outcome?: "built" | "failed"): void {
     if (!running.delete(drvPath)) return;
+    planned.delete(drvPath);
+    const builds = allBuilds();
     for (const [work, needed] of needs) {
       if (needed.derivations?.has(drvPath) !== true) continue;
+      for (const build of work.watchers) builds.add(build);
+      if (outcome !== "built") continue;
       needed.built++;
       reportHost(work);
     }
-    for (const build of allBuilds()) {
-      build.progress.stopped(drvPath);
-      build.logs.end(drvPath);
-    }
+    for (const build of builds) build.progress.stopped(drvPath, outcome);
+    for (const build of allBuilds()) build.logs.end(drvPath);
   }
 
   return {
@@ -91,6 +127,7 @@ export function createLaneActivity(
       switch (activity.type) {
         case "derivation-started": {
           running.add(activity.drvPath);
+          start(activity.drvPath);
           const name = derivationName(activity.drvPath);
           const usualMs = durations.of(name);
           for (const build of buildsOf(activity.drvPath)) {
@@ -104,7 +141,10 @@ export function createLaneActivity(
           return undefined;
         }
         case "derivation-stopped":
-          stopped(activity.drvPath);
+          stopped(activity.drvPath, activity.failed === true ? "failed" : "built");
+          return undefined;
+        case "derivation-planned":
+          planned.add(activity.drvPath);
           return undefined;
         case "phase":
           for (const build of buildsOf(activity.drvPath))
@@ -120,15 +160,14 @@ export function createLaneActivity(
           }
           return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
         }
-        case "build-counts": {
-          const { done, running: now, failed, expected } = activity;
-          for (const build of allBuilds())
-            build.progress.builds({ done, running: now, failed, total: expected });
-          return undefined;
-        }
         case "fetch-counts":
           for (const build of allBuilds())
-            build.progress.fetches({ done: activity.done, total: activity.expected });
+            build.progress.fetches(process, { done: activity.done, total: activity.expected });
+          return undefined;
+        case "build-counts":
+          // Nix begins to count when it has said what it is going to build.
+          if (!isPlanTold) tellPlan(works);
+          isPlanTold = true;
           return undefined;
         case "message":
           return undefined;

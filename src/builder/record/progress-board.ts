@@ -2,6 +2,7 @@
 // become one message.
 import type { Clock } from "../../base/clock.ts";
 import { createDoorbell } from "../../base/doorbell.ts";
+import { createDerivationCounts } from "./derivation-counts.ts";
 import type { HostRef } from "../../protocol/events.ts";
 import { fullName, type BuildId, type FullHostName, type StorePath } from "../../protocol/names.ts";
 import type { BuildProgress, HostProgress, RunningDerivation } from "../../protocol/progress.ts";
@@ -13,12 +14,15 @@ const shownHosts = 200;
 export interface ProgressBoard {
   note(text: string): void;
   evaluations(done: number, total: number, running: readonly HostRef[]): void;
-  builds(counts: NonNullable<BuildProgress["builds"]>): void;
-  fetches(counts: NonNullable<BuildProgress["fetches"]>): void;
+  /** Derivations that are going to be built for this build; each counts once, however often it is named. */
+  toBuild(drvPaths: Iterable<StorePath>): void;
+  /** @param process that fetches: what several fetch is added up */
+  fetches(process: object, counts: NonNullable<BuildProgress["fetches"]>): void;
   host(progress: HostProgress): void;
   started(drvPath: StorePath, derivation: Omit<RunningDerivation, "elapsedMs" | "phase">): void;
   phase(drvPath: StorePath, phase: string): void;
-  stopped(drvPath: StorePath): void;
+  /** Without an outcome its process ended before it did. */
+  stopped(drvPath: StorePath, outcome?: "built" | "failed"): void;
   /** Publishes until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -33,8 +37,8 @@ export function createProgressBoard(
   const changedHosts = new Map<FullHostName, HostProgress>();
   let note: string | undefined;
   let evaluations: BuildProgress["evaluations"];
-  let builds: BuildProgress["builds"];
-  let fetches: BuildProgress["fetches"];
+  const counts = createDerivationCounts();
+  const fetches = new Map<object, NonNullable<BuildProgress["fetches"]>>();
 
   function current(): BuildProgress {
     const now = clock.monotonic();
@@ -44,8 +48,8 @@ export function createProgressBoard(
       build,
       note,
       evaluations,
-      builds,
-      fetches,
+      builds: counts.read(running.keys()),
+      fetches: sumOf(fetches.values()),
       running: running
         .values()
         .take(shownRunning)
@@ -65,12 +69,12 @@ export function createProgressBoard(
       evaluations = { done, total, running: hosts.slice(0, 64) };
       doorbell.ring();
     },
-    builds(counts) {
-      builds = counts;
+    toBuild(drvPaths) {
+      counts.toBuild(drvPaths);
       doorbell.ring();
     },
-    fetches(counts) {
-      fetches = counts;
+    fetches(process, fetched) {
+      fetches.set(process, fetched);
       doorbell.ring();
     },
     host(progress) {
@@ -87,8 +91,9 @@ export function createProgressBoard(
       derivation.phase = phase;
       doorbell.ring();
     },
-    stopped(drvPath) {
-      if (running.delete(drvPath)) doorbell.ring();
+    stopped(drvPath, outcome) {
+      if (outcome !== undefined) counts.ended(drvPath, outcome);
+      if (running.delete(drvPath) || outcome !== undefined) doorbell.ring();
     },
     async run(signal) {
       for (;;) {
@@ -98,4 +103,13 @@ export function createProgressBoard(
       }
     },
   };
+}
+
+function sumOf(
+  all: Iterable<NonNullable<BuildProgress["fetches"]>>,
+): NonNullable<BuildProgress["fetches"]> | undefined {
+  let sum: NonNullable<BuildProgress["fetches"]> | undefined;
+  for (const { done, total } of all)
+    sum = { done: (sum?.done ?? 0) + done, total: (sum?.total ?? 0) + total };
+  return sum;
 }

@@ -107,6 +107,20 @@ describe("captured logs of three versions", () => {
     },
   );
 
+  test.each(files.filter((file) => basename(file).startsWith("realise")))(
+    "say what is planned before it starts, and which of it failed: %s",
+    (file) => {
+      const activities = read(readFileSync(file));
+      const pathsOf = (type: NixActivity["type"]): string[] =>
+        activities.flatMap((activity) =>
+          activity.type === type && "drvPath" in activity ? [activity.drvPath] : [],
+        );
+      expect(pathsOf("derivation-planned")).toEqual(expect.arrayContaining(pathsOf("derivation-started")));
+      const first = activities.findIndex(({ type }) => type === "derivation-started");
+      expect(activities.findLastIndex(({ type }) => type === "derivation-planned")).toBeLessThan(first);
+    },
+  );
+
   test.each(files)("give nothing but plain messages: %s", (file) => {
     for (const { text } of messagesOf(read(readFileSync(file)))) {
       expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
@@ -177,6 +191,31 @@ describe("activities", () => {
       { type: "log-line", drvPath, line: "far away" },
       { type: "derivation-stopped", drvPath },
     ]);
+  });
+
+  test("a build that ends behind one more failure has failed", () => {
+    const activities = read(
+      said(
+        totals,
+        building(3),
+        building(4, other),
+        counts(1, 0, 2, 1, 1),
+        stop(3),
+        counts(1, 1, 2, 0, 1),
+        stop(4),
+      ),
+    );
+    expect(activities.filter(({ type }) => type === "derivation-stopped")).toEqual([
+      { type: "derivation-stopped", drvPath, failed: true },
+      { type: "derivation-stopped", drvPath: other },
+    ]);
+  });
+
+  test("what a builder says of plans is none", () => {
+    const forged = { action: "msg", level: 3, msg: `  ${other}` };
+    const types = (text: string): string[] => read(text).map(({ type }) => type);
+    expect(types(said(forged))).toEqual(["derivation-planned"]);
+    expect(types(said(totals, building(3), forged))).toEqual(["derivation-started", "message"]);
   });
 
   test("the output of a post-build hook is a log line of its derivation, and says so", () => {

@@ -1,4 +1,5 @@
-import type { StorePath } from "../../protocol/names.ts";
+import * as v from "valibot";
+import { StorePath } from "../../protocol/names.ts";
 import type { NixActivity } from "../realiser.ts";
 import { addSign, isAuthentic, noEvidence, type SaidMessage, type Sign } from "./authenticity.ts";
 import {
@@ -45,13 +46,14 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
       return;
     }
     builds.delete(id);
+    const failed = evidence.failureCounted || undefined;
     note({ type: "build-stopped", building: builds.size, drvPath });
     const left = (activitiesOf.get(drvPath) ?? 1) - 1;
     if (left > 0) {
       activitiesOf.set(drvPath, left);
     } else {
       activitiesOf.delete(drvPath);
-      onActivity({ type: "derivation-stopped", drvPath });
+      onActivity({ type: "derivation-stopped", drvPath, failed });
     }
   }
 
@@ -98,7 +100,9 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
     const authentic = isAuthentic(evidence, message);
     note({ type: "message", message });
     const { level, text } = message;
-    if (text.trim() !== "") onActivity({ type: "message", message: { level, text, authentic } });
+    const planned = authentic && level === planLevel ? plannedDerivation(text) : undefined;
+    if (planned !== undefined) onActivity({ type: "derivation-planned", drvPath: planned });
+    else if (text.trim() !== "") onActivity({ type: "message", message: { level, text, authentic } });
   }
 
   return createNixLogReader((event: NixLogEvent) => {
@@ -141,4 +145,13 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
       }
     }
   });
+}
+
+/** Behind "these 7 derivations will be built:", a line for each. */
+const planLevel = 3;
+
+function plannedDerivation(text: string): StorePath | undefined {
+  if (!text.startsWith("  /") || !text.endsWith(".drv")) return undefined;
+  const path = v.safeParse(StorePath, text.slice(2));
+  return path.success ? path.output : undefined;
 }
