@@ -6,8 +6,8 @@ import { expect } from "vitest";
 import type { BuildReader } from "../../src/bus/bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { foldEvents } from "../../src/protocol/build-state.ts";
-import { parseHostName, parseRepoName, type BuildId } from "../../src/protocol/names.ts";
-import type { Priority } from "../../src/protocol/request.ts";
+import { parseHostName, parseRepoName, type BuildId, type Commit } from "../../src/protocol/names.ts";
+import type { BuildRequest } from "../../src/protocol/request.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
 import { test } from "../support/homelab.ts";
 import type { Homelab } from "../support/start-homelab.ts";
@@ -15,10 +15,14 @@ import type { Homelab } from "../support/start-homelab.ts";
 const never = new AbortController().signal;
 const patience = { timeout: 90_000, interval: 100 };
 
-async function request(reader: BuildReader, host: string, priority: Priority): Promise<BuildId> {
+interface Wish extends Pick<BuildRequest, "priority" | "rev"> {
+  readonly host: string;
+}
+
+async function request(reader: BuildReader, { host, ...wish }: Wish): Promise<BuildId> {
   const id = newBuildId(new Date());
   const target = { repo: parseRepoName("fleet"), host: host === "all" ? host : parseHostName(host) } as const;
-  await reader.submit(target, { id, priority }, never);
+  await reader.submit(target, { id, ...wish }, never);
   return id;
 }
 
@@ -47,7 +51,7 @@ test("hosts get their verdicts, good and bad, while another one of their process
   await homelab.startBuilder();
   await using connection = await homelab.server.connect("operator");
   const reader = createReader(connection);
-  const id = await request(reader, "all", "batch");
+  const id = await request(reader, { host: "all", priority: "batch" });
 
   const expected = {
     ...Object.fromEntries(names.map((name) => [name, "built"])),
@@ -77,29 +81,32 @@ test("what somebody waits for is not behind the queue of two batch builds that w
   await homelab.startBuilder("builder1", { build: { maxJobs: 1 } });
   await using connection = await homelab.server.connect("operator");
   const reader = createReader(connection);
-  const batches: BuildId[] = [];
+  const batches = new Map<BuildId, Commit>();
   for (const salt of ["overtake-1", "overtake-2"]) {
-    await homelab.fleet.commit({ ...toggles, salt });
-    const id = await request(reader, "all", "batch");
-    batches.push(id);
-    // With one job at a time, and toplevels by name, its process is at the first host.
-    await expect
-      .poll(() => hostsOf(reader, id), patience)
-      .toEqual({ host05: "building", ...Object.fromEntries(others.map((host) => [host, "building"])) });
+    const commit = await homelab.fleet.commit({ ...toggles, salt });
+    const id = await request(reader, { host: "all", priority: "batch", rev: commit });
+    batches.set(id, commit);
+    const evaluated = async (): Promise<number> =>
+      Object.values(await hostsOf(reader, id)).filter((phase) => phase !== "waiting").length;
+    await expect.poll(evaluated, patience).toBe(5);
+  }
+  const [first] = batches.keys();
+  if (first === undefined) throw new Error("no batch build was asked for");
+  await expect
+    .poll(async () => new Set(Object.values(await hostsOf(reader, first))), patience)
+    .toEqual(new Set(["building"]));
+
+  // In a process with one job at a time, and behind it; toplevels are built in the order of their names.
+  for (const [id, rev] of batches) {
+    const urgent = await request(reader, { host: "host05", priority: "interactive", rev });
+    await expect.poll(() => hostsOf(reader, urgent), patience).toEqual({ host05: "built" });
+    // It is the same work, and the rest of the batch still waits.
+    await expect.poll(() => hostsOf(reader, id), patience).toMatchObject({ host05: "built" });
+    for (const host of others) expect(await hostsOf(reader, id)).not.toMatchObject({ [host]: "built" });
   }
 
-  const urgent = await request(reader, "host05", "interactive");
-  await expect.poll(() => hostsOf(reader, urgent), patience).toEqual({ host05: "built" });
-  const [, second] = batches;
-  if (second === undefined) throw new Error("the second batch build was not asked for");
-  // It is the same work, and the rest of the batch still waits.
-  expect(await hostsOf(reader, second)).toEqual({
-    host05: "built",
-    ...Object.fromEntries(others.map((host) => [host, "building"])),
-  });
-
   await writeFile(gate, "");
-  for (const id of batches) {
+  for (const id of batches.keys()) {
     await expect
       .poll(async () => Object.values(await hostsOf(reader, id)), patience)
       .toEqual(Array.from({ length: 5 }, () => "built"));
