@@ -43,6 +43,18 @@ export const buildAtOnce = async (
     store.run("nix", "build", "--no-link", ...hosts.map((host) => installableOf(flake, host))),
   );
 
+/** Evaluates the hosts, one after the other, and gives their toplevels' derivations. */
+export async function derivationsOf(
+  store: ThrowAwayStore,
+  flake: FlakeAt,
+  hosts: readonly string[],
+): Promise<readonly string[]> {
+  const drvPaths: string[] = [];
+  for (const host of hosts)
+    drvPaths.push(await store.run("nix", "eval", "--raw", `${installableOf(flake, host)}.drvPath`));
+  return drvPaths;
+}
+
 /** Builds one host's derivation and throws away all that Nix says of it, as it says it to homelab-deploy. */
 export async function realiseUnread(store: ThrowAwayStore, flake: FlakeAt, host: string): Promise<Cost> {
   const drvPath = await store.run("nix", "eval", "--raw", `${installableOf(flake, host)}.drvPath`);

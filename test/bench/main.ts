@@ -12,12 +12,14 @@ import { runCacheVerification } from "./cache-verify.ts";
 import { runColdBuild } from "./cold-build.ts";
 import { runCommandStart } from "./command-start.ts";
 import { compileProgram } from "./compiled-program.ts";
+import { runInteractiveBuild } from "./interactive-build.ts";
 import { runLogVolume } from "./log-volume.ts";
 import { describeMachine, describeNoise } from "./machine.ts";
 import { runRedUpdate } from "./red-update.ts";
 import { runRequestLatency } from "./request-latency.ts";
 import { runThousandHosts } from "./thousand-hosts.ts";
 import { runUnchangedBuild } from "./unchanged-build.ts";
+import { runVerdictDelay } from "./verdict-delay.ts";
 
 const benches: Readonly<Record<string, Bench>> = {
   cold: runColdBuild,
@@ -25,6 +27,8 @@ const benches: Readonly<Record<string, Bench>> = {
   "thousand-hosts": runThousandHosts,
   update: runRedUpdate,
   latency: runRequestLatency,
+  verdicts: runVerdictDelay,
+  interactive: runInteractiveBuild,
   logs: runLogVolume,
   "cache-verify": runCacheVerification,
   "activity-log": runActivityLogSpeed,

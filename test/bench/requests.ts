@@ -3,6 +3,7 @@ import type { BuildReader } from "../../src/bus/bus.ts";
 import { foldEvents } from "../../src/protocol/build-state.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
 import type { BuildId } from "../../src/protocol/names.ts";
+import type { BuildRequest } from "../../src/protocol/request.ts";
 import type { Target } from "../../src/protocol/subjects.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
 
@@ -19,11 +20,12 @@ export interface WatchedBuild {
 export async function requestBuild(
   reader: BuildReader,
   target: Target,
-  id = newBuildId(new Date()),
+  wish: Pick<BuildRequest, "priority" | "rev"> = {},
 ): Promise<WatchedBuild> {
+  const id = newBuildId(new Date());
   const signal = AbortSignal.timeout(patienceMs);
   const started = performance.now();
-  const submitted = reader.submit(target, { id }, signal);
+  const submitted = reader.submit(target, { id, ...wish }, signal);
   const watched = await watchBuild(reader, id, started, signal);
   await submitted;
   return watched;

@@ -1,5 +1,5 @@
 // Nix holds back what it knows of the derivations that it was asked for: the errors of all of them come when the
-// process ends, and on 2.8 to 2.28 so do the ends of their activities (`Goal::amDone` logs an error only where another
+// process ends, and on 2.8 to 2.29 so do the ends of their activities (`Goal::amDone` logs an error only where another
 // goal waits for it; the activity ends when the last reference to the goal goes). Of what another derivation needs,
 // every version tells both at once. So Nix is asked for one derivation that needs all of them.
 import { readlink, writeFile } from "node:fs/promises";
