@@ -63,8 +63,8 @@ export const builderMutants: readonly Mutant[] = [
   },
   {
     file: "src/builder/lanes/build-together.ts",
-    from: "if (open.delete(work as ReadyWork)) stop.abort();",
-    to: "open.delete(work as ReadyWork);",
+    from: "if (undecided.delete(work as ReadyWork) && isOurs(work)) stop.abort();",
+    to: "undecided.delete(work as ReadyWork);",
     why: "Nix goes on building for hours what was cancelled",
   },
   {
@@ -75,7 +75,7 @@ export const builderMutants: readonly Mutant[] = [
   },
   {
     file: "src/builder/lanes/early-verdicts.ts",
-    from: "      asking = undefined;\n",
+    from: "      looking = undefined;\n",
     to: "",
     why: "only the first hosts get their verdict while the others still build",
   },

@@ -147,7 +147,13 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
     },
     async realise(drvPaths, _, onActivity, signal): Promise<RealiseResult> {
       fake.realised.push([...drvPaths]);
-      const result = { exitCode: 0, killedBy: undefined, messages: [], started: new Map(), outOfMemoryKills: 0 };
+      const result = {
+        exitCode: 0,
+        killedBy: undefined,
+        messages: [],
+        started: new Map(),
+        outOfMemoryKills: 0,
+      };
       const say = async (activity: NixActivity): Promise<void> => onActivity(activity, async () => result);
       for (const drvPath of drvPaths) {
         await say({ type: "derivation-started", drvPath });

@@ -97,6 +97,11 @@ test("a host that another process built, or that was fetched, is noticed when Ni
   counted(1);
   await clock.advance(300);
   expect([isOpen("a"), isOpen("b")]).toEqual([false, true]);
+  await clock.advance(60_000);
+  builds("b");
+  counted(2);
+  await clock.advance(300);
+  expect(isOpen("b")).toBe(false);
 });
 
 test("a thousand things that end cost the store one question a second, and none where nothing is there", async () => {

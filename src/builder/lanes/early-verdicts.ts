@@ -1,7 +1,7 @@
 // A host whose last derivation has ended gets its verdict while the process still builds others.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { NixActivity, RealiseResult } from "../../nix/realiser.ts";
+import type { NixActivity, NixMessage, RealiseResult } from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { ReadyWork } from "../work.ts";
@@ -46,6 +46,7 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
   const { open, present, clock, log, settleBuilt, settleFailed } = options;
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
+  const tops = new Set(open().map((work) => work.evaluation.drvPath));
   /** Toplevels of which Nix says that they ended, or cannot be built any more: how often they were looked at. */
   const ended = new Map<StorePath, number>();
   /** The last news that was not looked at yet. */
@@ -104,22 +105,26 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
       news ??= soFar;
   }
 
-  function noteEnd(drvPath: StorePath): void {
-    if (open().some((work) => work.evaluation.drvPath === drvPath))
-      ended.set(drvPath, ended.get(drvPath) ?? 0);
+  /** What Nix itself says is always looked into; what a builder may have said, a few times. */
+  function noteEnd(drvPath: StorePath, isCertain: boolean): void {
+    if (tops.has(drvPath)) ended.set(drvPath, isCertain ? 0 : (ended.get(drvPath) ?? 0));
+  }
+
+  /** Whoever said it: it only tells where to look. Through the daemon Nix's own words are not always known as such. */
+  function noteError({ text, authentic }: NixMessage): void {
+    for (const drvPath of derivationsIn(text)) noteEnd(drvPath, authentic);
   }
 
   return {
     take(activity, soFar) {
       switch (activity.type) {
         case "derivation-stopped":
-          noteEnd(activity.drvPath);
+          noteEnd(activity.drvPath, true);
           ring(soFar);
           break;
         case "message":
-          // Whoever said it: it only tells where to look.
           if (activity.message.level > 0) break;
-          for (const drvPath of derivationsIn(activity.message.text)) noteEnd(drvPath);
+          noteError(activity.message);
           ring(soFar);
           break;
         case "build-counts":
@@ -134,7 +139,7 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
     },
     async end() {
       over.abort();
-      await looking?.catch((error: unknown) => log.error({ err: error }, "a bug ended the early verdicts"));
+      await looking;
     },
   };
 }
