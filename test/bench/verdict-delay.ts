@@ -28,7 +28,9 @@ export async function runVerdictDelay(context: BenchContext): Promise<readonly B
     gate: gate(name),
     buildFail: { [slow]: "gate", [failing]: "exit1" },
   });
-  await using lab = await startLab(context, { fleet: fleet("ours") });
+  // Evaluated together, so that one Nix process builds them.
+  const builder = { evaluation: { workers: 1, batchSize: hosts } };
+  await using lab = await startLab(context, { fleet: fleet("ours"), builder });
   const ours = await withGate(gate("ours"), async () => delaysOfVerdicts(lab));
   const commit = await lab.change(fleet("nix"));
   const drvPaths = await derivationsOf(lab.store, { bare: lab.bare, commit }, hostNames(hosts));

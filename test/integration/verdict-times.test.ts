@@ -48,7 +48,8 @@ test("hosts get their verdicts, good and bad, while another one of their process
     buildFail: { host03: "exit1", host07: "gate" },
     privateFail: { host09: "exit2silent" },
   });
-  await homelab.startBuilder();
+  // Evaluated together, so that they are built together.
+  await homelab.startBuilder("builder1", { evaluation: { workers: 1, batchSize: names.length } });
   await using connection = await homelab.server.connect("operator");
   const reader = createReader(connection);
   const id = await request(reader, { host: "all", priority: "batch" });
