@@ -47,6 +47,10 @@ test("takes nothing over from outside but what is listed", () => {
     "HOME",
     "LC_ALL",
   ]);
+  const proxied = { HTTPS_PROXY: "http://proxy:3128" };
+  expect(environmentOf("https://example.org/x.git", { environment: proxied })).toMatchObject({
+    https_proxy: "http://proxy:3128",
+  });
   expect(environmentOf("ssh://git@example.org/x.git", { environment: hostile })["HOME"]).toBe(
     "/state/nixos.git.home",
   );

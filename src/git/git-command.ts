@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
+import { proxyVariables } from "../base/proxy-variables.ts";
 import type { Exec, ExecResult } from "../process/exec.ts";
 import { objectChecks } from "./object-checks.ts";
 import { signInEnvironment, writeSignInPrograms, type GitCredentials } from "./sign-in-programs.ts";
@@ -12,7 +13,7 @@ export interface GitCommandOptions {
   /** Absolute path of the bare repository. Beside it `<directory>.home` is ours as well. */
   readonly directory: string;
   readonly credentials: GitCredentials;
-  /** `PATH` with git, ssh, flock and coreutils; of the rest only `inheritedVariables` are used. */
+  /** `PATH` with git, ssh, flock and coreutils; of the rest only `inheritedVariables` and those of proxies are used. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -47,10 +48,6 @@ export const inheritedVariables = [
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
   "GIT_SSL_CAINFO",
-  "https_proxy",
-  "HTTPS_PROXY",
-  "no_proxy",
-  "NO_PROXY",
 ] as const;
 
 const settings = {
@@ -179,6 +176,7 @@ export function gitEnvironment({
   });
   return {
     ...Object.fromEntries(inherited),
+    ...proxyVariables(environment),
     HOME: home,
     LC_ALL: "C",
     GIT_ALLOW_PROTOCOL: scheme,

@@ -24,6 +24,7 @@ import { createRevisionLocker } from "./lock/lock-revision.ts";
 import { createRealise } from "./realise/realise.ts";
 import { isFull } from "./realise/store-room.ts";
 import { createStoreQueries } from "./store/store-queries.ts";
+import { createAskSubstituter } from "./settings/ask-substituter.ts";
 import { createSubstituterProber } from "./settings/substituters.ts";
 import { createUnbuilt } from "./store/unbuilt.ts";
 import type { NixConfig } from "./settings/unsafe-settings.ts";
@@ -106,7 +107,11 @@ export async function createNix(
   const realiser: Realiser = {
     version,
     systems: settings.systems,
-    probeSubstituters: createSubstituterProber({ substituters: settings.substituters, fetch, clock }),
+    probeSubstituters: createSubstituterProber({
+      substituters: settings.substituters,
+      ask: createAskSubstituter({ ...running, storeDirectory, opensStoreItself }),
+      clock,
+    }),
     realise: createRealise({
       ...running,
       readDerivation,

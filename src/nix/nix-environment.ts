@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { proxyVariables } from "../base/proxy-variables.ts";
 
 /** What Nix may know of our own environment: where its store is, how it reaches the network, and PATH. */
 const passedOn = [
@@ -14,12 +15,18 @@ const passedOn = [
   "NIX_DAEMON_SOCKET_PATH",
   "NIX_SSL_CERT_FILE",
   "SSL_CERT_FILE",
-  "http_proxy",
-  "https_proxy",
-  "no_proxy",
-  "all_proxy",
+  "SSL_CERT_DIR",
   "SSH_AUTH_SOCK",
   "GIT_SSH_COMMAND",
+  // For s3:// substituters.
+  "AWS_ACCESS_KEY_ID",
+  "AWS_SECRET_ACCESS_KEY",
+  "AWS_SESSION_TOKEN",
+  "AWS_PROFILE",
+  "AWS_SHARED_CREDENTIALS_FILE",
+  "AWS_CONFIG_FILE",
+  "AWS_REGION",
+  "AWS_DEFAULT_REGION",
 ] as const;
 
 export type Environment = Readonly<Record<string, string>>;
@@ -43,6 +50,7 @@ export function nixEnvironment(
     .filter((entry): entry is [(typeof passedOn)[number], string] => entry[1] !== undefined);
   return {
     ...Object.fromEntries(kept),
+    ...proxyVariables(inherited),
     LC_ALL: "C.UTF-8",
     HOME: join(directory, "home"),
     XDG_CACHE_HOME: join(directory, "cache"),

@@ -1,117 +1,101 @@
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { createSubstituterProber, type Fetch } from "./substituters.ts";
+import type { AskSubstituter } from "./ask-substituter.ts";
+import { createSubstituterProber } from "./substituters.ts";
 
 const signal = new AbortController().signal;
-const cacheInfo: RequestListener = (_, response) => response.end("StoreDir: /nix/store\nPriority: 30\n");
-
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-const prober = (substituters: readonly string[], clock: Clock = systemClock, askedBy: Fetch = fetch) =>
-  createSubstituterProber({ substituters, fetch: askedBy, clock });
 
 /** Time stands, but for waits, which are over at once. */
-const impatient: Clock = { ...systemClock, sleep: async () => Promise.resolve() };
+function createTime(): Clock & { now: () => Date; advance(ms: number): void } {
+  let at = 0;
+  return {
+    ...systemClock,
+    monotonic: () => at,
+    sleep: async () => Promise.resolve(),
+    advance: (ms) => void (at += ms),
+  };
+}
+
+/** Each substituter answers what its list says, in turn; then it is up. */
+function answering(lists: Readonly<Record<string, (string | undefined)[]>>): {
+  readonly ask: AskSubstituter;
+  readonly asked: string[];
+} {
+  const asked: string[] = [];
+  return {
+    asked,
+    ask: async (url) => {
+      asked.push(url);
+      return lists[url]?.shift();
+    },
+  };
+}
+
+const prober = (substituters: readonly string[], ask: AskSubstituter, clock: Clock = createTime()) =>
+  createSubstituterProber({ substituters, ask, clock });
 
 test("leaves Nix its own setting when all answer", async () => {
-  const url = await serve(cacheInfo);
-  expect(await prober([url, "file:///cache", "ssh://other"])(signal)).toEqual({ use: undefined, dead: [] });
-  expect(await prober([])(signal)).toEqual({ use: undefined, dead: [] });
+  const { ask } = answering({});
+  const urls = ["https://cache", "file:///cache", "ssh-ng://other", "s3://bucket"];
+  expect(await prober(urls, ask)(signal)).toEqual({ use: undefined, dead: [] });
+  expect(await prober([], ask)(signal)).toEqual({ use: undefined, dead: [] });
 });
 
-test("asks below the cache's own path and without what is meant for Nix", async () => {
-  const asked: (string | undefined)[] = [];
-  const url = await serve((request, response) => {
-    asked.push(request.url);
-    response.end("StoreDir: /nix/store\n");
-  });
-  await prober([`${url}/nixos/?priority=10`, url])(signal);
-  expect(new Set(asked)).toEqual(new Set(["/nix-cache-info", "/nixos/nix-cache-info"]));
+test("one fault is not believed", async () => {
+  const { ask, asked } = answering({ "http://a": ["HTTP error 503"] });
+  expect(await prober(["http://a"], ask)(signal)).toEqual({ use: undefined, dead: [] });
+  expect(asked).toEqual(["http://a", "http://a"]);
 });
 
 test("says which do not answer, and keeps the order of the others", async () => {
-  const alive = await serve(cacheInfo);
-  const broken = await serve((_, response) => response.writeHead(500).end());
-  const portal = await serve((_, response) => response.end("<html>sign in</html>"));
-  const closed = "http://127.0.0.1:1";
-  expect(await prober(["file:///cache", broken, portal, alive, closed])(signal)).toEqual({
-    use: ["file:///cache", alive],
+  const { ask } = answering({
+    "http://b": ["HTTP error 500", "HTTP error 502"],
+    "http://d": ["x", "refused"],
+  });
+  expect(await prober(["http://a?priority=3", "http://b", "http://c", "http://d"], ask)(signal)).toEqual({
+    use: ["http://a?priority=3", "http://c"],
     dead: [
-      { url: broken, reason: "it answers with HTTP status 500" },
-      { url: portal, reason: "its nix-cache-info is none: something else answers" },
-      { url: closed, reason: expect.stringMatching(/ECONNREFUSED|bad port/) as string },
+      { url: "http://b", reason: "HTTP error 502" },
+      { url: "http://d", reason: "refused" },
     ],
   });
 });
 
-test("gives a cache its password, and one that wants another is alive", async () => {
-  const asked: (string | undefined)[] = [];
-  const url = await serve((request, response) => {
-    asked.push(request.headers.authorization);
-    response.writeHead(401).end();
-  });
-  const withPassword = url.replace("//", "//user:p%40ss@");
-  expect(await prober([withPassword])(signal)).toEqual({ use: undefined, dead: [] });
-  expect(asked).toEqual([`Basic ${Buffer.from("user:p@ss").toString("base64")}`]);
+test("remembers the answers for a minute, and asks what was down only once then", async () => {
+  const clock = createTime();
+  const { ask, asked } = answering({ "http://a": ["down", "down", "down"] });
+  const probe = prober(["http://a"], ask, clock);
+  const down = { use: [], dead: [{ url: "http://a", reason: "down" }] };
+  expect(await probe(signal)).toEqual(down);
+  expect(await probe(signal)).toEqual(down);
+  expect(asked).toHaveLength(2);
+  clock.advance(60_000);
+  expect(await probe(signal)).toEqual(down);
+  expect(asked).toHaveLength(3);
+  clock.advance(60_000);
+  expect(await probe(signal)).toEqual({ use: undefined, dead: [] });
 });
 
-test("does not wait long for one that hangs", async () => {
-  const hanging = await serve(() => {});
-  const half = await serve((_, response) => response.write("Store"));
-  expect(await prober([hanging, half], impatient)(signal)).toEqual({
-    use: [],
-    dead: [hanging, half].map((url) => ({ url, reason: "no answer in 3 seconds" })),
-  });
-});
-
-test("does not read an answer without end", async () => {
-  const endless = await serve((_, response) => {
-    const more = (): void => {
-      while (!response.destroyed && response.write("x".repeat(10_000)));
-    };
-    response.on("drain", more);
-    more();
-  });
-  const { dead } = await prober([endless])(signal);
-  expect(dead).toMatchObject([{ reason: expect.stringContaining("something else answers") as string }]);
-});
-
-test("remembers the answers for a minute", async () => {
-  let now = 0;
-  let asked = 0;
-  const clock: Clock = { ...systemClock, monotonic: () => now };
-  const answering: Fetch = async () => {
-    asked++;
-    return Promise.resolve(new Response("StoreDir: /nix/store\n"));
-  };
-  const probe = prober(["http://cache"], clock, answering);
-  for (now of [0, 59_999, 60_000, 61_000]) await probe(signal);
-  expect(asked).toBe(2);
-});
-
-test("an abort comes out and is not remembered as an answer", async () => {
-  const hanging = await serve(() => {});
+test("what is aborted is not remembered", async () => {
   const controller = new AbortController();
-  const probe = prober([hanging]);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const probe = prober(["http://a"], async (_, { aborted }) => {
+    if (aborted) throw new Error("not reached");
+    await promise;
+    controller.signal.throwIfAborted();
+    return undefined;
+  });
   const outcome = probe(controller.signal);
   controller.abort(new Error("enough"));
+  resolve(undefined);
   await expect(outcome).rejects.toThrow("enough");
   await expect(probe(controller.signal)).rejects.toThrow("enough");
+  expect(await prober(["http://a"], async () => undefined)(signal)).toEqual({ use: undefined, dead: [] });
 });
 
 test("never shows a password", async () => {
   const urls = ["http://user:secret@127.0.0.1:1/cache?token=secret", "http://user:secret@:/"];
-  const { dead } = await prober(urls)(signal);
+  const { dead } = await prober(urls, async () => "down")(signal);
   expect(JSON.stringify(dead)).not.toContain("secret");
   expect(dead).toHaveLength(2);
 });
