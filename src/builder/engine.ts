@@ -28,6 +28,7 @@ import type { NeedsOfHosts } from "./lanes/host-needs.ts";
 import { runServingCheck, type ServingProof } from "./checks/serving-check.ts";
 import { createProgressBoard } from "./record/progress-board.ts";
 import type { BuildSource, RunningBuild } from "./work.ts";
+import type { WithoutSubstituters } from "./lanes/wait-for-substituters.ts";
 import type { UsualDurations } from "./lanes/usual-durations.ts";
 import { createWorkBoard, verdictOf } from "./work-board.ts";
 
@@ -39,6 +40,7 @@ export interface EngineSettings {
   /** Bytes of the store's disk below which no build begins. */
   readonly minFreeBytes: number;
   readonly retryPolicy: RetryPolicy;
+  readonly withoutSubstituters: WithoutSubstituters;
 }
 
 export interface EngineOptions {
@@ -250,7 +252,8 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
         limits: settings.evaluationLimits,
       };
       const floor = { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes };
-      const lanes = { ...common, limits: settings.buildLimits, durations, needs, floor };
+      const { buildLimits: limits, withoutSubstituters } = settings;
+      const lanes = { ...common, limits, durations, needs, floor, withoutSubstituters };
       await Promise.all([
         keepRunning(() => runEvaluationPool(pool, signal)),
         keepRunning(() => runOutputCheck(common, signal)),

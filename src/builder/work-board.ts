@@ -36,6 +36,8 @@ export interface WorkBoard {
   /** The results of one evaluator process. */
   evaluated(results: ReadonlyMap<HostWork, HostEvaluation>, durationMs: number, remembered?: boolean): void;
   decide(decisions: ReadonlyMap<HostWork, Decision>): void;
+  /** Something that all need is away: they are tried again after the delay, which counts as no attempt. */
+  postpone(works: readonly HostWork[], reason: string, delayMs: number): void;
   /** Calls back when work that a process was started for is not wanted any more. */
   onUnwanted(listener: (work: HostWork) => void): () => void;
   warn(builds: Iterable<RunningBuild>, message: string): void;
@@ -133,12 +135,16 @@ export function createWorkBoard({
   }
 
   function delay(group: readonly HostWork[], reason: string): void {
-    for (const work of group) {
-      work.attempt++;
-      work.stage = "delayed";
-    }
+    for (const work of group) work.attempt++;
     const attempt = Math.max(...group.map((work) => work.attempt));
-    const delayMs = Math.round(retryDelay(retryPolicy, attempt));
+    postpone(group, reason, Math.round(retryDelay(retryPolicy, attempt)));
+  }
+
+  function postpone(works: readonly HostWork[], reason: string, delayMs: number): void {
+    const group = works.filter((work) => work.stage !== "done");
+    if (group.length === 0) return;
+    for (const work of group) work.stage = "delayed";
+    const attempt = Math.max(...group.map((work) => work.attempt));
     eachBuild(group, (build, hosts) =>
       build.record.emit({
         type: "retrying",
@@ -310,6 +316,7 @@ export function createWorkBoard({
     move,
     evaluated,
     decide,
+    postpone,
     onUnwanted(listener) {
       unwantedListeners.add(listener);
       return () => unwantedListeners.delete(listener);

@@ -82,6 +82,8 @@ export interface HostWork extends Revision {
   outcome: "built" | "unchanged" | undefined;
   /** How often it was tried; grows only through infrastructure faults. */
   attempt: number;
+  /** Since when, on the monotonic clock, it waits for a substituter that answers. */
+  waitsSince?: number;
   /** It was evaluated again because its derivation was collected in between; that happens once. */
   reevaluated: boolean;
 }

@@ -291,6 +291,10 @@ export const BuilderSettings = v.strictObject({
           v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1_048_576)), 2),
           "No build begins while less than this is free on the store's disk. 0: always.",
         ),
+        withoutSubstituters: described(
+          v.optional(v.picklist(["wait", "build"]), "wait"),
+          "What a host does that needs a substituter while every configured one is down: `wait` up to 30 minutes for one and then end as `infra-failed`, or `build` from source.",
+        ),
       }),
       {},
     ),

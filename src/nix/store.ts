@@ -48,6 +48,8 @@ export interface Derivation {
   readonly outputs: ReadonlyMap<string, StorePath>;
   readonly inputDrvs: ReadonlyMap<StorePath, readonly string[]>;
   readonly system: string;
+  /** Nix asks no substituter for its outputs (its attribute `allowSubstitutes`). */
+  readonly isOnlyBuilt?: boolean;
 }
 
 /** A toplevel with everything that it needs. */

@@ -138,7 +138,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
     case "retrying":
       return {
         hosts: withHosts(state, event.hosts, (host) => ({ ...host, phase: "retrying" })),
-        warnings: [...state.warnings, `${event.reason}; trying again`],
+        warnings: withWarning(state.warnings, `${event.reason}; trying again`),
       };
     case "hosts-finished":
       return {
@@ -205,3 +205,7 @@ function withHosts<Item extends HostRef>(
   }
   return hosts;
 }
+
+/** What lasts is said at each attempt, and is one warning. */
+const withWarning = (warnings: readonly string[], warning: string): readonly string[] =>
+  warnings.includes(warning) ? warnings : [...warnings, warning];

@@ -149,7 +149,7 @@ function engineSettings(
   { build, evaluation, retry }: BuilderSettings,
   { workers, maxMemoryBytes }: ReturnType<typeof decideEvaluationResources>,
 ): EngineSettings {
-  const { timeoutSeconds, silenceSeconds, maxJobs, cores, minFreeGiB } = build;
+  const { timeoutSeconds, silenceSeconds, maxJobs, cores, minFreeGiB, withoutSubstituters } = build;
   const firstDelayMs = retry.firstDelaySeconds * 1000;
   return {
     evaluationSlots: workers,
@@ -163,5 +163,6 @@ function engineSettings(
     },
     minFreeBytes: minFreeGiB * 2 ** 30,
     retryPolicy: { attempts: retry.attempts, firstDelayMs, factor: 3, maxDelayMs: 15 * 60_000 },
+    withoutSubstituters,
   };
 }

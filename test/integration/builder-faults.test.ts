@@ -6,11 +6,8 @@ import { parseBuildId } from "../../src/protocol/names.ts";
 import { freePort } from "../support/free-port.ts";
 import { startHomelab, type CommandResult } from "../support/start-homelab.ts";
 
-/** Nobody listens on port 1. */
-const deadSubstituter = "http://127.0.0.1:1";
-
 const test = base.extend("homelab", { scope: "file" }, async ({}, { onCleanup }) => {
-  const homelab = await startHomelab({ substituters: deadSubstituter });
+  const homelab = await startHomelab();
   onCleanup(() => homelab[Symbol.asyncDispose]());
   return homelab;
 });
@@ -22,15 +19,6 @@ function stateOf({ stdout }: CommandResult): BuildState {
     .map((line) => decodeEvent(new TextEncoder().encode(line)));
   return foldEvents(events[0]?.build ?? parseBuildId(""), events);
 }
-
-test("a substituter that does not answer is left out, with a warning", async ({ homelab }) => {
-  await homelab.fleet.commit({ hosts: 2, salt: "dead" });
-  await homelab.startBuilder();
-  const result = await homelab.run(["build", "--all", "--json"]);
-  expect(result.exitCode).toBe(0);
-  const state = stateOf(result);
-  expect(state.warnings).toEqual([expect.stringContaining(`the substituter ${deadSubstituter} is left out`)]);
-});
 
 test("a git remote that is gone is no host's fault, and works again when it is back", async ({ homelab }) => {
   await homelab.fleet.commit({ hosts: 2, salt: "remote" });

@@ -47,6 +47,7 @@ export interface RigOptions {
   readonly mirrors?: Readonly<Record<string, Mirror>>;
   readonly slots?: number;
   readonly batchSize?: number;
+  readonly withoutSubstituters?: "wait" | "build";
   readonly bus?: BuilderBus;
   readonly nix?: FakeNix;
   readonly memory?: EvaluationMemory;
@@ -125,6 +126,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
         evaluationBatchSize: options.batchSize ?? 4,
         evaluationLimits: { timeoutMs: 1000, maxMemoryBytes: 1e9 },
         minFreeBytes: 2 ** 30,
+        withoutSubstituters: options.withoutSubstituters ?? "wait",
         buildLimits: { timeoutSeconds: 10, silenceSeconds: 10 },
         retryPolicy: { attempts: 3, firstDelayMs: 1, factor: 1, maxDelayMs: 5 },
       },

@@ -1,7 +1,7 @@
 // One Nix process for several hosts, from what it is given to what became of each host.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { RealiseOptions, RealiseResult, Realiser } from "../../nix/realiser.ts";
+import type { RealiseOptions, RealiseResult, Realiser, SubstituterProbe } from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
 import type { Priority } from "../../protocol/request.ts";
 import { askApart } from "../checks/ask-apart.ts";
@@ -16,6 +16,13 @@ import { createLaneActivity } from "./lane-activity.ts";
 import { learnDurations } from "./learn-durations.ts";
 import type { UsualDurations } from "./usual-durations.ts";
 import type { WorkBoard } from "../work-board.ts";
+import {
+  areAllDown,
+  decideWait,
+  needsSubstituter,
+  type SubstituterDecision,
+  type WithoutSubstituters,
+} from "./wait-for-substituters.ts";
 
 export interface BuildTogetherOptions {
   readonly board: WorkBoard;
@@ -28,6 +35,7 @@ export interface BuildTogetherOptions {
   readonly durations: UsualDurations;
   readonly needs: NeedsOfHosts;
   readonly floor: DiskFloor;
+  readonly withoutSubstituters: WithoutSubstituters;
 }
 
 /**
@@ -84,7 +92,14 @@ export async function buildTogether(
     settle(await reportKnownFailures(nix, works));
     if (open().length === 0) return;
     await requireRoom(options.floor);
-    limits = { ...options.limits, ...(await withoutDeadSubstituters(options, works, building)) };
+    const probe = await nix.probeSubstituters(building);
+    const waits = await decideWaits(options, open(), probe);
+    // Perhaps a build of somebody else has made them meanwhile.
+    await settleBuilt([...waits.keys()], building);
+    const waiting = new Map([...waits].filter(([work]) => isOurs(work) && undecided.delete(work)));
+    postpone(board, waiting);
+    if (open().length === 0) return;
+    limits = { ...options.limits, ...leaveOut(board, open(), probe) };
     const drvPaths = [...new Set(open().map((work) => work.evaluation.drvPath))];
     const result = await nix.realise(
       drvPaths,
@@ -153,13 +168,43 @@ async function decideFailed(
   return decisions;
 }
 
+/** Which of these hosts wait for a substituter, and how. */
+async function decideWaits(
+  { nix, clock, withoutSubstituters }: BuildTogetherOptions,
+  works: readonly ReadyWork[],
+  probe: SubstituterProbe,
+): Promise<ReadonlyMap<ReadyWork, SubstituterDecision>> {
+  const waits = new Map<ReadyWork, SubstituterDecision>();
+  const isDown = withoutSubstituters === "wait" && areAllDown(probe);
+  for (const work of works) {
+    if (!isDown || !(await needsSubstituter(nix, work.evaluation.drvPath))) {
+      work.waitsSince = undefined;
+      continue;
+    }
+    work.waitsSince ??= clock.monotonic();
+    waits.set(work, decideWait(probe, clock.monotonic() - work.waitsSince));
+  }
+  return waits;
+}
+
+function postpone(board: WorkBoard, waits: ReadonlyMap<ReadyWork, SubstituterDecision>): void {
+  const groups = Map.groupBy(waits, ([, decision]) =>
+    decision.type === "wait" ? decision.delayMs : undefined,
+  );
+  for (const group of groups.values()) {
+    const works = group.map(([work]) => work);
+    const decision = group[0]?.[1];
+    if (decision?.type === "wait") board.postpone(works, decision.reason, decision.delayMs);
+    else if (decision !== undefined) board.decide(new Map(works.map((work) => [work, decision])));
+  }
+}
+
 /** A substituter that does not answer is left out of this process, and the builds say so. */
-async function withoutDeadSubstituters(
-  { board, nix }: BuildTogetherOptions,
+function leaveOut(
+  board: WorkBoard,
   works: readonly HostWork[],
-  signal: AbortSignal,
-): Promise<Pick<RealiseOptions, "substituters">> {
-  const { use, dead } = await nix.probeSubstituters(signal);
+  { use, dead }: SubstituterProbe,
+): Pick<RealiseOptions, "substituters"> {
   const builds = new Set(works.flatMap((work) => [...work.watchers]));
   for (const { url, reason } of dead) board.warn(builds, `the substituter ${url} is left out: ${reason}`);
   return use === undefined ? {} : { substituters: use };

@@ -14,6 +14,7 @@ export interface NixSettings {
   readonly version: string;
   readonly system: string;
   readonly systems: readonly string[];
+  /** None where Nix may ask none (`substitute = false`). */
   readonly substituters: readonly string[];
   readonly storeDirectory: string;
   /** Where Nix keeps `gcroots`, `db` and `daemon-socket`. */
@@ -31,6 +32,7 @@ const setting = <Schema extends v.GenericSchema>(value: Schema) => v.object({ va
 const ConfigOutput = v.object({
   system: setting(v.string()),
   substituters: setting(v.array(v.string())),
+  substitute: v.optional(setting(v.boolean()), { value: true }),
   "extra-platforms": v.optional(setting(v.array(v.string())), { value: [] }),
   "max-jobs": v.optional(setting(v.union([v.number(), v.string()])), { value: 1 }),
   builders: v.optional(setting(v.string()), { value: "" }),
@@ -83,7 +85,7 @@ export async function readNixSettings(
     version,
     system: config.system.value,
     systems: buildableSystems(config, await readMachines(config.builders.value)),
-    substituters: config.substituters.value,
+    substituters: config.substitute.value ? config.substituters.value : [],
     storeDirectory: store.stdout.trim(),
     stateDirectory: env["NIX_STATE_DIR"] ?? "/nix/var/nix",
     buildUsersGroup: config["build-users-group"].value,
@@ -116,7 +118,7 @@ async function readConfig(run: Run, version: string): Promise<AllSettings> {
 
 /** The systems that are built here, unless `max-jobs` is 0, and on the remote builders. */
 export function buildableSystems(
-  config: Omit<ConfigOutput, "build-users-group" | "auto-allocate-uids">,
+  config: Pick<ConfigOutput, "system" | "extra-platforms" | "max-jobs">,
   machines: string,
 ): readonly string[] {
   const local = [config.system.value, ...config["extra-platforms"].value];

@@ -3,6 +3,8 @@ import type { Realiser, SubstituterProbe } from "../realiser.ts";
 import { shownUrl, type AskSubstituter } from "./ask-substituter.ts";
 
 const rememberedMs = 60_000;
+/** While all are down somebody may be waiting for one. */
+const rememberedDownMs = 5000;
 const pauseMs = 1000;
 
 export interface SubstituterProberOptions {
@@ -15,14 +17,14 @@ export interface SubstituterProberOptions {
 /**
  * Every version of Nix waits for minutes for a cache that does not answer, and Nix 2.8 hangs or crashes on one that
  * answers with errors. So Nix is asked about each substituter before a build, about all at once. A fault is believed
- * at the second try; of what was down when it was last asked, at the first. What they answer holds for a minute.
+ * at the second try; of what was down when it was last asked, at the first. What they answer holds for a minute, and for 5 seconds when all are down.
  */
 export function createSubstituterProber({
   substituters,
   ask,
   clock,
 }: SubstituterProberOptions): Realiser["probeSubstituters"] {
-  let remembered: { readonly probe: SubstituterProbe; readonly at: number } | undefined;
+  let remembered: { readonly probe: SubstituterProbe; readonly until: number } | undefined;
   const wasDown = new Set<string>();
 
   async function whyDown(url: string, signal: AbortSignal): Promise<string | undefined> {
@@ -34,7 +36,7 @@ export function createSubstituterProber({
 
   return async (signal) => {
     signal.throwIfAborted();
-    if (remembered !== undefined && clock.monotonic() - remembered.at < rememberedMs) return remembered.probe;
+    if (remembered !== undefined && clock.monotonic() < remembered.until) return remembered.probe;
     const answers = await Promise.all(
       [...new Set(substituters)].map(async (url) => ({ url, reason: await whyDown(url, signal) })),
     );
@@ -47,7 +49,8 @@ export function createSubstituterProber({
     );
     const alive = answers.filter(({ reason }) => reason === undefined).map(({ url }) => url);
     const probe = { use: dead.length === 0 ? undefined : alive, dead };
-    remembered = { probe, at: clock.monotonic() };
+    const areAllDown = dead.length > 0 && alive.length === 0;
+    remembered = { probe, until: clock.monotonic() + (areAllDown ? rememberedDownMs : rememberedMs) };
     return probe;
   };
 }

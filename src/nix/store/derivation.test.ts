@@ -37,6 +37,16 @@ describe("a derivation's text", () => {
     });
   });
 
+  test.each([
+    ['("allowSubstitutes","")', true],
+    ['("allowSubstitutes","1")', undefined],
+    ['("name","x")', undefined],
+    [String.raw`("__json","{\"allowSubstitutes\":false,\"name\":\"x\"}")`, true],
+    [String.raw`("__json","{\"name\":\"x\"}")`, undefined],
+  ])("says whether Nix only builds it: %s", (variable, expected) => {
+    expect(parseDerivation(`Derive([],[],[],"s","b",[],[${variable}])`).isOnlyBuilt).toBe(expected);
+  });
+
   test("leaves out outputs whose path is not known before they are built", () => {
     const floating = `Derive([("doc","${path("d")}","",""),("out","","r:sha256","")],[],[],"s","b",[],[])`;
     expect([...parseDerivation(floating).outputs.keys()]).toEqual(["doc"]);

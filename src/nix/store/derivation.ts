@@ -88,10 +88,22 @@ export function parseDerivation(text: string): Derivation {
   expect(",");
   list(string);
   expect(",");
-  list(() => tuple(2));
+  const environment = new Map(list(() => tuple(2)).map(([name = "", value = ""]) => [name, value] as const));
   expect(")");
   if (at !== text.length) throw new Error(`something follows at character ${at}`);
-  return { outputs: new Map(outputs), inputDrvs: new Map(inputDrvs), system };
+  return {
+    outputs: new Map(outputs),
+    inputDrvs: new Map(inputDrvs),
+    system,
+    isOnlyBuilt: isOnlyBuilt(environment) ? true : undefined,
+  };
+}
+
+/** As Nix reads it (parsed-derivations.cc): a boolean is "1" or empty; with structured attributes all are one JSON text. */
+function isOnlyBuilt(environment: ReadonlyMap<string, string>): boolean {
+  const structured = environment.get("__json");
+  if (structured !== undefined) return /"allowSubstitutes": ?false\b/.test(structured);
+  return (environment.get("allowSubstitutes") ?? "1") !== "1";
 }
 
 const quote = '"'.charCodeAt(0);
