@@ -7,7 +7,9 @@ import type { Clock } from "../base/clock.ts";
 import { hasCode, HomelabError, messageOf } from "../base/errors.ts";
 import { retryAfterMs } from "../base/retry-after.ts";
 import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
-import { createDeadlines, DeadlineError } from "./deadlines.ts";
+import { createDeadlines, DeadlineError, noAnswerIn } from "./deadlines.ts";
+import { authorizationFor, type NetrcEntry } from "./netrc.ts";
+import { mayCarry, mostRedirects, redirectTarget } from "./redirects.ts";
 
 export interface CacheClientOptions {
   /** `http://` or `https://`, a path in it included. */
@@ -19,7 +21,11 @@ export interface CacheClientOptions {
   readonly retry: RetryPolicy;
   readonly clock: Clock;
   /** Certificate authorities, PEM, instead of Node's own. */
-  readonly ca?: string;
+  readonly ca?: string | readonly string[];
+  /** As `nodeProxies` gives them. */
+  readonly proxies?: Readonly<Record<string, string>>;
+  /** Names and passwords by server. */
+  readonly netrc?: readonly NetrcEntry[];
 }
 
 export interface GetOptions {
@@ -78,15 +84,34 @@ const longestRetryAfterMs = 30_000;
 const cheapRestBytes = 64 * 1024;
 
 export function createCacheClient(options: CacheClientOptions): CacheClient {
-  const { connections, timeoutMs, retry, clock } = options;
+  const { timeoutMs, retry, clock, netrc = [] } = options;
   const base = new URL(options.url.endsWith("/") ? options.url : `${options.url}/`);
-  const isTls = base.protocol === "https:";
-  const agentOptions = { keepAlive: true, maxSockets: connections, maxFreeSockets: connections };
-  const agent = isTls ? new https.Agent({ ...agentOptions, ca: options.ca }) : new http.Agent(agentOptions);
+  const agents = createAgents(options);
   const deadlines = createDeadlines(clock);
   const onAbort = createAborts();
   // Once, because taking a URL apart for each request costs more than the request.
-  const target = { agent, ...urlToHttpOptions(base) };
+  const target = urlToHttpOptions(base);
+  const authorizationOf = (url: URL): string | undefined => {
+    const carry = mayCarry(base, url);
+    if (carry === "none") return undefined;
+    return authorizationFor(netrc, url.hostname, { allowsDefault: carry === "any" });
+  };
+  const baseAuthorization = authorizationOf(base);
+
+  function start(to: URL | string, headers: http.OutgoingHttpHeaders): http.ClientRequest {
+    const { protocol } = typeof to === "string" ? base : to;
+    const authorization = typeof to === "string" ? baseAuthorization : authorizationOf(to);
+    return (protocol === "https:" ? https : http).request({
+      // Some servers take a path for another one when it is escaped otherwise, so it goes as the cache wrote it.
+      ...(typeof to === "string" ? { ...target, path: `${base.pathname}${to}` } : urlToHttpOptions(to)),
+      agent: agents(protocol),
+      headers: {
+        "user-agent": "homelab-deploy",
+        ...headers,
+        ...(authorization === undefined ? {} : { authorization }),
+      },
+    });
+  }
 
   async function attempt<Result>(
     path: string,
@@ -95,25 +120,32 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
     read: (response: http.IncomingMessage) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
-    const request = (isTls ? https : http).request({
-      ...target,
-      // Some servers take a path for another one when it is escaped otherwise, so it goes as the cache wrote it.
-      path: `${base.pathname}${path}`,
-      headers: { "user-agent": "homelab-deploy", ...headers },
-    });
-    const stopWaiting = onAbort(signal, request);
-    const met = deadlines.start(limitMs, (error) => request.destroy(error));
-    try {
-      const response = await answerOf(request);
+    const startedAt = clock.monotonic();
+    let to: URL | string = path;
+    for (let redirects = 0; ; redirects++) {
+      const request = start(to, headers);
+      const stopWaiting = onAbort(signal, request);
+      const leftMs = limitMs - (clock.monotonic() - startedAt);
+      const met = deadlines.start(leftMs, () => request.destroy(noAnswerIn(limitMs)));
       try {
-        return await read(response);
+        const response = await answerOf(request).catch((error: unknown): never => {
+          // What the cache sends us to is not the cache.
+          throw typeof to === "string" || !isLostConnection(error) ? error : new ElsewhereError(to, error);
+        });
+        try {
+          const asked: URL | string = to;
+          const here = (): URL => (typeof asked === "string" ? new URL(`${base.href}${asked}`) : asked);
+          const next = redirects < mostRedirects ? redirectTarget(response, here) : undefined;
+          if (next === undefined) return await read(response);
+          to = next;
+        } finally {
+          // A socket is only free again when its answer was read to the end.
+          if (!response.readableEnded) response.destroy();
+        }
       } finally {
-        // A socket is only free again when its answer was read to the end.
-        if (!response.readableEnded) response.destroy();
+        met();
+        stopWaiting();
       }
-    } finally {
-      met();
-      stopWaiting();
     }
   }
 
@@ -169,7 +201,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
       return persist(path, async () => attempt(path, headers, limitMs, readGood, signal), signal);
     },
     [Symbol.dispose]() {
-      agent.destroy();
+      agents.destroy();
       deadlines.stop();
     },
   };
@@ -179,8 +211,44 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
 const mayPass = (error: unknown): boolean =>
   error instanceof ServerFault ||
   error instanceof CutOffError ||
+  error instanceof ElsewhereError ||
   error instanceof DeadlineError ||
   (error instanceof Error && "code" in error && typeof error.code === "string");
+
+interface Agents {
+  (protocol: string): http.Agent;
+  destroy(): void;
+}
+
+/** One for each scheme, made when it is needed first: a redirect may lead from one to the other. */
+function createAgents({ connections, ca, proxies }: CacheClientOptions): Agents {
+  const common = {
+    keepAlive: true,
+    maxSockets: connections,
+    maxFreeSockets: connections,
+    proxyEnv: proxies,
+  };
+  const made = new Map<string, http.Agent>();
+  const agentOf = (protocol: string): http.Agent => {
+    const known = made.get(protocol);
+    if (known !== undefined) return known;
+    const authorities = typeof ca === "string" || ca === undefined ? ca : [...ca];
+    const agent =
+      protocol === "https:" ? new https.Agent({ ...common, ca: authorities }) : new http.Agent(common);
+    made.set(protocol, agent);
+    return agent;
+  };
+  return Object.assign(agentOf, { destroy: () => made.forEach((agent) => agent.destroy()) });
+}
+
+/** The server that a redirect led to ended the connection without an answer. */
+class ElsewhereError extends Error {
+  override readonly name = "ElsewhereError";
+
+  constructor({ host }: URL, cause: unknown) {
+    super(`${host}, where the cache sends us, hangs up: ${messageOf(cause)}`, { cause });
+  }
+}
 
 /** One listener for each signal, and not one for each request: thousands of them come and go. */
 function createAborts(): (signal: AbortSignal, request: http.ClientRequest) => () => void {

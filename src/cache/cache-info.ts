@@ -35,7 +35,10 @@ export function parseCacheInfo(text: string): CacheInfo | undefined {
   };
 }
 
-/** @throws HomelabError `unavailable` with code `CACHE_UNREACHABLE`, also when something else answers there */
+/**
+ * @throws HomelabError `unavailable` with code `CACHE_UNREACHABLE`, also when something else answers there; `refused`
+ *   with code `CACHE_REFUSED`
+ */
 export async function probeCache(
   client: CacheClient,
   clock: Clock,
@@ -43,12 +46,20 @@ export async function probeCache(
 ): Promise<CacheProbe> {
   const durations: number[] = [];
   let text = "";
+  let refusedWith: number | undefined;
   // The first answer has the time in it that connecting takes.
   for (let round = 0; round <= rounds; round++) {
     const startedAt = clock.monotonic();
     const { status, body } = await client.get("nix-cache-info", { maxBytes }, signal);
     if (round > 0) durations.push(clock.monotonic() - startedAt);
     text = status === 200 ? new TextDecoder().decode(body) : "";
+    refusedWith = status === 401 || status === 403 ? status : undefined;
+  }
+  if (refusedWith !== undefined) {
+    throw new HomelabError("refused", `the cache ${client.url} refuses us (HTTP ${refusedWith})`, {
+      code: "CACHE_REFUSED",
+      hint: "set cache.netrcFile where it wants a name and password",
+    });
   }
   const info = parseCacheInfo(text);
   if (info === undefined) {

@@ -10,6 +10,9 @@ export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 
+export const noAnswerIn = (limitMs: number): DeadlineError =>
+  new DeadlineError(`no whole answer in ${limitMs / 1000} seconds`);
+
 interface Deadline {
   readonly at: number;
   readonly limitMs: number;
@@ -41,7 +44,7 @@ export function createDeadlines(clock: Clock): Deadlines {
 
   function end(deadline: Deadline): void {
     open.delete(deadline);
-    deadline.onOver(new DeadlineError(`no whole answer in ${deadline.limitMs / 1000} seconds`));
+    deadline.onOver(noAnswerIn(deadline.limitMs));
   }
 
   return {

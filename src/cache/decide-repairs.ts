@@ -38,6 +38,8 @@ type Repair =
 function decideRepair(problem: PathProblem, { canSign, canCopy }: RepairMeans): Repair {
   const none = (reason: string): Repair => ({ type: "none", reason });
   if (problem === "unanswered") return none("the cache does not answer");
+  // The path may be sound: who may not see it changes nothing about it.
+  if (problem === "refused") return none("the cache refuses it: see cache.netrcFile");
   // It is signed on the way. What the cache says of a path is never signed as it is: it could be anything.
   if (canCopy) return { type: "copy" };
   switch (problem) {

@@ -60,11 +60,11 @@ export async function judgeNarContent(
       signal,
     );
     if (result === undefined) {
-      const detail = `its NAR is not there (HTTP ${status})`;
-      return {
-        type: "fault",
-        fault: { problem: status === 404 || status === 410 ? "missing" : "corrupt", detail },
-      };
+      const isMissing = status === 404 || status === 410;
+      const detail = isMissing
+        ? `its NAR is not there (HTTP ${status})`
+        : `its NAR is refused (HTTP ${status})`;
+      return { type: "fault", fault: { problem: isMissing ? "missing" : "refused", detail } };
     }
     if (result.size !== expectedSize)
       return fault(

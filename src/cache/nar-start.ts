@@ -18,7 +18,7 @@ const beginnings: ReadonlyMap<string, Uint8Array> = new Map([
 ]);
 
 export interface NarFault {
-  readonly problem: "missing" | "corrupt";
+  readonly problem: "missing" | "corrupt" | "refused";
   readonly detail: string;
 }
 
@@ -30,7 +30,7 @@ export function judgeNarStart(
   if (status === 404 || status === 410)
     return { problem: "missing", detail: `its NAR is not there (HTTP ${status})` };
   if (status !== 200 && status !== 206)
-    return { problem: "corrupt", detail: `its NAR is refused (HTTP ${status})` };
+    return { problem: "refused", detail: `its NAR is refused (HTTP ${status})` };
   const beginning = beginnings.get(compression);
   if (isCutOff && body.byteLength < narStartBytes)
     return { problem: "corrupt", detail: `its NAR ends after ${body.byteLength} bytes` };

@@ -33,9 +33,14 @@ export function createServingProof({ nix, url, verify }: ServingProofOptions): S
 
 function reasonOf(url: string, { paths, findings }: TopProof): string | undefined {
   // What is wrong says more than what is not known.
-  const worst = findings.find(({ problem }) => problem !== "unanswered") ?? findings[0];
+  const worst =
+    findings.find(({ problem }) => problem !== "unanswered" && problem !== "refused") ??
+    findings.find(({ problem }) => problem === "refused") ??
+    findings[0];
   if (worst === undefined) return undefined;
   if (worst.problem === "unanswered") return worst.detail;
   const { path, detail } = worst;
+  if (worst.problem === "refused")
+    return `the cache ${url} refuses us, so nothing is known of it: ${path}: ${detail}; set cache.netrcFile where it wants a password`;
   return `the cache ${url} does not serve it: ${countProblems(findings)} of ${paths} paths, such as ${path}: ${detail}`;
 }

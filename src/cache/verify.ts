@@ -49,7 +49,7 @@ export interface Verification {
   readonly asSaid: readonly StorePath[];
 }
 
-/** After so many paths in a row without any answer the cache is gone, and the others are not asked for. */
+/** After so many paths in a row without an answer, or refused, it is so with all, and the others are not asked for. */
 const patience = 32;
 
 /**
@@ -125,7 +125,7 @@ function createRun(
   const { proofs, atOnce, onProgress } = options;
   const findings: Finding[] = [];
   const asSaid: StorePath[] = [];
-  let [total, done, asked, unansweredInRow] = [0, 0, 0, 0];
+  let [total, done, asked, unansweredInRow, refusedInRow] = [0, 0, 0, 0, 0];
 
   function finish(count: number): void {
     done += count;
@@ -134,11 +134,12 @@ function createRun(
 
   async function proveOne({ path, facts }: Question, queue: Question[]): Promise<void> {
     if (unansweredInRow >= patience) {
-      findings.push({
-        path,
-        problem: "unanswered",
-        detail: "not asked for: the cache has stopped answering",
-      });
+      const detail = "not asked for: the cache has stopped answering";
+      findings.push({ path, problem: "unanswered", detail });
+      return finish(1);
+    }
+    if (refusedInRow >= patience) {
+      findings.push({ path, problem: "refused", detail: "not asked for: the cache refuses everything" });
       return finish(1);
     }
     asked++;
@@ -147,8 +148,10 @@ function createRun(
         onNarInfo?.(narInfo, queue),
       );
       unansweredInRow = 0;
+      refusedInRow = judgement.type === "fault" && judgement.problem === "refused" ? refusedInRow + 1 : 0;
       if (judgement.type === "fault") {
-        proofs.forget(path);
+        // A refusal says nothing about what is there.
+        if (judgement.problem !== "refused") proofs.forget(path);
         findings.push({ path, problem: judgement.problem, detail: judgement.detail });
       } else {
         proofs.add(path, judgement.narInfo.narHash, judgement.signedBy);

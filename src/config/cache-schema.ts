@@ -38,7 +38,11 @@ export const CacheSettings = v.strictObject({
   ),
   caFile: described(
     v.optional(absolutePath),
-    "Certificate authority of an https:// cache, PEM; Node's own without it.",
+    "Certificate authority of an https:// cache, PEM. Without it those of Node, of `NIX_SSL_CERT_FILE` or `SSL_CERT_FILE`, and of Nix's `ssl-cert-file`.",
+  ),
+  netrcFile: described(
+    v.optional(secretFile),
+    "File with names and passwords by server, as curl reads it, for a cache that wants them. Without it, Nix's `netrc-file`, where it can be read.",
   ),
   verifyBuilds: described(
     v.optional(v.boolean(), false),

@@ -38,7 +38,7 @@ export async function judgeNarInfo(
     narInfo,
   });
   if (status === 404 || status === 410) return fault("missing", `it has no narinfo (HTTP ${status})`);
-  if (status !== 200) return fault("corrupt", `its narinfo is refused (HTTP ${status})`);
+  if (status !== 200) return fault("refused", `its narinfo is refused (HTTP ${status})`);
   if (isCutOff) return fault("corrupt", `its narinfo ends after ${body.byteLength} bytes`);
   let narInfo: NarInfo;
   try {

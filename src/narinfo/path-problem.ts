@@ -11,6 +11,8 @@ export const pathProblems = [
   "corrupt",
   /** It is sound and signed, but not what this machine's store has under the same name. */
   "stale",
+  /** The server does not let us have it (401, 403, a redirect that leads nowhere, …): nothing is known about the path. */
+  "refused",
   /** There was no answer, or only errors of the server: nothing is known about the path. */
   "unanswered",
 ] as const;

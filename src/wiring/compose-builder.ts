@@ -18,7 +18,7 @@ import type { Store } from "../nix/store.ts";
 import { createExec } from "../process/create-exec.ts";
 import { ownerEnvironment } from "../process/owner.ts";
 import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
-import { composeVerification, openCache } from "./compose-cache.ts";
+import { composeVerification, openCache, type CachePlace } from "./compose-cache.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
 import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
@@ -62,7 +62,9 @@ export async function composeBuilder(
     version: programVersion(),
     nix,
     gcRoots,
-    servingProof: config.cache.verifyBuilds ? await composeServingProof(config, nix, clock, log) : undefined,
+    servingProof: config.cache.verifyBuilds
+      ? await composeServingProof(config, nix, { clock, environment }, log, signal)
+      : undefined,
     dropOldRoots: (repos, until) => dropOldRoots(retention, repos, until),
     memory: createEvaluationMemory({
       directory: join(stateDirectory, "evaluations"),
@@ -92,10 +94,12 @@ export async function composeBuilder(
 async function composeServingProof(
   { cache, builder }: Config,
   nix: Store,
-  clock: Clock,
+  place: CachePlace,
   log: Log,
+  signal: AbortSignal,
 ): Promise<ServingProof> {
-  const access = await openCache(cache, {}, clock);
+  const { clock } = place;
+  const access = await openCache(cache, {}, place, signal);
   const { stateDirectory } = builder;
   const verify = await composeVerification({
     settings: cache,

@@ -1,15 +1,23 @@
 // From configuration and flags to a cache that can be asked.
 import { join } from "node:path";
+import { getCACertificates } from "node:tls";
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { readBounded } from "../base/files/read-bounded.ts";
+import type { Environment } from "../base/environment.ts";
+import { readBounded, whyUnreadable } from "../base/files/read-bounded.ts";
+import { nodeProxies } from "../base/proxy-variables.ts";
 import { createCacheClient, type CacheClient } from "../cache/cache-client.ts";
+import { parseNetrc, type NetrcEntry } from "../cache/netrc.ts";
 import { noProofs, openProofs } from "../cache/proofs.ts";
 import { parsePublicKey, type TrustedKeys } from "../narinfo/public-keys.ts";
 import type { VerifyOptions } from "../cache/verify.ts";
 import { CacheUrl, type CacheSettings } from "../config/cache-schema.ts";
+import { resolveSecretPath } from "../config/secrets.ts";
+import { readNixNetworkSettings, type NixNetworkSettings } from "../nix/settings/network-settings.ts";
+import { createExec } from "../process/create-exec.ts";
+import { useNetworkOf } from "./own-network.ts";
 
 export interface CacheChoice {
   readonly cache?: string;
@@ -52,20 +60,33 @@ export function chooseKeys(settings: CacheSettings, { publicKey }: CacheChoice):
   return keys;
 }
 
-/** @throws HomelabError `config` with code `BAD_CA_FILE` */
+export interface CachePlace {
+  readonly clock: Clock;
+  readonly environment: Environment;
+}
+
+/** @throws HomelabError `config` with code `BAD_CA_FILE` or `BAD_SECRET` */
 export async function openCacheClient(
   settings: CacheSettings,
   url: string,
-  clock: Clock,
+  { clock, environment }: CachePlace,
+  signal: AbortSignal,
 ): Promise<CacheClient> {
-  const { caFile, connections, timeoutSeconds, attempts } = settings;
+  const { caFile, netrcFile, connections, timeoutSeconds, attempts } = settings;
+  useNetworkOf(environment);
+  const nix = await readNixNetworkSettings(createExec(), environment, signal);
   return createCacheClient({
     url,
     connections,
     timeoutMs: timeoutSeconds * 1000,
     retry: { attempts, firstDelayMs: 250, factor: 3, maxDelayMs: 10_000 },
     clock,
-    ca: caFile === undefined ? undefined : await readCaFile(caFile),
+    ca: caFile === undefined ? await authoritiesOf(nix) : await readCaFile(caFile),
+    proxies: nodeProxies(environment),
+    netrc:
+      netrcFile === undefined
+        ? parseNetrc(await readIfReadable(nix.netrcFile))
+        : await readNetrc(resolveSecretPath(netrcFile, environment["CREDENTIALS_DIRECTORY"])),
   });
 }
 
@@ -81,14 +102,41 @@ async function readCaFile(file: string): Promise<string> {
   }
 }
 
+/** Those that Nix trusts, beside those that Node does; undefined for the latter alone. */
+async function authoritiesOf({ sslCertFile }: NixNetworkSettings): Promise<readonly string[] | undefined> {
+  if (sslCertFile === undefined || sslCertFile === "") return undefined;
+  const authorities = await readIfReadable(sslCertFile);
+  return authorities === "" ? undefined : [...getCACertificates("default"), authorities];
+}
+
+/** Nix's files are often only for root: what cannot be read is not used. */
+const readIfReadable = async (file: string): Promise<string> =>
+  readBounded(file, 1024 * 1024).then(
+    ({ text }) => text,
+    () => "",
+  );
+
+async function readNetrc(file: string): Promise<readonly NetrcEntry[]> {
+  try {
+    return parseNetrc((await readBounded(file, 64 * 1024)).text);
+  } catch (error) {
+    // Without the cause: nothing of what was read may go along.
+    throw new HomelabError("config", `cannot read the secret in ${file}: ${whyUnreadable(error)}`, {
+      code: "BAD_SECRET",
+      hint: "cache.netrcFile is the path of a file that only this user may read",
+    });
+  }
+}
+
 export async function openCache(
   settings: CacheSettings,
   choice: CacheChoice,
-  clock: Clock,
+  place: CachePlace,
+  signal: AbortSignal,
 ): Promise<CacheAccess> {
   const url = chooseCacheUrl(settings, choice);
   const keys = chooseKeys(settings, choice);
-  const client = await openCacheClient(settings, url, clock);
+  const client = await openCacheClient(settings, url, place, signal);
   return { url, keys, client, [Symbol.dispose]: () => client[Symbol.dispose]() };
 }
 

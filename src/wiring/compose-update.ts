@@ -37,6 +37,7 @@ import { createInputHistory } from "./input-history.ts";
 import { createNixDownstream } from "./nix-downstream.ts";
 import { createNixUpstream } from "./nix-upstream.ts";
 import { lockPathOf, openRepository } from "./open-repository.ts";
+import { useNetworkOf } from "./own-network.ts";
 
 export interface ComposeUpdateOptions {
   readonly environment: Environment;
@@ -214,12 +215,13 @@ const statesOf = ({ state, downstream }: Validated): readonly BuildState[] => [
 ];
 
 async function forgeOf(
-  { settings, clock }: ComposeUpdateOptions,
+  { settings, clock, environment }: ComposeUpdateOptions,
   secret: (path: string) => Promise<string>,
   signal: AbortSignal,
 ): Promise<Forge | undefined> {
   const forge = settings.update.forge;
   if (forge === undefined) return undefined;
+  useNetworkOf(environment);
   const { repository: repo, ...rest } = forge;
   return createForge({ ...rest, repo }, { fetch, clock, readSecret: secret }, signal);
 }

@@ -13,6 +13,7 @@ import type { BuildId } from "../protocol/names.ts";
 import type { ComposedBuilder } from "./compose-builder.ts";
 import { followInputs, type FollowInputsOptions } from "./follow-inputs.ts";
 import { lockPathOf, openRepository } from "./open-repository.ts";
+import { useNetworkOf } from "./own-network.ts";
 import type { Environment } from "../base/environment.ts";
 
 export interface RunningMetrics extends AsyncDisposable {
@@ -47,6 +48,7 @@ export async function startMetrics({
   if (listen === undefined && pushgateway === undefined) {
     return { onStored() {}, onOver() {}, onDroppedLogLines() {}, async [Symbol.asyncDispose]() {} };
   }
+  if (pushgateway !== undefined) useNetworkOf(environment);
   const stopped = new AbortController();
   /** When each was accepted. */
   const running = new Map<BuildId, Date>();

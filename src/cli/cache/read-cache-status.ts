@@ -1,12 +1,12 @@
 // The cache from outside; on the builder also its store.
-import { messageOf } from "../../base/errors.ts";
+import { HomelabError, messageOf } from "../../base/errors.ts";
 import { probeCache, type CacheProbe } from "../../cache/cache-info.ts";
 import { judgeNarInfo, maxNarInfoBytes } from "../../narinfo/judge-narinfo.ts";
 import { hashPartOf } from "../../narinfo/narinfo.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import { chooseCacheUrl, chooseKeys, openCacheClient, type CacheChoice } from "../../wiring/compose-cache.ts";
 import type { Context } from "../context.ts";
-import type { CacheStatus, SignatureStatus, StoreStatus } from "../print/pages/cache-status.ts";
+import type { CacheStatus, NotKnown, SignatureStatus, StoreStatus } from "../print/pages/cache-status.ts";
 import { loadCommandConfig } from "../session/connect.ts";
 import { measureStore } from "./report-store.ts";
 
@@ -19,7 +19,7 @@ export async function readCacheStatus(
   const { cache: settings } = await loadCommandConfig(context);
   const url = chooseCacheUrl(settings, choice);
   const keys = chooseKeys(settings, choice);
-  using client = await openCacheClient(settings, url, clock);
+  using client = await openCacheClient(settings, url, context, signal);
   const store = await orReason(async () => storeStatus(context, signal), signal);
   const probe = await orReason(async () => probeCache(client, clock, signal), signal);
   const newest = "reason" in store ? undefined : store.newestSystem;
@@ -47,12 +47,12 @@ export async function readCacheStatus(
 async function orReason<Result extends CacheProbe | StoreStatus | SignatureStatus>(
   ask: () => Promise<Result>,
   signal: AbortSignal,
-): Promise<Result | { readonly reason: string }> {
+): Promise<Result | NotKnown> {
   try {
     return await ask();
   } catch (error) {
     signal.throwIfAborted();
-    return { reason: messageOf(error) };
+    return { reason: messageOf(error), isRefused: error instanceof HomelabError && error.kind === "refused" };
   }
 }
 

@@ -40,7 +40,7 @@ export async function verifyCache(
 ): Promise<CacheVerification> {
   const { clock, err } = context;
   const stateDirectory = userStateDirectory(context.environment);
-  using access = await openCache(settings, wish, clock);
+  using access = await openCache(settings, wish, context, signal);
   const nix =
     wish.withoutStore === true ? undefined : await openNix(context, stateDirectory, silentLog, signal);
   const targets = await findTargets(nix?.storeDirectory);

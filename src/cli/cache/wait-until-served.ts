@@ -32,7 +32,7 @@ export async function waitUntilServed(
 ): Promise<ServedOutcome & { readonly url: string }> {
   const { clock, err, errStyle: style } = context;
   const { cache: settings } = config;
-  using access = await openCache(settings, choice, clock);
+  using access = await openCache(settings, choice, context, interrupted);
   const { url } = access;
   const verify = await composeVerification({ settings, access, content: "start", clock, log: silentLog });
   const timeout = AbortSignal.timeout(timeoutMs);

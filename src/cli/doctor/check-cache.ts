@@ -49,6 +49,10 @@ export function judgeInfo(
   text: string,
   storeDirectory: string | undefined,
 ): Finding {
+  if (status === 401 || status === 403) {
+    const message = `${url} refuses us (HTTP status ${status})`;
+    return wrong("cache", message, "set cache.netrcFile where it wants a name and password");
+  }
   const store = /^StoreDir: (?<store>\/\S+)$/m.exec(text)?.groups?.["store"];
   if (status !== 200 || store === undefined) {
     const message = `${url}/nix-cache-info is not that of a binary cache (HTTP status ${status})`;

@@ -9,6 +9,7 @@ import { createForge } from "../../forge/create-forge.ts";
 import type { InstalledNix } from "../../nix/create-nix.ts";
 import { createExec } from "../../process/create-exec.ts";
 import { openCacheClient } from "../../wiring/compose-cache.ts";
+import { useNetworkOf } from "../../wiring/own-network.ts";
 import { connectCommand, loadCommandConfig, natsTargetOf } from "../session/connect.ts";
 import type { Context } from "../context.ts";
 import { checkCache } from "./check-cache.ts";
@@ -31,6 +32,7 @@ export async function examine(context: Context, signal: AbortSignal): Promise<re
   } catch (error) {
     return [findingOf("configuration", error)];
   }
+  useNetworkOf(context.environment);
   const credentials = context.environment["CREDENTIALS_DIRECTORY"];
   const directory = await mkdtemp(join(tmpdir(), "homelab-deploy-doctor-"));
   try {
@@ -126,19 +128,19 @@ async function examineForges(
 }
 
 async function examineCache(
-  { environment, clock }: Context,
+  context: Context,
   { cache }: Config,
   nix: InstalledNix | undefined,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const { url, secretKeyFile } = cache;
-  const credentials = environment["CREDENTIALS_DIRECTORY"];
+  const credentials = context.environment["CREDENTIALS_DIRECTORY"];
   const isHere = secretKeyFile?.startsWith("/") === true || (credentials ?? "") !== "";
   const trusted = nix?.settings["trusted-public-keys"];
   return checkCache(
     cache,
     {
-      openClient: async () => openCacheClient({ ...cache, attempts: 2 }, url ?? "", clock),
+      openClient: async () => openCacheClient({ ...cache, attempts: 2 }, url ?? "", context, signal),
       secretKeyFile:
         secretKeyFile === undefined || !isHere ? undefined : resolveSecretPath(secretKeyFile, credentials),
       nix:

@@ -12,6 +12,7 @@ import type { Teller } from "../../update/tell/outbox.ts";
 import { createWebhookTeller } from "../../update/tell/webhook.ts";
 import type { ComposeUpdateOptions } from "../../wiring/compose-update.ts";
 import { endLeftBehindIn } from "../../wiring/end-left-behind-in.ts";
+import { useNetworkOf } from "../../wiring/own-network.ts";
 import type { Context } from "../context.ts";
 import { connectCommand } from "./connect.ts";
 import { startLocalBuilder, userStateDirectory } from "./local-builder.ts";
@@ -126,6 +127,7 @@ async function webhookOf({ environment }: Context, config: Config, log: Log): Pr
   const { webhookFile, webhookOutcomes } = config.update;
   if (webhookFile === undefined) return undefined;
   const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
+  useNetworkOf(environment);
   const { readSecret } = await import("../../config/secrets.ts");
   const url = await readSecret(resolveSecretPath(webhookFile, credentialsDirectory), {
     credentialsDirectory,

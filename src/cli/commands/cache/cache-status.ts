@@ -5,8 +5,13 @@ import { collect } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
 import { untilInterrupted } from "../../session/signals.ts";
 
-/** 1 when hosts could not use the cache, 3 when it does not answer. */
-const exitCodeOf = { sound: exitCodes.success, faulty: exitCodes.failed, silent: exitCodes.unavailable };
+/** 1 when hosts could not use the cache, 3 when it does not answer, 4 when it refuses us. */
+const exitCodeOf = {
+  sound: exitCodes.success,
+  faulty: exitCodes.failed,
+  silent: exitCodes.unavailable,
+  refused: exitCodes.refused,
+};
 
 export function addCacheStatus(cache: Command, choose: Choose): void {
   cache

@@ -1,6 +1,7 @@
 // `homelab-deploy cache verify`
 import type { Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
+import type { Finding } from "../../../cache/finding.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { examples } from "../../arguments/help-text.ts";
 import { collect } from "../../arguments/parse-options.ts";
@@ -82,9 +83,11 @@ export function addCacheVerify(cache: Command, choose: Choose): void {
     );
 }
 
-/** 0: all of it is proven. 1: something is not served as it should be. 3: the cache does not answer. */
+/** 0: all of it is proven. 1: something is not served as it should be. 3: the cache does not answer. 4: it refuses us. */
 export function verificationExitCode({ verification, targets }: CacheVerification): number {
   const { findings } = verification;
-  if (findings.some(({ problem }) => problem !== "unanswered")) return exitCodes.failed;
+  const isKnown = ({ problem }: Finding): boolean => problem !== "unanswered" && problem !== "refused";
+  if (findings.some(isKnown)) return exitCodes.failed;
+  if (findings.some(({ problem }) => problem === "refused")) return exitCodes.refused;
   return findings.length > 0 || targets.length === 0 ? exitCodes.unavailable : exitCodes.success;
 }

@@ -21,7 +21,14 @@ export type SignatureStatus =
   | { readonly path: StorePath; readonly signedBy: string }
   | { readonly path: StorePath; readonly problem: PathProblem; readonly detail: string };
 
-type OrReason<Known> = Known | { readonly reason: string };
+/** Why something is not known here. */
+export interface NotKnown {
+  readonly reason: string;
+  /** The cache does not let us have it. */
+  readonly isRefused: boolean;
+}
+
+type OrReason<Known> = Known | NotKnown;
 
 export interface CacheStatus {
   readonly url: string;
@@ -32,12 +39,17 @@ export interface CacheStatus {
   readonly signature: OrReason<SignatureStatus> | undefined;
 }
 
-/** Silent: it does not answer. Faulty: hosts could not use it. */
-export function cacheStateOf(status: CacheStatus): "sound" | "faulty" | "silent" {
+/** Silent: it does not answer. Refused: not to us. Faulty: hosts could not use it. */
+export function cacheStateOf(status: CacheStatus): "sound" | "faulty" | "silent" | "refused" {
+  if ([status.probe, status.signature].some((part) => part !== undefined && isRefusal(part)))
+    return "refused";
   if ("reason" in status.probe || (status.signature !== undefined && "reason" in status.signature))
     return "silent";
   return faultOf(status) === undefined ? "sound" : "faulty";
 }
+
+const isRefusal = (part: OrReason<CacheProbe> | OrReason<SignatureStatus>): boolean =>
+  "reason" in part ? part.isRefused : "problem" in part && part.problem === "refused";
 
 function faultOf({ probe, store, signature }: CacheStatus): string | undefined {
   if (!("reason" in probe) && !("reason" in store) && probe.info.storeDirectory !== store.storeDirectory)

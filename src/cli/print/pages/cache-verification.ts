@@ -88,11 +88,14 @@ function proofRow(name: string, proof: TopProof | undefined, style: Style): stri
   const { paths = 0, bytes = 0, findings = [] } = proof ?? {};
   const isServed = proof !== undefined && findings.length === 0;
   const onlyUnanswered = findings.every(({ problem }) => problem === "unanswered");
+  const onlyUnknown = findings.every(({ problem }) => problem === "unanswered" || problem === "refused");
   const sign = isServed
     ? `${style.green(style.glyphs.success)} served`
     : onlyUnanswered
       ? style.yellow(`${style.glyphs.unknown} no answer`)
-      : style.red(`${style.glyphs.failure} not served`);
+      : onlyUnknown
+        ? style.yellow(`${style.glyphs.unknown} refused`)
+        : style.red(`${style.glyphs.failure} not served`);
   return [style.clean(name), sign, String(paths), formatBytes(bytes), countProblems(findings)];
 }
 
@@ -145,10 +148,20 @@ function conclusion(result: CacheVerification, style: Style): string {
     asSaid.length === 0
       ? ""
       : `\n${style.yellow("note:")} ${asSaid.length} NARs are compressed in a way that cannot be undone here: only what the cache itself says of them was compared.`;
+  if (closure.size === 0 && findings.length === 0)
+    return `${style.yellow(style.glyphs.unknown)} ${url} was asked for nothing: no system to prove was ever built`;
+  const unknown = findings.filter(({ problem }) => problem === "refused" || problem === "unanswered");
+  if (findings.length > 0 && unknown.length === findings.length)
+    return `${style.yellow(style.glyphs.unknown)} of ${url} nothing is known about ${findings.length} of ${count}: ${how}.${mended}${hintOf(unknown)}${notes}`;
   if (findings.length === 0)
     return `${style.green(style.glyphs.success)} ${url} serves ${count}: ${how}.${mended}${notes}`;
   return `${style.red(style.glyphs.failure)} ${url} does not serve ${findings.length} of ${count}: ${how}.${mended}${notes}`;
 }
+
+const hintOf = (unknown: readonly Finding[]): string =>
+  unknown.some(({ problem }) => problem === "refused")
+    ? "\nhint: set cache.netrcFile where the cache wants a name and password"
+    : "";
 
 const bytesOf = ({ closure }: Verification): number =>
   closure.values().reduce((sum, { narSize }) => sum + narSize, 0);

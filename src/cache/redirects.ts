@@ -1,0 +1,24 @@
+// Caches that keep their NARs elsewhere (S3, attic, cachix) answer with the place where they are.
+import type { IncomingMessage } from "node:http";
+
+const redirecting = new Set([301, 302, 303, 307, 308]);
+export const mostRedirects = 5;
+
+/** Where the answer sends us; undefined when it sends us nowhere that can be asked. */
+export function redirectTarget(
+  { statusCode = 0, headers }: Pick<IncomingMessage, "statusCode" | "headers">,
+  from: () => URL,
+): URL | undefined {
+  if (!redirecting.has(statusCode) || headers.location === undefined) return undefined;
+  const target = URL.parse(headers.location, from());
+  if (target === null || !["http:", "https:"].includes(target.protocol)) return undefined;
+  // A name and password in it would be those that somebody else chose.
+  if (target.username !== "" || target.password !== "") return undefined;
+  return target;
+}
+
+/** Credentials are for the server that they are configured for, and are never shown to the whole network. */
+export function mayCarry(base: URL, target: URL): "any" | "own" | "none" {
+  if (base.protocol === "https:" && target.protocol === "http:") return "none";
+  return base.hostname === target.hostname ? "any" : "own";
+}
