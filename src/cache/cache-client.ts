@@ -9,7 +9,7 @@ import { retryAfterMs } from "../base/retry-after.ts";
 import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
 import { createDeadlines, DeadlineError, noAnswerIn } from "./deadlines.ts";
 import { authorizationFor, type NetrcEntry } from "./netrc.ts";
-import { mayCarry, mostRedirects, redirectTarget } from "./redirects.ts";
+import { isWebPage, mayCarry, mostRedirects, redirectTarget } from "./redirects.ts";
 
 export interface CacheClientOptions {
   /** `http://` or `https://`, a path in it included. */
@@ -122,6 +122,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   ): Promise<Result> {
     const startedAt = clock.monotonic();
     let to: URL | string = path;
+    let sentBy: number | undefined;
     for (let redirects = 0; ; redirects++) {
       const request = start(to, headers);
       const stopWaiting = onAbort(signal, request);
@@ -136,8 +137,13 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
           const asked: URL | string = to;
           const here = (): URL => (typeof asked === "string" ? new URL(`${base.href}${asked}`) : asked);
           const next = redirects < mostRedirects ? redirectTarget(response, here) : undefined;
-          if (next === undefined) return await read(response);
+          if (next === undefined) {
+            // A page to sign in at is no answer: it counts as what led to it.
+            if (sentBy !== undefined && isWebPage(response)) response.statusCode = sentBy;
+            return await read(response);
+          }
           to = next;
+          sentBy = response.statusCode;
         } finally {
           // A socket is only free again when its answer was read to the end.
           if (!response.readableEnded) response.destroy();

@@ -16,14 +16,14 @@ test("of a cache that serves this store, signatures are added and damage is rest
   expect(problemsOf(sign)).toEqual(["unsigned", "wrongly-signed"]);
   expect(problemsOf(restore)).toEqual(["corrupt"]);
   expect(copy).toEqual([]);
-  expect(problemsOf(left.keys())).toEqual(["missing", "stale", "unanswered"]);
+  expect(problemsOf(left.keys())).toEqual(["missing", "stale", "refused", "unanswered"]);
 });
 
 test("of one that has a store of its own, everything is copied, and nothing that it says is signed", () => {
   const { sign, restore, copy, left } = decideRepairs(findings, { canSign: true, canCopy: true });
   expect([sign, restore]).toEqual([[], []]);
   expect(problemsOf(copy)).toEqual(["missing", "unsigned", "wrongly-signed", "corrupt", "stale"]);
-  expect(problemsOf(left.keys())).toEqual(["unanswered"]);
+  expect(problemsOf(left.keys())).toEqual(["refused", "unanswered"]);
 });
 
 test("without a key nothing is signed, and that is said", () => {

@@ -17,6 +17,9 @@ export function redirectTarget(
   return target;
 }
 
+export const isWebPage = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
+  /^\s*text\/html\b/i.test(headers["content-type"] ?? "");
+
 /** Credentials are for the server that they are configured for, and are never shown to the whole network. */
 export function mayCarry(base: URL, target: URL): "any" | "own" | "none" {
   if (base.protocol === "https:" && target.protocol === "http:") return "none";

@@ -6,6 +6,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { createCacheClient } from "../../src/cache/cache-client.ts";
 import type { Finding } from "../../src/cache/finding.ts";
 import { hashPartOf, parseNarInfo } from "../../src/narinfo/narinfo.ts";
+import { parseNetrc, type NetrcEntry } from "../../src/cache/netrc.ts";
 import { noProofs, openProofs, type Proofs } from "../../src/cache/proofs.ts";
 import { parsePublicKey } from "../../src/narinfo/public-keys.ts";
 import {
@@ -28,11 +29,14 @@ beforeAll(async () => {
 });
 afterAll(async () => lab[Symbol.asyncDispose]());
 
+const basic = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
+
 interface Ask extends Partial<VerifyOptions> {
+  readonly netrc?: readonly NetrcEntry[];
   readonly attempts?: number;
 }
 
-function optionsFor(cache: NarCache, { attempts = 2, ...rest }: Ask): VerifyOptions & Disposable {
+function optionsFor(cache: NarCache, { attempts = 2, netrc, ...rest }: Ask): VerifyOptions & Disposable {
   const timeoutMs = rest.timeoutMs ?? 5000;
   const client = createCacheClient({
     url: cache.url,
@@ -40,6 +44,7 @@ function optionsFor(cache: NarCache, { attempts = 2, ...rest }: Ask): VerifyOpti
     timeoutMs,
     retry: { attempts, firstDelayMs: 1, factor: 1, maxDelayMs: 1 },
     clock: systemClock,
+    netrc,
   });
   return {
     client,
@@ -94,11 +99,23 @@ const faults: Record<
 > = {
   "has no narinfo": { of: "narinfo", fault: { status: 404 }, finding: /^missing: it has no narinfo/ },
   "has no NAR": { of: "nar", fault: { status: 404 }, finding: /^missing: its NAR is not there \(HTTP 404\)/ },
-  "asks for a password": { of: "narinfo", fault: { status: 401 }, finding: /^corrupt: .*HTTP 401/ },
-  "sends elsewhere": {
+  "asks for a password": { of: "narinfo", fault: { status: 401 }, finding: /^refused: .*HTTP 401/ },
+  "forbids the NAR": { of: "nar", fault: { status: 403 }, finding: /^refused: .*HTTP 403/ },
+  "says nothing of where the NAR is": { of: "nar", fault: { status: 302 }, finding: /^refused: .*HTTP 302/ },
+  "sends to what is not HTTP": {
     of: "nar",
-    fault: { status: 302, headers: { location: "https://example.org/" } },
-    finding: /^corrupt: .*HTTP 302/,
+    fault: { status: 302, headers: { location: "file:///etc/passwd" } },
+    finding: /^refused: .*HTTP 302/,
+  },
+  "sends with a password of its own": {
+    of: "nar",
+    fault: { status: 307, headers: { location: "http://user:password@127.0.0.1:1/" } },
+    finding: /^refused: .*HTTP 307/,
+  },
+  "sends in circles": {
+    of: "narinfo",
+    fault: { status: 301, headers: { location: "#again" } },
+    finding: /^refused: .*HTTP 301/,
   },
   "shows a web page": {
     of: "narinfo",
@@ -168,6 +185,84 @@ test.each(Object.entries(faults))(
     expect(said(findings)).toEqual({ leaf: expect.stringMatching(finding) });
   },
 );
+
+test.each(["none", "zstd", "xz"])(
+  "a NAR that is kept elsewhere is proven there, with %s",
+  async (compression) => {
+    const copy = await lab.copy(`elsewhere-${compression}`, { compression });
+    await using bucket = await serveNarCache(copy);
+    await using cache = await serveNarCache(copy, { authorization: basic("u:p") });
+    for (const path of [lab.top, lab.middle, lab.leaf]) {
+      const url = await narUrl(path, copy);
+      const location = `${bucket.url.replace("127.0.0.1", "localhost")}${url}?X-Amz-Signature=abc`;
+      cache.setFault(url, { status: 307, headers: { location } });
+    }
+    const netrc = parseNetrc("machine 127.0.0.1 login u password p\ndefault login d password e");
+    expect((await verify(cache, { netrc })).findings).toEqual([]);
+    expect((await verify(cache, { netrc, content: "whole" })).findings).toEqual([]);
+    expect(bucket.requests).toHaveLength(6);
+    // Not even those of `default`.
+    expect(new Set(bucket.authorizations)).toEqual(new Set([undefined]));
+    expect(new Set(cache.authorizations)).toEqual(new Set([basic("u:p")]));
+  },
+);
+
+test("what is not where the cache sends us is missing, and who keeps it may refuse it or hang up", async () => {
+  await using bucket = await serveNarCache(directory);
+  await using cache = await serveNarCache(directory);
+  const url = await narUrl(lab.leaf);
+  cache.setFault(url, { status: 302, headers: { location: `${bucket.url}${url}` } });
+  const cases: [Fault, RegExp][] = [
+    [{ status: 404 }, /^missing: its NAR is not there/],
+    [{ status: 403 }, /^refused: its NAR is refused \(HTTP 403\)/],
+    [{ hangUp: true }, /^unanswered: .*where the cache sends us, hangs up/],
+    [{ edit: (body) => body.subarray(0, 1000) }, /^corrupt: its NAR has 1000 bytes/],
+    [
+      { edit: () => "<html>Sign in</html>", headers: { "content-type": "text/html; charset=utf-8" } },
+      /^refused: its NAR is refused \(HTTP 302\)/,
+    ],
+  ];
+  for (const [fault, finding] of cases) {
+    bucket.setFault(url, fault);
+    const { findings } = await verify(cache);
+    expect(said(findings)).toEqual({ leaf: expect.stringMatching(finding) });
+  }
+});
+
+test("a cache that wants a password gets that of netrc, and without it refuses, which is said once", async () => {
+  await using cache = await serveNarCache(directory, { authorization: basic("u:p") });
+  expect(
+    (await verify(cache, { netrc: parseNetrc("machine 127.0.0.1 login u password p") })).findings,
+  ).toEqual([]);
+  const refused = await verify(cache, { netrc: parseNetrc("machine other login u password p") });
+  expect(new Set(refused.findings.map(({ problem }) => problem))).toEqual(new Set(["refused"]));
+  const paths = Array.from({ length: 200 }, (_, index) => {
+    const name = `${String(index).padStart(32, "0")}-x`;
+    return `${lab.store.storeDirectory}/${name}` as StorePath;
+  });
+  using options = optionsFor(cache, {});
+  cache.requests.length = 0;
+  const { findings } = await verifyWithoutStore(options, paths, never);
+  expect(new Set(findings.map(({ problem }) => problem))).toEqual(new Set(["refused"]));
+  expect(findings).toHaveLength(200);
+  expect(cache.requests.length).toBeLessThan(50);
+});
+
+test("a refusal takes nothing back that was proven", async () => {
+  await using cache = await serveNarCache(directory);
+  const proofs = await openProofs({
+    directory: join(lab.store.directory, "kept-proofs"),
+    cacheUrl: cache.url,
+    keys: [parsePublicKey(lab.publicKey)],
+    maxAgeMs: 60_000,
+    clock: systemClock,
+    log: silentLog,
+  });
+  await verify(cache, { proofs });
+  cache.setFault("*", { status: 403, times: 3 });
+  expect((await verify(cache, { proofs })).findings).toHaveLength(3);
+  expect((await verify(cache, { proofs })).asked).toBe(1);
+});
 
 test("signatures by somebody else do not count, and no signature is said as such", async () => {
   await using foreign = await serveNarCache(await lab.copy("foreign", { keyFile: lab.foreignSecretKeyFile }));

@@ -27,6 +27,8 @@ export interface NarCache extends AsyncDisposable {
   readonly url: string;
   /** Every request in its order: `/<hash>.narinfo`. */
   readonly requests: string[];
+  /** The `authorization` header of each. */
+  readonly authorizations: (string | undefined)[];
   /** The most connections that were open at a time. */
   mostConnections(): number;
   /** @param path as it is asked for, or `*` for everything; without a fault it is served well again */
@@ -39,10 +41,16 @@ export type ReadServed = (path: string) => Promise<Buffer | undefined>;
 /** @param source the directory of a `file://` store, or what reads it */
 export async function serveNarCache(
   source: string | ReadServed,
-  options: { ranges?: boolean } = {},
+  options: {
+    ranges?: boolean;
+    /** The header without which everything is answered with 401. */
+    authorization?: string;
+    port?: number;
+  } = {},
 ): Promise<NarCache> {
   const faults = new Map<string, { fault: Fault; left: number }>();
   const requests: string[] = [];
+  const authorizations: (string | undefined)[] = [];
   let most = 0;
   let connections = 0;
 
@@ -59,7 +67,10 @@ export async function serveNarCache(
   async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const path = request.url ?? "";
     requests.push(path);
-    const fault = takeFault(path);
+    authorizations.push(request.headers.authorization);
+    const isRefused =
+      options.authorization !== undefined && request.headers.authorization !== options.authorization;
+    const fault = isRefused ? { status: 401 } : takeFault(path);
     if (fault.hang === true) return;
     if (fault.hangUp === true) {
       request.socket.destroy();
@@ -87,12 +98,13 @@ export async function serveNarCache(
     most = Math.max(most, ++connections);
     socket.on("close", () => connections--);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(options.port ?? 0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
+    authorizations,
     mostConnections: () => most,
     setFault(path, fault) {
       if (fault === undefined) faults.delete(path);
