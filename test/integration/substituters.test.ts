@@ -1,5 +1,7 @@
 // Which substituters a build can use, asked by the Nix of this machine, and what a builder does when there is none.
-import { mkdir, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
@@ -95,7 +97,7 @@ test.each(Object.entries(passing))("a substituter that %s is used", async (_, fa
 const lasting: Record<string, { readonly path?: string; readonly fault: Fault; readonly reason: RegExp }> = {
   "answers 503": { fault: { status: 503 }, reason: /HTTP error 503/ },
   "wants us to slow down": { fault: { status: 429 }, reason: /HTTP error 429/ },
-  hangs: { fault: { hang: true }, reason: /^no answer in 15 seconds/ },
+  hangs: { fault: { hang: true }, reason: /^no answer in 20 seconds/ },
   "is no cache": { fault: { status: 404 }, reason: /does not appear to be a binary cache/ },
   "is of another store": {
     fault: { edit: () => "StoreDir: /other/store\n" },
@@ -184,6 +186,47 @@ test("a substituter that wants a password is used where netrc-file has it", asyn
   await writeFile(netrc, "machine 127.0.0.1 login u password p\n", { mode: 0o600 });
   expect(await probe([cache.url], { settings: { "netrc-file": netrc } })).toEqual(isUp);
   expect((await probe([cache.url])).use).toEqual([]);
+});
+
+test("a daemon is asked with the proxy and the settings that it has", async () => {
+  await using cache = await serveEmpty();
+  await using refusing = await serveNarCache(async () => undefined, { authorization: "Basic nobody" });
+  await using proxy = await startHttpProxy({ "cache.lab": cache.url });
+  const urls = ["http://cache.lab", refusing.url, "http://127.0.0.1:1"];
+  await using shared = await createThrowAwayStore({ substituters: urls.join(" ") });
+  cache.setFault("/nix-cache-info", { edit: () => `StoreDir: ${shared.storeDirectory}\n` });
+  // Without a state directory it would be a client of itself.
+  await shared.run("nix-store", "--init");
+  const socket = join(shared.directory, "daemon.socket");
+  const daemon = spawn("nix-daemon", {
+    env: {
+      ...shared.environment,
+      NIX_DAEMON_SOCKET_PATH: socket,
+      HOME: join(shared.directory, "home"),
+      http_proxy: proxy.url,
+      no_proxy: "127.0.0.1",
+    },
+    stdio: "ignore",
+  });
+  try {
+    await expect.poll(async () => (await stat(socket).catch(() => undefined))?.isSocket()).toBe(true);
+    const nix = await createNix(
+      {
+        exec: createExec(),
+        environment: { ...shared.environment, NIX_REMOTE: "daemon", NIX_DAEMON_SOCKET_PATH: socket },
+        stateDirectory: join(shared.directory, "ours"),
+        clock: systemClock,
+        log: silentLog,
+      },
+      never,
+    );
+    const { use, dead } = await nix.probeSubstituters(never);
+    expect(use).toEqual(["http://cache.lab"]);
+    expect(dead.map(({ url }) => url)).toEqual([refusing.url, "http://127.0.0.1:1"]);
+  } finally {
+    daemon.kill("SIGTERM");
+    if (daemon.exitCode === null && daemon.signalCode === null) await once(daemon, "exit");
+  }
 });
 
 function stateOf({ stdout }: CommandResult): BuildState {

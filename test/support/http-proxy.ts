@@ -1,11 +1,11 @@
 // A proxy that alone knows a name: what asks for it by another way finds nothing.
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo, type Socket } from "node:net";
 
 export interface HttpProxy extends AsyncDisposable {
   readonly url: string;
-  /** The absolute URLs that it was asked for. */
+  /** The absolute URLs that it was asked for, and `CONNECT host:port` of tunnels. */
   readonly requests: string[];
 }
 
@@ -32,12 +32,32 @@ export async function startHttpProxy(hosts: Readonly<Record<string, string>>): P
     forwarded.on("error", () => response.destroy());
     request.pipe(forwarded);
   });
+  // How `fetch` goes through a proxy, to http:// as well.
+  const tunnels = new Set<Socket>();
+  server.on("connect", (request, client: Socket) => {
+    requests.push(`CONNECT ${request.url}`);
+    const target = URL.parse(hosts[(request.url ?? "").replace(/:\d+$/, "")] ?? "");
+    if (target === null) {
+      client.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
+      return;
+    }
+    const upstream = connect(Number(target.port), target.hostname, () => {
+      client.write("HTTP/1.1 200 OK\r\n\r\n");
+      upstream.pipe(client).pipe(upstream);
+    });
+    for (const socket of [client, upstream]) {
+      tunnels.add(socket);
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => tunnels.delete(socket));
+    }
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     async [Symbol.asyncDispose]() {
+      for (const socket of tunnels) socket.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

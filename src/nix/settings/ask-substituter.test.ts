@@ -66,11 +66,11 @@ test.each([
 
 test("says when there is no answer, and when Nix waits because it was asked to", async () => {
   const timedOut = { ...refused(""), timedOut: true };
-  expect(await scripted([timedOut]).ask("http://c")).toBe("no answer in 15 seconds");
+  expect(await scripted([timedOut]).ask("http://c")).toBe("no answer in 20 seconds");
   const stderrTail =
     "warning: unable to download 'http://c/nix-cache-info': HTTP error 429; retrying in 60000 ms";
   expect(await scripted([{ ...timedOut, stderrTail }]).ask("http://c")).toBe(
-    "no answer in 15 seconds: unable to download 'http://c/nix-cache-info': HTTP error 429",
+    "no answer in 20 seconds: unable to download 'http://c/nix-cache-info': HTTP error 429",
   );
 });
 

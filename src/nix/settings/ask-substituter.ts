@@ -21,8 +21,8 @@ export interface AskSubstituterOptions {
 }
 
 /** Nix 2.34 waits 60 seconds after an HTTP 429; a cache that accepts and never answers, for 300. */
-const deadlineMs = 15_000;
-/** Nix's own tries, for one 503 or one connection that is lost. */
+const deadlineMs = 20_000;
+/** Nix's own tries, for one 503 or one connection that is lost: over before the deadline, so that Nix says why. */
 const limits = ["--option", "connect-timeout", "5", "--option", "download-attempts", "3"] as const;
 
 /**
@@ -96,7 +96,10 @@ function daemonComplaint({ stderrTail }: ExecResult, url: string): string | unde
   const host = URL.parse(url)?.host ?? "";
   const bare = host === "" ? url : `//${host}`;
   const complaint = linesOf(stderrTail).findLast(
-    (line) => /^(?:warning|error):/.test(line) && line.includes(bare) && !/; retrying in \d/.test(line),
+    (line) =>
+      /^(?:warning|error):/.test(line) &&
+      line.toLowerCase().includes(bare.toLowerCase()) &&
+      !/; retrying in \d/.test(line),
   );
   return complaint === undefined ? undefined : withoutSecrets(withoutPrefix(complaint), url);
 }

@@ -1,0 +1,106 @@
+// Our own HTTP goes the way that Nix goes: through the proxy and with the authorities of the environment.
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { CacheSettings } from "../../src/config/cache-schema.ts";
+import { openCacheClient } from "../../src/wiring/compose-cache.ts";
+import * as v from "valibot";
+import { startHttpProxy } from "../support/http-proxy.ts";
+import { serveNarCache } from "../support/nar-cache.ts";
+import { startTlsFront } from "../support/tls-front.ts";
+
+const run = promisify(execFile);
+const never = new AbortController().signal;
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "homelab-network-"));
+});
+afterAll(async () => rm(directory, { recursive: true, force: true }));
+
+const serve = async (authorization?: string) =>
+  serveNarCache(
+    async (path) => (path === "/nix-cache-info" ? Buffer.from("StoreDir: /nix/store\n") : undefined),
+    {
+      authorization,
+    },
+  );
+
+/** The status that `fetch` gets in a process with this environment alone, or why it gets none. */
+async function fetched(url: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  const module = resolve(import.meta.dirname, "../../src/wiring/own-network.ts");
+  const script = `
+    import { useNetworkOf } from ${JSON.stringify(module)};
+    useNetworkOf(process.env);
+    const response = await fetch(process.argv[1]).catch((error) => ({ status: error.cause?.code ?? "failed" }));
+    console.log(response.status);
+  `;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script, url], {
+    env: { PATH: process.env["PATH"], ...environment },
+  });
+  return stdout.trim();
+}
+
+async function status(url: string, environment: Readonly<Record<string, string>>, settings: object = {}) {
+  using client = await openCacheClient(
+    v.parse(CacheSettings, { url, attempts: 1, ...settings }),
+    url,
+    {
+      clock: systemClock,
+      environment: { PATH: process.env["PATH"], NIX_CONF_DIR: directory, ...environment },
+    },
+    never,
+  );
+  return (await client.get("nix-cache-info", { maxBytes: 1024 }, never)).status;
+}
+
+test.each(["http_proxy", "HTTP_PROXY", "ALL_PROXY"])("%s names the proxy", async (variable) => {
+  await using cache = await serve();
+  await using proxy = await startHttpProxy({ "cache.lab": cache.url });
+  const environment = { [variable]: proxy.url };
+  expect(await fetched("http://cache.lab/nix-cache-info", environment)).toBe("200");
+  expect(await status("http://cache.lab", environment)).toBe(200);
+  expect(proxy.requests).toHaveLength(2);
+  // Our own machine, and what NO_PROXY names, is asked directly.
+  expect(await fetched(`${cache.url}/nix-cache-info`, environment)).toBe("200");
+  expect(await status(cache.url, environment)).toBe(200);
+  expect(await fetched("http://cache.lab/", { ...environment, no_proxy: "lab" })).not.toBe("200");
+  expect(proxy.requests).toHaveLength(2);
+});
+
+test("authorities of the environment and of nix.conf are trusted", async () => {
+  await using cache = await serve();
+  await using front = await startTlsFront(cache.url, directory);
+  const url = `${front.url}/nix-cache-info`;
+  expect(await fetched(url, {})).toMatch(/SELF_SIGNED|UNABLE_TO/);
+  for (const variable of ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"]) {
+    expect(await fetched(url, { [variable]: front.caFile })).toBe("200");
+  }
+  expect(await fetched(url, { SSL_CERT_FILE: "/not/there" })).toMatch(/SELF_SIGNED|UNABLE_TO/);
+  await expect(status(front.url, {})).rejects.toMatchObject({ code: "CACHE_UNREACHABLE" });
+  expect(await status(front.url, {}, { caFile: front.caFile })).toBe(200);
+});
+
+test("a password comes from cache.netrcFile, and without it from the netrc-file of Nix", async () => {
+  await using cache = await serve(`Basic ${Buffer.from("u:p").toString("base64")}`);
+  expect(await status(cache.url, {})).toBe(401);
+  const file = join(directory, "some-netrc");
+  await writeFile(file, "machine 127.0.0.1 login u password p\n", { mode: 0o600 });
+  expect(await status(cache.url, {}, { netrcFile: file })).toBe(200);
+  expect(
+    await status(
+      cache.url,
+      { CREDENTIALS_DIRECTORY: directory },
+      { netrcFile: "$CREDENTIALS_DIRECTORY/some-netrc" },
+    ),
+  ).toBe(200);
+  await expect(status(cache.url, {}, { netrcFile: "/not/there" })).rejects.toMatchObject({
+    code: "BAD_SECRET",
+  });
+  await writeFile(join(directory, "nix.conf"), `netrc-file = ${file}\n`);
+  expect(await status(cache.url, {})).toBe(200);
+});
