@@ -140,8 +140,8 @@ export function createWorkBoard({
     postpone(group, reason, Math.round(retryDelay(retryPolicy, attempt)));
   }
 
-  function postpone(works: readonly HostWork[], reason: string, delayMs: number): void {
-    const group = works.filter((work) => work.stage !== "done");
+  function postpone(postponed: readonly HostWork[], reason: string, delayMs: number): void {
+    const group = postponed.filter((work) => work.stage !== "done");
     if (group.length === 0) return;
     for (const work of group) work.stage = "delayed";
     const attempt = Math.max(...group.map((work) => work.attempt));

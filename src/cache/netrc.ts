@@ -30,6 +30,9 @@ export function parseNetrc(text: string): readonly NetrcEntry[] {
       case "password":
         if (entry !== undefined) entry.password = tokens[++at] ?? "";
         break;
+      case undefined:
+      default:
+        break;
     }
   }
   return entries;
