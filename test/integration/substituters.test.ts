@@ -1,7 +1,7 @@
 // Which substituters a build can use, asked by the Nix of this machine, and what a builder does when there is none.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
@@ -276,4 +276,28 @@ test("a builder leaves a substituter out with a warning, waits for the last one,
     expect.stringMatching(/^no substituter can be used; waiting up to 30 minutes .*; trying again$/),
   ]);
   expect(cache.requests).toContain("/nix-cache-info");
+});
+
+test("a substituter that no trusted key signs is named, and what it has is built", async () => {
+  await using from = await createThrowAwayStore();
+  const cache = join(from.directory, "cache");
+  await using homelab = await startHomelab({ substituters: `file://${cache}` });
+  await homelab.fleet.commit({ hosts: 1, salt: "unsigned" });
+  await homelab.startBuilder();
+  // Built once for the copy, and taken away again.
+  const first = stateOf(await homelab.run(["build", "--all", "--json"]));
+  const [host] = first.hosts.values();
+  const outPath = host?.finished?.outPath ?? "";
+  expect(first.warnings).toEqual([]);
+  await homelab.store.run("nix", "copy", "--to", `file://${cache}`, outPath);
+  await homelab.stopAll();
+  await rm(join(homelab.store.stateDirectory, "gcroots"), { recursive: true, force: true });
+  await homelab.store.run("nix-store", "--delete", outPath);
+
+  await homelab.startBuilder();
+  const again = stateOf(await homelab.run(["build", "--all", "--json"]));
+  expect(again.status).toBe("succeeded");
+  expect(again.warnings).toEqual([
+    expect.stringContaining(`nothing is taken from the substituter file://${cache}`),
+  ]);
 });

@@ -14,6 +14,7 @@ import type { NeedsOfHosts } from "./host-needs.ts";
 import type { BuildProcess, HostWork, ReadyWork } from "../work.ts";
 import { createLaneActivity } from "./lane-activity.ts";
 import { learnDurations } from "./learn-durations.ts";
+import { createSignatureWarnings } from "./untrusted-substituters.ts";
 import type { UsualDurations } from "./usual-durations.ts";
 import type { WorkBoard } from "../work-board.ts";
 import {
@@ -100,11 +101,14 @@ export async function buildTogether(
     postpone(board, waiting);
     if (open().length === 0) return;
     limits = { ...options.limits, ...leaveOut(board, open(), probe) };
+    const builds = new Set(open().flatMap((work) => [...work.watchers]));
+    const warnOfSignatures = createSignatureWarnings((text) => board.warn(builds, text));
     const drvPaths = [...new Set(open().map((work) => work.evaluation.drvPath))];
     const result = await nix.realise(
       drvPaths,
       limits,
       (event, soFar) => {
+        warnOfSignatures(event);
         early.take(event, soFar);
         return activity.take(event);
       },
