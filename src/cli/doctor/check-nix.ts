@@ -30,18 +30,18 @@ export async function checkNix(
       { exec, environment, stateDirectory: directory, clock, log: silentLog },
       signal,
     );
-    const { dead } = await nix.probeSubstituters(signal);
+    const { use, dead } = await nix.probeSubstituters(signal);
+    const effect =
+      use?.length === 0
+        ? "while all are down, hosts that need one wait (builder.build.withoutSubstituters)"
+        : "builds leave it out";
     const findings = [
       ok("Nix", `Nix ${nix.version} builds for ${nix.systems.join(" ")}`),
       ...checkVersion("Nix", nix.version),
       ...judgeSettings(nix, await buildUser(exec, environment, signal)),
       judgeBuildUsers(nix),
       ...dead.map(({ url, reason }) =>
-        warning(
-          `substituter ${url}`,
-          reason,
-          "builds leave it out; remove it from nix.conf if it is gone for good",
-        ),
+        warning(`substituter ${url}`, reason, `${effect}; remove it from nix.conf if it is gone for good`),
       ),
     ];
     return { nix, findings };
