@@ -15,6 +15,8 @@ export type Decision =
       readonly warnings?: readonly string[];
       /** Of a success: the cache was proven to serve it. Of another: it was not, and that is why. */
       readonly cached?: boolean;
+      /** Of a fault that a person has to mend first: another try is of no use. */
+      readonly code?: "INPUT_DENIED";
     }
   /** The infrastructure failed it: to be tried again while attempts are left. */
   | { readonly type: "retry"; readonly reason: string; readonly cached?: false }
@@ -94,6 +96,8 @@ export function decideEvaluationFailure(failure: EvaluationFailure): Decision {
       return { type: "verdict", verdict: "timed-out", reason: message, details, warnings };
     case "infra":
       return { type: "retry", reason: message };
+    case "denied":
+      return { type: "verdict", verdict: "infra-failed", reason: message, details, code: "INPUT_DENIED" };
   }
 }
 

@@ -54,7 +54,9 @@ export interface WorkBoardOptions {
   readonly onFinished: (build: RunningBuild) => void;
 }
 
-type FinalDecision = Decision & { readonly type: "verdict"; readonly code?: typeof internalCode };
+type FinalDecision = Omit<Decision & { readonly type: "verdict" }, "code"> & {
+  readonly code?: typeof internalCode | (Decision & { readonly type: "verdict" })["code"];
+};
 
 export function createWorkBoard({
   clock,
@@ -183,7 +185,7 @@ export function createWorkBoard({
       const verdict = decision?.verdict ?? "cancelled";
       const outPath = verdict === "built" || verdict === "unchanged" ? work.evaluation?.outPath : undefined;
       build.verdicts.set(fullName(work), verdict);
-      if (decision?.code !== undefined) build.hasBug = true;
+      if (decision?.code === internalCode) build.hasBug = true;
       build.open.delete(fullName(work));
       work.watchers.delete(build);
       return {

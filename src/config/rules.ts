@@ -28,6 +28,7 @@ export function checkRules(config: Config, role: ConfigRole): RuleFindings {
   const seen = new Map<string, string>();
   for (const [name, repo] of repos) {
     problems.push(...credentialsProblems(name, repo), ...patternProblems(name, repo));
+    problems.push(...ownerProblems(name, repo));
     problems.push(...downstreamProblems(name, repo, config.repos), ...sharedProblems(name, repo, repos));
     warnings.push(...patternWarnings(name, repo));
     const place = JSON.stringify([repo.url, repo.branch, repo.directory ?? ""]);
@@ -90,6 +91,12 @@ function* credentialsProblems(name: string, { url, credentials }: RepoSettings):
     else if (!sshPath.test(path)) {
       yield { path: at(key), message: "may have only letters, digits and _ . / + @ = , : - in its path" };
     }
+  }
+}
+
+function* ownerProblems(name: string, { url, allowOtherOwner }: RepoSettings): Iterable<Problem> {
+  if (allowOtherOwner && !url.startsWith("file:///")) {
+    yield { path: formatPath(["repos", name, "allowOtherOwner"]), message: "is only for file:/// URLs" };
   }
 }
 

@@ -218,6 +218,10 @@ export const RepoSettings = v.strictObject({
     ),
     "How to sign in to the remote.",
   ),
+  allowOtherOwner: described(
+    v.optional(v.boolean(), false),
+    "Whether the repository of a `file:///` URL may belong to another user than the one this runs as. Git refuses it otherwise (`safe.directory`), and git's own configuration is not read.",
+  ),
   allowImportFromDerivation: described(
     v.optional(v.boolean(), false),
     "Whether evaluation may build things (import from derivation). Off, because it runs the repo's code before anybody looked.",

@@ -33,6 +33,10 @@ export interface BareRepository {
   isIntact(signal: AbortSignal): Promise<boolean>;
   /** Deletes everything and creates it empty. */
   startAnew(signal: AbortSignal): Promise<void>;
+  /**
+   * Whether the commit is here with all that it stands on. A fetch from a shallow clone leaves commits behind that no
+   * ref holds, and whose parents are not here.
+   */
   has(commit: Commit, signal: AbortSignal): Promise<boolean>;
   /** Those of the commits that are here. */
   present(commits: readonly Commit[], signal: AbortSignal): Promise<ReadonlySet<string>>;
@@ -133,7 +137,9 @@ export function createBareRepository({
     },
 
     async has(commit, signal) {
-      const result = await git.read(["cat-file", "-e", `${commit}^{commit}`], options(signal));
+      // What git itself asks after a fetch. What a ref holds already is not walked again.
+      const question = ["rev-list", "--quiet", "--objects", "--not", "--all", "--not", "--end-of-options"];
+      const result = await git.read([...question, `${commit}^{commit}`, "--"], options(signal));
       return result.exitCode === 0;
     },
 

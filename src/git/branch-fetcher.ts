@@ -11,6 +11,7 @@ import { coalesce, type Coalesced } from "./coalesce.ts";
 import type { Heads } from "./decide-tips.ts";
 import type { GitCommand } from "./git-command.ts";
 import { createRemoteBranches } from "./remote-branches.ts";
+import { isCutShort } from "./remote-error.ts";
 import { createBranchSearch } from "./search-branches.ts";
 import type { GitCredentials } from "./sign-in-programs.ts";
 
@@ -78,7 +79,7 @@ export function createBranchFetcher({
     // Branches are forced: this copy has no work of its own, and people push with force.
     const refs = names.map((branch) => `+refs/heads/${branch}:refs/heads/${branch}`);
     const result = await git.write(["fetch", ...options, "--", url, ...refs], { signal, timeoutMs });
-    return result.exitCode === 0 ? undefined : result;
+    return result.exitCode === 0 && !isCutShort(result) ? undefined : result;
   }
 
   function createBranchFetch(branch: string): Coalesced<void> {

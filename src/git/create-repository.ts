@@ -17,9 +17,9 @@ const fetchTimeoutMs = 120_000;
 
 /** A mirror that is also written to. It may share its directory with mirrors of other processes. */
 export function createRepository(options: MirrorOptions): Repository {
-  const { exec, url, directory, credentials = {}, environment } = options;
+  const { exec, url, directory, credentials = {}, allowOtherOwner, environment } = options;
   const mirror = createMirror(options);
-  const git = createGitCommand({ exec, url, directory, credentials, environment });
+  const git = createGitCommand({ exec, url, directory, credentials, allowOtherOwner, environment });
   const home = `${directory}.home`;
 
   async function run(

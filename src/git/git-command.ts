@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
+import { replaceFile } from "../base/files/replace-file.ts";
 import { proxyVariables } from "../base/proxy-variables.ts";
 import type { Exec, ExecResult } from "../process/exec.ts";
 import { objectChecks } from "./object-checks.ts";
@@ -13,6 +14,8 @@ export interface GitCommandOptions {
   /** Absolute path of the bare repository. Beside it `<directory>.home` is ours as well. */
   readonly directory: string;
   readonly credentials: GitCredentials;
+  /** Whether a local remote may belong to another user than ours, which git refuses otherwise. */
+  readonly allowOtherOwner?: boolean;
   /** `PATH` with git, ssh, flock and coreutils; of the rest only `inheritedVariables` and those of proxies are used. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -71,6 +74,10 @@ const settings = {
 
 const settingArguments = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 
+/** This git meets our copy, whose owner is checked when it is opened, and the one remote that was configured. */
+const trust = "[safe]\n\tdirectory = *\n";
+const trustFile = "gitconfig";
+
 /** What flock gives up before the whole call is over, so that it can say why. */
 const lockMarginSeconds = 2;
 /** What flock ends with when it waited in vain; git uses 1, 2 and 128 and above. */
@@ -81,10 +88,15 @@ export function createGitCommand({
   url,
   directory,
   credentials,
+  allowOtherOwner = false,
   environment,
 }: GitCommandOptions): GitCommand {
   const home = `${directory}.home`;
-  const env = gitEnvironment({ url, home, credentials, environment });
+  const env = {
+    ...gitEnvironment({ url, home, credentials, environment }),
+    // Git starts another git in a local remote, which gets no setting of a command line.
+    ...(allowOtherOwner && { GIT_CONFIG_GLOBAL: join(home, trustFile) }),
+  };
   const gitArguments = [...settingArguments, `--git-dir=${directory}`];
 
   /**
@@ -145,6 +157,7 @@ export function createGitCommand({
     prepare: async () => {
       await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
       await writeSignInPrograms(home);
+      if (allowOtherOwner) await replaceFile(join(home, trustFile), trust, { mode: 0o600 });
     },
   };
 }

@@ -21,6 +21,8 @@ export interface MirrorOptions {
   /** Absolute path of the bare repository below our state directory; `<directory>.home` beside it is ours too. */
   readonly directory: string;
   readonly credentials?: GitCredentials;
+  /** Whether a local remote may belong to another user than ours. */
+  readonly allowOtherOwner?: boolean;
   /** `PATH`, and what ssh and TLS need of the environment that we were started in. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock?: Pick<Clock, "monotonic">;
@@ -28,6 +30,8 @@ export interface MirrorOptions {
   /** So many of the commits that were asked for are kept, the last used ones. Default 256. */
   readonly keptCommits?: number;
 }
+
+const outOfReach = { kind: "unavailable", code: "GIT_REMOTE" } as const;
 
 /**
  * Our own bare copy of a repo, made when it is first used. It holds the branches of the remote and every commit
@@ -42,12 +46,13 @@ export function createMirror({
   url,
   directory,
   credentials = {},
+  allowOtherOwner,
   environment,
   clock = systemClock,
   log = silentLog,
   keptCommits = 256,
 }: MirrorOptions): Mirror {
-  const git = createGitCommand({ exec, url, directory, credentials, environment });
+  const git = createGitCommand({ exec, url, directory, credentials, allowOtherOwner, environment });
   const repository = createBareRepository({ git, directory, keptCommits, log });
 
   let isOpen = false;
@@ -105,7 +110,9 @@ export function createMirror({
   ): HomelabError {
     const others = count === 1 ? "" : ` (and ${count - 1} more)`;
     const message = `commit ${commit} of ${repo} is not on a branch that can be fetched, and ${plainText(branch)}${others} cannot: ${error.message}`;
-    return new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: error.hint, cause: error });
+    // What a person has to change first stays that; a commit that git refuses may not be the one that is wanted.
+    const { kind, code } = error.kind === "failed" ? outOfReach : error;
+    return new HomelabError(kind, message, { code, hint: error.hint, cause: error });
   }
 
   return {

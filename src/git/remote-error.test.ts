@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ExecResult } from "../process/exec.ts";
-import { gitWords, remoteError } from "./remote-error.ts";
+import { gitWords, isCutShort, remoteError } from "./remote-error.ts";
 
 const failed = (stderrTail: string, facts: Partial<ExecResult> = {}): ExecResult => ({
   exitCode: 128,
@@ -35,14 +35,51 @@ test("says how long it waited, and what a silent git ended with", () => {
 });
 
 test.each([
-  ["Host key verification failed.", "known hosts"],
-  ["git@example.org: Permission denied (publickey).", "credentials"],
-  ["fatal: Authentication failed for 'https://example.org/'", "credentials"],
-  ["fatal: could not read Username for 'https://example.org': terminal prompts disabled", "credentials"],
-  ["ssh: connect to host example.org port 22: Connection refused", "reached"],
-  ["fatal: '/srv/x' does not appear to be a git repository", "git ls-remote"],
-])("for %j the hint speaks of %s", (words, hint) => {
-  expect(errorFor(failed(words)).hint).toContain(hint);
+  ["Host key verification failed.", "unavailable", "GIT_REMOTE", "known hosts"],
+  ["git@example.org: Permission denied (publickey).", "refused", "GIT_DENIED", "credentials"],
+  ["fatal: Authentication failed for 'https://example.org/'", "refused", "GIT_DENIED", "credentials"],
+  [
+    "fatal: could not read Username for 'https://example.org': terminal prompts disabled",
+    "refused",
+    "GIT_DENIED",
+    "credentials",
+  ],
+  [
+    "fatal: unable to access 'https://example.org/': The requested URL returned error: 403",
+    "refused",
+    "GIT_DENIED",
+    "credentials",
+  ],
+  ["ssh: connect to host example.org port 22: Connection refused", "unavailable", "GIT_REMOTE", "reached"],
+  ["fatal: '/srv/x' does not appear to be a git repository", "unavailable", "GIT_REMOTE", "git ls-remote"],
+  [
+    "fatal: detected dubious ownership in repository at '/srv/x/.git'",
+    "config",
+    "GIT_OWNER",
+    "allowOtherOwner",
+  ],
+])("%j is %s, and its hint speaks of %s", (words, kind, code, hint) => {
+  const error = errorFor(failed(words));
+  expect(error).toMatchObject({ kind, code });
+  expect(error.hint).toContain(hint);
+});
+
+test("a branch that git leaves where it was, because the remote is shallow, is not one that was fetched", () => {
+  const rejected = "warning: rejected refs/heads/main because shallow roots are not allowed to be updated\n";
+  const result = failed(rejected, { exitCode: 0 });
+  expect(isCutShort(result)).toBe(true);
+  expect(errorFor(result)).toMatchObject({ kind: "config", code: "GIT_SHALLOW" });
+});
+
+test("says why, and not what git advises in general", () => {
+  const said = `fatal: '/srv/x' does not appear to be a git repository
+fatal: Could not read from remote repository.
+
+Please make sure you have the correct access rights
+and the repository exists.`;
+  expect(errorFor(failed(said)).message).toBe(
+    "cannot read https://example.org/fleet.git: fatal: '/srv/x' does not appear to be a git repository",
+  );
 });
 
 test("whatever a server sends, the words are one short line without controls and without secrets", () => {

@@ -5,6 +5,7 @@ import { plainText } from "../base/terminal-text.ts";
 import type { Commit } from "../protocol/names.ts";
 import { redact } from "../redact/redact.ts";
 import type { ExecResult } from "../process/exec.ts";
+import { gitCauses, saysRefused } from "../process/git-cause.ts";
 
 const maxLength = 500;
 
@@ -18,7 +19,7 @@ export function gitWords(stderr: string, secrets: readonly string[] = []): strin
     .map((line) => line.trim())
     .filter((line) => line !== "");
   const unique = [...new Set(lines)];
-  const errors = unique.filter((line) => /^(?:fatal|error|remote|ssh|host key|.*denied)\b/i.test(line));
+  const errors = gitCauses(unique);
   const words = (errors.length > 0 ? errors : unique).join("; ");
   return words.length > maxLength ? `${words.slice(0, maxLength)}…` : words;
 }
@@ -31,19 +32,61 @@ export interface FailedRemoteCall {
   readonly secrets: readonly string[];
 }
 
-/** `unavailable` with code `GIT_REMOTE`: out of reach, or it refuses us. */
+/** Git's words where it exits with 0 all the same, and leaves the branch where it was. */
+const shallowRoots = /because shallow roots are not allowed to be updated/;
+
+/** Whether a fetch got only the end of a history, which is then in no branch of ours. */
+export const isCutShort = ({ stderrTail }: Pick<ExecResult, "stderrTail">): boolean =>
+  shallowRoots.test(stderrTail);
+
+/**
+ * Why a remote did not give what was asked for.
+ *
+ * - `refused` with code `GIT_DENIED`: it does not let us in
+ * - `config` with code `GIT_OWNER`: a local repository of another user; `GIT_SHALLOW`: a shallow clone
+ * - `unavailable` with code `GIT_REMOTE`: out of reach, or anything else
+ */
 export function remoteError({ url, result, timeoutMs, secrets }: FailedRemoteCall): HomelabError {
+  const place = withoutUserinfo(url);
+  if (isCutShort(result)) return shallowRemote(place);
   const words = gitWords(result.stderrTail, secrets);
   const because = result.timedOut
     ? `no answer within ${Math.round(timeoutMs / 1000)} s`
     : words === ""
       ? `git ended with ${result.killedBy ?? `exit code ${result.exitCode}`}`
       : words;
-  return new HomelabError("unavailable", `cannot read ${withoutUserinfo(url)}: ${because}`, {
-    code: "GIT_REMOTE",
-    hint: hintFor(words),
+  const message = `cannot read ${place}: ${because}`;
+  if (/detected dubious ownership|is owned by someone else/i.test(words)) {
+    return new HomelabError("config", message, {
+      code: "GIT_OWNER",
+      hint: "the repository belongs to another user than the one this runs as: set allowOtherOwner of the repo in the configuration to true, or change its owner",
+    });
+  }
+  if (!result.timedOut && saysRefused(words)) {
+    return new HomelabError("refused", message, {
+      code: "GIT_DENIED",
+      hint: "set credentials of the repo in the configuration (repos.….credentials), and check that they may read the repository",
+    });
+  }
+  return new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: hintFor(words) });
+}
+
+/** Nix refuses such a repository as well, unless it is asked not to count its commits. */
+function shallowRemote(place: string): HomelabError {
+  const path = place.startsWith("file://") ? place.slice("file://".length) : undefined;
+  const advice = "use the repository that it was cloned from, or fetch the rest of its history";
+  return new HomelabError("config", `${place} is a shallow clone: its history is not all there`, {
+    code: "GIT_SHALLOW",
+    hint: path === undefined ? advice : `${advice}: git -C ${path} fetch --unshallow`,
   });
 }
+
+/** A repository whose objects have the long names of SHA-256, which Nix up to 2.34 cannot read. */
+export const longNamesError = (url: string): HomelabError =>
+  new HomelabError("config", `${withoutUserinfo(url)} has SHA-256 object names, which are not supported`, {
+    code: "GIT_SHA256",
+    hint: "use a repository with SHA-1 object names: git init --object-format=sha1",
+  });
 
 /**
  * Git's own line about an object that its checks refuse: `object <hash>: hasDotgit: contains '.git'`. What a server
@@ -72,11 +115,6 @@ export function refusalOf(
 function hintFor(words: string): string {
   if (/host key|known_hosts/i.test(words)) {
     return "add the host's key to the known hosts file: ssh-keyscan HOST, compared with what the host itself says";
-  }
-  if (
-    /authentication failed|permission denied|could not read (?:username|password)|\b40[13]\b/i.test(words)
-  ) {
-    return "check the repo's credentials in the configuration, and that they may read the repository";
   }
   if (/could not resolve|timed out|refused|unreachable|failed to connect/i.test(words)) {
     return "check that the server is up and can be reached from this machine";

@@ -6,7 +6,8 @@ export interface Evaluator {
   /**
    * Every attribute of `nixosConfigurations`, also names that we cannot use otherwise; empty where the flake has
    * no such attribute.
-   * @throws HomelabError `failed` when the flake does not evaluate, `unavailable` for infrastructure faults, `usage`
+   * @throws HomelabError `failed` when the flake does not evaluate, `unavailable` for infrastructure faults, `refused`
+   *   `INPUT_DENIED` when a remote of an input does not let us in, `usage`
    *   `UNKNOWN_FLAKE_INPUT` for an override of an input that the flake does not have.
    */
   listHosts(source: FlakeSource, options: EvaluationOptions, signal: AbortSignal): Promise<readonly string[]>;
@@ -52,7 +53,8 @@ export interface HostEvaluation {
 
 /** Why an evaluator process gave no result. */
 export interface EvaluationFailure {
-  readonly cause: "error" | "timed-out" | "out-of-memory" | "infra";
+  /** `denied`: a remote that an input is fetched from does not let us in. */
+  readonly cause: "error" | "timed-out" | "out-of-memory" | "infra" | "denied";
   /** For an error in the flake up to 20 lines, with file, line and column first; else one. */
   readonly message: string;
   /** The whole message with its trace, bounded to 8 KiB, without colours. */

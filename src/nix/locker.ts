@@ -41,8 +41,11 @@ export type LockUpdate =
   | { readonly type: "failed"; readonly failure: LockUpdateFailure };
 
 export interface LockUpdateFailure {
-  /** `unavailable`: an input or the network is out of reach, so that the same update may work later. */
-  readonly kind: "failed" | "unavailable";
+  /**
+   * `unavailable`: an input or the network is out of reach, so that the same update may work later; `refused`: a remote
+   * does not let us in.
+   */
+  readonly kind: "failed" | "unavailable" | "refused";
   /** One line. */
   readonly message: string;
   readonly hint?: string;

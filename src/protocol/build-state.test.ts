@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { scriptBuild, storePath } from "../../test/support/build-events.ts";
-import { applyEvent, foldEvents, isOver, openHosts, unknownBuild } from "./build-state.ts";
+import { applyEvent, foldEvents, isOver, openHosts, unknownBuild, wasDenied } from "./build-state.ts";
 import type { BuildEvent, EventBody } from "./events.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { parseBuildId, parseBuilderName, parseCommit, parseHostName, parseRepoName } from "./names.ts";
@@ -105,8 +105,38 @@ test("success means that every host is there, and nothing less", () => {
   );
 });
 
+test("a build that a remote keeps from going on is told from one that may work later", () => {
+  const state = (...hosts: readonly (readonly [HostVerdict, string?])[]) =>
+    foldEvents(id, [
+      eventOf(accepted, 0),
+      eventOf(
+        {
+          type: "hosts-finished",
+          hosts: hosts.map(([verdict, code], index) => ({
+            ...ref(index === 0 ? "a" : "b"),
+            verdict,
+            code,
+            durationMs: 1,
+          })),
+        },
+        1,
+      ),
+      eventOf({ type: "finished", verdict: "infra-failed", durationMs: 1 }, 2),
+    ]);
+  expect(wasDenied(state(["infra-failed", "INPUT_DENIED"], ["built"]))).toBe(true);
+  expect(wasDenied(state(["infra-failed", "INPUT_DENIED"], ["infra-failed"]))).toBe(false);
+  expect(wasDenied(state(["infra-failed", "INPUT_DENIED"]))).toBe(false);
+  expect(wasDenied(state(["built"], ["built"]))).toBe(false);
+  const rejected = eventOf({ type: "rejected", code: "GIT_DENIED", message: "x" }, 0);
+  expect(wasDenied(foldEvents(id, [rejected]))).toBe(true);
+  expect(exitCodeOf("rejected", true)).toBe(4);
+  expect(exitCodeOf("infra-failed", true)).toBe(4);
+});
+
 test("exit codes", () => {
   expect(
-    (["succeeded", "failed", "rejected", "infra-failed", "expired", "cancelled"] as const).map(exitCodeOf),
+    (["succeeded", "failed", "rejected", "infra-failed", "expired", "cancelled"] as const).map((outcome) =>
+      exitCodeOf(outcome),
+    ),
   ).toEqual([0, 1, 2, 3, 3, 130]);
 });

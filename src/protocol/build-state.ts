@@ -10,9 +10,10 @@ import type {
   Source,
   UnresolvedRepo,
 } from "./events.ts";
+import { isDenied } from "./exit-codes.ts";
 import { fullName, type BuilderName, type BuildId, type FullHostName } from "./names.ts";
 import type { Priority, Trigger } from "./request.ts";
-import { outcomeOf, type BuildVerdict } from "./verdicts.ts";
+import { isSuccess, outcomeOf, type BuildVerdict } from "./verdicts.ts";
 
 export type HostPhase = "waiting" | "evaluated" | "building" | "retrying" | "finished";
 
@@ -75,6 +76,15 @@ export const isOver = (state: BuildState): boolean => state.status !== "queued" 
 /** The state of a build with a bug in it as one word more than its verdict. */
 export const statusOf = ({ status, code }: BuildState): BuildState["status"] | "internal-error" =>
   outcomeOf({ verdict: status, code });
+
+/** Whether it got no further because a remote refuses us: the repo itself, or an input of every host without a verdict. */
+export function wasDenied({ status, rejection, unresolved, hosts }: BuildState): boolean {
+  if (status === "rejected") return isDenied(rejection?.code);
+  const without = [...hosts.values()].flatMap(({ finished }) =>
+    finished !== undefined && isSuccess(finished.verdict) ? [] : [finished?.code],
+  );
+  return unresolved === undefined && without.length > 0 && without.every(isDenied);
+}
 
 /** Hosts of the inventory that have no verdict yet. */
 export const openHosts = (state: BuildState): HostState[] =>

@@ -14,15 +14,21 @@ export const exitCodes = {
   terminated: 143,
 } as const;
 
-export function exitCodeOf(outcome: BuildOutcome): number {
+/** Somebody has to let us in first: the remote of a repo, or of a flake's input, refuses us. */
+const deniedCodes: readonly (string | undefined)[] = ["GIT_DENIED", "INPUT_DENIED"];
+export const isDenied = (code: string | undefined): boolean => deniedCodes.includes(code);
+
+/** @param denied whether it got no further because a remote refuses us */
+export function exitCodeOf(outcome: BuildOutcome, denied = false): number {
   switch (outcome) {
     case "succeeded":
       return exitCodes.success;
     case "failed":
       return exitCodes.failed;
     case "rejected":
-      return exitCodes.usage;
+      return denied ? exitCodes.refused : exitCodes.usage;
     case "infra-failed":
+      return denied ? exitCodes.refused : exitCodes.unavailable;
     case "expired":
       return exitCodes.unavailable;
     case "cancelled":

@@ -9,8 +9,14 @@ export class InputUnavailableError extends HomelabError {
   override readonly name = "InputUnavailableError";
   readonly input: string;
 
-  constructor(input: string, message: string, options: { readonly hint?: string; readonly cause?: unknown }) {
-    super("unavailable", message, { code: "INPUT_UPDATE_FAILED", ...options });
+  /** @param kind `refused` when its remote does not let us in */
+  constructor(
+    input: string,
+    message: string,
+    options: { readonly hint?: string; readonly cause?: unknown },
+    kind: "unavailable" | "refused" = "unavailable",
+  ) {
+    super(kind, message, { code: "INPUT_UPDATE_FAILED", ...options });
     this.input = input;
   }
 }

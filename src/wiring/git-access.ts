@@ -10,15 +10,16 @@ import type { Environment } from "../base/environment.ts";
 /** @param stateDirectory the copy is `<state>/mirrors/<repo>.git`; all with the same directory share it */
 export function gitAccess(
   repo: RepoName,
-  { url, credentials }: Pick<RepoSettings, "url" | "credentials">,
+  { url, credentials, allowOtherOwner }: Pick<RepoSettings, "url" | "credentials" | "allowOtherOwner">,
   stateDirectory: string,
   environment: Environment,
-): Pick<MirrorOptions, "repo" | "url" | "directory" | "environment" | "credentials"> {
+): Pick<MirrorOptions, "repo" | "url" | "directory" | "environment" | "credentials" | "allowOtherOwner"> {
   return {
     repo,
     url,
     directory: join(stateDirectory, "mirrors", `${repo}.git`),
     environment,
+    allowOtherOwner,
     credentials: credentials && credentialFiles(credentials, environment),
   };
 }

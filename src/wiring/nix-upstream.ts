@@ -32,7 +32,7 @@ export function createNixUpstream({ nix, repository, directory }: NixUpstreamOpt
       const which = input === undefined ? "the inputs" : `the input ${input}`;
       const text = `${which} could not be updated: ${message}`;
       const more = { hint, cause: details === "" ? undefined : new Error(details) };
-      if (kind === "unavailable" && input !== undefined) throw new InputUnavailableError(input, text, more);
+      if (kind !== "failed" && input !== undefined) throw new InputUnavailableError(input, text, more, kind);
       throw new HomelabError(kind, text, { code: "INPUT_UPDATE_FAILED", ...more });
     },
     async listHosts(commit, signal) {

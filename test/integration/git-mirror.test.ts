@@ -393,8 +393,8 @@ test("a wrong token is said, and stands nowhere", async ({ place }) => {
   });
   const error: unknown = await mirror.resolveBranch(main, never).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({
-    kind: "unavailable",
-    code: "GIT_REMOTE",
+    kind: "refused",
+    code: "GIT_DENIED",
     message: expect.stringMatching(/403|no access/),
     hint: expect.stringContaining("credentials"),
   });
@@ -680,6 +680,78 @@ test("a broken mirror heals also when a branch is refused", async ({ place }) =>
   await truncatePacks(mirrorPath);
   const next = await remote.commit();
   expect(await mirror.resolveBranch(main, never)).toBe(next);
+});
+
+test("a shallow clone is refused by name, and is a repo like any other once it is whole", async ({
+  place,
+}) => {
+  const { remote, directory, inMirror } = place;
+  for (let i = 0; i < 3; i++) await remote.commit();
+  const shallow = join(directory, "shallow");
+  await run("git", ["clone", "--quiet", "--depth", "1", remote.url, shallow], { env: gitEnvironment });
+  const mirror = place.mirror({ url: `file://${shallow}` });
+  const tip = parseCommit(await remote.git("rev-parse", "main"));
+  // Its commit is in our copy after the first fetch, and what it stands on is not.
+  for (let i = 0; i < 2; i++) {
+    await expect(mirror.resolveBranch(main, never)).rejects.toMatchObject({
+      kind: "config",
+      code: "GIT_SHALLOW",
+      hint: expect.stringContaining("--unshallow") as string,
+    });
+    await expect(mirror.ensureCommit(tip, never)).rejects.toMatchObject({ code: "GIT_SHALLOW" });
+  }
+  await run("git", ["-C", shallow, "fetch", "--quiet", "--unshallow"], { env: gitEnvironment });
+  expect(await mirror.resolveBranch(main, never)).toBe(tip);
+  expect(await inMirror("rev-list", "--count", tip)).toBe("3");
+  await inMirror("fsck", "--connectivity-only");
+});
+
+test("a commit that an earlier release kept of a shallow clone is fetched anew with its history", async ({
+  place,
+}) => {
+  const { remote, directory, inMirror } = place;
+  for (let i = 0; i < 3; i++) await remote.commit();
+  const tip = parseCommit(await remote.git("rev-parse", "main"));
+  const shallow = join(directory, "shallow");
+  await run("git", ["clone", "--quiet", "--depth", "1", remote.url, shallow], { env: gitEnvironment });
+  await place
+    .mirror({ url: `file://${shallow}` })
+    .resolveBranch(main, never)
+    .catch(() => undefined);
+  await inMirror("update-ref", `refs/homelab-deploy/${tip}`, tip);
+  expect(await place.mirror().resolveBranch(main, never)).toBe(tip);
+  expect(await inMirror("rev-list", "--count", tip)).toBe("3");
+});
+
+test("a repository with SHA-256 object names is named as not supported", async ({ place }) => {
+  const path = join(place.directory, "long-names");
+  const git = async (...args: readonly string[]) => run("git", [...args], { env: gitEnvironment });
+  await git("init", "--quiet", "--object-format=sha256", "--initial-branch=main", path);
+  await git("-C", path, "commit", "--quiet", "--allow-empty", "--message", "One");
+  await expect(place.mirror({ url: `file://${path}` }).resolveBranch(main, never)).rejects.toMatchObject({
+    kind: "config",
+    code: "GIT_SHA256",
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+
+test("a repository of another user needs a word of the configuration, and has one", async ({
+  place,
+  skip,
+}) => {
+  skip(!isRoot, "only root can give a repository to somebody else");
+  const { remote, directory } = place;
+  const commit = await remote.commit();
+  const checkout = join(directory, "theirs");
+  await run("git", ["clone", "--quiet", remote.url, checkout], { env: gitEnvironment });
+  await run("chown", ["-R", "1000:1000", checkout]);
+  const url = `file://${checkout}`;
+  await expect(place.mirror({ url }).resolveBranch(main, never)).rejects.toMatchObject({
+    kind: "config",
+    code: "GIT_OWNER",
+  });
+  expect(await place.mirror({ url, allowOtherOwner: true }).resolveBranch(main, never)).toBe(commit);
 });
 
 test("a mirror that was killed in the midst of its work, again and again, goes on", async ({ place }) => {

@@ -26,6 +26,8 @@ type AcceptedSource = BuildState["sources"][number];
 
 export interface RequestResolver {
   /**
+   * What a person has to change first, in the request, in a setting or on the remote, is a rejection.
+   *
    * @throws HomelabError `unavailable` when git or Nix are out of reach after all attempts; `failed` when git refuses
    *   the commit, or a repo's flake has no list of hosts because it does not evaluate.
    */
@@ -210,7 +212,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
           .filter(({ repo }) => wanted.has(repo));
         return { ...acceptance, buildSources: new Map(buildSources.map((source) => [source.repo, source])) };
       } catch (error) {
-        if (!(error instanceof HomelabError) || error.kind !== "usage") throw error;
+        if (!(error instanceof HomelabError) || !rejects(error)) throw error;
         const { code = "BAD_REQUEST", message, hint } = error;
         return { type: "reject", code, message, hint };
       }
@@ -235,14 +237,18 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
   };
 }
 
+/** Somebody has to change the request, a setting or a permission first: trying again is of no use. */
+const rejects = ({ kind }: HomelabError): boolean =>
+  kind === "usage" || kind === "config" || kind === "refused";
+
 interface Unresolved {
   readonly repo: Repo;
   readonly error: unknown;
 }
 
 /**
- * What was found, and the repos that are out of reach or whose commit git refuses: these must not keep the others from
- * being built. Where there is only one, or for any other reason, the request has failed.
+ * What was found, and the repos that are out of reach, refuse us, are set up wrongly, or whose commit git refuses: these
+ * must not keep the others from being built. Where there is only one, or for any other reason, the request has failed.
  */
 function divide(
   chosen: readonly Repo[],
@@ -253,8 +259,10 @@ function divide(
     const result = results[index];
     if (result?.status !== "rejected") continue;
     const error: unknown = result.reason;
-    const isRefused = error instanceof HomelabError && error.code === "GIT_REFUSED";
-    if (!(isUnavailable(error) || isRefused) || chosen.length === 1) throw error;
+    const isOfRepo =
+      error instanceof HomelabError &&
+      (error.code === "GIT_REFUSED" || error.kind === "refused" || error.kind === "config");
+    if (!(isUnavailable(error) || isOfRepo) || chosen.length === 1) throw error;
     unresolved.push({ repo, error });
   }
   return {

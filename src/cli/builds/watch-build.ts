@@ -1,7 +1,14 @@
 // Follows one build on this terminal: shows it, obeys Ctrl-C, and gives the exit code of its verdict.
 import { HomelabError } from "../../base/errors.ts";
 import type { BuildReader } from "../../bus/bus.ts";
-import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../../protocol/build-state.ts";
+import {
+  applyEvent,
+  isOver,
+  statusOf,
+  unknownBuild,
+  wasDenied,
+  type BuildState,
+} from "../../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
 import type { BuildId } from "../../protocol/names.ts";
 import { buildTaken } from "../../protocol/request-digest.ts";
@@ -112,7 +119,7 @@ function conclude(
 ): number {
   if (isOver(state)) {
     renderer.finish(state);
-    return stop === "terminated" ? exitCodes.terminated : exitCodeOf(outcomeOfBuild(state));
+    return stop === "terminated" ? exitCodes.terminated : exitCodeOf(outcomeOfBuild(state), wasDenied(state));
   }
   renderer.interrupted();
   if (failure !== undefined) throw failure;

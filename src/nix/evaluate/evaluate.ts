@@ -6,6 +6,7 @@ import type { HostName } from "../../protocol/names.ts";
 import type { Exec } from "../../process/exec.ts";
 import { makeBuildDirectory, removeBuildDirectory } from "../realise/build-directory.ts";
 import { batchArguments, listingArguments, singleArguments } from "./evaluation-arguments.ts";
+import { deniedHint } from "../words/input-access.ts";
 import { oneLine } from "../words/error-text.ts";
 import { boundedWarnings } from "./evaluation-warnings.ts";
 import { evaluationFailure } from "./evaluation-failure.ts";
@@ -111,6 +112,8 @@ export function createEvaluator({
         return [];
       }
       const reason = stdout === undefined ? failure : unexpected("the list of hosts");
+      if (reason.cause === "denied")
+        throw denied(`the hosts of commit ${source.commit.slice(0, 12)}`, reason);
       throw new HomelabError(
         reason.cause === "infra" ? "unavailable" : "failed",
         `the hosts of commit ${source.commit.slice(0, 12)} cannot be listed: ${reason.message}`,
@@ -132,7 +135,8 @@ export function createEvaluator({
       if (others.length > 0) return { type: "failed", failure: evaluated.failure };
       const warnings = boundedWarnings(log.warnings.get(undefined) ?? []);
       const failure = { ...evaluated.failure, ...(warnings.length > 0 && { warnings }) };
-      if (failure.cause !== "infra" || log.error === undefined) return { type: "failed", failure };
+      const isOutside = failure.cause === "infra" || failure.cause === "denied";
+      if (!isOutside || log.error === undefined) return { type: "failed", failure };
       // These words may also be the host's own, thrown. Nix can catch what a host throws, and only that.
       const again = await caught();
       if (again.stdout === undefined) return { type: "failed", failure };
@@ -143,6 +147,13 @@ export function createEvaluator({
     },
   };
 }
+
+const denied = (what: string, { message, details }: EvaluationFailure): HomelabError =>
+  new HomelabError("refused", `${what} cannot be listed: ${message.replace(`; ${deniedHint}`, "")}`, {
+    code: "INPUT_DENIED",
+    hint: deniedHint,
+    cause: new Error(details),
+  });
 
 /** Nix only warns, and evaluates as if nothing had been asked. */
 const unknownInput = (input: string, { commit }: FlakeSource): HomelabError =>

@@ -2,6 +2,7 @@ import type { ExecResult } from "../../process/exec.ts";
 import { locatedError } from "./located-error.ts";
 import type { EvaluationLog } from "./evaluation-log.ts";
 import { boundedDetails, oneLine } from "../words/error-text.ts";
+import { deniedHint, fetchFault } from "../words/input-access.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
 import type { EvaluationFailure, EvaluationOptions } from "../evaluator.ts";
 
@@ -20,8 +21,7 @@ export function evaluationFailure({
   outOfMemoryKills,
   limits,
 }: EvaluatorEnd): EvaluationFailure {
-  const said = log.error?.whole ?? log.plainLines.join("\n");
-  const details = boundedDetails(said);
+  const details = boundedDetails(log.error?.whole ?? log.plainLines.join("\n"));
   const because = (cause: EvaluationFailure["cause"], message: string): EvaluationFailure => ({
     cause,
     message: oneLine(message),
@@ -57,14 +57,14 @@ export function evaluationFailure({
       "flake.lock does not fit flake.nix: an input is missing, superfluous or declared otherwise, or another version of Nix wrote it. Run nix flake lock, and commit it",
     );
   }
-  const cause = looksLikeInfrastructure(text) ? "infra" : "error";
-  // "program 'git' failed" says little; what git said stands before it.
-  const fatal = cause === "infra" ? log.plainLines.findLast((line) => line.startsWith("fatal: ")) : undefined;
-  if (fatal !== undefined) return because(cause, `${text}: ${fatal}`);
+  if (!looksLikeInfrastructure(text)) {
+    return log.error === undefined
+      ? because("error", text)
+      : { cause: "error", message: locatedError(log.error), details };
+  }
   // The place of what machine or network did is of no use.
-  return cause === "infra" || log.error === undefined
-    ? because(cause, text)
-    : { cause, message: locatedError(log.error), details };
+  const { message, isDenied } = fetchFault(text, log.plainLines);
+  return isDenied ? because("denied", `${message}; ${deniedHint}`) : because("infra", message);
 }
 
 /** The words of Nix 2.8, and of 2.26 to 2.34. */

@@ -1,6 +1,7 @@
 // Why an update of flake.lock gave nothing, by the words of Nix 2.8 to 2.34.
 import type { EvaluationLog } from "../evaluate/evaluation-log.ts";
 import { boundedDetails, oneLine } from "../words/error-text.ts";
+import { deniedHint, fetchFault } from "../words/input-access.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
 import type { LockUpdateFailure } from "../locker.ts";
 import type { ExecResult } from "../../process/exec.ts";
@@ -41,10 +42,8 @@ export function lockUpdateFailure({
   const text = log.error?.text ?? plainError(log.plainLines);
   if (text === undefined) return because("unavailable", `Nix ended with ${result.exitCode} and said nothing`);
   if (!looksLikeInfrastructure(text)) return because("failed", text);
-  // "program 'git' failed" says little; what git said stands before it.
-  const fatal = log.plainLines.find((line) => line.startsWith("fatal: "));
-  const firstLine = text.split("\n", 1)[0] ?? text;
-  return because("unavailable", fatal === undefined ? firstLine : `${firstLine}: ${fatal}`);
+  const { message, isDenied } = fetchFault(text, log.plainLines);
+  return isDenied ? { ...because("refused", message), hint: deniedHint } : because("unavailable", message);
 }
 
 /** Nix may have flushed an error past its own log format. */

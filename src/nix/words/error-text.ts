@@ -20,3 +20,6 @@ export function boundedDetails(text: string): string {
   const tail = bytes.subarray(-half).toString().replaceAll(replacement, "");
   return head + mark + tail;
 }
+
+/** Of an error of Nix about a download: without what the server sent with it, which is a page for browsers. */
+export const withoutPage = (text: string): string => text.replace(/\s*response body:\s[\s\S]*$/, "");

@@ -2,7 +2,7 @@
 // result, one sentence, and what to do next.
 import { HomelabError } from "../../../base/errors.ts";
 import { firstLine } from "../../../base/lines.ts";
-import { isOver, statusOf, type BuildState, type HostState } from "../../../protocol/build-state.ts";
+import { isOver, statusOf, wasDenied, type BuildState, type HostState } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { closingSentence } from "../../../words/closing-sentence.ts";
 import { formatDuration } from "../../../words/duration.ts";
@@ -183,7 +183,9 @@ function next(state: BuildState, style: Style): string[] {
       return retries(state, style);
     case "infra-failed":
       return [
-        "This is not the hosts' fault: try again later.",
+        wasDenied(state)
+          ? "This is not the hosts' fault: give this builder access first."
+          : "This is not the hosts' fault: try again later.",
         nextLine("Next:", doctorCommand, style),
         ...retries(state, style),
       ];

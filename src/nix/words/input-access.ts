@@ -1,0 +1,32 @@
+// What to say of a flake's input that could not be fetched: whether its remote lets us in, and what git said of it.
+import { gitCause, saysRefused } from "../../process/git-cause.ts";
+import { withoutPage } from "./error-text.ts";
+
+export const deniedHint =
+  "set inputs.credentials of the configuration for its host, and check that they may read it";
+
+export interface FetchFault {
+  /** In Nix's words, with git's where it was git that failed. */
+  readonly message: string;
+  /** The remote does not let us in. */
+  readonly isDenied: boolean;
+}
+
+/**
+ * "program 'git' failed" says little; what git said stands before it.
+ *
+ * @param error of Nix, without its trace
+ * @param plainLines what programs printed that Nix started
+ */
+export function fetchFault(error: string, plainLines: readonly string[]): FetchFault {
+  const [first = ""] = error.trim().split("\n", 1);
+  const cause = ofGit.test(first) ? gitCause(plainLines) : undefined;
+  const message = withoutPage(error);
+  if (cause !== undefined) return { message: `${message}: ${cause}`, isDenied: saysRefused(cause) };
+  // GitHub limits who has no token with 403, and says so in what it sends.
+  return { message, isDenied: refusedDownload.test(first) && !/rate limit|too many requests/i.test(error) };
+}
+
+/** The words of Nix 2.8 to 2.34. */
+const ofGit = /program '(?:[^']*\/)?git' failed|^(?:failed to fetch|fetching) git repository /i;
+const refusedDownload = /unable to (?:download|check) '[^']*': HTTP error 40[13]\b/;

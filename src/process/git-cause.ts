@@ -1,0 +1,32 @@
+// Which of the lines that git printed says why it failed. Git adds general advice behind the cause, and each program
+// around another one adds that it failed too.
+const causes = /^(?:fatal|error|remote|ssh|host key|.*denied)\b/i;
+
+/** What git, or a submodule's git, says behind a cause, or where it has nothing better to say. */
+const general = [
+  /^fatal: could not read from remote repository\.?$/i,
+  /^fatal: the remote end hung up unexpectedly$/i,
+  /^fatal: (?:early EOF|fetch-pack: invalid index-pack output|index-pack failed)$/i,
+  /^fatal: clone of '.*' into submodule path '.*' failed$/i,
+  /^fatal: fetched in submodule path '.*', but it did not contain [0-9a-f]+\./i,
+  /^error: (?:program '|failed to fetch git repository)/i,
+] as const;
+
+/** Those of the lines that tell the cause; the general ones only where there is no other. */
+export function gitCauses(lines: readonly string[]): readonly string[] {
+  const found = [...new Set(lines.map((line) => line.trim()).filter((line) => causes.test(line)))];
+  const telling = found.filter((line) => !general.some((pattern) => pattern.test(line)));
+  return telling.length > 0 ? telling : found;
+}
+
+/** The last of them: git may have failed before where that was to be expected. */
+export const gitCause = (lines: readonly string[]): string | undefined => gitCauses(lines).at(-1);
+
+/**
+ * Whether a remote does not let us in, by the words of git, of ssh, and of servers: nothing that another try changes.
+ * A repository that is private is `not found` for many servers, and nobody can tell which it is.
+ */
+export const saysRefused = (words: string): boolean =>
+  /authentication failed|permission denied|could not read (?:username|password)|access denied|\berror: 40[13]\b|\bHTTP error 40[13]\b/i.test(
+    words,
+  );
