@@ -8,6 +8,8 @@ export interface Repo {
   readonly branch: BranchName;
   /** Where flake.nix is, when it is not at the root. */
   readonly directory?: string;
+  /** With its submodules: see `FlakeSource`. */
+  readonly submodulesOrigin?: string;
   readonly allowImportFromDerivation: boolean;
   /** Why a host is left out; nothing when it is not. */
   readonly exclusion: (host: string) => string | undefined;

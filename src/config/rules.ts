@@ -19,6 +19,7 @@ export function checkRules(config: Config, role: ConfigRole): RuleFindings {
     ...natsProblems(config.nats),
     ...listenProblems(config.metrics.listen),
     ...cacheProblems(config.cache),
+    ...inputsProblems(config.inputs),
   ];
   const warnings: Problem[] = [...buildWarnings(config.builder.build)];
   const repos = Object.entries(config.repos);
@@ -78,6 +79,8 @@ function* buildWarnings(build: Config["builder"]["build"]): Iterable<Problem> {
 // ssh expands %, $ and ~ in paths and splits them at spaces (ssh_config(5), TOKENS).
 const sshPath = /^(?:\$CREDENTIALS_DIRECTORY)?\/[A-Za-z0-9_./+@=,:-]*$/;
 
+const sshPathMessage = "may have only letters, digits and _ . / + @ = , : - in its path";
+
 function* credentialsProblems(name: string, { url, credentials }: RepoSettings): Iterable<Problem> {
   if (credentials === undefined) return;
   const at = (key: string) => formatPath(["repos", name, "credentials", key]);
@@ -89,7 +92,24 @@ function* credentialsProblems(name: string, { url, credentials }: RepoSettings):
     if (path === undefined) continue;
     if (!url.startsWith("ssh://")) yield { path: at(key), message: "is only for ssh:// URLs" };
     else if (!sshPath.test(path)) {
-      yield { path: at(key), message: "may have only letters, digits and _ . / + @ = , : - in its path" };
+      yield { path: at(key), message: sshPathMessage };
+    }
+  }
+}
+
+function* inputsProblems({ credentials }: Config["inputs"]): Iterable<Problem> {
+  for (const [host, settings] of Object.entries(credentials)) {
+    const at = (...key: readonly string[]) => formatPath(["inputs", "credentials", host, ...key]);
+    const { tokenFile, accessTokens, sshKeyFile, knownHostsFile } = settings;
+    if (tokenFile === undefined && sshKeyFile === undefined) {
+      yield { path: at(), message: "needs tokenFile or sshKeyFile" };
+    }
+    if (accessTokens !== undefined && tokenFile === undefined) {
+      yield { path: at("accessTokens"), message: "needs tokenFile" };
+    }
+    for (const [key, path] of Object.entries({ sshKeyFile, knownHostsFile })) {
+      if (path === undefined || sshPath.test(path)) continue;
+      yield { path: at(key), message: sshPathMessage };
     }
   }
 }

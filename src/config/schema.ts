@@ -5,7 +5,8 @@ import { updateOutcomes } from "../protocol/update-events.ts";
 import { allowedFor, BranchName, BuilderName, HostName, RepoName } from "../protocol/names.ts";
 import { FlakeInput } from "../protocol/overrides.ts";
 import { CacheSettings } from "./cache-schema.ts";
-import { absolutePath, described, secretFile, seconds } from "./setting-types.ts";
+import { InputsSettings } from "./input-schema.ts";
+import { absolutePath, described, secretFile, seconds, username } from "./setting-types.ts";
 
 const repoName = v.message(RepoName, `is not a repo name we can use; allowed is ${allowedFor("repo")}`);
 const branchName = v.message(
@@ -201,13 +202,7 @@ export const RepoSettings = v.strictObject({
   credentials: described(
     v.optional(
       v.strictObject({
-        username: described(
-          v.optional(
-            v.pipe(v.string(), v.regex(/^[^\s:]{1,128}$/, "must be without spaces and colons")),
-            "git",
-          ),
-          "User name for https.",
-        ),
+        username: described(v.optional(username, "git"), "User name for https."),
         tokenFile: described(v.optional(secretFile), "File with the token or password for https."),
         sshKeyFile: described(v.optional(secretFile), "File with the private key for ssh."),
         knownHostsFile: described(
@@ -221,6 +216,10 @@ export const RepoSettings = v.strictObject({
   allowOtherOwner: described(
     v.optional(v.boolean(), false),
     "Whether the repository of a `file:///` URL may belong to another user than the one this runs as. Git refuses it otherwise (`safe.directory`), and git's own configuration is not read.",
+  ),
+  submodules: described(
+    v.optional(v.boolean(), false),
+    "Whether the flake has the repo's git submodules in it, as with `?submodules=1` of Nix. They are fetched with the repo's credentials where they are on its server, and with `inputs.credentials` elsewhere.",
   ),
   allowImportFromDerivation: described(
     v.optional(v.boolean(), false),
@@ -370,6 +369,7 @@ export const Config = v.strictObject({
   $schema: described(v.optional(v.string()), "URL or path of the JSON schema, for editors."),
   nats: described(v.optional(NatsSettings, {}), "How to reach NATS."),
   repos: described(v.optional(v.record(repoName, RepoSettings), {}), "The repos to build, by name."),
+  inputs: described(v.optional(InputsSettings, {}), "The inputs of the repos' flakes."),
   builder: described(v.optional(BuilderSettings, {}), "The builder daemon, and builds with `--local`."),
   update: described(
     v.optional(UpdateSettings, {}),

@@ -18,3 +18,6 @@ export const secretFile = v.pipe(
     "must be an absolute path or start with $CREDENTIALS_DIRECTORY/",
   ),
 );
+
+/** For https. Git asks for one, and servers of tokens take any. */
+export const username = v.pipe(v.string(), v.regex(/^[^\s:]{1,128}$/, "must be without spaces and colons"));

@@ -45,6 +45,7 @@ test("takes nothing over from outside but what is listed", () => {
     "GIT_SSH_VARIANT",
     "GIT_TERMINAL_PROMPT",
     "HOME",
+    "HOMELAB_DEPLOY_SSH_HOSTS",
     "LC_ALL",
   ]);
   const proxied = { HTTPS_PROXY: "http://proxy:3128" };

@@ -5,7 +5,7 @@ import { replaceFile } from "../base/files/replace-file.ts";
 import { proxyVariables } from "../base/proxy-variables.ts";
 import type { Exec, ExecResult } from "../process/exec.ts";
 import { objectChecks } from "./object-checks.ts";
-import { signInEnvironment, writeSignInPrograms, type GitCredentials } from "./sign-in-programs.ts";
+import { serverOf, signInEnvironment, writeSignInPrograms, type GitCredentials } from "./sign-in-programs.ts";
 
 export interface GitCommandOptions {
   readonly exec: Exec;
@@ -183,6 +183,7 @@ export function gitEnvironment({
       code: "BAD_CONFIG",
     });
   }
+  const server = serverOf(url);
   const inherited = inheritedVariables.flatMap((name) => {
     const value = environment[name];
     return value === undefined ? [] : [[name, value] as const];
@@ -200,6 +201,6 @@ export function gitEnvironment({
     // Git 3 will have other defaults, which Git 2 and Nix cannot read.
     GIT_DEFAULT_HASH: "sha1",
     GIT_DEFAULT_REF_FORMAT: "files",
-    ...signInEnvironment(home, credentials),
+    ...signInEnvironment(home, server === undefined ? [] : [{ server, credentials }]),
   };
 }

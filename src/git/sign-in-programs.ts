@@ -1,5 +1,5 @@
 // Two tiny programs that git starts to sign in. They are constant text: what differs comes in environment
-// variables that hold paths, so that nothing is ever quoted for a shell, and a secret is only ever in its file.
+// variables that hold names and paths, so that nothing is ever quoted for a shell, and a secret is only ever in its file.
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
@@ -14,22 +14,59 @@ export interface GitCredentials {
   readonly knownHostsFile?: string;
 }
 
-// Git asks "Username for 'https://…': " and "Password for 'https://user@…': ", and takes the first line.
+/** A server, and how to sign in to it and to no other. */
+export interface ServerAccess {
+  /** `https://git.lan`, `https://git.lan:8443`, `ssh://git.lan`, without a port for ssh */
+  readonly server: string;
+  readonly credentials: GitCredentials;
+}
+
+// Each line is a question of git, word for word, so it is of one server and one user: a redirect, or the submodule of
+// another server, is another question. A tab, `name` or `file`, and another tab stand between it and the answer.
 const askpass = `#!/bin/sh
-case "$1" in
-  Username*) printf '%s\\n' "$HOMELAB_DEPLOY_GIT_USERNAME" ;;
-  Password*) exec cat -- "$HOMELAB_DEPLOY_GIT_TOKEN_FILE" ;;
-  *) exit 1 ;;
-esac
+tab=$(printf '\\t')
+while IFS="$tab" read -r question kind answer; do
+  [ "$question" = "$1" ] || continue
+  case $kind in
+    name) printf '%s\\n' "$answer"; exit 0 ;;
+    file) exec cat -- "$answer" ;;
+  esac
+done <<END
+$HOMELAB_DEPLOY_GIT_ANSWERS
+END
+exit 1
 `;
 
+// Git calls it as ssh: options, of which -o and -p have a value, then the destination. Each line is a host, the file of
+// its key and that of its known host keys, or - for either. Other hosts are left to ssh, or to what is used instead of it.
 const ssh = `#!/bin/sh
-set -- -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 "$@"
-if [ -n "\${HOMELAB_DEPLOY_SSH_KNOWN_HOSTS_FILE-}" ]; then
-  set -- -o "UserKnownHostsFile=$HOMELAB_DEPLOY_SSH_KNOWN_HOSTS_FILE" -o GlobalKnownHostsFile=/dev/null "$@"
-fi
-if [ -n "\${HOMELAB_DEPLOY_SSH_KEY_FILE-}" ]; then
-  set -- -i "$HOMELAB_DEPLOY_SSH_KEY_FILE" -o IdentitiesOnly=yes -o IdentityAgent=none "$@"
+host=
+skip=
+for word in "$@"; do
+  if [ -n "$skip" ]; then skip=; continue; fi
+  case $word in
+    -o|-p) skip=yes ;;
+    -*) ;;
+    *) host=\${word##*@}; break ;;
+  esac
+done
+tab=$(printf '\\t')
+while IFS="$tab" read -r known key hosts <&3; do
+  [ -n "$known" ] && [ "$known" = "$host" ] || continue
+  set -- -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 "$@"
+  if [ "$hosts" != - ]; then
+    set -- -o "UserKnownHostsFile=$hosts" -o GlobalKnownHostsFile=/dev/null "$@"
+  fi
+  if [ "$key" != - ]; then
+    set -- -i "$key" -o IdentitiesOnly=yes -o IdentityAgent=none "$@"
+  fi
+  exec ssh "$@" 3<&-
+done 3<<END
+$HOMELAB_DEPLOY_SSH_HOSTS
+END
+exec 3<&-
+if [ -n "\${HOMELAB_DEPLOY_SSH_COMMAND-}" ]; then
+  exec sh -c "$HOMELAB_DEPLOY_SSH_COMMAND"' "$@"' "$HOMELAB_DEPLOY_SSH_COMMAND" "$@"
 fi
 exec ssh "$@"
 `;
@@ -38,37 +75,71 @@ exec ssh "$@"
 const plainPath = /^\/[A-Za-z0-9_./+@=,:-]*$/;
 
 /**
- * The variables that tell git how to sign in.
+ * The variables that tell git how to sign in to these servers.
  *
  * @param directory of the programs, see `writeSignInPrograms`.
- * @throws HomelabError `config` with code `BAD_CONFIG` for a path that ssh would not take as it is.
+ * @throws HomelabError `config` with code `BAD_CONFIG` for a path that git or ssh would not take as it is.
  */
 export function signInEnvironment(
   directory: string,
-  { username, tokenFile, sshKeyFile, knownHostsFile }: GitCredentials,
+  accesses: readonly ServerAccess[],
 ): Record<string, string> {
-  for (const path of [sshKeyFile, knownHostsFile]) {
-    if (path !== undefined && !plainPath.test(path)) {
-      throw new HomelabError("config", `ssh cannot use the path ${JSON.stringify(path)} as it is`, {
-        code: "BAD_CONFIG",
-        hint: "allowed are letters, digits and _ . / + @ = , : -",
-      });
-    }
-  }
+  const answers = accesses.flatMap(({ server, credentials }) => answersFor(server, credentials));
+  const hosts = accesses.flatMap(({ server, credentials }) => sshHost(server, credentials));
   return {
     GIT_TERMINAL_PROMPT: "0",
     GIT_SSH: join(directory, "ssh"),
     GIT_SSH_VARIANT: "ssh",
-    ...(sshKeyFile === undefined ? {} : { HOMELAB_DEPLOY_SSH_KEY_FILE: sshKeyFile }),
-    ...(knownHostsFile === undefined ? {} : { HOMELAB_DEPLOY_SSH_KNOWN_HOSTS_FILE: knownHostsFile }),
-    ...(tokenFile === undefined
-      ? {}
-      : {
-          GIT_ASKPASS: join(directory, "askpass"),
-          HOMELAB_DEPLOY_GIT_USERNAME: username ?? "git",
-          HOMELAB_DEPLOY_GIT_TOKEN_FILE: tokenFile,
-        }),
+    HOMELAB_DEPLOY_SSH_HOSTS: hosts.join("\n"),
+    ...(answers.length > 0 && {
+      GIT_ASKPASS: join(directory, "askpass"),
+      HOMELAB_DEPLOY_GIT_ANSWERS: answers.join("\n"),
+    }),
   };
+}
+
+/** Git asks "Username for 'https://…': " and "Password for 'https://user@…': ", and takes the first line. */
+function answersFor(server: string, { tokenFile, username = "git" }: GitCredentials): readonly string[] {
+  const { scheme, host } = /^(?<scheme>https?):\/\/(?<host>[^/]+)$/.exec(server)?.groups ?? {};
+  if (scheme === undefined || host === undefined || tokenFile === undefined) return [];
+  if (/[\t\n]/.test(tokenFile)) throw unusablePath("git", tokenFile, "no tabs or line breaks");
+  // As it stands in the URL, and since git 2.48 encoded.
+  const names = new Set([username, encodeURIComponent(username)]);
+  return [
+    `Username for '${scheme}://${host}': \tname\t${username}`,
+    ...[...names].map((name) => `Password for '${scheme}://${name}@${host}': \tfile\t${tokenFile}`),
+  ];
+}
+
+function sshHost(
+  server: string,
+  { sshKeyFile = "-", knownHostsFile = "-" }: GitCredentials,
+): readonly string[] {
+  const host = /^ssh:\/\/(?<host>[^/]+)$/.exec(server)?.groups?.["host"];
+  if (host === undefined) return [];
+  for (const path of [sshKeyFile, knownHostsFile]) {
+    if (path !== "-" && !plainPath.test(path)) {
+      throw unusablePath("ssh", path, "letters, digits and _ . / + @ = , : -");
+    }
+  }
+  return [`${host}\t${sshKeyFile}\t${knownHostsFile}`];
+}
+
+const unusablePath = (program: string, path: string, allowed: string): HomelabError =>
+  new HomelabError("config", `${program} cannot use the path ${JSON.stringify(path)} as it is`, {
+    code: "BAD_CONFIG",
+    hint: `allowed are ${allowed}`,
+  });
+
+/**
+ * The server of a URL for git, as `ServerAccess` names it; undefined for one that is on this machine. The host is as it
+ * stands in the URL: git asks about it in the same words.
+ */
+export function serverOf(url: string): string | undefined {
+  const { scheme, host = "" } =
+    /^(?<scheme>https?|ssh):\/\/(?:[^/@]*@)?(?<host>\[[^/\]]*\](?::\d+)?|[^/]+)/.exec(url)?.groups ?? {};
+  if (scheme === undefined) return undefined;
+  return `${scheme}://${scheme === "ssh" ? host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "") : host}`;
 }
 
 /** Writes both programs, for our user only. Replaces them in one step: another process may be running them. */

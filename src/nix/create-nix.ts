@@ -14,6 +14,7 @@ import { createDerivationReader } from "./store/derivation.ts";
 import { createEvaluator } from "./evaluate/evaluate.ts";
 import { createFindFailures } from "./realise/failures.ts";
 import type { Evaluator } from "./evaluator.ts";
+import { openToAll, type InputAccess } from "./input-access.ts";
 import type { Locker } from "./locker.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import type { Realiser } from "./realiser.ts";
@@ -36,6 +37,8 @@ export interface NixOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Ours alone, for Nix's caches and for builds. */
   readonly stateDirectory: string;
+  /** Default: only inputs that are open to everybody can be fetched. */
+  readonly inputAccess?: InputAccess;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -57,7 +60,7 @@ export interface InstalledNix extends Evaluator, Store, Realiser, Locker {
  * @throws HomelabError `unavailable` with code `NIX_MISSING` or `NIX_BROKEN`.
  */
 export async function createNix(
-  { exec, environment: inherited, stateDirectory, clock, log }: NixOptions,
+  { exec, environment: inherited, stateDirectory, inputAccess = openToAll, clock, log }: NixOptions,
   signal: AbortSignal,
 ): Promise<InstalledNix> {
   const ours = nixEnvironment(inherited, stateDirectory);
@@ -98,6 +101,7 @@ export async function createNix(
   };
   const evaluator: Evaluator = createEvaluator({
     ...running,
+    inputAccess,
     version,
     buildsDirectory,
     outOfMemoryKills: countOutOfMemoryKills,
@@ -130,8 +134,8 @@ export async function createNix(
     }),
   };
   const locker: Locker = {
-    ...createLockUpdater({ ...running, version }),
-    ...createRevisionLocker(running),
+    ...createLockUpdater({ ...running, inputAccess, version }),
+    ...createRevisionLocker({ ...running, inputAccess }),
   };
   return {
     ...store,

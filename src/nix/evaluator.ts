@@ -28,6 +28,11 @@ export interface FlakeSource {
   readonly commit: Commit;
   /** Where in the repository flake.nix is; absent for its root. */
   readonly directory?: string;
+  /**
+   * With its submodules: the URL that Nix takes the mirror to be at, so that relative URLs of submodules mean what they do
+   * at the remote. The variables of `InputAccess` make git find the mirror there.
+   */
+  readonly submodulesOrigin?: string;
   /** Inputs that are other commits than the lock says. */
   readonly overrides?: readonly SourceOverride[];
 }
@@ -81,7 +86,8 @@ export interface EvaluationKey {
   readonly repo: RepoName;
   readonly commit: Commit;
   readonly directory?: string;
-  readonly overrides?: readonly (Override & { readonly directory?: string })[];
+  readonly submodulesOrigin?: string;
+  readonly overrides?: readonly (Override & Pick<SourceOverride, "directory" | "submodulesOrigin">)[];
   readonly allowImportFromDerivation: boolean;
 }
 

@@ -21,10 +21,12 @@ import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/n
 import { composeVerification, openCache, type CachePlace } from "./compose-cache.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
+import { createInputAccess } from "./input-access.ts";
 import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
 import { endLeftBehindIn } from "./end-left-behind-in.ts";
 import type { Environment } from "../base/environment.ts";
 import { createPolledCommits, createUsualDurations } from "./builder-memory.ts";
+import { submodulesOrigin } from "./submodules.ts";
 import { programVersion } from "./program-version.ts";
 
 export type ComposedBuilder = Omit<BuilderOptions, "bus">;
@@ -45,7 +47,14 @@ export async function composeBuilder(
   await endLeftBehindIn(stateDirectory, { clock, log }, signal);
   const exec = createExec(clock, ownerEnvironment(stateDirectory));
   const nix = await createNix(
-    { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
+    {
+      exec,
+      environment,
+      stateDirectory: join(stateDirectory, "nix"),
+      inputAccess: createInputAccess({ config, stateDirectory, environment }),
+      clock,
+      log,
+    },
     signal,
   );
   const gcRoots = openGcRoots({
@@ -126,6 +135,7 @@ function composeRepo(
     name,
     branch: repo.branch,
     directory: repo.directory,
+    submodulesOrigin: submodulesOrigin(name, repo),
     allowImportFromDerivation: repo.allowImportFromDerivation,
     exclusion: createHostFilter(repo),
     pollMs: repo.pollSeconds * 1000,

@@ -36,6 +36,7 @@ import { compareClosures } from "./compare-closures.ts";
 import { createInputHistory } from "./input-history.ts";
 import { createNixDownstream } from "./nix-downstream.ts";
 import { createNixUpstream } from "./nix-upstream.ts";
+import { submodulesOrigin } from "./submodules.ts";
 import { lockPathOf, openRepository } from "./open-repository.ts";
 import { useNetworkOf } from "./own-network.ts";
 
@@ -84,6 +85,7 @@ export async function composeUpdate(
   const secretFiles = [
     settings.credentials?.tokenFile,
     update.forge?.tokenFile,
+    ...Object.values(config.inputs.credentials).map(({ tokenFile }) => tokenFile),
     // Whoever knows its address may write to it.
     config.update.webhookFile,
   ].filter((path) => path !== undefined);
@@ -129,7 +131,12 @@ export async function composeUpdate(
         branch,
         lockPath,
         repository,
-        upstream: createNixUpstream({ nix, repository, directory: flakeDirectory }),
+        upstream: createNixUpstream({
+          nix,
+          repository,
+          directory: flakeDirectory,
+          submodulesOrigin: submodulesOrigin(repo, settings),
+        }),
         author: update.identity,
         giteaHosts: hosts,
         inputs,
@@ -139,6 +146,7 @@ export async function composeUpdate(
         policy: { preExisting: update.preExisting },
         downstream: createNixDownstream({
           config,
+          repo,
           settings,
           repository,
           nix,

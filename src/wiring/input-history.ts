@@ -25,7 +25,7 @@ import { credentialsFor } from "./git-access.ts";
 import type { Environment } from "../base/environment.ts";
 
 export interface InputHistoryOptions {
-  readonly config: Pick<Config, "repos">;
+  readonly config: Pick<Config, "repos" | "inputs">;
   readonly repo: RepoName;
   readonly repository: Repository;
   /** Where the flake's directory is in the repository; undefined for its root. */

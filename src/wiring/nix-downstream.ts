@@ -4,11 +4,13 @@ import type { Repository } from "../git/git.ts";
 import type { Evaluator } from "../nix/evaluator.ts";
 import { parseHostName, parseRepoName, type RepoName } from "../protocol/names.ts";
 import type { Downstream } from "../update/judge/judge-downstream.ts";
+import { submodulesOrigin } from "./submodules.ts";
 import { listingOptions } from "./nix-upstream.ts";
 
 export interface NixDownstreamOptions {
   readonly config: Pick<Config, "repos">;
-  /** Of the updated repo. */
+  /** The updated one. */
+  readonly repo: RepoName;
   readonly settings: RepoSettings;
   readonly repository: Repository;
   readonly nix: Evaluator;
@@ -17,6 +19,7 @@ export interface NixDownstreamOptions {
 
 export function createNixDownstream({
   config,
+  repo: updated,
   settings,
   repository,
   nix,
@@ -41,8 +44,15 @@ export function createNixDownstream({
           mirror: repository.mirror.path,
           commit: at,
           directory: settings.directory,
+          submodulesOrigin: submodulesOrigin(updated, settings),
         };
-        const source = { mirror: mirror.path, commit, directory: theirs.directory, overrides: [override] };
+        const source = {
+          mirror: mirror.path,
+          commit,
+          directory: theirs.directory,
+          submodulesOrigin: submodulesOrigin(repo, theirs),
+          overrides: [override],
+        };
         return nix.listHosts(source, listingOptions, signal);
       },
     };

@@ -11,6 +11,8 @@ export interface NixUpstreamOptions {
   readonly nix: Evaluator & Locker;
   readonly repository: Repository;
   readonly directory: string | undefined;
+  /** See `FlakeSource`. */
+  readonly submodulesOrigin?: string;
 }
 
 const updateTimeoutMs = 30 * 60_000;
@@ -21,7 +23,12 @@ export const listingOptions = {
   allowImportFromDerivation: false,
 };
 
-export function createNixUpstream({ nix, repository, directory }: NixUpstreamOptions): Upstream {
+export function createNixUpstream({
+  nix,
+  repository,
+  directory,
+  submodulesOrigin: origin,
+}: NixUpstreamOptions): Upstream {
   return {
     async updateLock(base, inputs, signal) {
       await using checkout = await repository.checkOut(base, signal);
@@ -36,7 +43,7 @@ export function createNixUpstream({ nix, repository, directory }: NixUpstreamOpt
       throw new HomelabError(kind, text, { code: "INPUT_UPDATE_FAILED", ...more });
     },
     async listHosts(commit, signal) {
-      const source = { mirror: repository.mirror.path, commit, directory };
+      const source = { mirror: repository.mirror.path, commit, directory, submodulesOrigin: origin };
       return nix.listHosts(source, listingOptions, signal);
     },
   };

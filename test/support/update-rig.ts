@@ -151,7 +151,7 @@ export async function startUpdateRig(
           judging: {
             builds: bus,
             policy: { preExisting: "block" },
-            downstream: settings === undefined ? [] : createNixDownstream({ ...rigNix, settings }),
+            downstream: settings === undefined ? [] : createNixDownstream({ ...rigNix, repo, settings }),
             trigger: "test",
             ...overrides,
           },

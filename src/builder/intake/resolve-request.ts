@@ -78,22 +78,22 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     const memory = await evaluations.open({
       repo: name,
       commit,
-      ...directoryOf(repo),
-      overrides: others.map(({ override, of }) => ({ ...override, ...directoryOf(of) })),
+      ...placeOf(repo),
+      overrides: others.map(({ override, of }) => ({ ...override, ...placeOf(of) })),
       allowImportFromDerivation,
     });
     const sourceOverrides = others.map(({ override: { input, commit: at }, of }) => ({
       input,
       mirror: of.mirror.path,
       commit: at,
-      ...directoryOf(of),
+      ...placeOf(of),
     }));
     return {
       repo: name,
       commit,
       variant: variantOf(overrides),
       isHead: branch === repo.branch,
-      flake: { mirror: mirror.path, commit, ...directoryOf(repo), overrides: sourceOverrides },
+      flake: { mirror: mirror.path, commit, ...placeOf(repo), overrides: sourceOverrides },
       allowImportFromDerivation,
       memory,
     };
@@ -271,8 +271,14 @@ function divide(
   };
 }
 
-const directoryOf = ({ directory }: Repo): { readonly directory?: string } =>
-  directory === undefined ? {} : { directory };
+/** What of a repo's settings decides which flake a commit of it is. Keys are left out, because they are compared. */
+const placeOf = ({
+  directory,
+  submodulesOrigin,
+}: Repo): { readonly directory?: string; readonly submodulesOrigin?: string } => ({
+  ...(directory === undefined ? {} : { directory }),
+  ...(submodulesOrigin === undefined ? {} : { submodulesOrigin }),
+});
 
 /** The repos that the target names, or why it names none. */
 function chooseRepos(

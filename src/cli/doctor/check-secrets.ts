@@ -1,6 +1,7 @@
 // The files with secrets: whether they are there, and who else may read them.
 import { stat } from "node:fs/promises";
 import { messageOf } from "../../base/errors.ts";
+import { formatPath } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
 import { resolveSecretPath } from "../../config/secrets.ts";
 import { ok, warning, wrong, type Finding } from "./finding.ts";
@@ -12,13 +13,17 @@ export interface SecretSetting {
 }
 
 /** Every setting that is the path of a secret and has a value. */
-function secretSettings({ nats, repos, update, cache }: Config): readonly SecretSetting[] {
+function secretSettings({ nats, repos, inputs, update, cache }: Config): readonly SecretSetting[] {
   const named: readonly (readonly [string, string | undefined])[] = [
     ["nats.nkeyFile", nats.nkeyFile],
     ["nats.credentialsFile", nats.credentialsFile],
     ["nats.tls.keyFile", nats.tls?.keyFile],
     ["update.webhookFile", update.webhookFile],
     ["cache.secretKeyFile", cache.secretKeyFile],
+    ...Object.entries(inputs.credentials).flatMap(([host, { tokenFile, sshKeyFile }]) => [
+      [formatPath(["inputs", "credentials", host, "tokenFile"]), tokenFile] as const,
+      [formatPath(["inputs", "credentials", host, "sshKeyFile"]), sshKeyFile] as const,
+    ]),
     ...Object.entries(repos).flatMap(([repo, settings]) => [
       [`repos.${repo}.credentials.tokenFile`, settings.credentials?.tokenFile] as const,
       [`repos.${repo}.credentials.sshKeyFile`, settings.credentials?.sshKeyFile] as const,

@@ -19,6 +19,7 @@ import { checkForge } from "./check-forge.ts";
 import { checkAccounts, checkBuilders, checkStreamSettings, describeServer } from "./check-nats.ts";
 import { checkNatsDurability } from "./check-nats-durability.ts";
 import { checkNatsRights } from "./check-nats-rights.ts";
+import { checkInputs } from "./check-inputs.ts";
 import { checkNix } from "./check-nix.ts";
 import { checkGit, checkRemotes } from "./check-remotes.ts";
 import { checkRunners } from "./check-runners.ts";
@@ -59,10 +60,11 @@ const hasRepos = ({ repos }: Config): boolean => Object.keys(repos).length > 0;
 
 async function examineBuilding(
   { environment, clock }: Context,
-  { repos, builder }: Config,
+  config: Config,
   directory: string,
   signal: AbortSignal,
 ): Promise<{ readonly nix: InstalledNix | undefined; readonly findings: readonly Finding[] }> {
+  const { repos, builder } = config;
   const exec = createExec();
   const { nix, findings } = await checkNix(
     { environment, clock, exec, directory: join(directory, "nix") },
@@ -76,6 +78,7 @@ async function examineBuilding(
     await checkStateDirectory(builder.stateDirectory),
     ...(await checkGit(git, signal)),
     ...(await checkRemotes(repos, git, signal)),
+    ...(await checkInputs(config, git, signal)),
   ];
   return { nix, findings: all };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type { InstalledNix } from "../../nix/create-nix.ts";
+import type { InputAccess } from "../../nix/input-access.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { Context } from "../context.ts";
 
@@ -10,10 +11,11 @@ export async function openNix(
   stateDirectory: string,
   log: Log,
   signal: AbortSignal,
+  inputAccess?: InputAccess,
 ): Promise<InstalledNix> {
   const { createNix } = await import("../../nix/create-nix.ts");
   return createNix(
-    { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
+    { exec: createExec(), environment, stateDirectory: join(stateDirectory, "nix"), inputAccess, clock, log },
     signal,
   );
 }

@@ -11,6 +11,7 @@ import { ownerEnvironment } from "../../process/owner.ts";
 import type { Teller } from "../../update/tell/outbox.ts";
 import { createWebhookTeller } from "../../update/tell/webhook.ts";
 import type { ComposeUpdateOptions } from "../../wiring/compose-update.ts";
+import { createInputAccess } from "../../wiring/input-access.ts";
 import { endLeftBehindIn } from "../../wiring/end-left-behind-in.ts";
 import { useNetworkOf } from "../../wiring/own-network.ts";
 import type { Context } from "../context.ts";
@@ -42,7 +43,14 @@ export async function openUpdates(
     await connectBuilds(context, config, { isLocal, stateDirectory, log }, signal),
   );
   const nix = await createNix(
-    { exec, environment, stateDirectory: join(stateDirectory, "nix"), clock, log },
+    {
+      exec,
+      environment,
+      stateDirectory: join(stateDirectory, "nix"),
+      inputAccess: createInputAccess({ config, stateDirectory, environment }),
+      clock,
+      log,
+    },
     signal,
   );
   const tellers = { nats: builders.tell, webhook: await webhookOf(context, config, log) };

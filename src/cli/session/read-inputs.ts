@@ -1,9 +1,10 @@
 // What the configured flakes are pinned to. Reads the repos alone, and needs no NATS.
 import { join } from "node:path";
-import type { RepoSettings } from "../../config/schema.ts";
+import type { Config, RepoSettings } from "../../config/schema.ts";
 import { parseFlakeLock } from "../../nix/lock/flake-lock.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { RepoName } from "../../protocol/names.ts";
+import { createInputAccess } from "../../wiring/input-access.ts";
 import { createNixUpstream } from "../../wiring/nix-upstream.ts";
 import { lockPathOf, openRepository } from "../../wiring/open-repository.ts";
 import type { Context } from "../context.ts";
@@ -21,6 +22,7 @@ export interface InputsRead {
 /** @param asksUpstream whether upstream is asked how far behind it is */
 export async function readInputs(
   context: Context,
+  config: Config,
   repos: readonly (readonly [RepoName, RepoSettings])[],
   asksUpstream: boolean,
   signal: AbortSignal,
@@ -29,7 +31,15 @@ export async function readInputs(
   const stateDirectory = join(userStateDirectory(environment), "local");
   const exec = createExec();
   const log = createPeopleLog(context);
-  const nix = asksUpstream ? await openNix(context, stateDirectory, log, signal) : undefined;
+  const nix = asksUpstream
+    ? await openNix(
+        context,
+        stateDirectory,
+        log,
+        signal,
+        createInputAccess({ config, stateDirectory, environment }),
+      )
+    : undefined;
   const inputs: InputSummary[] = [];
   const faults: { readonly repo: RepoName; readonly error: unknown }[] = [];
   for (const [repo, settings] of repos) {

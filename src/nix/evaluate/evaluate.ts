@@ -11,6 +11,7 @@ import { oneLine } from "../words/error-text.ts";
 import { boundedWarnings } from "./evaluation-warnings.ts";
 import { evaluationFailure } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
+import { openToAll, withInputAccess, type InputAccess, type OpenInputs } from "../input-access.ts";
 import type { Environment } from "../nix-environment.ts";
 import type {
   EvaluationFailure,
@@ -36,6 +37,7 @@ const Results = v.array(v.object({ host: v.string(), result: v.unknown() }));
 export interface EvaluatorOptions extends ToplevelCheckOptions {
   readonly exec: Exec;
   readonly environment: Environment;
+  readonly inputAccess?: InputAccess;
   /** Of Nix. */
   readonly version: string;
   /** Where evaluators that may build get a directory of their own: see `makeBuildDirectory`. */
@@ -54,6 +56,7 @@ interface Evaluated {
 export function createEvaluator({
   exec,
   environment,
+  inputAccess = openToAll,
   version: nixVersion,
   buildsDirectory,
   outOfMemoryKills,
@@ -63,11 +66,14 @@ export function createEvaluator({
   const checkToplevel = createToplevelCheck({ readDerivation, storeDirectory });
 
   async function run(
+    source: FlakeSource,
     args: readonly string[],
     options: EvaluationOptions,
     signal: AbortSignal,
     token?: string,
   ): Promise<Evaluated> {
+    const { mirror, overrides = [] } = source;
+    const inputs = await inputAccess.open([mirror, ...overrides.map((override) => override.mirror)]);
     await using builds = options.allowImportFromDerivation
       ? await openBuildDirectory(buildsDirectory)
       : undefined;
@@ -75,7 +81,7 @@ export function createEvaluator({
     const killsBefore = await outOfMemoryKills();
     const running = exec("nix", args, {
       env: {
-        ...environment,
+        ...withInputAccess(environment, inputs),
         GC_INITIAL_HEAP_SIZE: String(Math.min(initialHeapBytes, options.maxMemoryBytes)),
         GC_MAXIMUM_HEAP_SIZE: String(options.maxMemoryBytes),
         ...(builds !== undefined && { TMPDIR: builds.path }),
@@ -94,12 +100,17 @@ export function createEvaluator({
     const kills = (await outOfMemoryKills()) - killsBefore;
     const end = { result, log, outOfMemoryKills: kills, limits: options };
     const succeeded = result.exitCode === 0 && !result.timedOut;
-    return { stdout: succeeded ? result.stdout : undefined, log, failure: evaluationFailure(end) };
+    return {
+      stdout: succeeded ? result.stdout : undefined,
+      log,
+      failure: cleaned(evaluationFailure(end), inputs),
+    };
   }
 
   return {
     async listHosts(source, options, signal) {
       const { stdout, log, failure } = await run(
+        source,
         listingArguments({ source, options, nixVersion }),
         options,
         signal,
@@ -126,9 +137,9 @@ export function createEvaluator({
       const target = { source, options, nixVersion };
       if (host === undefined) return { type: "evaluated", hosts: new Map(), threw: [] };
       const token = randomUUID();
-      const caught = async () => run(batchArguments(target, hosts, token), options, signal, token);
+      const caught = async () => run(source, batchArguments(target, hosts, token), options, signal, token);
       const evaluated =
-        others.length > 0 ? await caught() : await run(singleArguments(target, host), options, signal);
+        others.length > 0 ? await caught() : await run(source, singleArguments(target, host), options, signal);
       if (evaluated.stdout !== undefined)
         return readResults(evaluated.stdout, evaluated.log, hosts, checkToplevel);
       const { log } = evaluated;
@@ -147,6 +158,12 @@ export function createEvaluator({
     },
   };
 }
+
+const cleaned = ({ cause, message, details }: EvaluationFailure, inputs: OpenInputs): EvaluationFailure => ({
+  cause,
+  message: inputs.clean(message),
+  details: inputs.clean(details),
+});
 
 const denied = (what: string, { message, details }: EvaluationFailure): HomelabError =>
   new HomelabError("refused", `${what} cannot be listed: ${message.replace(`; ${deniedHint}`, "")}`, {

@@ -13,12 +13,18 @@ import type { EvaluationOptions, FlakeSource } from "../evaluator.ts";
  * The ref is there for Nix before 2.20: of a bare repository it fetches the branch `master` where none is given,
  * and finds only commits of what it fetched.
  */
-function flakeReference({ mirror, commit, directory }: Omit<FlakeSource, "overrides">): string {
+function flakeReference({
+  mirror,
+  commit,
+  directory,
+  submodulesOrigin: origin,
+}: Omit<FlakeSource, "overrides">): string {
   const query = new URLSearchParams({ ref: `refs/homelab-deploy/${commit}`, rev: commit });
   if (directory !== undefined) query.set("dir", directory);
+  if (origin !== undefined) query.set("submodules", "1");
   // Nix takes a `+` for itself, not for a space.
   const encoded = query.toString().replaceAll("+", "%20");
-  return `git+${pathToFileURL(mirror).href}?${encoded}`;
+  return `git+${origin ?? pathToFileURL(mirror).href}?${encoded}`;
 }
 
 /** The hosts of the flake at one commit. */

@@ -136,8 +136,10 @@ function createCommitMemory(
 }
 
 function contextOf(key: EvaluationKey, nixVersion: string, system: string): string {
-  const { allowImportFromDerivation, directory = "", overrides = [] } = key;
-  const overridden = overrides.map(({ input, directory: at = "" }) => `${input} ${at}`).toSorted();
+  const { allowImportFromDerivation, directory = "", submodulesOrigin, overrides = [] } = key;
+  const overridden = overrides
+    .map(({ input, directory: at = "", submodulesOrigin: origin }) => [input, at, origin].join(" ").trimEnd())
+    .toSorted();
   return JSON.stringify([
     formatVersion,
     nixVersion,
@@ -145,6 +147,7 @@ function contextOf(key: EvaluationKey, nixVersion: string, system: string): stri
     allowImportFromDerivation,
     directory,
     ...(overridden.length === 0 ? [] : [overridden]),
+    ...(submodulesOrigin === undefined ? [] : [submodulesOrigin]),
   ]);
 }
 

@@ -18,7 +18,7 @@ const Metadata = v.object({ locks: v.looseObject({}) });
  * override in the lock as if the flake had declared it, so the lock is taken from what Nix prints.
  */
 export function createRevisionLocker(
-  locking: Pick<LockingOptions, "exec" | "environment">,
+  locking: Pick<LockingOptions, "exec" | "environment" | "inputAccess">,
 ): Pick<Locker, "lockRevision"> {
   async function metadata(
     flake: string,

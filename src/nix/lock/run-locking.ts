@@ -4,6 +4,7 @@ import type { Exec } from "../../process/exec.ts";
 import { createEvaluationLogReader } from "../evaluate/evaluation-log.ts";
 import { lockUpdateFailure, staleRepository } from "./lock-update-failure.ts";
 import { featureFlags, logFlags } from "../nix-command.ts";
+import { openToAll, withInputAccess, type InputAccess } from "../input-access.ts";
 import type { Environment } from "../nix-environment.ts";
 import type { LockUpdateFailure } from "../locker.ts";
 
@@ -28,6 +29,7 @@ export const lockingFlags = [
 export interface LockingOptions {
   readonly exec: Exec;
   readonly environment: Environment;
+  readonly inputAccess?: InputAccess;
   /** The working directory; the flake that is in it is what Nix takes where none is named. */
   readonly directory: string;
   readonly timeoutMs: number;
@@ -39,15 +41,16 @@ export type LockingResult =
 
 /** Runs a Nix that resolves inputs, and judges whether it has. */
 export async function runLocking(
-  { exec, environment, directory, timeoutMs }: LockingOptions,
+  { exec, environment, inputAccess = openToAll, directory, timeoutMs }: LockingOptions,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<LockingResult> {
+  const inputs = await inputAccess.open([]);
   const reader = createEvaluationLogReader();
   let stale: string | undefined;
   const lines = new LineSplitter(maxLineLength, (line) => (stale ??= staleRepository(plainText(line))));
   const result = await exec("nix", args, {
-    env: environment,
+    env: withInputAccess(environment, inputs),
     cwd: directory,
     signal,
     timeoutMs,
@@ -58,5 +61,8 @@ export async function runLocking(
   });
   lines.end();
   const failure = lockUpdateFailure({ result, log: reader.end(), stale, timeoutMs });
-  return failure === undefined ? { type: "done", stdout: result.stdout } : { type: "failed", failure };
+  if (failure === undefined) return { type: "done", stdout: result.stdout };
+  const { message, details } = failure;
+  const cleaned = { ...failure, message: inputs.clean(message), details: inputs.clean(details) };
+  return { type: "failed", failure: cleaned };
 }

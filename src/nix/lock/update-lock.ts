@@ -5,6 +5,7 @@ import { hasCode, HomelabError, messageOf } from "../../base/errors.ts";
 import type { Exec } from "../../process/exec.ts";
 import { updatableInputs } from "./flake-lock-diff.ts";
 import { maxLockBytes, parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
+import type { InputAccess } from "../input-access.ts";
 import type { Environment } from "../nix-environment.ts";
 import { isAtLeast } from "../../base/version.ts";
 import type { Locker } from "../locker.ts";
@@ -19,6 +20,7 @@ const noInputs = printFlakeLock({ version: 7, root: "root", nodes: { root: {} } 
 export interface LockUpdaterOptions {
   readonly exec: Exec;
   readonly environment: Environment;
+  readonly inputAccess?: InputAccess;
   /** Of Nix. */
   readonly version: string;
 }
@@ -27,6 +29,7 @@ export interface LockUpdaterOptions {
 export function createLockUpdater({
   exec,
   environment,
+  inputAccess,
   version,
 }: LockUpdaterOptions): Pick<Locker, "updateLock"> {
   return {
@@ -34,7 +37,7 @@ export function createLockUpdater({
       const path = join(directory, "flake.lock");
       const before = await readLock(path);
       if (inputs !== undefined) checkInputs(inputs, before);
-      const locking = { exec, environment, directory, timeoutMs };
+      const locking = { exec, environment, inputAccess, directory, timeoutMs };
       const result = await runLocking(locking, updateArguments(version, inputs), signal);
       if (result.type === "failed") return result;
       // Exit code 0 says nothing of what is in the file, nor that there is one.

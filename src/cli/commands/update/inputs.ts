@@ -6,7 +6,7 @@ import { errorJson, exitCodeOfError, renderError } from "../../print/error.ts";
 import { loadCommandConfig } from "../../session/connect.ts";
 import { untilInterrupted } from "../../session/signals.ts";
 
-/** Exits with 0, or what stands for the worst fault of a repo: 3 when its remote, or upstream, does not answer. */
+/** Exits with 0, or what stands for the worst fault of a repo: 3 when its remote, or upstream, does not answer, 4 when it refuses us. */
 export function addInputs(command: Command, choose: Choose): void {
   command
     .option("--repo <name>", "only of this repo")
@@ -21,8 +21,9 @@ export function addInputs(command: Command, choose: Choose): void {
           import("../../print/pages/inputs-table.ts"),
         ]);
         const signal = untilInterrupted(context.signals);
-        const repos = chooseRepos(await loadCommandConfig(context), named);
-        const { inputs, faults } = await readInputs(context, repos, check === true, signal);
+        const config = await loadCommandConfig(context);
+        const repos = chooseRepos(config, named);
+        const { inputs, faults } = await readInputs(context, config, repos, check === true, signal);
         const { clock, out, outStyle: style, err, errStyle } = context;
         const { debug } = context.options;
         answer(context, {

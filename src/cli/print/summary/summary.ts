@@ -2,7 +2,13 @@
 // result, one sentence, and what to do next.
 import { HomelabError } from "../../../base/errors.ts";
 import { firstLine } from "../../../base/lines.ts";
-import { isOver, statusOf, wasDenied, type BuildState, type HostState } from "../../../protocol/build-state.ts";
+import {
+  isOver,
+  statusOf,
+  wasDenied,
+  type BuildState,
+  type HostState,
+} from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { closingSentence } from "../../../words/closing-sentence.ts";
 import { formatDuration } from "../../../words/duration.ts";
