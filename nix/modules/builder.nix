@@ -62,6 +62,11 @@ in
           tokenFile = "/run/secrets/git-token";
         };
       };
+      # For private inputs of its flake.
+      inputs.credentials."git.lan" = {
+        username = "builder";
+        tokenFile = "/run/secrets/git-token";
+      };
       builder.build.timeoutSeconds = 14400;
     };
 

@@ -71,9 +71,12 @@ let
   isRepoName =
     name: builtins.match "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?" name != null && name != "all" && name != "any";
 
+  # The name of a systemd credential. It is a file, and `:` ends it in LoadCredential=; hosts of inputs can have a port.
+  credentialName = path: lib.replaceStrings [ ":" "[" "]" ] [ "_" "_" "_" ] (dotted path);
+
   # The value of a secret in the file.
   credentialOf =
-    path: value: if isCredential value then value else "$CREDENTIALS_DIRECTORY/${dotted path}";
+    path: value: if isCredential value then value else "$CREDENTIALS_DIRECTORY/${credentialName path}";
 
   withCredentials =
     path: settings:
@@ -249,7 +252,7 @@ rec {
   # For LoadCredential=.
   loadCredential =
     settings: more:
-    map ({ path, value }: "${dotted path}:${value}") (
+    map ({ path, value }: "${credentialName path}:${value}") (
       lib.filter ({ value, ... }: builtins.isString value && !isCredential value) (secretsIn [ ] settings)
     )
     ++ lib.mapAttrsToList (name: path: "${name}:${path}") more;

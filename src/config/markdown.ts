@@ -25,6 +25,11 @@ export const exampleConfig = {
       },
     },
   },
+  inputs: {
+    credentials: {
+      "git.lan": { username: "builder", tokenFile: "$CREDENTIALS_DIRECTORY/git-token" },
+    },
+  },
   builder: {
     name: "cache01",
     evaluation: { workers: 4, maxMemoryMiB: 4096 },

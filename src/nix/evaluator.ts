@@ -72,14 +72,20 @@ export interface EvaluationFailure {
  * The result of one evaluator process over several hosts. `threw` names hosts whose error Nix caught without its
  * message; `failed` says that the process as a whole gave nothing, by the fault of one of its hosts or of none.
  * Both are to be evaluated again, each host alone, which gives exactly one of `evaluated` and `failed`.
+ * `ignoredSettings` are those of the flake's `nixConfig`, which is never accepted.
  */
 export type BatchEvaluation =
   | {
       readonly type: "evaluated";
       readonly hosts: ReadonlyMap<HostName, HostEvaluation>;
       readonly threw: readonly HostName[];
+      readonly ignoredSettings?: readonly string[];
     }
-  | { readonly type: "failed"; readonly failure: EvaluationFailure };
+  | {
+      readonly type: "failed";
+      readonly failure: EvaluationFailure;
+      readonly ignoredSettings?: readonly string[];
+    };
 
 /** What decides an evaluation's result besides Nix's version and system. */
 export interface EvaluationKey {

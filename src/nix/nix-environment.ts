@@ -18,6 +18,7 @@ const passedOn = [
   "SSL_CERT_DIR",
   "SSH_AUTH_SOCK",
   "GIT_SSH_COMMAND",
+  "GIT_SSL_CAINFO",
   // For s3:// substituters.
   "AWS_ACCESS_KEY_ID",
   "AWS_SECRET_ACCESS_KEY",

@@ -70,6 +70,8 @@ export type NixActivity =
       readonly running: number;
       readonly failed: number;
     }
+  /** What a build waits for: another process's lock, a machine. Without a reason none waits any more. */
+  | { readonly type: "waiting"; readonly reason: string | undefined }
   | { readonly type: "fetch-counts"; readonly done: number; readonly expected: number }
   | { readonly type: "message"; readonly message: NixMessage };
 

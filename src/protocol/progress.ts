@@ -29,7 +29,10 @@ export type HostProgress = v.InferOutput<typeof HostProgress>;
 
 export const BuildProgress = v.object({
   build: BuildId,
-  /** One line of what happens before the first event: `fetching nixos-servers (attempt 2 of 3)`. */
+  /**
+   * One line of what happens before the first event: `fetching nixos-servers (attempt 2 of 3)`; later what a build waits
+   * for, such as the lock of another Nix process.
+   */
   note: v.optional(text),
   evaluations: v.optional(
     v.object({ done: count, total: count, running: v.pipe(v.array(HostRef), v.maxLength(64)) }),

@@ -28,10 +28,12 @@ export interface GitHttpsServerOptions {
   readonly token: string;
   /** Sends every request to the same path of this server. */
   readonly redirectTo?: string;
+  /** Only those that are signed in. */
+  readonly redirectsSignedIn?: boolean;
 }
 
 export async function startGitHttpsServer(options: GitHttpsServerOptions): Promise<GitHttpsServer> {
-  const { root, directory, username, token, redirectTo } = options;
+  const { root, directory, username, token, redirectTo, redirectsSignedIn = false } = options;
   const keyFile = join(directory, "key.pem");
   const caFile = join(directory, "certificate.pem");
   const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
@@ -45,7 +47,7 @@ export async function startGitHttpsServer(options: GitHttpsServerOptions): Promi
     (request, response) => {
       const { authorization } = request.headers;
       authorizations.push(authorization);
-      if (redirectTo !== undefined) {
+      if (redirectTo !== undefined && (!redirectsSignedIn || authorization === expected)) {
         response.writeHead(302, { location: `${redirectTo}${request.url ?? ""}` }).end();
       } else if (authorization === undefined) {
         response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end();

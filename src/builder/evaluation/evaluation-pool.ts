@@ -71,6 +71,7 @@ async function evaluateBatch(
       { ...limits, allowImportFromDerivation },
       AbortSignal.any([signal, unwanted.signal]),
     );
+    warnOfIgnored(board, source, batch, result.ignoredSettings);
     if (result.type === "failed") {
       settleFailure(board, source, batch, result.failure);
       return;
@@ -94,6 +95,20 @@ async function evaluateBatch(
   } finally {
     stopListening();
   }
+}
+
+/** Each build hears of it once, and what is remembered of a commit is not evaluated again. */
+function warnOfIgnored(
+  board: WorkBoard,
+  { repo, commit }: BuildSource,
+  batch: readonly HostWork[],
+  settings: readonly string[] = [],
+): void {
+  if (settings.length === 0) return;
+  board.warn(
+    new Set(batch.flatMap(({ watchers }) => [...watchers])),
+    `${repo}@${commit.slice(0, 7)}: nixConfig of flake.nix is ignored (${settings.join(", ")}): what builds need of it belongs into nix.conf of the builder`,
+  );
 }
 
 /**

@@ -24,6 +24,8 @@ interface Stage {
   readonly built: Map<FullHostName, string>;
   readonly started: Omit<RunningDerivation, "elapsedMs" | "phase">[];
   counted(): BuildProgress["builds"];
+  /** What it was said to wait for. */
+  readonly waits: readonly (string | undefined)[];
   /** One Nix process for these hosts. */
   process(...hosts: readonly string[]): Promise<LaneActivity>;
   /** The hosts that the last line of a log was for, as they are known now. */
@@ -35,6 +37,7 @@ function stage(...names: readonly string[]): Stage {
   const built = new Map<FullHostName, string>();
   const started: Stage["started"] = [];
   const counts = createDerivationCounts();
+  const waits: (string | undefined)[] = [];
   let hosts: HostsNow = () => [];
   const build: RunningBuild = {
     id: sampleBuild,
@@ -72,6 +75,7 @@ function stage(...names: readonly string[]): Stage {
     },
     progress: {
       note() {},
+      waiting: (reason) => void waits.push(reason),
       evaluations() {},
       toBuild: (drvPaths) => counts.toBuild(drvPaths),
       fetches() {},
@@ -120,6 +124,7 @@ function stage(...names: readonly string[]): Stage {
     built,
     started,
     counted: () => counts.read([]),
+    waits,
     hostsOfLog: () => hosts(),
     async process(...some) {
       const wanted = some.flatMap((name) => works.get(name) ?? []);
@@ -183,4 +188,13 @@ test("a build counts what its hosts need and Nix builds, in whichever process; n
   void second.take({ type: "derivation-started", drvPath: gone });
   second.end();
   expect(counted()).toEqual({ done: 1, running: 0, failed: 1, total: 3 });
+});
+
+test("a build says what it waits for, and no more once its process has ended", async () => {
+  const place = stage("one");
+  const activity = await place.process("one");
+  const reason = "waiting for the lock on linux: another Nix process builds it";
+  await activity.take({ type: "waiting", reason });
+  activity.end();
+  expect(place.waits).toEqual([reason, undefined]);
 });

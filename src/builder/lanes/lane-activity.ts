@@ -169,12 +169,16 @@ export function createLaneActivity(
           if (!isPlanTold) tellPlan(works);
           isPlanTold = true;
           return undefined;
+        case "waiting":
+          for (const build of allBuilds()) build.progress.waiting(activity.reason);
+          return undefined;
         case "message":
           return undefined;
       }
     },
     end() {
       for (const drvPath of running) stopped(drvPath);
+      for (const build of allBuilds()) build.progress.waiting(undefined);
       // Work that is ready again may be in another process by now.
       for (const [work, needed] of own) if (needs.get(work) === needed) needs.delete(work);
     },

@@ -13,6 +13,8 @@ const shownHosts = 200;
 
 export interface ProgressBoard {
   note(text: string): void;
+  /** What a build in a Nix process waits for; nothing when none does. */
+  waiting(reason: string | undefined): void;
   evaluations(done: number, total: number, running: readonly HostRef[]): void;
   /** Derivations that are going to be built for this build; each counts once, however often it is named. */
   toBuild(drvPaths: Iterable<StorePath>): void;
@@ -36,6 +38,7 @@ export function createProgressBoard(
   const running = new Map<StorePath, Omit<RunningDerivation, "elapsedMs"> & { since: number }>();
   const changedHosts = new Map<FullHostName, HostProgress>();
   let note: string | undefined;
+  let waiting: string | undefined;
   let evaluations: BuildProgress["evaluations"];
   const counts = createDerivationCounts();
   const fetches = new Map<object, NonNullable<BuildProgress["fetches"]>>();
@@ -46,7 +49,7 @@ export function createProgressBoard(
     for (const host of hosts) changedHosts.delete(fullName(host));
     return {
       build,
-      note,
+      note: note ?? waiting,
       evaluations,
       builds: counts.read(running.keys()),
       fetches: sumOf(fetches.values()),
@@ -62,6 +65,11 @@ export function createProgressBoard(
   return {
     note(text) {
       note = text.slice(0, 1000);
+      doorbell.ring();
+    },
+    waiting(reason) {
+      if (reason === undefined && waiting === undefined) return;
+      waiting = reason?.slice(0, 1000);
       doorbell.ring();
     },
     evaluations(done, total, hosts) {

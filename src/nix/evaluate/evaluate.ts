@@ -139,15 +139,19 @@ export function createEvaluator({
       const token = randomUUID();
       const caught = async () => run(source, batchArguments(target, hosts, token), options, signal, token);
       const evaluated =
-        others.length > 0 ? await caught() : await run(source, singleArguments(target, host), options, signal);
-      if (evaluated.stdout !== undefined)
-        return readResults(evaluated.stdout, evaluated.log, hosts, checkToplevel);
+        others.length > 0
+          ? await caught()
+          : await run(source, singleArguments(target, host), options, signal);
       const { log } = evaluated;
-      if (others.length > 0) return { type: "failed", failure: evaluated.failure };
+      const { ignoredSettings } = log;
+      if (evaluated.stdout !== undefined) {
+        return { ...(await readResults(evaluated.stdout, log, hosts, checkToplevel)), ignoredSettings };
+      }
+      if (others.length > 0) return { type: "failed", failure: evaluated.failure, ignoredSettings };
       const warnings = boundedWarnings(log.warnings.get(undefined) ?? []);
       const failure = { ...evaluated.failure, ...(warnings.length > 0 && { warnings }) };
       const isOutside = failure.cause === "infra" || failure.cause === "denied";
-      if (!isOutside || log.error === undefined) return { type: "failed", failure };
+      if (!isOutside || log.error === undefined) return { type: "failed", failure, ignoredSettings };
       // These words may also be the host's own, thrown. Nix can catch what a host throws, and only that.
       const again = await caught();
       if (again.stdout === undefined) return { type: "failed", failure };

@@ -184,3 +184,31 @@ test("a timeout is one whatever the evaluator said and however it ended", () => 
 test("silence is an infrastructure fault, never a host's", () => {
   expect(failed()).toMatchObject({ cause: "infra" });
 });
+
+test("settings of a flake's nixConfig that Nix ignores are named, each once, in the words of 2.8 and of 2.26", () => {
+  const reader = createEvaluationLogReader();
+  const warned = (text: string): string => `@nix ${JSON.stringify({ action: "msg", level: 1, msg: text })}\n`;
+  const ignoring = (name: string) => `warning: ignoring untrusted flake configuration setting '${name}'`;
+  for (const text of [
+    ignoring("extra-substituters"),
+    ignoring("extra-substituters"),
+    `\u001b[35;1mwarning:\u001b[0m ignoring untrusted flake configuration setting 'post-build-hook'.\nPass '--accept-flake-config' to trust it`,
+    `trace: ${ignoring("never")}`,
+  ]) {
+    reader.write(Buffer.from(warned(text)));
+  }
+  expect(reader.end().ignoredSettings).toEqual(["extra-substituters", "post-build-hook"]);
+});
+
+test("a remote that does not let us in is told from one that is out of reach", () => {
+  const git = (said: string) =>
+    failed({ stderr: `${said}\n${ownError("program 'git' failed with exit code 128")}` });
+  const refused = git("fatal: could not read Username for 'https://git.lan': terminal prompts disabled");
+  expect(refused).toMatchObject({
+    cause: "denied",
+    message: expect.stringContaining("inputs.credentials") as string,
+  });
+  expect(git("fatal: unable to access 'https://git.lan/': Could not resolve host: git.lan").cause).toBe(
+    "infra",
+  );
+});

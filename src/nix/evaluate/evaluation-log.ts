@@ -38,6 +38,8 @@ export interface EvaluationLog {
   readonly error: EvaluationError | undefined;
   /** An input that Nix was to override and that the flake does not have. */
   readonly unknownOverride: string | undefined;
+  /** Settings of the flake's own `nixConfig`, which Nix leaves out; each once. */
+  readonly ignoredSettings: readonly string[];
   /** The last lines that are not in Nix's log format: of git, of Nix's memory, of Nix when its stack is full. */
   readonly plainLines: readonly string[];
   /** The heap reached its limit, or the system gave no more. */
@@ -58,6 +60,7 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
   let plainLines: string[] = [];
   let outOfMemory = false;
   let unknownOverride: string | undefined;
+  const ignoredSettings = new Set<string>();
   let long: LongErrorReader | undefined;
 
   function takePiece(piece: string): void {
@@ -82,6 +85,8 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
     const text = plainText(msg);
     if (level === 1) {
       unknownOverride ??= unmatchedOverride.exec(text)?.groups?.["input"];
+      const ignored = ignoredSetting.exec(text)?.groups?.["name"];
+      if (ignored !== undefined && ignoredSettings.size < mostSettings) ignoredSettings.add(ignored);
       // builtins.warn, since 2.23.
       if (raw !== undefined && text.startsWith("evaluation warning: ")) warnings.take(plainText(raw));
     } else if (raw === undefined && text.startsWith("trace: ")) {
@@ -118,7 +123,14 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
     },
     end() {
       splitter.end();
-      return { error, unknownOverride, plainLines, outOfMemory, warnings: warnings.end() };
+      return {
+        error,
+        unknownOverride,
+        ignoredSettings: [...ignoredSettings],
+        plainLines,
+        outOfMemory,
+        warnings: warnings.end(),
+      };
     },
   };
 }
@@ -131,5 +143,10 @@ function positionOf({ file, line, column }: v.InferOutput<typeof Message>): Eval
 
 /** The words of Nix 2.8 to 2.34. No flake can say them: traces are level 0, and its warnings begin otherwise. */
 const unmatchedOverride = /^warning: the flag '--override-input (?<input>\S+) .*' does not match any input$/;
+
+/** The same: those of the flake that is evaluated, and of none of its inputs. */
+const ignoredSetting =
+  /^warning: ignoring untrusted flake configuration setting '(?<name>[A-Za-z0-9-]{1,80})'/;
+const mostSettings = 20;
 
 const withoutPrefix = (text: string): string => text.trim().replace(/^error:\s*\n?/, "");

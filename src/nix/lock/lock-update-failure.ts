@@ -56,12 +56,12 @@ const failedInput = (said: string): string | undefined =>
 
 function hintFor(said: string): string | undefined {
   if (/rate limit|HTTP error (?:403|429)/i.test(said)) {
-    return "the server limits requests without a token: wait, or set access-tokens in the nix.conf of this machine";
+    return "the server limits requests without a token: wait, or set inputs.credentials of the configuration for its host, or access-tokens in nix.conf";
   }
   if (
     /HTTP error (?:401|404)|not found|access rights|Permission denied|could not read Username/i.test(said)
   ) {
-    return "see whether the repository is still there, and whether this machine may read it: access-tokens, netrc or an SSH key";
+    return "see whether the repository is still there, and whether this machine may read it: inputs.credentials of the configuration, or access-tokens and netrc-file of nix.conf";
   }
   return undefined;
 }

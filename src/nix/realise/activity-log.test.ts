@@ -433,3 +433,22 @@ describe("always", () => {
     );
   });
 });
+
+test("a build that waits for another process's lock is told of until it has it", () => {
+  const path = drvPath.replace(/\.drv$/, "");
+  const waiting = {
+    action: "start",
+    fields: [],
+    id: 7,
+    level: 1,
+    text: `waiting for lock on '${path}'`,
+    type: 111,
+  };
+  const told = read(said(waiting, logLine(9, "x"), stop(7), building(8))).filter(
+    ({ type }) => type === "waiting",
+  );
+  expect(told).toEqual([
+    { type: "waiting", reason: "waiting for the lock on shared-1: another Nix process builds it" },
+    { type: "waiting", reason: undefined },
+  ]);
+});

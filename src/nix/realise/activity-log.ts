@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { StorePath } from "../../protocol/names.ts";
 import type { NixActivity } from "../realiser.ts";
+import { waitingReason } from "../words/waiting-reason.ts";
 import { addSign, isAuthentic, noEvidence, type SaidMessage, type Sign } from "./authenticity.ts";
 import {
   createNixLogReader,
@@ -16,6 +17,7 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
   const builds = new Map<string, StorePath>();
   const hooks = new Map<string, StorePath>();
   const totals = new Map<string, "builds" | "fetches">();
+  const waits = new Map<string, string>();
   /** A build on another machine is two activities for one derivation: ours around the other machine's. */
   const activitiesOf = new Map<StorePath, number>();
   /** The last progress of each total, as it came. */
@@ -40,6 +42,7 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
   function stop(id: string): void {
     const drvPath = builds.get(id);
     if (drvPath === undefined) {
+      if (waits.delete(id)) sayWaits();
       totals.delete(id);
       hooks.delete(id);
       lastProgress.delete(id);
@@ -55,6 +58,11 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
       activitiesOf.delete(drvPath);
       onActivity({ type: "derivation-stopped", drvPath, failed });
     }
+  }
+
+  function sayWaits(): void {
+    const [longest] = waits.values();
+    onActivity({ type: "waiting", reason: longest });
   }
 
   function takeProgress(id: string, text: string): void {
@@ -117,6 +125,11 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
       case "total-started":
         totals.set(event.id, event.of);
         note({ type: "other" });
+        break;
+      case "waiting-started":
+        note({ type: "other" });
+        waits.set(event.id, waitingReason(event.text));
+        sayWaits();
         break;
       case "other-started":
         note({ type: "other" });

@@ -21,6 +21,8 @@ export type NixLogEvent =
   | { readonly type: "hook-started"; readonly id: string; readonly drvPath: StorePath }
   /** Under this id Nix counts all that it builds, or fetches. */
   | { readonly type: "total-started"; readonly id: string; readonly of: "builds" | "fetches" }
+  /** A build waits, for the lock of another process or for a machine, in Nix's words. */
+  | { readonly type: "waiting-started"; readonly id: string; readonly text: string }
   | { readonly type: "other-started" }
   | { readonly type: "stopped"; readonly id: string }
   /** `done,expected,running,failed` of a total, not read yet as most are not needed: see `parseCounts`. */
@@ -128,13 +130,18 @@ function parseShortMessage(text: string): NixLogEvent | undefined {
 }
 
 const startStart = '@nix {"action":"start",';
-const uninterestingStart = /,"type":(?!10[345]\}|110\})\d+\}$/;
+const uninterestingStart = /,"type":(?!10[345]\}|11[01]\})\d+\}$/;
 /** Quotes within strings are escaped: no match there. */
 const idPattern = /"id":(?<id>\d+)/;
 
 const Fields = v.optional(v.array(v.unknown()), []);
 const Line = v.variant("action", [
-  v.object({ action: v.literal("start"), type: v.number(), fields: Fields }),
+  v.object({
+    action: v.literal("start"),
+    type: v.number(),
+    text: v.optional(v.string(), ""),
+    fields: Fields,
+  }),
   v.object({ action: v.literal("stop") }),
   v.object({ action: v.literal("result"), type: v.number(), fields: Fields }),
   v.object({
@@ -153,7 +160,7 @@ function parseOther(text: string): NixLogEvent | undefined {
   const said = parsed.output;
   switch (said.action) {
     case "start":
-      return started(id, said.type, said.fields);
+      return started(id, said);
     case "stop":
       return { type: "stopped", id };
     case "result":
@@ -163,10 +170,24 @@ function parseOther(text: string): NixLogEvent | undefined {
   }
 }
 
-const activityType = { copyPaths: 103, builds: 104, build: 105, postBuildHook: 110 } as const;
+const activityType = {
+  copyPaths: 103,
+  builds: 104,
+  build: 105,
+  postBuildHook: 110,
+  buildWaiting: 111,
+} as const;
 const resultType = { buildLogLine: 101, setPhase: 104, progress: 105, postBuildLogLine: 107 } as const;
 
-function started(id: string, type: number, [drvPath, machine]: readonly unknown[]): NixLogEvent {
+interface Started {
+  readonly type: number;
+  readonly text: string;
+  readonly fields: readonly unknown[];
+}
+
+function started(id: string, { type, text, fields }: Started): NixLogEvent {
+  const [drvPath, machine] = fields;
+  if (type === activityType.buildWaiting) return { type: "waiting-started", id, text: messageText(text) };
   if (type === activityType.builds) return { type: "total-started", id, of: "builds" };
   if (type === activityType.copyPaths) return { type: "total-started", id, of: "fetches" };
   if (!isStorePath(drvPath)) return { type: "other-started" };
