@@ -32,6 +32,12 @@ Failed to clone 'secrets' a second time, aborting`,
     "fatal: could not read Username for 'https://git.lan': terminal prompts disabled",
   ],
   [
+    "a branch that Nix does not know either",
+    `fatal: could not read Username for 'https://git.lan': terminal prompts disabled
+fatal: Refusing to point HEAD outside of refs/`,
+    "fatal: could not read Username for 'https://git.lan': terminal prompts disabled",
+  ],
+  [
     "a question that git answers with an error before",
     `fatal: Not a valid object name 0123456789
 fatal: unable to access 'https://git.lan/x/': Could not resolve host: git.lan`,

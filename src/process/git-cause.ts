@@ -9,6 +9,8 @@ const general = [
   /^fatal: (?:early EOF|fetch-pack: invalid index-pack output|index-pack failed)$/i,
   /^fatal: clone of '.*' into submodule path '.*' failed$/i,
   /^fatal: fetched in submodule path '.*', but it did not contain [0-9a-f]+\./i,
+  // Nix, where it could not find out which branch a remote is on.
+  /^fatal: Refusing to point HEAD outside of refs\/$/i,
   /^error: (?:program '|failed to fetch git repository)/i,
 ] as const;
 

@@ -747,6 +747,11 @@ test("a repository of another user needs a word of the configuration, and has on
   await run("git", ["clone", "--quiet", remote.url, checkout], { env: gitEnvironment });
   await run("chown", ["-R", "1000:1000", checkout]);
   const url = `file://${checkout}`;
+  const minds = await run("git", ["ls-remote", url], { env: gitEnvironment }).then(
+    () => false,
+    () => true,
+  );
+  skip(!minds, "this git fetches from a repository of another user (2.55 does)");
   await expect(place.mirror({ url }).resolveBranch(main, never)).rejects.toMatchObject({
     kind: "config",
     code: "GIT_OWNER",

@@ -143,7 +143,7 @@ export function createEvaluator({
           ? await caught()
           : await run(source, singleArguments(target, host), options, signal);
       const { log } = evaluated;
-      const { ignoredSettings } = log;
+      const ignoredSettings = log.ignoredSettings.length === 0 ? undefined : log.ignoredSettings;
       if (evaluated.stdout !== undefined) {
         return { ...(await readResults(evaluated.stdout, log, hosts, checkToplevel)), ignoredSettings };
       }

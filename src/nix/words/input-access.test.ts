@@ -1,15 +1,21 @@
 import { expect, test } from "vitest";
 import { fetchFault } from "./input-access.ts";
 
-test("git's own words stand behind Nix's, and say whether the remote lets us in", () => {
-  const said = ["fatal: could not read Username for 'https://git.lan': terminal prompts disabled"];
-  expect(fetchFault("program 'git' failed with exit code 128", said)).toEqual({
-    message: `program 'git' failed with exit code 128: ${said[0]}`,
-    isDenied: true,
-  });
-  expect(fetchFault("Failed to fetch git repository 'https://git.lan/x'", said)).toMatchObject({
-    isDenied: true,
-  });
+const refusal = "fatal: could not read Username for 'https://git.lan': terminal prompts disabled";
+const unreachable = "fatal: unable to access 'https://git.lan/x/': Could not resolve host: git.lan";
+const revision = "c27a82655beb104bd70d6b812f8889032c883983";
+
+test.each([
+  "program 'git' failed with exit code 128",
+  "Failed to fetch git repository 'https://git.lan/x'",
+  `Cannot find Git revision '${revision}' in ref 'main' of repository 'https://git.lan/x'! Please make sure that the rev exists on the ref you've specified or add allRefs = true; to fetchGit.`,
+  "resolving Git reference 'refs/heads/main': revspec 'refs/heads/main' not found",
+])("of %j git's own words say why", (error) => {
+  expect(fetchFault(error, [refusal])).toEqual({ message: refusal, isDenied: true });
+  const fault = fetchFault(error, [unreachable]);
+  expect(fault.isDenied).toBe(false);
+  expect(fault.message).toContain(`: ${unreachable}`);
+  expect(fault.message).not.toContain("Please make sure");
 });
 
 test("what git says is nothing to an error that is not git's", () => {

@@ -13,7 +13,8 @@ export interface FetchFault {
 }
 
 /**
- * "program 'git' failed" says little; what git said stands before it.
+ * "program 'git' failed" says little; what git said stands before it. Nix 2.26 does not look at whether git could fetch,
+ * and says then that it "cannot find Git revision".
  *
  * @param error of Nix, without its trace
  * @param plainLines what programs printed that Nix started
@@ -21,12 +22,18 @@ export interface FetchFault {
 export function fetchFault(error: string, plainLines: readonly string[]): FetchFault {
   const [first = ""] = error.trim().split("\n", 1);
   const cause = ofGit.test(first) ? gitCause(plainLines) : undefined;
-  const message = withoutPage(error);
-  if (cause !== undefined) return { message: `${message}: ${cause}`, isDenied: saysRefused(cause) };
+  if (cause !== undefined) {
+    // Nix's words have only the address, which git's mostly have too.
+    return saysRefused(cause)
+      ? { message: cause, isDenied: true }
+      : { message: `${withoutAdvice(first)}: ${cause}`, isDenied: false };
+  }
   // GitHub limits who has no token with 403, and says so in what it sends.
-  return { message, isDenied: refusedDownload.test(first) && !/rate limit|too many requests/i.test(error) };
+  const isDenied = refusedDownload.test(first) && !/rate limit|too many requests/i.test(error);
+  return { message: withoutPage(error), isDenied };
 }
 
 /** The words of Nix 2.8 to 2.34. */
-const ofGit = /program '(?:[^']*\/)?git' failed|^(?:failed to fetch|fetching) git repository /i;
+const ofGit = /\bgit\b/i;
 const refusedDownload = /unable to (?:download|check) '[^']*': HTTP error 40[13]\b/;
+const withoutAdvice = (error: string): string => error.replace(/!? Please make sure that .*$/, "");
