@@ -72,7 +72,7 @@ export function remoteError({ url, result, timeoutMs, secrets }: FailedRemoteCal
 }
 
 /** Nix refuses such a repository as well, unless it is asked not to count its commits. */
-function shallowRemote(place: string): HomelabError {
+export function shallowRemote(place: string): HomelabError {
   const path = place.startsWith("file://") ? place.slice("file://".length) : undefined;
   const advice = "use the repository that it was cloned from, or fetch the rest of its history";
   return new HomelabError("config", `${place} is a shallow clone: its history is not all there`, {

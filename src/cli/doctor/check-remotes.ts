@@ -1,7 +1,10 @@
 // Whether git can read every configured repo, and whether the branch is there.
+import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { RepoSettings } from "../../config/schema.ts";
 import { createGitCommand } from "../../git/git-command.ts";
+import { shallowRemote } from "../../git/remote-error.ts";
 import { readHeads } from "../../git/read-heads.ts";
 import type { Exec } from "../../process/exec.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
@@ -51,16 +54,32 @@ async function checkRemote(
 ): Promise<readonly Finding[]> {
   const check = `repo ${name}`;
   try {
-    const access = gitAccess(parseRepoName(name), settings, directory, environment);
-    const credentials = access.credentials ?? {};
-    const git = createGitCommand({ ...access, exec, credentials, directory: join(directory, name) });
+    const remote = gitAccess(parseRepoName(name), settings, directory, environment);
+    const credentials = remote.credentials ?? {};
+    const git = createGitCommand({ ...remote, exec, credentials, directory: join(directory, name) });
     await git.prepare();
-    const heads = await readHeads({ git, url: access.url, credentials }, signal);
+    const heads = await readHeads({ git, url: remote.url, credentials }, signal);
+    if (await isShallow(remote.url)) throw shallowRemote(remote.url);
     return judgeRemote(check, settings, heads);
   } catch (error) {
     signal.throwIfAborted();
     return [findingOf(check, error)];
   }
+}
+
+/** Of a repository on this machine: a fetch finds it out only when it has fetched, and of others that is not known. */
+async function isShallow(url: string): Promise<boolean> {
+  if (!url.startsWith("file://")) return false;
+  const path = fileURLToPath(url);
+  const marks = await Promise.all(
+    [join(path, "shallow"), join(path, ".git/shallow")].map(async (file) =>
+      access(file).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return marks.includes(true);
 }
 
 export function judgeRemote(
