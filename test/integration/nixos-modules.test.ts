@@ -185,8 +185,13 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
       inboxPrefix: "_INBOX_builder-cache01",
     });
     expect(config.metrics.listen).toBe("[::]:9480");
+    // A credential's name ends at a colon.
+    expect(config.inputs.credentials["git.lan:8443"]?.tokenFile).toBe(
+      "$CREDENTIALS_DIRECTORY/inputs.credentials.git.lan_8443.tokenFile",
+    );
     expect(builder).not.toContain("/run/secrets");
     expect(whole.services["homelab-deploy-builder"]?.serviceConfig["LoadCredential"]).toEqual([
+      "inputs.credentials.git.lan_8443.tokenFile:/run/secrets/input-token",
       "nats.nkeyFile:/run/secrets/builder.nk",
       "repos.nixos-servers.credentials.tokenFile:/run/secrets/git-token",
       "deploy-key:/run/secrets/deploy-key",
@@ -316,7 +321,7 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
       `${options}.settings.repos.b.credentials.tokenFile: must be an absolute path`,
       `${options}.settings.repos.c.credentials.sshKeyFile: is a path without quotes`,
       `${options}.settings.repos.all: is not a repo name`,
-      `${options}.settings.repos.a.branhc: is not a setting; there are allowImportFromDerivation, branch`,
+      `${options}.settings.repos.a.branhc: is not a setting; there are allowImportFromDerivation, allowOtherOwner`,
       `${options}.settings.repos.e.url: is needed`,
       `${options}.settings.builder.keepCommits: must be at least 1`,
       `${options}.settings.builder.evaluation.workers: must be "auto" or a whole number`,

@@ -30,6 +30,10 @@ in
           url = "ssh://git@git.lan/me/nixos.git";
           credentials.sshKeyFile = "$CREDENTIALS_DIRECTORY/deploy-key";
         };
+        inputs.credentials."git.lan:8443" = {
+          username = "bot";
+          tokenFile = "/run/secrets/input-token";
+        };
         builder.stopSeconds = 20;
       };
     };
