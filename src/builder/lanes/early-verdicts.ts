@@ -135,6 +135,7 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
         case "derivation-started":
         case "phase":
         case "log-line":
+        case "waiting":
       }
     },
     async end() {
