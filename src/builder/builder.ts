@@ -20,6 +20,7 @@ import { runRequestIntake } from "./intake/request-intake.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
 import type { ServingProof } from "./checks/serving-check.ts";
 import { runSweeper } from "./holdings/sweeper.ts";
+import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { UsualDurations } from "./lanes/usual-durations.ts";
 
 export interface BuilderOptions {
@@ -33,6 +34,7 @@ export interface BuilderOptions {
   readonly repos: ReadonlyMap<RepoName, Repo>;
   readonly polled: PolledCommits;
   readonly durations: UsualDurations;
+  readonly failedHooks: FailedHooks;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: EngineSettings;

@@ -21,6 +21,7 @@ import { createBuildRecord, type BuildRecord } from "./record/build-record.ts";
 import { bugReason } from "./decide-verdicts.ts";
 import { endingBy, endingOf, hasBug, isSuperseded, storeEnding } from "./record/end-build.ts";
 import { runEvaluationPool } from "./evaluation/evaluation-pool.ts";
+import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
 import { runOutputCheck } from "./checks/output-check.ts";
@@ -52,6 +53,7 @@ export interface EngineOptions {
   readonly log: Log;
   readonly settings: EngineSettings;
   readonly durations: UsualDurations;
+  readonly failedHooks: FailedHooks;
   readonly diskSpace: DiskFloor["diskSpace"];
   readonly appendLog: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly publishProgress: (progress: BuildProgress) => void;
@@ -82,7 +84,7 @@ export interface Engine {
 const logsPerEpoch = 1_000_000;
 
 export function createEngine(options: EngineOptions, signal: AbortSignal): Engine {
-  const { nix, gcRoots, servingProof, clock, log, settings, durations } = options;
+  const { nix, gcRoots, servingProof, clock, log, settings, durations, failedHooks } = options;
   const { appendLog, publishProgress, onStored } = options;
   const needs: NeedsOfHosts = new Map();
   const finishing = new Map<BuildId, () => void>();
@@ -244,7 +246,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     cancel: (id) => board.cancel(id),
     builds: board.builds,
     async run() {
-      const common = { board, nix, gcRoots, clock, log };
+      const common = { board, nix, gcRoots, failedHooks, clock, log };
       const pool = {
         ...common,
         slots: settings.evaluationSlots,

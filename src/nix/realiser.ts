@@ -61,6 +61,8 @@ export type NixActivity =
     }
   /** Nix is going to build it, unless somebody else does. */
   | { readonly type: "derivation-planned"; readonly drvPath: StorePath }
+  /** Nix's `post-build-hook`, behind a derivation that was built: its lines are lines of the derivation's log. */
+  | { readonly type: "hook-started" | "hook-stopped"; readonly drvPath: StorePath }
   | { readonly type: "phase"; readonly drvPath: StorePath; readonly phase: string }
   | { readonly type: "log-line"; readonly drvPath: StorePath; readonly line: string }
   | {

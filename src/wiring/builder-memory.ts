@@ -2,6 +2,13 @@
 import * as v from "valibot";
 import { createJsonFile } from "../base/files/json-file.ts";
 import type { PolledCommits } from "../builder/intake/poll-repos.ts";
+import type { Log } from "../base/log.ts";
+import {
+  createFailedHooks,
+  keptDays,
+  type FailedHook,
+  type FailedHooks,
+} from "../builder/lanes/failed-hooks.ts";
 import {
   historyBounds,
   recordDuration,
@@ -9,7 +16,7 @@ import {
   type DurationHistory,
   type UsualDurations,
 } from "../builder/lanes/usual-durations.ts";
-import { Commit, RepoName } from "../protocol/names.ts";
+import { Commit, RepoName, StorePath } from "../protocol/names.ts";
 
 const duration = v.pipe(v.number(), v.minValue(0));
 
@@ -44,4 +51,28 @@ export async function createPolledCommits(path: string): Promise<PolledCommits> 
       await file.write(Object.fromEntries(commits));
     },
   };
+}
+
+const StoredHooks = v.array(
+  v.object({
+    drvPath: StorePath,
+    reason: v.string(),
+    lines: v.array(v.string()),
+    at: v.pipe(v.number(), v.minValue(0)),
+  }),
+);
+
+/** Without them nobody is reminded of a post-build-hook that failed in an earlier build, or before a restart. */
+export async function createStoredFailedHooks(path: string, now: Date, log: Log): Promise<FailedHooks> {
+  const file = createJsonFile(path, StoredHooks);
+  const since = now.getTime() - keptDays * 86_400_000;
+  const known = ((await file.read()) ?? []).filter(({ at }) => at >= since);
+  const save = (all: readonly FailedHook[]): void => {
+    file
+      .write(all.map((hook) => ({ ...hook, lines: [...hook.lines] })))
+      .catch((error: unknown) =>
+        log.warn({ err: error, path }, "failed post-build-hooks are not remembered"),
+      );
+  };
+  return createFailedHooks(known, save);
 }

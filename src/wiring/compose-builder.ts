@@ -25,7 +25,7 @@ import { createInputAccess } from "./input-access.ts";
 import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
 import { endLeftBehindIn } from "./end-left-behind-in.ts";
 import type { Environment } from "../base/environment.ts";
-import { createPolledCommits, createUsualDurations } from "./builder-memory.ts";
+import { createPolledCommits, createStoredFailedHooks, createUsualDurations } from "./builder-memory.ts";
 import { submodulesOrigin } from "./submodules.ts";
 import { programVersion } from "./program-version.ts";
 
@@ -89,6 +89,7 @@ export async function composeBuilder(
     ),
     polled: await createPolledCommits(join(stateDirectory, "polled.json")),
     durations: await createUsualDurations(join(stateDirectory, "durations.json")),
+    failedHooks: await createStoredFailedHooks(join(stateDirectory, "failed-hooks.json"), clock.now(), log),
     clock,
     log,
     settings,

@@ -1,4 +1,6 @@
 // A whole builder on the bus of one process, with a Nix whose hosts are data.
+import type { RealiseOptions } from "../../src/nix/realiser.ts";
+import { createFailedHooks } from "../../src/builder/lanes/failed-hooks.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { runBuilder, type BuilderOptions } from "../../src/builder/builder.ts";
@@ -38,6 +40,8 @@ export interface BuilderRig {
 }
 
 export interface RigOptions {
+  /** Of builds and of hooks behind them. */
+  readonly limits?: RealiseOptions;
   /** Of the store's disk; builds begin with at least 1 GiB. */
   readonly freeBytes?: number;
   /** By repo; names of hosts are unique over repos. */
@@ -117,6 +121,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
       gcRoots: nix.gcRoots,
       memory,
       repos,
+      failedHooks: createFailedHooks(),
       durations: { of: () => undefined, learn: async () => undefined },
       polled: { get: () => undefined, set: async () => undefined },
       clock: systemClock,
@@ -127,7 +132,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
         evaluationLimits: { timeoutMs: 1000, maxMemoryBytes: 1e9 },
         minFreeBytes: 2 ** 30,
         withoutSubstituters: options.withoutSubstituters ?? "wait",
-        buildLimits: { timeoutSeconds: 10, silenceSeconds: 10 },
+        buildLimits: options.limits ?? { timeoutSeconds: 10, silenceSeconds: 10 },
         retryPolicy: { attempts: 3, firstDelayMs: 1, factor: 1, maxDelayMs: 5 },
       },
       requestExpiryMs: 60_000,

@@ -19,9 +19,17 @@ export interface FakeHost {
   readonly system?: string;
   /**
    * How its build ends; built when absent. `fail-shared` fails by a derivation that all such hosts need; `infra`
-   * fails once and then builds.
+   * fails once and then builds. `hook-fails` builds, and then the post-build-hook fails and ends Nix; `hook-hangs`
+   * builds, and then Nix waits for the hook until it is ended.
    */
-  readonly build?: "fail" | "fail-shared" | "infra" | "infra-always" | "present";
+  readonly build?:
+    | "hook-fails"
+    | "hook-hangs"
+    | "fail"
+    | "fail-shared"
+    | "infra"
+    | "infra-always"
+    | "present";
 }
 
 export interface FakeNix extends Evaluator, Store, Realiser {
@@ -53,6 +61,11 @@ export const fakeOut = (host: string): StorePath =>
   `/nix/store/${hash(host)}-nixos-system-${host}` as StorePath;
 
 const hostOf = (path: string): string => path.replace(/^.*-nixos-system-/, "").replace(/\.drv$/, "");
+
+const untilAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
 
 export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
   const valid = new Set<StorePath>();
@@ -163,6 +176,16 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       for (const drvPath of drvPaths) {
         const host = hostOf(drvPath);
         const mode = hosts.get(host)?.build;
+        if (mode === "hook-fails" || mode === "hook-hangs") {
+          valid.add(fakeOut(host));
+          await say({ type: "hook-started", drvPath });
+          await say({ type: "log-line", drvPath, line: "post-build-hook: 503 Service Unavailable" });
+          if (mode === "hook-hangs") await untilAborted(signal);
+          await say({ type: "hook-stopped", drvPath });
+          await say({ type: "derivation-stopped", drvPath });
+          const text = "error: program '/etc/nix/upload' failed with exit code 1";
+          return { ...result, exitCode: 1, messages: [{ level: 0, text, authentic: true }] };
+        }
         if (mode === undefined || mode === "present" || (mode === "infra" && transient.has(host)))
           valid.add(fakeOut(host));
         transient.add(host);

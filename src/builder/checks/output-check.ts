@@ -7,6 +7,8 @@ import type { Realiser } from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
 import { askApart } from "./ask-apart.ts";
 import type { Decision } from "../decide-verdicts.ts";
+import type { FailedHooks } from "../lanes/failed-hooks.ts";
+import { judgeHooks } from "./hook-check.ts";
 import { failWork } from "../fail-work.ts";
 import type { HostWork, ReadyWork } from "../work.ts";
 import type { WorkBoard } from "../work-board.ts";
@@ -15,6 +17,7 @@ export interface OutputCheckOptions {
   readonly board: WorkBoard;
   readonly nix: Store & Pick<Realiser, "systems">;
   readonly gcRoots: GcRoots;
+  readonly failedHooks: FailedHooks;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -47,10 +50,11 @@ export async function runOutputCheck(options: OutputCheckOptions, signal: AbortS
 }
 
 async function checkOutputs(
-  { board, nix, gcRoots }: OutputCheckOptions,
+  options: OutputCheckOptions,
   works: readonly ReadyWork[],
   signal: AbortSignal,
 ): Promise<void> {
+  const { board, nix, gcRoots } = options;
   await gcRoots.protect(
     works.map(({ repo, commit, variant, host, evaluation: { drvPath, outPath } }) => ({
       repo,
@@ -67,9 +71,7 @@ async function checkOutputs(
     signal,
   );
   const isThere = (work: ReadyWork): boolean => valid.has(work.evaluation.outPath);
-  board.decide(
-    new Map(works.filter(isThere).map((work) => [work, { type: "verdict", verdict: "unchanged" }])),
-  );
+  board.decide(await judgeHooks(options, works.filter(isThere), "unchanged"));
 
   const [foreign, missing] = partition(
     works.filter((work) => !isThere(work)),

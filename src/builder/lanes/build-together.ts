@@ -1,14 +1,24 @@
 // One Nix process for several hosts, from what it is given to what became of each host.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { RealiseOptions, RealiseResult, Realiser, SubstituterProbe } from "../../nix/realiser.ts";
+import type {
+  NixActivity,
+  RealiseOptions,
+  RealiseResult,
+  Realiser,
+  SubstituterProbe,
+} from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
+import type { StorePath } from "../../protocol/names.ts";
 import type { Priority } from "../../protocol/request.ts";
 import { askApart } from "../checks/ask-apart.ts";
+import { judgeHooks } from "../checks/hook-check.ts";
 import { decideBuilt, hasFailedForGood, type Decision } from "../decide-verdicts.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { failWork } from "../fail-work.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
+import type { FailedHooks } from "./failed-hooks.ts";
+import { startRound, type RunningRound } from "./realise-round.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
 import type { NeedsOfHosts } from "./host-needs.ts";
 import type { BuildProcess, HostWork, ReadyWork } from "../work.ts";
@@ -34,6 +44,7 @@ export interface BuildTogetherOptions {
   readonly log: Log;
   readonly limits: RealiseOptions;
   readonly durations: UsualDurations;
+  readonly failedHooks: FailedHooks;
   readonly needs: NeedsOfHosts;
   readonly floor: DiskFloor;
   readonly withoutSubstituters: WithoutSubstituters;
@@ -64,14 +75,17 @@ export async function buildTogether(
     const fresh = new Map([...decisions].filter(([work]) => isOurs(work) && undecided.delete(work)));
     if (fresh.size > 0) board.decide(fresh);
   };
+  let round: RunningRound | undefined;
   const settleBuilt = async (asked: readonly ReadyWork[], until: AbortSignal): Promise<void> => {
-    const wanted = asked.filter((work) => undecided.has(work));
+    const wanted = asked.filter(
+      (work) => undecided.has(work) && round?.isHookUndecided(work.evaluation.drvPath) !== true,
+    );
     const valid = await nix.validPaths(
       wanted.map((work) => work.evaluation.outPath),
       until,
     );
     const built = wanted.filter((work) => valid.has(work.evaluation.outPath));
-    settle(new Map(built.map((work) => [work, { type: "verdict", verdict: "built" }])));
+    settle(await judgeHooks(options, built, "built"));
   };
 
   let limits = options.limits;
@@ -103,27 +117,38 @@ export async function buildTogether(
     limits = { ...options.limits, ...leaveOut(board, open(), probe) };
     const builds = new Set(open().flatMap((work) => [...work.watchers]));
     const warnOfSignatures = createSignatureWarnings((text) => board.warn(builds, text));
-    const drvPaths = [...new Set(open().map((work) => work.evaluation.drvPath))];
-    const result = await nix.realise(
-      drvPaths,
-      limits,
-      (event, soFar) => {
-        warnOfSignatures(event);
-        early.take(event, soFar);
-        return activity.take(event);
-      },
-      building,
-    );
-    await early.end();
-    const judge = async (asked: readonly ReadyWork[]): Promise<void> => {
+    const onActivity = (event: NixActivity, soFar: () => Promise<RealiseResult>): void | Promise<void> => {
+      warnOfSignatures(event);
+      early.take(event, soFar);
+      return activity.take(event);
+    };
+    const judge = async (
+      asked: readonly ReadyWork[],
+      result: RealiseResult,
+      goesOn: boolean,
+    ): Promise<void> => {
       await settleBuilt(asked, building);
       const unbuilt = asked.filter((work) => undecided.has(work));
-      settle(await decideFailed({ nix, log }, unbuilt, result, limits, building));
+      const decisions = await decideFailed({ nix, log }, unbuilt, result, limits, building);
+      settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));
     };
-    for (const { items, error } of await askApart(open(), judge, clock, building)) {
-      settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
+    // A hook that fails ends Nix, and what it interrupts is built by the next process: that is no attempt of any host.
+    const hooksThatFailed = new Set<StorePath>();
+    for (let goesOn = true; goesOn && open().length > 0;) {
+      const drvPaths = [...new Set(open().map((work) => work.evaluation.drvPath))];
+      round = startRound(options, drvPaths, limits, onActivity, building);
+      const { result, failed } = await round.end;
+      round = undefined;
+      goesOn = failed.some(({ drvPath }) => !hooksThatFailed.has(drvPath));
+      for (const { drvPath } of failed) hooksThatFailed.add(drvPath);
+      if (!goesOn) await early.end();
+      const ask = async (asked: readonly ReadyWork[]): Promise<void> =>
+        result === undefined ? settleBuilt(asked, building) : judge(asked, result, goesOn);
+      for (const { items, error } of await askApart(open(), ask, clock, building)) {
+        settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
+      }
+      if (result !== undefined) await learn(options, result, building);
     }
-    await learn(options, result, building);
   } catch (error) {
     signal.throwIfAborted();
     if (stop.signal.aborted) board.move(open(), "ready");

@@ -136,6 +136,8 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
         case "phase":
         case "log-line":
         case "waiting":
+        case "hook-started":
+        case "hook-stopped":
       }
     },
     async end() {

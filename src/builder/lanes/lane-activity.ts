@@ -172,6 +172,8 @@ export function createLaneActivity(
         case "waiting":
           for (const build of allBuilds()) build.progress.waiting(activity.reason);
           return undefined;
+        case "hook-started":
+        case "hook-stopped":
         case "message":
           return undefined;
       }

@@ -44,8 +44,8 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
     if (drvPath === undefined) {
       if (waits.delete(id)) sayWaits();
       totals.delete(id);
-      hooks.delete(id);
       lastProgress.delete(id);
+      stopHook(id);
       return;
     }
     builds.delete(id);
@@ -63,6 +63,13 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
   function sayWaits(): void {
     const [longest] = waits.values();
     onActivity({ type: "waiting", reason: longest });
+  }
+
+  function stopHook(id: string): void {
+    const drvPath = hooks.get(id);
+    if (drvPath === undefined) return;
+    hooks.delete(id);
+    onActivity({ type: "hook-stopped", drvPath });
   }
 
   function takeProgress(id: string, text: string): void {
@@ -121,6 +128,7 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
       case "hook-started":
         hooks.set(event.id, event.drvPath);
         note({ type: "other" });
+        onActivity({ type: "hook-started", drvPath: event.drvPath });
         break;
       case "total-started":
         totals.set(event.id, event.of);

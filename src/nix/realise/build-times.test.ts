@@ -54,3 +54,15 @@ test.each([
   }
   expect(times.read().get(drvPath)?.end).toBe(known);
 });
+
+test("a post-build-hook is no part of the build before it", () => {
+  let now = 0;
+  const times = createBuildTimes({ monotonic: () => now }, new Set([drvPath]));
+  times.take({ type: "derivation-started", drvPath });
+  now = 2000;
+  times.take({ type: "hook-started", drvPath });
+  now = 60_000;
+  times.take({ type: "hook-stopped", drvPath });
+  times.take({ type: "derivation-stopped", drvPath });
+  expect(times.read().get(drvPath)).toMatchObject({ durationMs: 2000, end: "known" });
+});

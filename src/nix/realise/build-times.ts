@@ -48,12 +48,16 @@ export function createBuildTimes(
         change(activity.drvPath, () => ({ lastOutputAt: now, phase: activity.phase }));
       } else if (activity.type === "log-line") {
         change(activity.drvPath, () => ({ lastOutputAt: now }));
+      } else if (activity.type === "hook-started") {
+        // Behind the build, and no part of it.
+        change(activity.drvPath, (times) => ({ endedAt: now, isMeasured: times.isMeasured && isMeasured }));
       } else if (activity.type === "derivation-stopped") {
         const { drvPath } = activity;
-        change(drvPath, (times) => ({
-          endedAt: now,
-          isMeasured: times.isMeasured && isMeasured && !endsLate.has(drvPath),
-        }));
+        change(drvPath, (times) =>
+          times.endedAt === undefined
+            ? { endedAt: now, isMeasured: times.isMeasured && isMeasured && !endsLate.has(drvPath) }
+            : {},
+        );
       }
     },
     stalled(milliseconds) {
