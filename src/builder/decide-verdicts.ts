@@ -101,5 +101,5 @@ export function decideEvaluationFailure(failure: EvaluationFailure): Decision {
   }
 }
 
-/** Only what a second evaluation of the same commit would find again is worth remembering. */
-export const isDeterministic = (failure: EvaluationFailure): boolean => failure.cause === "error";
+/** Only what a second evaluation of the same commit would find again is worth remembering: see `EvaluationFailure`. */
+export const isDeterministic = (failure: EvaluationFailure): boolean => failure.isOwn === true;

@@ -11,6 +11,7 @@ import {
 } from "./settings/build-users.ts";
 import { createClosureReader } from "./store/closure.ts";
 import { createDerivationReader } from "./store/derivation.ts";
+import { createNixCache } from "./evaluate/nix-cache.ts";
 import { createEvaluator } from "./evaluate/evaluate.ts";
 import { createFindFailures } from "./realise/failures.ts";
 import type { Evaluator } from "./evaluator.ts";
@@ -49,6 +50,8 @@ export interface InstalledNix extends Evaluator, Store, Realiser, Locker {
   readonly system: string;
   /** Nix's own: `/nix/var/nix`. */
   readonly stateDirectory: string;
+  /** Of nix.conf: what decides how a flake evaluates. */
+  readonly evaluationDigest: string;
   /** Of nix.conf: what unsafe-settings.ts judges. */
   readonly settings: NixConfig;
   readonly missingBuildUsers: MissingBuildUsers | undefined;
@@ -105,6 +108,9 @@ export async function createNix(
     version,
     buildsDirectory,
     outOfMemoryKills: countOutOfMemoryKills,
+    nixCache: createNixCache(environment, (reason) =>
+      log.warn({ reason }, "Nix's own cache is dropped: a git repository in it is damaged"),
+    ),
     readDerivation,
     storeDirectory,
   });
@@ -144,6 +150,7 @@ export async function createNix(
     ...locker,
     system: settings.system,
     stateDirectory: settings.stateDirectory,
+    evaluationDigest: settings.evaluationDigest,
     settings: settings.judged,
     missingBuildUsers,
   };

@@ -66,6 +66,11 @@ export interface EvaluationFailure {
   readonly details: string;
   /** What the host warned of or traced before. */
   readonly warnings?: readonly string[];
+  /**
+   * The code that was evaluated is known to be why: it threw, or it makes no sense. Another evaluation would find the same.
+   * Absent where that is not certain.
+   */
+  readonly isOwn?: boolean;
 }
 
 /**

@@ -78,7 +78,7 @@ export async function composeBuilder(
     memory: createEvaluationMemory({
       directory: join(stateDirectory, "evaluations"),
       nixVersion: nix.version,
-      system: nix.system,
+      settings: nix.evaluationDigest,
       log,
     }),
     repos: new Map(

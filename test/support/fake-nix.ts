@@ -135,7 +135,11 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       const failing = modes.find((mode) => mode === "crash" || mode === "time-out");
       if (failing !== undefined) {
         const cause = failing === "crash" ? "error" : "timed-out";
-        return { type: "failed", failure: { cause, message: `evaluation ${failing}`, details: "trace" } };
+        const isOwn = cause === "error";
+        return {
+          type: "failed",
+          failure: { cause, message: `evaluation ${failing}`, details: "trace", isOwn },
+        };
       }
       const evaluated = new Map<HostName, HostEvaluation>();
       const threw: HostName[] = [];
@@ -150,7 +154,13 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
           });
       }
       if (names.length === 1 && threw.length === 1) {
-        return { type: "failed", failure: { cause: "error", message: "the host throws", details: "trace" } };
+        const failure = {
+          cause: "error",
+          message: "the host throws",
+          details: "trace",
+          isOwn: true,
+        } as const;
+        return { type: "failed", failure };
       }
       return { type: "evaluated", hosts: evaluated, threw };
     },

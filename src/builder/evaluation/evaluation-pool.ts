@@ -125,6 +125,7 @@ function settleFailure(
   if (batch.length > 1) isolate(board, batch);
   else if (only !== undefined) {
     if (isDeterministic(failure)) source.memory.remember(only.host, failure);
+    else source.memory.forget(only.host);
     settle(board, batch, decideEvaluationFailure(failure));
   }
 }

@@ -4,6 +4,7 @@ import { HomelabError } from "../../base/errors.ts";
 import { parseCommit, parseHostName, StorePath } from "../../protocol/names.ts";
 import type { Exec, ExecOptions, ExecResult } from "../../process/exec.ts";
 import { someOverride } from "../../../test/support/overrides.ts";
+import { thrownMark } from "./evaluation-arguments.ts";
 import { createEvaluator } from "./evaluate.ts";
 import { configurationsOf } from "./evaluation-arguments.ts";
 import { nixString } from "../nix-command.ts";
@@ -46,16 +47,22 @@ function scriptedAt(nixVersion: string, ...answers: readonly Answer[]) {
     const nothing = { killedBy: undefined, timedOut: false, stderrTail: "" };
     return { ...nothing, exitCode: answer.stdout === undefined ? 1 : 0, stdout: "", ...answer };
   };
+  const drops: string[] = [];
   const evaluator = createEvaluator({
     exec,
     environment: { PATH: "/bin" },
     version: nixVersion,
     buildsDirectory: "/var/lib/builds",
     outOfMemoryKills: async () => 0,
+    // Dropped once, as the real one.
+    nixCache: {
+      generation: () => Math.min(1, drops.length),
+      drop: async (reason) => void drops.push(reason),
+    },
     readDerivation: async () => derivation,
     storeDirectory: "/nix/store",
   });
-  return { evaluator, calls };
+  return { evaluator, calls, drops };
 }
 
 /** As our expression has Nix print it. */
@@ -140,14 +147,13 @@ test("an override that Nix does not use is refused, not evaluated without", asyn
   expect(await other.listHosts(overridden, options, signal)).toEqual([]);
 });
 
-test("evaluates one host alone without catching its error", async () => {
+test("evaluates one host alone, and fails with its error", async () => {
   const { evaluator, calls } = scripted(error("host web: no"));
   expect(await evaluator.evaluate(source, [web], options, signal)).toEqual({
     type: "failed",
-    failure: { cause: "error", message: "host web: no", details: "host web: no" },
+    failure: { cause: "error", message: "host web: no", details: "host web: no", isOwn: false },
   });
   expect(calls).toHaveLength(1);
-  expect(calls[0]?.args.join(" ")).not.toContain("tryEval");
 });
 
 test("evaluates nothing for no hosts", async () => {
@@ -175,26 +181,49 @@ test("does not read what a failed evaluator printed", async () => {
 });
 
 const download = error("unable to download 'https://x': Could not resolve host: x (6)");
+const traced = (text: string): string =>
+  `@nix ${JSON.stringify({ action: "msg", level: 0, msg: `trace: ${text}` })}\n`;
 
 test("a host that throws the words of an infrastructure fault has failed by itself", async () => {
-  const { evaluator, calls } = scripted(download, printed([web, null]));
+  const { evaluator, calls } = scripted({ ...download, stderr: traced(thrownMark) + download.stderr });
   expect(await evaluator.evaluate(source, [web], options, signal)).toMatchObject({
     type: "failed",
-    failure: { cause: "error", message: expect.stringContaining("unable to download") as string },
+    failure: {
+      cause: "error",
+      message: expect.stringContaining("unable to download") as string,
+      isOwn: true,
+    },
   });
-  expect(calls).toHaveLength(2);
+  expect(calls).toHaveLength(1);
 });
 
-test("an infrastructure fault stays one, and one that has passed is forgotten", async () => {
-  const still = scripted(download, download).evaluator;
-  expect(await still.evaluate(source, [web], options, signal)).toMatchObject({
+test("what is not thrown and sounds like an infrastructure fault is one", async () => {
+  const { evaluator } = scripted({ ...download, stderr: traced("thrown by the host") + download.stderr });
+  expect(await evaluator.evaluate(source, [web], options, signal)).toMatchObject({
     type: "failed",
     failure: { cause: "infra" },
   });
-  const passed = scripted(download, printed([web, result])).evaluator;
-  expect(await passed.evaluate(source, [web], options, signal)).toMatchObject({
+});
+
+const damaged = error("getting Git object 'c879f7': failed to parse loose object: invalid header");
+
+test("damaged objects in Nix's cache cost one more evaluation, of a host and of the list", async () => {
+  const { evaluator, calls, drops } = scripted(damaged, printed([web, result]));
+  expect(await evaluator.evaluate(source, [web], options, signal)).toMatchObject({
     hosts: new Map([[web, result]]),
   });
+  expect(calls).toHaveLength(2);
+  expect(drops).toHaveLength(1);
+  const listing = scripted(damaged, { stdout: '["web"]' });
+  expect(await listing.evaluator.listHosts(source, options, signal)).toEqual(["web"]);
+});
+
+test("damage that comes again is an infrastructure fault", async () => {
+  const { evaluator, calls } = scripted(damaged, damaged, damaged);
+  const failed = { type: "failed", failure: { cause: "infra" } };
+  expect(await evaluator.evaluate(source, [web], options, signal)).toMatchObject(failed);
+  expect(await evaluator.evaluate(source, [web], options, signal)).toMatchObject(failed);
+  expect(calls).toHaveLength(3);
 });
 
 test("what a flake claims and the store refutes is the failure of that host alone", async () => {
@@ -221,6 +250,7 @@ test("more output than anybody reads is not an infrastructure fault", async () =
     version: "2.34.8",
     buildsDirectory: "/var/lib/builds",
     outOfMemoryKills: async () => 0,
+    nixCache: { generation: () => 0, drop: async () => undefined },
     readDerivation: async () => derivation,
     storeDirectory: "/nix/store",
   });

@@ -12,6 +12,8 @@ import { boundedWarnings } from "./evaluation-warnings.ts";
 import { evaluationFailure } from "./evaluation-failure.ts";
 import { createEvaluationLogReader, type EvaluationLog } from "./evaluation-log.ts";
 import { openToAll, withInputAccess, type InputAccess, type OpenInputs } from "../input-access.ts";
+import type { NixCache } from "./nix-cache.ts";
+import { saysDamagedGitObjects } from "../words/git-object-error.ts";
 import type { Environment } from "../nix-environment.ts";
 import type {
   EvaluationFailure,
@@ -44,6 +46,7 @@ export interface EvaluatorOptions extends ToplevelCheckOptions {
   readonly buildsDirectory: string;
   /** See `countOutOfMemoryKills`. */
   readonly outOfMemoryKills: () => Promise<number>;
+  readonly nixCache: NixCache;
 }
 
 interface Evaluated {
@@ -60,12 +63,30 @@ export function createEvaluator({
   version: nixVersion,
   buildsDirectory,
   outOfMemoryKills,
+  nixCache,
   readDerivation,
   storeDirectory,
 }: EvaluatorOptions): Pick<Evaluator, "listHosts" | "evaluate"> {
   const checkToplevel = createToplevelCheck({ readDerivation, storeDirectory });
 
+  /** A second time where a power cut has left Nix's clones of git repositories damaged, which it does not mend itself. */
   async function run(
+    source: FlakeSource,
+    args: readonly string[],
+    options: EvaluationOptions,
+    signal: AbortSignal,
+    token?: string,
+  ): Promise<Evaluated> {
+    const before = nixCache.generation();
+    const evaluated = await runOnce(source, args, options, signal, token);
+    const { stdout, log, failure } = evaluated;
+    if (stdout !== undefined || failure.cause !== "infra") return evaluated;
+    if (!saysDamagedGitObjects(log.error?.text ?? "", log.plainLines)) return evaluated;
+    await nixCache.drop(failure.message);
+    return nixCache.generation() > before ? runOnce(source, args, options, signal, token) : evaluated;
+  }
+
+  async function runOnce(
     source: FlakeSource,
     args: readonly string[],
     options: EvaluationOptions,
@@ -136,29 +157,21 @@ export function createEvaluator({
       const [host, ...others] = hosts;
       const target = { source, options, nixVersion };
       if (host === undefined) return { type: "evaluated", hosts: new Map(), threw: [] };
-      const token = randomUUID();
-      const caught = async () => run(source, batchArguments(target, hosts, token), options, signal, token);
-      const evaluated =
-        others.length > 0
-          ? await caught()
-          : await run(source, singleArguments(target, host), options, signal);
-      const { log } = evaluated;
+      const isBatch = others.length > 0;
+      const token = isBatch ? randomUUID() : undefined;
+      const args = token === undefined ? singleArguments(target, host) : batchArguments(target, hosts, token);
+      const { stdout, log, failure } = await run(source, args, options, signal, token);
       const ignoredSettings = log.ignoredSettings.length === 0 ? undefined : log.ignoredSettings;
-      if (evaluated.stdout !== undefined) {
-        return { ...(await readResults(evaluated.stdout, log, hosts, checkToplevel)), ignoredSettings };
+      if (stdout !== undefined) {
+        return { ...(await readResults(stdout, log, hosts, checkToplevel)), ignoredSettings };
       }
-      if (others.length > 0) return { type: "failed", failure: evaluated.failure, ignoredSettings };
-      const warnings = boundedWarnings(log.warnings.get(undefined) ?? []);
-      const failure = { ...evaluated.failure, ...(warnings.length > 0 && { warnings }) };
-      const isOutside = failure.cause === "infra" || failure.cause === "denied";
-      if (!isOutside || log.error === undefined) return { type: "failed", failure, ignoredSettings };
-      // These words may also be the host's own, thrown. Nix can catch what a host throws, and only that.
-      const again = await caught();
-      if (again.stdout === undefined) return { type: "failed", failure };
-      const results = await readResults(again.stdout, again.log, hosts, checkToplevel);
-      return results.type === "evaluated" && results.threw.length > 0
-        ? { type: "failed", failure: { ...failure, cause: "error" } }
-        : results;
+      // A process of several hosts that failed says nothing about any one of them.
+      const warnings = boundedWarnings((isBatch ? undefined : log.warnings.get(undefined)) ?? []);
+      return {
+        type: "failed",
+        failure: { ...failure, ...(warnings.length > 0 && { warnings }) },
+        ignoredSettings,
+      };
     },
   };
 }
@@ -220,6 +233,7 @@ const tooLarge: EvaluationFailure = {
   cause: "error",
   message: `the result of the evaluation is larger than ${maxStdoutBytes / 1024 / 1024} MiB`,
   details: "",
+  isOwn: true,
 };
 
 function unlessTooLarge(error: unknown): undefined {

@@ -115,12 +115,21 @@ export const batchArguments = (
   return evaluation(target, results(hosts, marked));
 };
 
-/** Prints the same for one host, and fails with its error, which says where the flake's source is. */
+/** What Nix traces when a host that is evaluated alone threw, before it fails with the host's error. */
+export const thrownMark = "homelab-deploy: what follows is thrown by the host";
+
+/**
+ * Prints the same for one host, and fails with its error, which says where the flake's source is. What is thrown can have
+ * the words of anything, also of a fault of the network; but Nix can catch it, and only it. Where it can, it says so and
+ * fails by it all the same.
+ */
 export const singleArguments = (target: EvaluationTarget, host: HostName): readonly string[] => {
   const { commit, directory: _, ...source } = { ...target.source, directory: undefined };
   // Only an error evaluates this. What was fetched for the flake is fetched no second time.
   const tree = `(builtins.fetchTree ${nixString(flakeReference({ ...source, commit }))}).outPath`;
   const context = `${nixString(sourceMarker(commit))} + ${tree}`;
-  const located = `builtins.addErrorContext (${context}) (host name)`;
-  return evaluation(target, results([host], located), ["--show-trace"]);
+  const marked = `builtins.addErrorContext (${context}) (
+      let caught = builtins.tryEval (host name);
+      in if caught.success then caught.value else builtins.trace ${nixString(thrownMark)} (host name))`;
+  return evaluation(target, results([host], marked), ["--show-trace"]);
 };

@@ -3,6 +3,7 @@ import { locatedError } from "./located-error.ts";
 import type { EvaluationLog } from "./evaluation-log.ts";
 import { boundedDetails, oneLine } from "../words/error-text.ts";
 import { deniedHint, fetchFault } from "../words/input-access.ts";
+import { isOwnError } from "../words/own-error.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
 import type { EvaluationFailure, EvaluationOptions } from "../evaluator.ts";
 
@@ -52,15 +53,18 @@ export function evaluationFailure({
     return because("infra", `the evaluator ended with ${result.exitCode ?? "no exit code"} and said nothing`);
   }
   if (isStaleLock(text)) {
-    return because(
+    const failure = because(
       "error",
       "flake.lock does not fit flake.nix: an input is missing, superfluous or declared otherwise, or another version of Nix wrote it. Run nix flake lock, and commit it",
     );
+    return { ...failure, isOwn: true };
   }
-  if (!looksLikeInfrastructure(text)) {
+  // A host can throw these very words.
+  if (log.threw || !looksLikeInfrastructure(text)) {
+    const isOwn = log.threw || isOwnError(text);
     return log.error === undefined
-      ? because("error", text)
-      : { cause: "error", message: locatedError(log.error), details };
+      ? { ...because("error", text), isOwn }
+      : { cause: "error", message: locatedError(log.error), details, isOwn };
   }
   // The place of what machine or network did is of no use.
   const { message, isDenied } = fetchFault(text, log.plainLines);

@@ -5,6 +5,7 @@ import { LineSplitter, lineContinuation } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { createWarningReader, type WarningReader } from "./evaluation-warnings.ts";
 import { takeSource, type FlakeTree } from "./source-marker.ts";
+import { thrownMark } from "./evaluation-arguments.ts";
 import { createLongErrorReader, type LongErrorReader } from "../words/long-error.ts";
 
 const maxLineLength = 256 * 1024;
@@ -42,6 +43,8 @@ export interface EvaluationLog {
   readonly ignoredSettings: readonly string[];
   /** The last lines that are not in Nix's log format: of git, of Nix's memory, of Nix when its stack is full. */
   readonly plainLines: readonly string[];
+  /** Nix caught the error of a host that was evaluated alone: the host, or what it uses, threw it. */
+  readonly threw: boolean;
   /** The heap reached its limit, or the system gave no more. */
   readonly outOfMemory: boolean;
   /** What was warned of and traced, by host. */
@@ -59,6 +62,7 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
   let error: EvaluationError | undefined;
   let plainLines: string[] = [];
   let outOfMemory = false;
+  let threw = false;
   let unknownOverride: string | undefined;
   const ignoredSettings = new Set<string>();
   let long: LongErrorReader | undefined;
@@ -89,6 +93,8 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
       if (ignored !== undefined && ignoredSettings.size < mostSettings) ignoredSettings.add(ignored);
       // builtins.warn, since 2.23.
       if (raw !== undefined && text.startsWith("evaluation warning: ")) warnings.take(plainText(raw));
+    } else if (raw === undefined && text.trim() === `trace: ${thrownMark}`) {
+      threw = true;
     } else if (raw === undefined && text.startsWith("trace: ")) {
       warnings.take(text);
     } else if (raw !== undefined) {
@@ -128,6 +134,7 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
         unknownOverride,
         ignoredSettings: [...ignoredSettings],
         plainLines,
+        threw,
         outOfMemory,
         warnings: warnings.end(),
       };

@@ -26,6 +26,7 @@ const failure = (cause: EvaluationFailure["cause"]): EvaluationFailure => ({
   cause,
   message: "host web: no",
   details: "at line 1",
+  ...(cause === "error" && { isOwn: true }),
 });
 
 let base: string;
@@ -35,11 +36,11 @@ beforeEach(() => {
 });
 const file = (): string => join(base, repo, `${commit("a")}.jsonl`);
 
-const start = (options: { readonly nixVersion?: string; readonly system?: string } = {}) =>
+const start = (options: { readonly nixVersion?: string; readonly settings?: string } = {}) =>
   createEvaluationMemory({
     directory: base,
     nixVersion: "2.8.0",
-    system: "x86_64-linux",
+    settings: "digest",
     log: silentLog,
     ...options,
   });
@@ -72,6 +73,8 @@ test("remembers an empty inventory as one", async () => {
 test("never remembers what another evaluation could find otherwise", async () => {
   const memory = await start().open(key);
   for (const cause of ["timed-out", "out-of-memory", "infra"] as const) memory.remember(web, failure(cause));
+  // Such as a feature that nix.conf lacks.
+  memory.remember(web, { ...failure("error"), isOwn: false });
   expect(memory.get(web)).toBeUndefined();
   memory.remember(db, evaluated);
   await expect.poll(nextStart()).toMatchObject({ db: evaluated, web: undefined });
@@ -95,7 +98,7 @@ test("knows nothing of what was evaluated in another way", async () => {
   await expect.poll(nextStart({ ...key, directory: "hosts" })).toMatchObject({ web: undefined });
   await expect.poll(nextStart({ ...key, commit: commit("b") })).toMatchObject({ web: undefined });
   await expect.poll(nextStart(key, { nixVersion: "2.34.8" })).toMatchObject({ web: undefined });
-  await expect.poll(nextStart(key, { system: "aarch64-linux" })).toMatchObject({ web: undefined });
+  await expect.poll(nextStart(key, { settings: "another digest" })).toMatchObject({ web: undefined });
 });
 
 test("the same commit with and without overrides, and with others, are different things", async () => {
@@ -178,7 +181,7 @@ test("goes on when nothing can be written", async () => {
   await writeFile(join(base, repo), "a file where the directory should be");
   const said: string[] = [];
   const log = { ...silentLog, warn: (_: object, message: string) => void said.push(message) };
-  const options = { directory: base, nixVersion: "2.8.0", system: "x86_64-linux", log };
+  const options = { directory: base, nixVersion: "2.8.0", settings: "digest", log };
   const memory = await createEvaluationMemory(options).open(key);
   memory.remember(web, evaluated);
   expect(memory.get(web)).toEqual(evaluated);

@@ -18,7 +18,7 @@ import type {
  * Changes when what is evaluated, how a result is checked, or the form of these lines changes: older lines are then
  * not read. What is remembered is not checked again.
  */
-const formatVersion = 3;
+const formatVersion = 4;
 
 const Result = v.union([
   v.object({
@@ -32,6 +32,7 @@ const Result = v.union([
     message: v.string(),
     details: v.string(),
     warnings: v.optional(v.array(v.string())),
+    isOwn: v.literal(true),
   }),
 ]);
 
@@ -46,7 +47,8 @@ export interface EvaluationMemoryOptions {
   /** Ours alone: `<directory>/<repo>/<revision>.jsonl`. */
   readonly directory: string;
   readonly nixVersion: string;
-  readonly system: string;
+  /** Nix's settings that decide a result: see `evaluationDigest`. */
+  readonly settings: string;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -58,7 +60,7 @@ export interface EvaluationMemoryOptions {
 export function createEvaluationMemory({
   directory,
   nixVersion,
-  system,
+  settings,
   log,
   clock = systemClock,
 }: EvaluationMemoryOptions): EvaluationMemory {
@@ -79,7 +81,7 @@ export function createEvaluationMemory({
         key.repo,
         revisionName({ commit: key.commit, variant: variantOf(key.overrides ?? []) }),
       );
-      const context = contextOf(key, nixVersion, system);
+      const context = contextOf(key, nixVersion, settings);
       const name = `${file} ${context}`;
       const known = opened.get(name) ?? { file, memory: load(file, context) };
       opened.set(name, known);
@@ -124,7 +126,7 @@ function createCommitMemory(
     },
     get: (host) => results.get(host),
     remember(host, result) {
-      if ("cause" in result && result.cause !== "error") return;
+      if ("cause" in result && result.isOwn !== true) return;
       if (JSON.stringify(result) === JSON.stringify(results.get(host))) return;
       results.set(host, result);
       journal.append({ type: "result", context, host, result });
@@ -135,7 +137,7 @@ function createCommitMemory(
   };
 }
 
-function contextOf(key: EvaluationKey, nixVersion: string, system: string): string {
+function contextOf(key: EvaluationKey, nixVersion: string, settings: string): string {
   const { allowImportFromDerivation, directory = "", submodulesOrigin, overrides = [] } = key;
   const overridden = overrides
     .map(({ input, directory: at = "", submodulesOrigin: origin }) => [input, at, origin].join(" ").trimEnd())
@@ -143,7 +145,7 @@ function contextOf(key: EvaluationKey, nixVersion: string, system: string): stri
   return JSON.stringify([
     formatVersion,
     nixVersion,
-    system,
+    settings,
     allowImportFromDerivation,
     directory,
     ...(overridden.length === 0 ? [] : [overridden]),

@@ -62,7 +62,7 @@ export function createToplevelCheck({
     if (outPath === undefined) {
       return ownFault(
         derivation.outputs.size === 0
-          ? "its toplevel is content-addressed or needs what is, so its output path is not known before it is built: homelab-deploy does not support that"
+          ? "content-addressed derivations are not supported: its toplevel is one or needs one, so its output path is not known before it is built"
           : `the outPath of its toplevel, ${shown(output)}, is not an output of its derivation ${drvPath}`,
       );
     }
@@ -74,7 +74,11 @@ export function createToplevelCheck({
   };
 }
 
-const ownFault = (message: string): CheckedToplevel => failed("error", message);
+/** What the derivation itself shows: another evaluation writes the same. */
+function ownFault(text: string): CheckedToplevel {
+  const message = oneLine(text);
+  return { type: "failed", failure: { cause: "error", message, details: message, isOwn: true } };
+}
 
 function failed(cause: EvaluationFailure["cause"], text: string): CheckedToplevel {
   const message = oneLine(text);

@@ -98,6 +98,14 @@ describe("the failures of a build", () => {
     });
   });
 
+  test("of a content-addressed derivation break a top that only needs what is made from it", async () => {
+    const store = storeOf({ h1: ["fixed"], fixed: ["floating"], floating: [] }, []);
+    expect(await find(store, ["h1"], result(["floating"], failed("floating")))).toEqual({
+      causes: { floating: "failed" },
+      brokenBy: { h1: ["floating"] },
+    });
+  });
+
   test("can be several for one top", async () => {
     expect(await find(storeOf(graph, []), ["h1"], result(["s1", "s2"], failed("s1"), failed("s2")))).toEqual({
       causes: { s1: "failed", s2: "failed" },

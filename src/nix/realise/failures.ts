@@ -90,7 +90,10 @@ async function findInvalid(
     const unknown = [...new Set(needs.flatMap(paths))].filter((path) => !valid.has(path));
     const found = await validPaths(unknown, signal);
     for (const path of unknown) valid.set(path, found.has(path));
-    return (need) => unreadable.has(need[0]) || paths(need).some((path) => valid.get(path) !== true);
+    // Of a content-addressed derivation nobody can say: where its user was not started, it may be why.
+    const isUnknown = (drvPath: StorePath): boolean => derivations.get(drvPath)?.outputs.size === 0;
+    return (need) =>
+      unreadable.has(need[0]) || isUnknown(need[0]) || paths(need).some((path) => valid.get(path) !== true);
   }
 
   const inputsOf = (drvPath: StorePath): Need[] =>

@@ -70,6 +70,7 @@ test.each([
 ])("asks Nix %s, which knows %s", async (version, command) => {
   expect(await read(nixThatKnows(version, command))).toEqual({
     version,
+    evaluationDigest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     system: "x86_64-linux",
     systems: ["x86_64-linux", "i686-linux"],
     substituters: ["https://cache.nixos.org/"],

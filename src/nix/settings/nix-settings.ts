@@ -6,6 +6,7 @@ import type { Exec, ExecResult } from "../../process/exec.ts";
 import { featureFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
 import { isAtLeast } from "../../base/version.ts";
+import { evaluationDigest } from "./evaluation-digest.ts";
 import { judgedSettings, type NixConfig } from "./unsafe-settings.ts";
 
 /** What this installation of Nix says of itself. */
@@ -22,6 +23,8 @@ export interface NixSettings {
   /** Empty where builds run as who starts them. */
   readonly buildUsersGroup: string;
   readonly allocatesUids: boolean;
+  /** Of the settings that decide what a flake evaluates to. */
+  readonly evaluationDigest: string;
   /** Of all others those that somebody judges: among the rest are access tokens. */
   readonly judged: NixConfig;
 }
@@ -90,6 +93,9 @@ export async function readNixSettings(
     stateDirectory: env["NIX_STATE_DIR"] ?? "/nix/var/nix",
     buildUsersGroup: config["build-users-group"].value,
     allocatesUids: config["auto-allocate-uids"].value,
+    evaluationDigest: evaluationDigest(
+      Object.fromEntries(Object.entries(all).map(([name, { value }]) => [name, value])),
+    ),
     judged: Object.fromEntries(
       judgedSettings.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name].value]])),
     ),

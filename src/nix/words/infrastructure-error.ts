@@ -1,5 +1,7 @@
 // Which errors of Nix are not the fault of what is evaluated, by their words in Nix 2.8 to 2.34. Each pattern is
 // anchored to where Nix puts it. A host can still throw these very words: see `evaluate`, which tells them apart.
+import { isGitRepositoryError } from "./git-object-error.ts";
+
 const infrastructure = [
   // The daemon: not there, restarted, overloaded.
   /^cannot connect to (?:socket|daemon) at /,
@@ -39,5 +41,5 @@ const infrastructure = [
 /** Whether these words of an error, without its trace, can be those of a fault of machine, network or store. */
 export const looksLikeInfrastructure = (error: string): boolean => {
   const firstLine = error.trim().split("\n", 1)[0] ?? "";
-  return infrastructure.some((pattern) => pattern.test(firstLine.trim()));
+  return isGitRepositoryError(firstLine) || infrastructure.some((pattern) => pattern.test(firstLine.trim()));
 };

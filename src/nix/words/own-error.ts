@@ -1,0 +1,27 @@
+// Which errors of Nix are about the code that is evaluated and nothing else, by their words in Nix 2.8 to 2.34: every
+// evaluation of it finds them again. What is thrown has any words; `evaluate` learns of it in another way.
+const own = [
+  /^(?:attribute '.*' missing|attribute '.*' in selection path '.*' not found)/,
+  /^undefined variable '/,
+  /^syntax error, /,
+  /^infinite recursion encountered/,
+  /^assertion '.*' failed/s,
+  /^assertion failed$/,
+  /^evaluation aborted with the following error message: /,
+  // 2.8: "value is a string while a set was expected"; 2.19: "expected a set but found a string: …".
+  /^value is .* while .* was expected/,
+  /^expected .* but found /,
+  /^cannot (?:coerce|compare|convert|add|subtract|multiply|divide|decode|append) /,
+  /called (?:without required|with unexpected) argument '/,
+  /^attempt to call something which is not a function/,
+  /^(?:dynamic )?attribute '.*' already defined/,
+  /^duplicate formal function argument '/,
+  /^division by zero$/,
+  /^(?:list index \d+ is out of bounds|cannot access element at index)/,
+  /^cannot build '.*' during evaluation because the option 'allow-import-from-derivation' is disabled/,
+  /^access to absolute path '.*' is forbidden in pure eval(?:uation)? mode/,
+  /^flake '[^']*' does not provide attribute /,
+] as const;
+
+/** Of the error alone, without its trace. */
+export const isOwnError = (error: string): boolean => own.some((pattern) => pattern.test(error.trim()));
