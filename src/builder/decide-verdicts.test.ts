@@ -58,9 +58,19 @@ test.each([
   ["out-of-memory", "eval-failed", false],
   ["timed-out", "timed-out", false],
 ] as const)("an evaluation that ends by %s is %s; remembered: %s", (cause, verdict, remembered) => {
-  const failure = { cause, message: "m", details: "d" };
+  const failure = { cause, message: "m", details: "d", isOwn: remembered };
   expect(decideEvaluationFailure(failure)).toEqual({ type: "verdict", verdict, reason: "m", details: "d" });
   expect(isDeterministic(failure)).toBe(remembered);
+});
+
+test("an error of which nobody knows whether it is the host's own is not remembered", () => {
+  const failure = {
+    cause: "error",
+    message: "experimental Nix feature 'x' is disabled",
+    details: "",
+  } as const;
+  expect(decideEvaluationFailure(failure)).toMatchObject({ verdict: "eval-failed" });
+  expect(isDeterministic(failure)).toBe(false);
 });
 
 test("an evaluation that the infrastructure ends is tried again", () => {

@@ -51,6 +51,8 @@ export interface BuildState {
   readonly warnings: readonly string[];
   /** Why it ended as it did, where that needs words. */
   readonly reason?: string;
+  /** The whole of it, where `reason` is only a part. */
+  readonly details?: string;
   /** The same for programs: `INTERNAL` when a bug in homelab-deploy ended it, or one of its hosts. */
   readonly code?: string;
   readonly rejection?: { readonly code: string; readonly message: string; readonly hint?: string };
@@ -162,6 +164,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
       return {
         status: event.verdict,
         reason: event.reason,
+        details: event.details,
         code: event.code,
         finishedAt: event.at,
         durationMs: event.durationMs,

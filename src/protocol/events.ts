@@ -136,7 +136,10 @@ const bodies = {
   finished: v.object({
     type: v.literal("finished"),
     verdict: BuildVerdict,
+    /** Of a build whose hosts could not be listed: the error, at most 20 lines of it. */
     reason: v.optional(text),
+    /** The whole error, where `reason` is only a part of it. */
+    details: v.optional(text),
     code: v.optional(code),
     durationMs: milliseconds,
     replyTo: v.optional(v.string()),

@@ -15,8 +15,11 @@ export function closingSentence(state: BuildState): string {
     case "succeeded":
       return `${hosts(counts.success)} succeeded${inTime}${rest()}`;
     case "failed":
+      if (counts.total === 0) return `The hosts could not be listed${inTime}`;
       return `${counts.ownFault} of ${hosts(counts.total)} failed${inTime}${rest(...ownFaults)}`;
     case "infra-failed":
+      if (counts.total === 0)
+        return `The hosts could not be listed because of an infrastructure fault${after}`;
       return `${counts.infraFailed + counts.open} of ${hosts(counts.total)} got no verdict because of an infrastructure fault${after}${rest("infra-failed")}`;
     case "internal-error":
       return counts.bug + counts.open === 0

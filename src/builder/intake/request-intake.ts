@@ -1,6 +1,6 @@
 // From the work queue into builds: each request ends up as the first event of exactly one build.
 import type { Clock } from "../../base/clock.ts";
-import { HomelabError, internalCode, isBug, isUnavailable, messageOf } from "../../base/errors.ts";
+import { HomelabError, internalCode, isBug, isUnavailable, messageOf, causesOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { hasLostEvents, type BuilderBus, type Delivery } from "../../bus/bus.ts";
 import { boundedText, type EventBody } from "../../protocol/events.ts";
@@ -174,16 +174,18 @@ type EndedAtOnce = "expired" | "failed" | "infra-failed";
 interface AtOnce {
   readonly verdict: EndedAtOnce;
   readonly reason: string;
+  readonly details?: string;
   /** For a bug in homelab-deploy. */
   readonly code?: typeof internalCode;
   readonly durationMs: number;
   readonly replyTo: string | undefined;
 }
 
-const finishedAtOnce = ({ verdict, reason, code, durationMs, replyTo }: AtOnce): EventBody => ({
+const finishedAtOnce = ({ verdict, reason, details, code, durationMs, replyTo }: AtOnce): EventBody => ({
   type: "finished",
   verdict,
   reason: boundedText(reason),
+  details: details && boundedText(details),
   code,
   durationMs,
   replyTo,
@@ -203,18 +205,22 @@ async function firstEvent(
 ): Promise<FirstEvent> {
   const started = clock.monotonic();
   const answer = replyTo === undefined ? {} : { replyTo };
-  const finished = (verdict: EndedAtOnce, reason: string, code?: typeof internalCode): FirstEvent => ({
+  const finished = (
+    verdict: EndedAtOnce,
+    reason: string,
+    more: Pick<AtOnce, "code" | "details"> = {},
+  ): FirstEvent => ({
     body: finishedAtOnce({
       verdict,
       reason,
-      code,
+      ...more,
       durationMs: Math.round(clock.monotonic() - started),
       replyTo,
     }),
   });
   const metBug = (error: unknown): FirstEvent => {
     log.error({ build: id, err: error }, "a bug keeps a request from being taken");
-    return finished("infra-failed", bugReason(error), internalCode);
+    return finished("infra-failed", bugReason(error), { code: internalCode });
   };
 
   let target: Target;
@@ -253,7 +259,8 @@ async function firstEvent(
     signal.throwIfAborted();
     if (isBug(error)) return metBug(error);
     const isOwnFault = error instanceof HomelabError && error.kind === "failed";
-    return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error));
+    const [details] = causesOf(error);
+    return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error), { details });
   }
   if (resolution.type === "reject") return { body: { ...resolution, type: "rejected", ...answer } };
   const { sources, hosts, skipped, complete, unresolved, buildSources } = resolution;

@@ -156,3 +156,19 @@ test("what breaks here and downstream is named together", () => {
     hosts: ["own", "nixos/gunter"],
   });
 });
+
+test("where the hosts could not be listed none of them is gone", () => {
+  const reason = "the hosts of commit aaaaaaaaaaaa cannot be listed: hosts.nix:3:6: syntax error";
+  const event: BuildEvent = {
+    build,
+    epoch: 1,
+    index: 0,
+    at: "2026-11-23T14:00:00Z",
+    type: "finished",
+    verdict: "failed",
+    reason,
+    durationMs: 1,
+  };
+  const classes = classifyHosts(foldEvents(build, [event]), knowledge(["a", "b"]));
+  expect(Object.fromEntries(classes)).toEqual({ a: "eval-error", b: "eval-error" });
+});

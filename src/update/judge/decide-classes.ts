@@ -48,12 +48,18 @@ export function classifyHosts(candidate: BuildState, base: BaseKnowledge): Class
   const classes = new Map<string, HostClass>();
   for (const host of candidate.hosts.values())
     classes.set(host.host, classOf(host, base.hosts.get(host.host)));
+  // What nobody could list is not gone.
+  const absent = hostsNotListed(candidate) ? "eval-error" : "missing-host";
   const skipped = new Set(candidate.skipped.map(({ host }) => host));
   for (const name of base.inventory) {
-    if (!classes.has(name) && !skipped.has(name)) classes.set(name, "missing-host");
+    if (!classes.has(name) && !skipped.has(name)) classes.set(name, absent);
   }
   return classes;
 }
+
+/** Its flake has no list of hosts, by its own fault. */
+export const hostsNotListed = ({ status, hosts }: BuildState): boolean =>
+  status === "failed" && hosts.size === 0;
 
 function classOf({ finished, evaluated }: HostState, base: HostState | undefined): HostClass {
   const verdict = finished?.verdict;

@@ -3,12 +3,14 @@ import { firstLine } from "../../base/lines.ts";
 import { type ClosureDiff, mergeDiffs } from "../../nix/store/closure-diff.ts";
 import type { Revision } from "../../git/git.ts";
 import type { BuildState, HostState } from "../../protocol/build-state.ts";
+import type { FinishedHost } from "../../protocol/events.ts";
 import type { BranchName, RepoName } from "../../protocol/names.ts";
 import { attachmentName } from "../propose/log-attachment.ts";
 import type { BisectedReport, ReportedHost, ReportedRevision, RootFailure, UpdateReport } from "./report.ts";
 import type { ProposalContext, Validated } from "../update.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
 import { isRestGood } from "../search/find-guilty.ts";
+import { hostsNotListed, type Classes } from "../judge/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../judge/judge-downstream.ts";
 import type { UnavailableInput } from "../update-reachable.ts";
 
@@ -41,11 +43,11 @@ export function composeReport(
     inputs: candidate.changes,
     hosts: [
       ...[...classes].map(([host, hostClass]) =>
-        hostReport(host, hostClass, hostOf(state, host), facts.diffs.get(host)),
+        hostReport(host, hostClass, hostOf(state, host) ?? unlistedHost(state), facts.diffs.get(host)),
       ),
       ...downstream.flatMap(downstreamHosts),
     ],
-    failures: [...failuresOf(state), ...downstream.flatMap(downstreamFailures)].map((failure) =>
+    failures: [...failuresOf(state, classes), ...downstream.flatMap(downstreamFailures)].map((failure) =>
       guilty === undefined ? failure : { ...failure, input: guilty },
     ),
     unavailable: facts.unavailable,
@@ -74,10 +76,17 @@ const revisionReport = ({ rev, committedAt, subject }: Revision): ReportedRevisi
 const hostOf = (state: BuildState, name: string): HostState | undefined =>
   [...state.hosts.values()].find(({ host }) => host === name);
 
+/** Of hosts that could not be listed only the build itself says anything. */
+function unlistedHost(state: BuildState): { readonly finished: Partial<FinishedHost> } | undefined {
+  return hostsNotListed(state) ? { finished: { reason: unlistedReason(state) } } : undefined;
+}
+
+const unlistedReason = ({ reason }: BuildState): string => reason ?? "the hosts could not be listed";
+
 function hostReport(
   host: string,
   hostClass: ReportedHost["class"],
-  state: HostState | undefined,
+  state: { readonly finished?: Partial<FinishedHost> } | undefined,
   diff: ClosureDiff | undefined,
 ): ReportedHost {
   const finished = state?.finished;
@@ -103,9 +112,9 @@ function downstreamHosts({ repo, required, classes, state, reason }: DownstreamV
   }));
 }
 
-function downstreamFailures({ repo, state }: DownstreamVerdict): RootFailure[] {
+function downstreamFailures({ repo, state, classes }: DownstreamVerdict): RootFailure[] {
   if (state === undefined) return [];
-  return failuresOf(state).map((failure) => ({
+  return failuresOf(state, classes).map((failure) => ({
     ...failure,
     hosts: failure.hosts.map((host) => `${repo}/${host}`),
   }));
@@ -132,9 +141,9 @@ function verdictOf(validated: Validated, { why, found }: ProposalContext): strin
     : `The update of ${inputs} breaks nothing, but ${hosts} did not build before either, and policy lets that block it.`;
 }
 
-const failuresOf = (state: BuildState): RootFailure[] => [
+const failuresOf = (state: BuildState, classes: Classes): RootFailure[] => [
   ...derivationFailures(state),
-  ...evaluationFailures(state),
+  ...evaluationFailures(state, classes),
 ];
 
 function derivationFailures(state: BuildState): RootFailure[] {
@@ -152,7 +161,14 @@ function derivationFailures(state: BuildState): RootFailure[] {
 }
 
 /** Hosts that do not evaluate for the same reason are one failure. */
-function evaluationFailures(state: BuildState): RootFailure[] {
+function evaluationFailures(state: BuildState, classes: Classes): RootFailure[] {
+  if (hostsNotListed(state)) {
+    const { details = "" } = state;
+    const hosts = [...classes.keys()];
+    return [
+      { name: "the list of hosts", hosts, phase: "evaluation", reason: unlistedReason(state), tail: details },
+    ];
+  }
   const failures = new Map<string, RootFailure>();
   for (const { host, finished } of state.hosts.values()) {
     if (finished?.verdict !== "eval-failed") continue;

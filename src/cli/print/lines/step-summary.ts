@@ -28,7 +28,7 @@ export function stepSummary(state: BuildState): string {
   const more = failures.length - mostFailures;
   const sections = [
     `### ${closingSentence(state)}`,
-    ...(state.reason === undefined ? [] : [span(state.reason)]),
+    ...reasonOf(state),
     ...(state.rejection?.hint === undefined ? [] : [span(state.rejection.hint)]),
     ...failures.slice(0, mostFailures).map((group) => failureSection(group, label)),
     ...(more > 0 ? [`${more} more failures`] : []),
@@ -40,6 +40,11 @@ export function stepSummary(state: BuildState): string {
     `Build ${state.id}`,
   ];
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
+}
+
+function reasonOf({ reason }: BuildState): string[] {
+  if (reason === undefined) return [];
+  return [reason.includes("\n") ? codeBlock(tailOf(reason, 1000, longestBlock)) : span(reason)];
 }
 
 function failureSection(group: FailureGroup, label: HostLabel): string {

@@ -62,14 +62,13 @@ function tailLines(failure: DerivationFailure, most: number, style: Style): stri
 }
 
 /** The message comes first and the trace only when it was asked for: it is long, and rarely what helps. */
-function traceLines(
+export function traceLines(
   state: BuildState,
-  group: Extract<FailureGroup, { type: "hosts" }>,
+  { reason, details }: { readonly reason?: string; readonly details?: string },
   style: Style,
   showTrace: boolean,
 ): string[] {
-  if (group.details === undefined || group.details === group.reason) return [];
-  if (showTrace)
-    return group.details.split("\n").map((line) => `  ${style.dim("|")} ${style.log(line)}`.trimEnd());
+  if (details === undefined || details === "" || details === reason) return [];
+  if (showTrace) return details.split("\n").map((line) => `  ${style.dim("|")} ${style.log(line)}`.trimEnd());
   return [`  Trace:     ${style.cyan(`${showCommand(state.id)} --show-trace`)}`];
 }

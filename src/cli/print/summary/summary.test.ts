@@ -441,3 +441,20 @@ test("of many derivations that break the same hosts the first three, and how man
   expect(text).toMatch(/^ {2}nas .* source-1, source-2, source-3 and 64 more$/m);
   expect(text.split("\n").length).toBeLessThan(50);
 });
+
+test.each([
+  ["failed", "The hosts could not be listed in 0s"],
+  ["infra-failed", "The hosts could not be listed because of an infrastructure fault after 0s"],
+] as const)(
+  "a build that %s without hosts says that, and the error as Nix printed it",
+  (verdict, sentence) => {
+    const reason =
+      "the hosts of commit aaaaaaaaaaaa cannot be listed: hosts.nix:3:6: syntax error\n   3|   db = 2;";
+    const text = summary(scriptBuild().finished(verdict, reason));
+    expect(text).toContain(sentence);
+    expect(text).toContain(
+      "  the hosts of commit aaaaaaaaaaaa cannot be listed: hosts.nix:3:6: syntax error\n     3|   db = 2;\n",
+    );
+    expect(text).not.toContain("0 of 0");
+  },
+);

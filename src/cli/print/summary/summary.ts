@@ -14,7 +14,7 @@ import { closingSentence } from "../../../words/closing-sentence.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { renderError } from "../error.ts";
 import { groupFailures, mostAlike, shortenFailures } from "../../../words/failure-groups.ts";
-import { failureLines, tailLength } from "./failure-text.ts";
+import { failureLines, tailLength, traceLines } from "./failure-text.ts";
 import { hostLabelOf, hostList, listed } from "../../../words/host-names.ts";
 import { hostWarningLines } from "./host-warnings.ts";
 import { verdictText } from "./verdict-text.ts";
@@ -59,7 +59,7 @@ export function renderSummary(state: BuildState, print: SummaryPrint): string {
     ),
     ...failures.more.map((more) => moreFailures(state, more, style)),
     hostTable(state, print),
-    state.status === "rejected" ? rejection(state, style) : closing(state, style),
+    state.status === "rejected" ? rejection(state, style) : closing(state, print),
   ];
   return `${sections
     .filter((lines) => lines.length > 0)
@@ -167,11 +167,12 @@ function failingDerivations(state: BuildState, style: Style): ReadonlyMap<string
   return causes;
 }
 
-function closing(state: BuildState, style: Style): string[] {
-  const reason = state.reason === undefined ? [] : [`  ${style.clean(state.reason)}`];
+function closing(state: BuildState, { style, showTrace }: SummaryPrint): string[] {
+  const reason = state.reason?.split("\n").map((line) => `  ${style.clean(line)}`) ?? [];
   return [
     `${sentenceSign(state, style)}${style.bold(closingSentence(state))}`,
     ...reason,
+    ...traceLines(state, state, style, showTrace === true),
     ...next(state, style),
   ];
 }
