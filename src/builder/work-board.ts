@@ -12,6 +12,7 @@ import type { Priority } from "../protocol/request.ts";
 import { decideBuildVerdict, isSuccess } from "../protocol/verdicts.ts";
 import type { Decision } from "./decide-verdicts.ts";
 import {
+  freshWorkKey,
   workKey,
   type HostWork,
   type Stage,
@@ -220,7 +221,9 @@ export function createWorkBoard({
   }
 
   function want(build: RunningBuild, source: BuildSource, ref: HostRef): HostWork {
-    const key = workKey(source.repo, source, ref.host);
+    const shared = workKey(source.repo, source, ref.host);
+    const mayShare = source.isFresh !== true || works.get(shared)?.remembered !== true;
+    const key = mayShare ? shared : freshWorkKey(shared);
     const known = works.get(key);
     if (known !== undefined) return known;
     const work: HostWork = {

@@ -17,6 +17,8 @@ export interface BuildSource extends Revision {
   readonly isHead: boolean;
   readonly flake: FlakeSource;
   readonly allowImportFromDerivation: boolean;
+  /** Nothing that is remembered of it counts. */
+  readonly isFresh?: boolean;
   /** What earlier builds found out about this commit. */
   readonly memory: CommitMemory;
 }
@@ -101,6 +103,9 @@ export type WorkKey = `${RepoName}@${RevisionName}#${HostName}`;
 
 export const workKey = (repo: RepoName, revision: Revision, host: HostName): WorkKey =>
   `${repo}@${revisionName(revision)}#${host}`;
+
+/** Beside work on what was remembered, which a build that wants everything evaluated anew cannot share. */
+export const freshWorkKey = (key: WorkKey): WorkKey => `${key}!fresh` as WorkKey;
 
 /** Work is as urgent as the most urgent build that wants it. */
 export function priorityOf(work: HostWork): Priority {

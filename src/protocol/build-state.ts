@@ -43,6 +43,8 @@ export interface BuildState {
   readonly complete?: boolean;
   /** What was asked for: see `requestDigest`. */
   readonly about?: string;
+  /** All is evaluated anew. */
+  readonly fresh?: boolean;
   /** More hosts are going to be named: the inventory comes in parts, and this is not the last. */
   readonly isPartial?: boolean;
   /** Repos that were asked for as well, and of which no host is known. */
@@ -130,6 +132,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         hosts: withNewHosts(state, event.hosts),
         skipped: [...state.skipped, ...event.skipped],
         ...(event.about === undefined ? {} : { about: event.about }),
+        ...(event.fresh === undefined ? {} : { fresh: event.fresh }),
         ...(event.complete === undefined ? {} : { complete: event.complete }),
         ...(event.unresolved === undefined ? {} : { unresolved: event.unresolved }),
         ...(event.part === undefined ? {} : { isPartial: event.part.number < event.part.of }),

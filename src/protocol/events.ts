@@ -101,6 +101,8 @@ const bodies = {
     skipped: v.array(SkippedHost),
     /** What was asked for: see `requestDigest`. Absent in builds of earlier releases. */
     about: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+    /** What was remembered of these commits is not used, as the request wished. Earlier releases do not know that wish. */
+    fresh: v.optional(v.boolean()),
     /** Every host of these repos was asked for, and not only some by name. */
     complete: v.optional(v.boolean()),
     /** Of a request for any repo, those that could not be read: this build is about the others. */

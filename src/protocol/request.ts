@@ -32,6 +32,8 @@ export const BuildRequest = v.object({
   rev: v.optional(Commit),
   /** Inputs of the repo's flake at other commits than its lock says; the subject must name the repo. */
   overrides: v.optional(Overrides),
+  /** Evaluate anew what is remembered of this commit. */
+  fresh: v.optional(v.boolean()),
   priority: v.optional(Priority),
   trigger: v.optional(Trigger),
   requestedBy: v.optional(Label),

@@ -112,7 +112,7 @@ async function goOn(
       policy: retryPolicy,
       clock,
       signal,
-      attempt: () => resolver.sourcesOf(resumed.sources, signal),
+      attempt: () => resolver.sourcesOf(resumed, signal),
       isTransient: isUnavailable,
     }),
   );

@@ -278,6 +278,7 @@ async function firstEvent(
       skipped,
       about: requestDigest(target, request),
       complete,
+      ...(request.fresh === true && { fresh: true }),
       unresolved: unresolved && [...unresolved],
     },
   };

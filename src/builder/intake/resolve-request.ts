@@ -11,6 +11,7 @@ import { variantOf } from "../../protocol/overrides.ts";
 import type { BuildRequest } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
+import { freshMemory } from "./fresh-memory.ts";
 import type { PolledCommits } from "./poll-repos.ts";
 import type { Repo } from "../repo.ts";
 import type { BuildSource } from "../work.ts";
@@ -39,7 +40,7 @@ export interface RequestResolver {
   ): Promise<Resolution>;
   /** The sources of a build that was accepted before, with their commits made available again. */
   sourcesOf(
-    sources: readonly AcceptedSource[],
+    accepted: Pick<BuildState, "sources" | "fresh">,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<RepoName, BuildSource>>;
 }
@@ -70,6 +71,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
   async function sourceAt(
     repo: Repo,
     { commit, branch, overrides = [] }: Omit<AcceptedSource, "repo">,
+    isFresh: boolean,
     signal: AbortSignal,
   ): Promise<BuildSource> {
     const { name, mirror, allowImportFromDerivation } = repo;
@@ -95,7 +97,8 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       isHead: branch === repo.branch,
       flake: { mirror: mirror.path, commit, ...placeOf(repo), overrides: sourceOverrides },
       allowImportFromDerivation,
-      memory,
+      isFresh,
+      memory: isFresh ? freshMemory(memory) : memory,
     };
   }
 
@@ -125,7 +128,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       branch: isHead && overrides === undefined ? branch : undefined,
       overrides,
     };
-    return { source, buildSource: await sourceAt(repo, source, signal) };
+    return { source, buildSource: await sourceAt(repo, source, request.fresh === true, signal) };
   }
 
   /**
@@ -217,7 +220,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
         return { type: "reject", code, message, hint };
       }
     },
-    async sourcesOf(sources, signal) {
+    async sourcesOf({ sources, fresh = false }, signal) {
       const found = new Map<RepoName, BuildSource>();
       for (const source of sources) {
         const { repo: name, commit } = source;
@@ -229,7 +232,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
         }
         await withDeadline(remoteDeadline(name, remoteMs), signal, async (until) => {
           await repo.mirror.ensureCommit(commit, until);
-          found.set(name, await sourceAt(repo, source, until));
+          found.set(name, await sourceAt(repo, source, fresh, until));
         });
       }
       return found;

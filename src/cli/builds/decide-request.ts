@@ -26,6 +26,7 @@ export interface Wishes {
   readonly repo?: string;
   readonly branch?: string;
   readonly rev?: string;
+  readonly fresh?: boolean;
   readonly priority?: Priority;
 }
 
@@ -61,6 +62,7 @@ export function decideRequest(
       hosts: names.length > 1 ? names : undefined,
       branch: options.branch === undefined ? undefined : parseBranchName(options.branch),
       rev: options.rev === undefined ? undefined : parseCommit(options.rev.toLowerCase()),
+      fresh: options.fresh,
       priority: options.priority ?? (options.all === true ? "batch" : "interactive"),
       trigger: isCi ? "ci" : "manual",
       requestedBy: requester(),

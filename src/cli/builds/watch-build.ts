@@ -47,6 +47,8 @@ export interface AskedBuild {
   readonly submit: (signal: AbortSignal) => Promise<void>;
   /** Its `requestDigest`. */
   readonly about: string;
+  /** It was to evaluate anew; builders of earlier releases do not know that wish. */
+  readonly fresh?: boolean;
 }
 
 /** @returns the exit code. Without `asked` it attaches to a build that is there. */
@@ -108,7 +110,11 @@ export async function watchBuild(
     watching.abort();
     await Promise.all([asking, explaining]);
   }
-  return conclude(context, renderer, state, { stop, failure, options });
+  const code = conclude(context, renderer, state, { stop, failure, options });
+  if (asked?.fresh === true && state.startedAt !== undefined && state.fresh !== true) {
+    context.err.write("warning: this builder does not know --fresh: it may have used what it remembers\n");
+  }
+  return code;
 }
 
 function conclude(

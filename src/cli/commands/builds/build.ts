@@ -18,6 +18,7 @@ export function addBuild(command: Command, choose: Choose): void {
     .option("--repo <name>", "only this repo")
     .option("--branch <branch>", "instead of the repo's configured branch")
     .option("--rev <commit>", "exactly this commit, as 40 hexadecimal digits")
+    .option("--fresh", "evaluate anew, whatever is remembered of the commit")
     .addOption(
       new Option(
         "--priority <priority>",
@@ -73,6 +74,7 @@ export function addBuild(command: Command, choose: Choose): void {
           return await watchBuild(context, session.reader, request.id, options, {
             submit,
             about: requestDigest(target, request),
+            fresh: request.fresh === true,
           });
         await submit(AbortSignal.timeout(options.timeout ?? submitMs));
         answer(context, { json: () => ({ build: request.id }), text: () => `${request.id}\n`, line: true });
