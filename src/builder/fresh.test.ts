@@ -1,5 +1,5 @@
 // Requests that want everything evaluated anew.
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import {
   createEvaluationMemory,
   startRig,
@@ -40,16 +40,16 @@ test("does not share what another build remembered, and shares what is being eva
   // So that it is remembered, and not built yet.
   const held = first.nix.hold("realise");
   const one = await first.ask("homelab/web");
-  await vi.waitFor(() => expect(first.nix.realised).toHaveLength(1));
+  await expect.poll(() => first.nix.realised).toHaveLength(1);
   await first.stop();
   rigs.length = 0;
 
   const { nix, ask, verdict } = await rig({ repos: { homelab: { web: {} } }, memory });
   const building = nix.hold("realise");
   const usual = await ask("homelab/web");
-  await vi.waitFor(() => expect(nix.realised.length).toBeGreaterThan(0));
+  await expect.poll(() => nix.realised).toHaveLength(1);
   const fresh = await ask("homelab/web", { fresh: true });
-  await vi.waitFor(() => expect(nix.evaluations).toHaveLength(1));
+  await expect.poll(() => nix.evaluations).toHaveLength(1);
   building.release();
   expect(verdictsOf(await verdict(usual))).toEqual({ web: "built" });
   expect(verdictsOf(await verdict(fresh))).toEqual({ web: "built" });

@@ -1,4 +1,5 @@
 // How a run ends: what has landed is told and tidied up after, and what has not is proposed.
+import { missingVerdicts } from "./judge/missing-verdicts.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Repository } from "../git/git.ts";
@@ -66,7 +67,7 @@ export async function conclude(
       await announceValidated(
         options.telling,
         result,
-        { outcome: "failed", reason: "some hosts have no verdict" },
+        { outcome: "failed", reason: noVerdictReason(result) },
         signal,
       );
       return { type: "infra", validated: result, found };
@@ -77,6 +78,11 @@ export async function conclude(
     case "dry-run":
       return concludeDryRun(result);
   }
+}
+
+function noVerdictReason({ state, classes }: Validated): string {
+  const [first] = missingVerdicts(state, classes);
+  return `some hosts have no verdict${first === undefined ? "" : `: ${first}`}`;
 }
 
 /** It is on the branch: what cannot be reached from here on is tidied up by the next run. */

@@ -9,7 +9,7 @@ export const builderMutants: readonly Mutant[] = [
   },
   {
     file: "src/builder/decide-verdicts.ts",
-    from: 'failure.cause === "error"',
+    from: "failure.isOwn === true",
     to: 'failure.cause !== "infra"',
     why: "an evaluation that took too long once is remembered as failed for ever",
   },

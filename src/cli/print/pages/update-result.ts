@@ -6,6 +6,7 @@ import { isRestGood } from "../../../update/search/find-guilty.ts";
 import type { Found, Validated } from "../../../update/update.ts";
 import type { UnavailableInput } from "../../../update/update-reachable.ts";
 import type { HostClass } from "../../../update/judge/decide-classes.ts";
+import { missingVerdicts } from "../../../update/judge/missing-verdicts.ts";
 import { gatedHosts, type DownstreamVerdict } from "../../../update/judge/judge-downstream.ts";
 import type { Style } from "../style.ts";
 
@@ -16,7 +17,10 @@ export function describeUpdate(
   reportFile: string,
   style: Style,
 ): string {
-  const lines = result.type === "no-change" ? [] : downstreamOf(result.validated, style);
+  const lines =
+    result.type === "no-change"
+      ? []
+      : [...downstreamOf(result.validated, style), ...warningsOf(result.validated, style)];
   return outcomeText(repo, result, reportFile, style) + lines.map((line) => `${line}\n`).join("");
 }
 
@@ -46,12 +50,26 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
     case "declined":
       return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${[...partOf(result.found, style), ""].join("\n")}`;
     case "infra":
-      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${[...partOf(result.found, style), ""].join("\n")}`;
+      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${[...reasonsOf(result.validated, style), ...partOf(result.found, style), ""].join("\n")}`;
     case "dry-run":
       return result.wouldLand
         ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
         : `${style.red(failure)} ${name} ${inputsOf(result.validated)} would not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.\n`;
   }
+}
+
+const reasonsOf = ({ state, classes }: Validated, style: Style): readonly string[] =>
+  missingVerdicts(state, classes).map((line) => `  ${style.clean(line)}`);
+
+const mostWarnings = 5;
+
+/** What its build was warned of, such as of a post-build-hook that failed before. */
+function warningsOf({ state }: Validated, style: Style): readonly string[] {
+  const more = state.warnings.length - mostWarnings;
+  const shown = state.warnings
+    .slice(0, mostWarnings)
+    .map((warning) => `  ${style.yellow("warning:")} ${style.clean(warning)}`);
+  return [...shown, ...(more > 0 ? [`  and ${more} more warnings`] : [])];
 }
 
 function revisionLine({ input, firstBad, lastGood, suspects, note = "" }: BisectedInput): string {
@@ -91,6 +109,10 @@ export function updateJson(result: SafeUpdateResult): object {
     build: validated.state.id,
     inputs: validated.candidate.changes,
     hosts: Object.fromEntries(validated.classes),
+    ...(result.type === "infra"
+      ? { missingVerdicts: missingVerdicts(validated.state, validated.classes) }
+      : {}),
+    ...(validated.state.warnings.length === 0 ? {} : { warnings: validated.state.warnings }),
     ...(validated.downstream.length === 0 ? {} : { downstream: validated.downstream.map(downstreamJson) }),
     ...(result.type === "proposed"
       ? {
