@@ -56,9 +56,9 @@ export const nixMutants: readonly Mutant[] = [
     why: "a build that prints faster than its log can be stored fills the memory",
   },
   {
-    file: "src/nix/evaluate/evaluate.ts",
-    from: '{ ...failure, cause: "error" }',
-    to: "failure",
+    file: "src/nix/evaluate/evaluation-failure.ts",
+    from: "looksLikeInfrastructure(text) && !log.threw",
+    to: "looksLikeInfrastructure(text)",
     why: "a host that throws the words of a full disk is retried, and never fails",
   },
   {
