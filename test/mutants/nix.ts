@@ -57,8 +57,8 @@ export const nixMutants: readonly Mutant[] = [
   },
   {
     file: "src/nix/evaluate/evaluation-failure.ts",
-    from: "looksLikeInfrastructure(text) && !log.threw",
-    to: "looksLikeInfrastructure(text)",
+    from: "if (log.threw || !looksLikeInfrastructure(text)) {",
+    to: "if (!looksLikeInfrastructure(text)) {",
     why: "a host that throws the words of a full disk is retried, and never fails",
   },
   {

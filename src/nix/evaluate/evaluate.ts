@@ -176,10 +176,10 @@ export function createEvaluator({
   };
 }
 
-const cleaned = ({ cause, message, details }: EvaluationFailure, inputs: OpenInputs): EvaluationFailure => ({
-  cause,
-  message: inputs.clean(message),
-  details: inputs.clean(details),
+const cleaned = (failure: EvaluationFailure, inputs: OpenInputs): EvaluationFailure => ({
+  ...failure,
+  message: inputs.clean(failure.message),
+  details: inputs.clean(failure.details),
 });
 
 const denied = (what: string, { message, details }: EvaluationFailure): HomelabError =>
