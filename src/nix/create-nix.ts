@@ -20,6 +20,7 @@ import type { Locker } from "./locker.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import type { Realiser } from "./realiser.ts";
 import type { Store } from "./store.ts";
+import { buildableSystems } from "./settings/machines.ts";
 import { readNixSettings } from "./settings/nix-settings.ts";
 import { createPathFactsReader } from "./store/path-facts.ts";
 import { createRevisionLocker } from "./lock/lock-revision.ts";
@@ -116,7 +117,7 @@ export async function createNix(
   });
   const realiser: Realiser = {
     version,
-    systems: settings.systems,
+    systems: buildableSystems(settings.places),
     probeSubstituters: createSubstituterProber({
       substituters: settings.substituters,
       ask: createAskSubstituter({ ...running, storeDirectory, opensStoreItself }),
@@ -135,7 +136,8 @@ export async function createNix(
     findFailures: createFindFailures({
       readDerivation,
       validPaths: queries.validPaths,
-      systems: settings.systems,
+      readLog: queries.readLog,
+      places: settings.places,
       isStoreFull: async () => isFull(storeDirectory),
     }),
   };

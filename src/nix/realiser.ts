@@ -1,4 +1,5 @@
 import type { StorePath } from "../protocol/names.ts";
+import type { MachineReports } from "./realise/machine-reports.ts";
 
 /** Builds, and says why something was not built. */
 export interface Realiser {
@@ -84,6 +85,10 @@ export interface NixMessage {
   readonly text: string;
   /** Nix itself said it; a builder can print messages as well, and they look the same but for this. */
   readonly authentic: boolean;
+  /** It has the mark of Nix's own errors, which those that a daemon or a build hook passes on have not. */
+  readonly own?: boolean;
+  /** It stands between Nix's lines: ssh printed it, or another program behind Nix. */
+  readonly foreign?: boolean;
 }
 
 export interface RealiseResult {
@@ -93,6 +98,10 @@ export interface RealiseResult {
   readonly messages: readonly NixMessage[];
   /** Derivations that began to build, with what the clock says of them. */
   readonly started: ReadonlyMap<StorePath, StartedDerivation>;
+  /** What was said of remote builders; absent where none was needed. */
+  readonly machines?: MachineReports;
+  /** Derivations that were built again, each alone in a process, as nobody knew which one ended the first. */
+  readonly apart?: ReadonlyMap<StorePath, RealiseResult>;
   /** Processes that the kernel killed for lack of memory, on the whole machine, while this ran. */
   readonly outOfMemoryKills: number;
 }
@@ -104,6 +113,8 @@ export interface StartedDerivation {
   /** From its last output to its end. */
   readonly silentMs: number;
   readonly phase?: string;
+  /** The URI of the remote builder that built it. */
+  readonly machine?: string;
 }
 
 export interface SubstituterProbe {
@@ -119,12 +130,18 @@ export interface FailureAnalysis {
 }
 
 export interface FailureCause {
-  /** `no-builder`: nothing here can build for its system. */
-  readonly kind: "failed" | "timed-out" | "infra" | "no-builder";
+  /**
+   * - `no-builder`: nothing is configured that builds for its system
+   * - `interrupted`: another derivation's error ended the process that would have built it
+   * - `unclear`: an error that does not say of what ended the process; it is to be built apart
+   */
+  readonly kind: "failed" | "timed-out" | "infra" | "no-builder" | "interrupted" | "unclear";
   /** The derivation's name without its hash: `linux-6.18.4`. */
   readonly name: string;
   /** One line: `builder failed with exit code 2`. */
   readonly reason: string;
   readonly exitCode?: number;
   readonly phase?: string;
+  /** What Nix said, line by line, where that is more than the reason. */
+  readonly lines?: readonly string[];
 }

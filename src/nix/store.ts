@@ -50,6 +50,10 @@ export interface Derivation {
   readonly system: string;
   /** Nix asks no substituter for its outputs (its attribute `allowSubstitutes`). */
   readonly isOnlyBuilt?: boolean;
+  /** Such as `kvm`. */
+  readonly requiredFeatures?: readonly string[];
+  /** Of a fixed-output derivation, which may use the network: where it says that its source is. */
+  readonly fetches?: readonly string[];
 }
 
 /** A toplevel with everything that it needs. */

@@ -82,7 +82,7 @@ test("says what this Nix is", async () => {
     substituters: [],
   });
   expect(settings.version).toMatch(/^\d+\.\d+/);
-  expect(settings.systems).toContain(settings.system);
+  expect(settings.places.here).toContain(settings.system);
 });
 
 test("lists all hosts, broken ones and odd names too", async () => {

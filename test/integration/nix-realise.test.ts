@@ -94,7 +94,8 @@ async function build(
   const findFailures = createFindFailures({
     readDerivation: createDerivationReader(),
     validPaths,
-    systems: ["x86_64-linux"],
+    places: { here: ["x86_64-linux"], machines: [] },
+    readLog: async () => undefined,
     isStoreFull: async () => isFull(store.storeDirectory),
   });
   const analysis = await findFailures(drvPaths, result, options, signal);

@@ -11,6 +11,8 @@ const reportedKinds = {
   failed: "failed",
   "timed-out": "timed-out",
   infra: "infra",
+  unclear: "infra",
+  interrupted: undefined,
   "no-builder": undefined,
 } as const;
 const tailLines = 50;
@@ -102,7 +104,8 @@ function describe(
     reason: boundedText(cause.reason),
     exitCode: cause.exitCode,
     phase: cause.phase,
-    tail: [...stored.tail],
+    // What Nix has to say of it comes after what its builder said.
+    tail: [...stored.tail, ...(cause.lines ?? []).map((line) => line.slice(0, tailLineLength))],
     hosts,
     log: stored.log,
   };

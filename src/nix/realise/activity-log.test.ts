@@ -257,8 +257,8 @@ describe("activities", () => {
     expect(
       messagesOf(read("Receiving objects:  1%\rReceiving objects: 99%\r\nfatal: no such ref\n")),
     ).toEqual([
-      { level: 3, text: "Receiving objects: 99%", authentic: false },
-      { level: 0, text: "fatal: no such ref", authentic: false },
+      { level: 3, text: "Receiving objects: 99%", authentic: false, foreign: true },
+      { level: 0, text: "fatal: no such ref", authentic: false, foreign: true },
     ]);
   });
 });

@@ -114,10 +114,10 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
   function takeMessage(message: SaidMessage): void {
     const authentic = isAuthentic(evidence, message);
     note({ type: "message", message });
-    const { level, text } = message;
+    const { level, text, own } = message;
     const planned = authentic && level === planLevel ? plannedDerivation(text) : undefined;
     if (planned !== undefined) onActivity({ type: "derivation-planned", drvPath: planned });
-    else if (text.trim() !== "") onActivity({ type: "message", message: { level, text, authentic } });
+    else if (text.trim() !== "") onActivity({ type: "message", message: { level, text, authentic, own } });
   }
 
   return createNixLogReader((event: NixLogEvent) => {
@@ -162,7 +162,7 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
         break;
       case "foreign": {
         const { level, text } = event;
-        onActivity({ type: "message", message: { level, text, authentic: false } });
+        onActivity({ type: "message", message: { level, text, authentic: false, foreign: true } });
       }
     }
   });

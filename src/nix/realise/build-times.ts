@@ -8,6 +8,7 @@ interface Times {
   readonly endedAt?: number;
   readonly phase?: string;
   readonly isMeasured: boolean;
+  readonly machine?: string;
 }
 
 /** Measures builds by when their activities arrive. */
@@ -43,7 +44,8 @@ export function createBuildTimes(
       const now = clock.monotonic();
       const isMeasured = now >= lateUntil;
       if (activity.type === "derivation-started") {
-        builds.set(activity.drvPath, { startedAt: now, lastOutputAt: now, isMeasured });
+        const { drvPath, machine } = activity;
+        builds.set(drvPath, { startedAt: now, lastOutputAt: now, machine, isMeasured });
       } else if (activity.type === "phase") {
         change(activity.drvPath, () => ({ lastOutputAt: now, phase: activity.phase }));
       } else if (activity.type === "log-line") {
@@ -66,13 +68,14 @@ export function createBuildTimes(
     read() {
       const now = clock.monotonic();
       return new Map(
-        [...builds].map(([drvPath, { startedAt, lastOutputAt, endedAt, phase, isMeasured }]) => [
+        [...builds].map(([drvPath, { startedAt, lastOutputAt, endedAt, phase, machine, isMeasured }]) => [
           drvPath,
           {
             durationMs: (endedAt ?? now) - startedAt,
             silentMs: (endedAt ?? now) - lastOutputAt,
             phase,
             end: endedAt === undefined ? undefined : isMeasured ? "known" : "late",
+            machine,
           },
         ]),
       );

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decideFailure, type FailureFacts } from "./decide-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
+import { noReports } from "./machine-reports.ts";
 
 const drv = "/nix/store/w9sgi6bq7qx3diwagw96bmppim34572a-linux-6.18.drv";
 
@@ -21,6 +22,12 @@ const facts = (some: Partial<FailureFacts>): FailureFacts => ({
   limits: { timeoutSeconds: 3600, silenceSeconds: 600 },
   unsupportedSystem: undefined,
   storeFull: false,
+  saidOfOthers: false,
+  machines: [],
+  ownSystem: true,
+  claims: {},
+  reports: noReports,
+  role: "other",
   ...some,
 });
 const exited = messages(`builder for '${drv}' failed with exit code 2`);

@@ -1,4 +1,5 @@
 import type { FailureMessage, ReportedEnd } from "./failure-message.ts";
+import { claimAbout, machineName, type MachineClaims, type MachineReports } from "./machine-reports.ts";
 import type { FailureCause, RealiseOptions, RealiseResult, StartedDerivation } from "../realiser.ts";
 
 /** All that is known of a derivation whose output is not valid while all its inputs are, or which was started. */
@@ -10,12 +11,25 @@ export interface FailureFacts {
   /** What Nix itself said about this derivation, and what it said about none. Never what a builder printed. */
   readonly said: readonly FailureMessage[];
   readonly saidInGeneral: readonly FailureMessage[];
+  /** Nix reported an error about another derivation. */
+  readonly saidOfOthers: boolean;
   readonly process: Pick<RealiseResult, "exitCode" | "killedBy" | "outOfMemoryKills">;
   readonly limits: Pick<RealiseOptions, "timeoutSeconds" | "silenceSeconds">;
   /** The system that it is built on, when that is none of those that this Nix can build for. */
   readonly unsupportedSystem: string | undefined;
+  /** The remote builders that nix.conf has for such a derivation, and whether this machine is of its system. */
+  readonly machines: readonly string[];
+  readonly ownSystem: boolean;
+  /** What remote builders said of it. */
+  readonly claims: MachineClaims;
+  readonly reports: Pick<MachineReports, "refusals" | "others">;
   /** Nothing can be written to the store any more. */
   readonly storeFull: boolean;
+  /**
+   * `alone`: nothing else was built in its process. `suspect`: an error that names no derivation can be about it.
+   * `other`: it is not.
+   */
+  readonly role: "alone" | "suspect" | "other";
 }
 
 /**
@@ -23,32 +37,73 @@ export interface FailureFacts {
  * build failed by itself; everything else is the infrastructure's, which is tried again.
  */
 export function decideFailure(facts: FailureFacts): FailureCause {
-  const { name, started, said, unsupportedSystem } = facts;
+  const { name, started } = facts;
   const phase = started?.phase;
-  const noBuilder = said.find(({ end }) => end.type === "no-builder");
-  if (noBuilder !== undefined) return { kind: "no-builder", name, reason: noBuilder.reason };
-  if (started === undefined && unsupportedSystem !== undefined) {
-    return { kind: "no-builder", name, reason: `no builder for '${unsupportedSystem}'` };
-  }
+  const nowhere = decideNowhere(facts);
+  if (nowhere !== undefined) return nowhere;
 
-  const message = said.findLast(
-    ({ end }) => evidence[end.type] || (started !== undefined && end.type === "unknown"),
-  );
-  if (message === undefined) {
-    const limit = started === undefined ? undefined : unnamedTimeout(facts, started);
-    return limit === undefined
-      ? { kind: "infra", name, reason: withoutResult(facts), phase }
-      : { kind: "timed-out", name, reason: limitReason(limit, facts), phase };
+  const message = evidenceIn(facts);
+  if (message === "contested") {
+    return { kind: "unclear", name, reason: "what is said of its build contradicts itself", phase };
   }
+  if (message === undefined) return withoutEvidence(facts);
   if (message.end.type === "timeout" || message.end.type === "silence") {
     return { kind: "timed-out", name, reason: limitReason(message.end.type, facts), phase };
   }
   const { exitCode } = message.end.type === "exit-code" ? message.end : {};
-  const trouble = machineTrouble(facts, message.end);
+  const trouble = machineTrouble(facts, message);
+  const { reason, lines } = message;
   return trouble === undefined
-    ? { kind: "failed", name, reason: message.reason, exitCode, phase }
-    : { kind: "infra", name, reason: `${trouble} (${message.reason})`, exitCode, phase };
+    ? { kind: "failed", name, reason, exitCode, phase, ...(lines === undefined ? {} : { lines }) }
+    : { kind: "infra", name, reason: `${trouble} (${reason})`, exitCode, phase };
 }
+
+/** Nix found no place to build it. Where one is configured, that one did not answer. */
+function decideNowhere(facts: FailureFacts): FailureCause | undefined {
+  const { name, said, started, unsupportedSystem, machines, ownSystem, reports } = facts;
+  const noBuilder = said.find(({ end }) => end.type === "no-builder");
+  const isRefused = said.length === 0 && !ownSystem && machines.some((uri) => reports.refusals.has(uri));
+  const isNowhere = started === undefined && (unsupportedSystem !== undefined || isRefused);
+  if (noBuilder === undefined && !isNowhere) return undefined;
+  if (machines.length === 0) {
+    const reason = noBuilder?.reason ?? `no builder for '${unsupportedSystem ?? ""}'`;
+    return { kind: "no-builder", name, reason };
+  }
+  const causes = machines.map(
+    (uri) => `${machineName(uri)}: ${reports.refusals.get(uri) ?? "did not take it"}`,
+  );
+  const builders = machines.length === 1 ? "remote builder" : "remote builders";
+  return { kind: "infra", name, reason: `no answer from the ${builders} ${causes.join("; ")}` };
+}
+
+/**
+ * What says that it failed by itself. Of a build on a machine Nix here reports how its hook ended, which tells
+ * nothing; there the machine's own Nix is what counts.
+ */
+function evidenceIn({
+  started,
+  said,
+  saidInGeneral,
+  claims,
+  reports,
+  role,
+}: FailureFacts): FailureMessage | "contested" | undefined {
+  const isEvidence = ({ end }: FailureMessage): boolean =>
+    evidence[end.type] || (started !== undefined && end.type === "unknown");
+  if (started?.machine !== undefined) {
+    const here = said.findLast((message) => isEvidence(message) && !isHooksEnd(message));
+    if (here !== undefined) return here;
+    const claim = claimAbout(claims, reports.others, role === "alone");
+    return claim === undefined || claim === "contested" || isEvidence(claim) ? claim : undefined;
+  }
+  const own = said.findLast(isEvidence);
+  if (own !== undefined || role !== "alone") return own;
+  return saidInGeneral.findLast(
+    ({ end }) => end.type === "rejected" || (started !== undefined && end.type === "unknown"),
+  );
+}
+
+const isHooksEnd = ({ end }: FailureMessage): boolean => end.type === "exit-code" || end.type === "signal";
 
 /** Which ends only a builder that ran can have, and Nix that watched it. */
 const evidence: Readonly<Record<ReportedEnd["type"], boolean>> = {
@@ -63,16 +118,40 @@ const evidence: Readonly<Record<ReportedEnd["type"], boolean>> = {
   unknown: false,
 };
 
+/** An error that names no derivation, and is no fault of machine, network or store. */
+export const isUnclear = ({ end }: FailureMessage): boolean =>
+  end.type === "rejected" || end.type === "unknown";
+
+function withoutEvidence(facts: FailureFacts): FailureCause {
+  const { name, started, said, saidInGeneral, saidOfOthers, process, role, storeFull } = facts;
+  const phase = started?.phase;
+  const limit = started === undefined ? undefined : unnamedTimeout(facts, started);
+  if (limit !== undefined) return { kind: "timed-out", name, reason: limitReason(limit, facts), phase };
+  const infra = { kind: "infra", name, reason: withoutResult(facts), phase } as const;
+  const endedByItself = process.killedBy === undefined && !storeFull;
+  if (said.length > 0 || !endedByItself || role === "alone") return infra;
+  if (role === "suspect") return { ...infra, kind: "unclear" };
+  // An error that ends Nix at once gives 1; failed builds alone, all others done, give 100 and more, or 1.
+  if (process.exitCode !== 1) return infra;
+  const isOnlyOthers = saidOfOthers && !saidInGeneral.some(({ end }) => end.type === "environment");
+  return isOnlyOthers ? { ...infra, kind: "interrupted" } : infra;
+}
+
 /** What was wrong with the machine, when that explains why a builder ended as it did. */
 function machineTrouble(
   { said, saidInGeneral, storeFull, process }: FailureFacts,
-  end: ReportedEnd,
+  { end, machine, diskFull }: FailureMessage,
 ): string | undefined {
-  if (storeFull || [...said, ...saidInGeneral].some(({ diskFull }) => diskFull)) return "the disk is full";
   // A shell reports a child that SIGKILL ended as 128 + 9. Nothing else is taken for a lack of memory: the kernel's
   // count is for the whole machine, and a compiler's error stays one while something else is killed.
   const killed =
     (end.type === "signal" && end.signal === 9) || (end.type === "exit-code" && end.exitCode === 128 + 9);
+  if (machine !== undefined) {
+    if (diskFull) return `the disk of ${machineName(machine)} is full`;
+    // Nobody counts for us what the kernel there kills.
+    return killed ? `killed on ${machineName(machine)}, as for lack of memory` : undefined;
+  }
+  if (storeFull || [...said, ...saidInGeneral].some((message) => message.diskFull)) return "the disk is full";
   return killed && process.outOfMemoryKills > 0 ? "killed for lack of memory" : undefined;
 }
 
@@ -103,10 +182,15 @@ const limitReason = (limit: "timeout" | "silence", { limits }: FailureFacts): st
     : `timed out after ${limits.silenceSeconds} seconds without output`;
 
 function withoutResult(facts: FailureFacts): string {
-  const own = facts.said.at(-1)?.reason;
+  const { started, said, claims, reports, process } = facts;
+  if (started?.machine !== undefined && process.exitCode !== 0) {
+    const cause = claims.excused?.reason ?? reports.others.at(-1) ?? howNixEnded(facts);
+    return `its build on ${machineName(started.machine)} was lost: ${cause}`;
+  }
+  const own = said.at(-1)?.reason;
   if (own !== undefined) return own;
-  if (facts.started === undefined) return `it was neither built nor fetched: ${howNixEnded(facts)}`;
-  return facts.process.exitCode === 0
+  if (started === undefined) return `it was neither built nor fetched: ${howNixEnded(facts)}`;
+  return process.exitCode === 0
     ? "it was built, but its output is not valid any more"
     : `its build gave no result: ${howNixEnded(facts)}`;
 }

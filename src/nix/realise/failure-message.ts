@@ -1,4 +1,5 @@
 // What an error of Nix says about a build, in the words of each version. "2.8" is 2.8 to 2.28, "2.29" what follows.
+import { judgementOf, unquoted } from "./judgement.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
 
 /** How a build ended, as Nix tells it. */
@@ -7,7 +8,7 @@ export type ReportedEnd =
   | { readonly type: "signal"; readonly signal: number }
   | { readonly type: "timeout" }
   | { readonly type: "silence" }
-  /** Too much log, no output, a wrong hash, forbidden references: Nix judged what the builder did. */
+  /** Nix judged what the builder did, or what the derivation asks for: see judgement.ts. */
   | { readonly type: "rejected" }
   /** It was to be fetched, and could not be. */
   | { readonly type: "substitution" }
@@ -20,9 +21,15 @@ export type ReportedEnd =
 export interface FailureMessage {
   /** Undefined when it names none, as a timeout since 2.29. */
   readonly drvPath: string | undefined;
+  /** Store paths in its first line, or below them: some of Nix's judgements name the output only. */
+  readonly paths: readonly string[];
+  /** The remote builder that said it, and not this machine's Nix. */
+  readonly machine?: string;
   readonly end: ReportedEnd;
   /** One line for people, without hashes. */
   readonly reason: string;
+  /** All that Nix said, at most 50 lines, where that is more than the reason. */
+  readonly lines?: readonly string[];
   /** Nix noticed that a disk was full, by its own means or as an error of its own. */
   readonly diskFull: boolean;
 }
@@ -35,24 +42,69 @@ export function readFailureMessage(text: string): FailureMessage | undefined {
   const lines = text
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line !== "");
-  const first = (lines[0] ?? "").replace(/^(?:error|warning): */, "").replace(/;$/, "");
+    // Nix quotes the end of the builder's log so, which is no word of Nix.
+    .filter((line) => line !== "" && !line.startsWith(">"));
+  const first = firstOf(lines);
+  const elsewhere = onMachine.exec(first)?.groups;
+  return elsewhere === undefined
+    ? readLines(first, lines)
+    : readElsewhere(elsewhere, [elsewhere["rest"] ?? "", ...lines.slice(1)]);
+}
+
+const onMachine = /^build of '(?<drvPath>\/[^']+\.drv)' on '(?<machine>[^']*)' failed: (?<rest>.*)$/;
+
+/** Without a trace in front: since 2.20 "error:", lines with "…", and the error itself behind another "error:". */
+function firstOf(lines: readonly string[]): string {
+  const isTraced = /^error:$/.test(lines[0] ?? "");
+  const own = isTraced ? lines.findLast((line) => /^error: ./.test(line)) : lines[0];
+  return (own ?? "").replace(/^(?:error|warning): */, "").replace(/;$/, "");
+}
+
+function readElsewhere(
+  { drvPath, machine }: Readonly<Record<string, string>>,
+  rest: readonly string[],
+): FailureMessage {
+  const first = firstOf(rest);
+  const said = readLines(first, rest) ?? { ...unknownEnd, reason: shortened(first) };
+  return { ...said, drvPath, machine };
+}
+
+const unknownEnd = { paths: [], end: { type: "unknown" }, diskFull: false } as const;
+
+function readLines(first: string, lines: readonly string[]): FailureMessage | undefined {
   const reasonLine = lines.find((line) => line.startsWith("Reason: "));
   const reason = reasonLine?.slice("Reason: ".length).replace(/\.$/, "") ?? first;
   if (isConsequence(first, reason)) return undefined;
+  const isSetUp = lines.some((line) => line.includes("while setting up the build environment"));
+  const judgement = isSetUp ? undefined : judgementOf(reason, lines);
   return {
-    drvPath: /'(?<drvPath>\/[^']+\.drv)(?:[!^][^']*)?'/.exec(first)?.groups?.["drvPath"],
-    end: endOf(reason),
-    reason: shortened(reasonFor(reason, lines)),
-    diskFull: /lack of free disk space|No space left on device|Disk quota exceeded/i.test(text),
+    drvPath: derivationIn(first) ?? derivationIn(lines.find((line) => line.includes(parsing)) ?? ""),
+    paths: [...first.matchAll(quotedPath)].map(([, path = ""]) => path),
+    end: isSetUp ? { type: "environment" } : judgement === undefined ? endOf(reason) : { type: "rejected" },
+    reason: shortened(judgement?.reason ?? reasonFor(reason, lines)),
+    ...(judgement !== undefined && lines.length > 1 ? { lines: lines.slice(0, maxLines) } : {}),
+    diskFull: fullDisk.test(lines.join("\n")),
   };
 }
 
-/** 2.8: "1 dependencies of derivation 'D' failed to build"; 2.29: "Reason: 1 dependency failed." */
+const maxLines = 50;
+/** Since 2.29 Nix puts paths into double quotes in some messages. */
+const quotedPath = /['"](\/[^'"]+)['"]/g;
+const parsing = "while parsing derivation '";
+const fullDisk = /lack of free disk space|No space left on device|Disk quota exceeded/i;
+
+const derivationIn = (line: string): string | undefined =>
+  /'(?<drvPath>\/[^']+\.drv)(?:[!^][^']*)?'/.exec(line)?.groups?.["drvPath"];
+
+/**
+ * 2.8: "1 dependencies of derivation 'D' failed to build"; 2.29: "Reason: 1 dependency failed." That a remote builder
+ * cannot be used is for machine-reports.ts, as Nix goes on with the next one or says itself what it has no builder for.
+ */
 const isConsequence = (first: string, reason: string): boolean =>
   /^\d+ dependenc(?:y|ies) of derivation .* failed to build$/.test(first) ||
   /^\d+ dependenc(?:y|ies) failed$/.test(reason) ||
   /^build of (?:'[^']*'(?:, )?)+ failed$/.test(first) ||
+  /^cannot build on '[^']*': |^Failed to find a machine for remote build!/.test(first) ||
   /^some references of path .* could not be realised$/.test(first);
 
 function endOf(reason: string): ReportedEnd {
@@ -60,7 +112,8 @@ function endOf(reason: string): ReportedEnd {
   if (exit !== undefined) return { type: "exit-code", exitCode: Number(exit) };
   const signal = /failed due to signal (?<signal>\d+)/.exec(reason)?.groups?.["signal"];
   if (signal !== undefined) return { type: "signal", signal: Number(signal) };
-  const end = ends.find(([pattern]) => pattern.test(reason));
+  const words = unquoted(reason);
+  const end = ends.find(([pattern]) => pattern.test(words));
   if (end !== undefined) return { type: end[1] };
   return { type: looksLikeInfrastructure(reason) ? "environment" : "unknown" };
 }
@@ -68,16 +121,12 @@ function endOf(reason: string): ReportedEnd {
 const ends = [
   [/timed out after \d+ seconds of silence$/, "silence"],
   [/timed out after \d+ seconds$/, "timeout"],
-  [/killed after writing more than \d+ bytes of log output$/, "rejected"],
-  [/failed to produce output path/, "rejected"],
-  [/^hash mismatch in fixed-output derivation/, "rejected"],
-  [/not allowed to refer to|may not be deterministic|has a different content|^cycle detected/, "rejected"],
   [
     /with features \{.*\} is required to build|^required system or feature not available|^platform mismatch$|^missing system features$/,
     "no-builder",
   ],
   [
-    /end-of-file|connection (?:reset|refused|timed out|closed)|broken pipe|cannot (?:connect|open connection)|temporarily unavailable|cannot allocate memory|unable to (?:fork|start)|while setting up the build environment/i,
+    /end-of-file|connection (?:reset|refused|timed out|closed)|closed by remote host|no route to host|network is unreachable|host key verification failed|permission denied \(|broken pipe|cannot (?:connect|open connection)|failed to start SSH|temporarily unavailable|cannot allocate memory|daemon (?:disconnected|out of memory|version|protocol)|protocol mismatch|is too old|unable to (?:fork|start)|namespaces|world-writable|killed by SIGKILL/i,
     "environment",
   ],
   [/substitute|is required, but there is no|unable to download/, "substitution"],
@@ -89,13 +138,6 @@ function reasonFor(reason: string, lines: readonly string[]): string {
       .find((line) => line.startsWith(label))
       ?.slice(label.length)
       .trim();
-  if (reason.startsWith("hash mismatch in fixed-output derivation")) {
-    return `hash mismatch: specified ${of("specified:") ?? "?"}, got ${of("got:") ?? "?"}`;
-  }
-  const output = /failed to produce output path for output '(?<name>[^']+)'/.exec(reason)?.groups?.["name"];
-  if (output !== undefined) return `builder failed to produce the output '${output}'`;
-  const limit = /killed after writing (?<limit>more than \d+ bytes of log output)$/.exec(reason);
-  if (limit !== null) return `builder killed after writing ${limit.groups?.["limit"] ?? ""}`;
   const required = requirement(reason, of);
   if (required !== undefined) return `no builder ${required}`;
   return reason.replace(/^builder for '[^']+' /, "builder ");
@@ -116,7 +158,7 @@ function requirement(reason: string, of: (label: string) => string | undefined):
   return parts.length === 0 ? undefined : parts.join(" ");
 }
 
-const maxReasonLength = 300;
+const maxReasonLength = 600;
 const storePath = /\/[\w./+-]*\/[0-9a-z]{32}-(?<name>[\w+?=.-]+?)(?:\.drv)?(?![\w+?=.-])/g;
 
 /** One bounded line with names in place of store paths. */

@@ -18,7 +18,8 @@ function storeOf(graph: Graph, valid: readonly string[]): FailureSources & { rea
   return {
     asked,
     isStoreFull: async () => false,
-    systems: ["x86_64-linux"],
+    places: { here: ["x86_64-linux"], machines: [] },
+    readLog: async () => undefined,
     readDerivation: async (drvPath): Promise<Derivation> => {
       const name = nameOf(drvPath);
       const inputs = graph[name];
@@ -135,7 +136,7 @@ describe("the failures of a build", () => {
   });
 
   test("are nobody's fault where nothing here builds for the system", async () => {
-    const store = { ...storeOf(graph, ["s2"]), systems: ["aarch64-linux"] };
+    const store = { ...storeOf(graph, ["s2"]), places: { here: ["aarch64-linux"], machines: [] } };
     expect((await find(store, ["h1"], result([]))).causes).toEqual({ s1: "no-builder" });
   });
 

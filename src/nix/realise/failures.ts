@@ -2,13 +2,16 @@ import { isBug, messageOf } from "../../base/errors.ts";
 import { workThrough } from "../../base/work-through.ts";
 import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import type { StorePath } from "../../protocol/names.ts";
-import { decideFailure } from "./decide-failure.ts";
+import { decideFailure, type FailureFacts, isUnclear } from "./decide-failure.ts";
+import { explainDownload } from "./download-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
+import { noReports } from "./machine-reports.ts";
 import type { FailureCause, RealiseResult, Realiser } from "../realiser.ts";
+import { buildableSystems, machinesFor, type BuildPlaces } from "../settings/machines.ts";
 import type { Derivation, Store } from "../store.ts";
 
-export interface FailureSources
-  extends Pick<Store, "readDerivation" | "validPaths">, Pick<Realiser, "systems"> {
+export interface FailureSources extends Pick<Store, "readDerivation" | "validPaths" | "readLog"> {
+  readonly places: BuildPlaces;
   /** Whether nothing can be written to the store any more. */
   readonly isStoreFull: () => Promise<boolean>;
 }
@@ -22,31 +25,74 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
   return async (tops, result, options, signal) => {
     const graph = await findInvalid([...new Set(tops)], result, sources, signal);
     const rootsOf = new Map(graph.tops.map((top) => [top, rootsBelow(top, graph.inputs)]));
-    const { about, inGeneral } = sortMessages(result);
-    const storeFull = rootsOf.size > 0 && (await sources.isStoreFull());
+    const roots = [...new Set([...rootsOf.values()].flat())];
+    const storeFull = roots.length > 0 && (await sources.isStoreFull());
+    const said = sortMessages(result, graph.derivations);
+    const suspects = findSuspects(roots, result, said);
 
     const causes = new Map<StorePath, FailureCause>();
-    for (const drvPath of new Set([...rootsOf.values()].flat())) {
+    for (const drvPath of roots) {
       const unreadable = graph.unreadable.get(drvPath);
       const name = derivationName(drvPath);
-      const cause: FailureCause =
-        unreadable === undefined
-          ? decideFailure({
-              name,
-              started: result.started.get(drvPath),
-              said: about.get(drvPath) ?? [],
-              saidInGeneral: inGeneral,
-              process: result,
-              limits: options,
-              unsupportedSystem: unsupported(graph.derivations.get(drvPath)?.system, sources.systems),
-              storeFull,
-            })
-          : { kind: "infra", name, reason: unreadable };
-      causes.set(drvPath, cause);
+      const derivation = graph.derivations.get(drvPath);
+      if (unreadable !== undefined || derivation === undefined) {
+        causes.set(drvPath, { kind: "infra", name, reason: unreadable ?? "its derivation is not known" });
+        continue;
+      }
+      // Built again alone, it is what that process says.
+      const apart = result.apart?.get(drvPath);
+      const ofProcess = apart ?? result;
+      const { about, inGeneral } = apart === undefined ? said : sortMessages(apart, graph.derivations);
+      const machines = ofProcess.machines ?? noReports;
+      const cause = decideFailure({
+        name,
+        started: ofProcess.started.get(drvPath),
+        said: about.get(drvPath) ?? [],
+        saidInGeneral: inGeneral,
+        saidOfOthers: about.size > 0 || result.apart !== undefined,
+        process: ofProcess,
+        limits: options,
+        ...placesFor(derivation, sources.places),
+        claims: machines.claims.get(drvPath) ?? {},
+        reports: machines,
+        storeFull,
+        role: apart !== undefined ? "alone" : suspects.has(drvPath) ? "suspect" : "other",
+      });
+      causes.set(drvPath, await explainDownload(cause, drvPath, derivation, sources, signal));
     }
     return { causes, brokenBy: rootsOf };
   };
 }
+
+/** Nix itself is the builder of the system `builtin`. Nix 2.8 ends at the first derivation of another system. */
+function placesFor(
+  { system, requiredFeatures }: Derivation,
+  places: BuildPlaces,
+): Pick<FailureFacts, "machines" | "ownSystem" | "unsupportedSystem"> {
+  const ownSystem = system === "builtin" || places.here.includes(system);
+  return {
+    machines: machinesFor({ system, requiredFeatures }, places).map(({ uri }) => uri),
+    ownSystem,
+    unsupportedSystem: ownSystem || buildableSystems(places).includes(system) ? undefined : system,
+  };
+}
+
+/**
+ * Whom an error that names no derivation can be about: those that were being built. Where it is none of them, Nix
+ * refused one before it began.
+ */
+function findSuspects(
+  roots: readonly StorePath[],
+  result: RealiseResult,
+  { about, inGeneral }: SortedMessages,
+): ReadonlySet<StorePath> {
+  if (result.apart !== undefined || !inGeneral.some(isUnclear)) return new Set();
+  const unexplained = roots.filter((drvPath) => !about.has(drvPath));
+  const started = unexplained.filter((drvPath) => result.started.has(drvPath));
+  return new Set(started.length > 0 ? started : unexplained.slice(0, suspectsAtOnce));
+}
+
+const suspectsAtOnce = 8;
 
 interface InvalidGraph {
   /** The tops without valid output. */
@@ -140,18 +186,29 @@ function rootsBelow(
   return [...seen].filter((drvPath) => (inputs.get(drvPath) ?? []).length === 0);
 }
 
-/** Nix itself is the builder of the system `builtin`. Nix 2.8 ends at the first derivation of another system. */
-const unsupported = (system: string | undefined, systems: readonly string[]): string | undefined =>
-  system === undefined || system === "builtin" || systems.includes(system) ? undefined : system;
-
-function sortMessages({ messages }: RealiseResult): {
+interface SortedMessages {
   readonly about: ReadonlyMap<string, readonly FailureMessage[]>;
   readonly inGeneral: readonly FailureMessage[];
-} {
+}
+
+/** By the derivation that they name, or whose output they name. */
+function sortMessages(
+  { messages, started }: RealiseResult,
+  derivations: ReadonlyMap<StorePath, Derivation>,
+): SortedMessages {
+  const builtFrom = new Map<string, StorePath>();
+  for (const drvPath of started.keys()) {
+    for (const path of derivations.get(drvPath)?.outputs.values() ?? []) builtFrom.set(path, drvPath);
+  }
+  const subjectOf = ({ drvPath, paths }: FailureMessage): string | undefined =>
+    drvPath ?? paths.map((path) => builtFrom.get(storePathOf(path))).find((found) => found !== undefined);
   const said = messages
     .filter(({ level, authentic }) => level === 0 && authentic)
     .map(({ text }) => readFailureMessage(text))
-    .filter((message) => message !== undefined);
+    .filter((message) => message !== undefined)
+    // Of builds on machines `RealiseResult.machines` has what was said, and the last word counts.
+    .filter(({ machine }) => machine === undefined)
+    .map((message) => ({ ...message, drvPath: subjectOf(message) }));
   return {
     about: Map.groupBy(
       said.filter(({ drvPath }) => drvPath !== undefined),
@@ -160,3 +217,6 @@ function sortMessages({ messages }: RealiseResult): {
     inGeneral: said.filter(({ drvPath }) => drvPath === undefined),
   };
 }
+
+/** `/nix/store/…-fifo` of `/nix/store/…-fifo/x`. */
+const storePathOf = (path: string): string => /^.*\/[0-9a-z]{32}-[^/]+/.exec(path)?.[0] ?? path;

@@ -9,6 +9,7 @@ import { maxNixLogLineLength } from "./nix-log.ts";
 import { buildDirectoryFlags, makeBuildDirectory, removeBuildDirectory } from "./build-directory.ts";
 import { createBuildTimes } from "./build-times.ts";
 import { readFailureMessage } from "./failure-message.ts";
+import { createMachineReports } from "./machine-reports.ts";
 import { logFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
 import type { NixActivity, NixMessage, RealiseOptions, RealiseResult, Realiser } from "../realiser.ts";
@@ -53,6 +54,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
       const aggregate = await aggregateOf(settings, drvPaths, directory, signal);
       const endsLate = drvPaths.length > 1 && aggregate === undefined;
       const times = createBuildTimes(clock, new Set(endsLate ? drvPaths : []));
+      const machines = createMachineReports();
       const messages: NixMessage[] = [];
       let hasBuiltAll = false;
 
@@ -61,6 +63,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
         killedBy: undefined,
         messages: [...messages],
         started: times.read(),
+        machines: machines.read(),
         outOfMemoryKills: (await countOutOfMemoryKills()) - killsBefore,
       });
       const takeMessage = (message: NixMessage): void => {
@@ -74,6 +77,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
       };
       const reader = createActivityReader((activity) => {
         times.take(activity);
+        machines.take(activity);
         if (activity.type === "message") takeMessage(activity.message);
         const taken = onActivity(activity, resultSoFar);
         return taken === undefined ? undefined : whileStalled(taken, clock, times.stalled);

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
-import { buildableSystems, parseVersion, readNixSettings } from "./nix-settings.ts";
+import { buildableSystems } from "./machines.ts";
+import { parseVersion, placesOf, readNixSettings } from "./nix-settings.ts";
 
 test.each([
   ["nix (Nix) 2.8.0\n", "2.8.0"],
@@ -34,14 +35,16 @@ test.each([
   ],
   ["one of our own system", "ssh://a -;ssh://b", 4, []],
 ])("knows the systems with %s remote builders", (_, machines, maxJobs, more) => {
-  const systems = buildableSystems({ ...config, "max-jobs": { value: maxJobs } }, machines);
+  const systems = buildableSystems(placesOf({ ...config, "max-jobs": { value: maxJobs } }, machines));
   expect(new Set(systems)).toEqual(new Set(["x86_64-linux", "i686-linux", ...more]));
 });
 
 test("builds nothing here when nix.conf allows no jobs here", () => {
   const none = { ...config, "max-jobs": { value: 0 } };
-  expect(buildableSystems(none, "ssh://arm aarch64-linux")).toEqual(["aarch64-linux"]);
-  expect(buildableSystems({ ...config, "max-jobs": { value: "auto" } }, "")).toContain("x86_64-linux");
+  expect(buildableSystems(placesOf(none, "ssh://arm aarch64-linux"))).toEqual(["aarch64-linux"]);
+  expect(buildableSystems(placesOf({ ...config, "max-jobs": { value: "auto" } }, ""))).toContain(
+    "x86_64-linux",
+  );
 });
 
 const answered = (stdout: string, exitCode = 0): ExecResult => ({
@@ -72,7 +75,7 @@ test.each([
     version,
     evaluationDigest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     system: "x86_64-linux",
-    systems: ["x86_64-linux", "i686-linux"],
+    places: { here: ["x86_64-linux", "i686-linux"], machines: [] },
     substituters: ["https://cache.nixos.org/"],
     storeDirectory: "/nix/store",
     stateDirectory: "/nix/var/nix",

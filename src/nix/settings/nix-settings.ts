@@ -7,6 +7,7 @@ import { featureFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
 import { isAtLeast } from "../../base/version.ts";
 import { evaluationDigest } from "./evaluation-digest.ts";
+import { parseMachines, type BuildPlaces } from "./machines.ts";
 import { judgedSettings, type NixConfig } from "./unsafe-settings.ts";
 
 /** What this installation of Nix says of itself. */
@@ -14,7 +15,7 @@ export interface NixSettings {
   /** `2.8.0` */
   readonly version: string;
   readonly system: string;
-  readonly systems: readonly string[];
+  readonly places: BuildPlaces;
   /** None where Nix may ask none (`substitute = false`). */
   readonly substituters: readonly string[];
   readonly storeDirectory: string;
@@ -87,7 +88,7 @@ export async function readNixSettings(
   return {
     version,
     system: config.system.value,
-    systems: buildableSystems(config, await readMachines(config.builders.value)),
+    places: placesOf(config, await readMachines(config.builders.value)),
     substituters: config.substitute.value ? config.substituters.value : [],
     storeDirectory: store.stdout.trim(),
     stateDirectory: env["NIX_STATE_DIR"] ?? "/nix/var/nix",
@@ -122,19 +123,16 @@ async function readConfig(run: Run, version: string): Promise<AllSettings> {
   throw broken("nix show-config --json", said);
 }
 
-/** The systems that are built here, unless `max-jobs` is 0, and on the remote builders. */
-export function buildableSystems(
+/** What is built here, unless `max-jobs` is 0, and on the remote builders. */
+export function placesOf(
   config: Pick<ConfigOutput, "system" | "extra-platforms" | "max-jobs">,
   machines: string,
-): readonly string[] {
-  const local = [config.system.value, ...config["extra-platforms"].value];
-  const remote = machines
-    .split(/[\n;]/)
-    .map((line) => line.replace(/#.*/, "").trim().split(/\s+/))
-    .filter(([uri]) => uri !== undefined && uri !== "" && !uri.startsWith("@"))
-    // `-` and nothing stand for the system of this machine.
-    .flatMap(([, systems = "-"]) => (systems === "-" ? [config.system.value] : systems.split(",")));
-  return [...new Set([...(Number(config["max-jobs"].value) === 0 ? [] : local), ...remote])];
+): BuildPlaces {
+  const nothingHere = Number(config["max-jobs"].value) === 0;
+  return {
+    here: nothingHere ? [] : [config.system.value, ...config["extra-platforms"].value],
+    machines: parseMachines(machines, config.system.value),
+  };
 }
 
 /** The lines of `builders`, with those of the files that it names as `@path`. A missing file has none. */

@@ -34,6 +34,7 @@ describe("a derivation's text", () => {
       outputs: new Map([["out", path("x")]]),
       inputDrvs: new Map(),
       system: "builtin",
+      fetches: [],
     });
   });
 

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { hasCode, HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import type { Derivation, Store } from "../store.ts";
+import { wishesOf } from "./derivation-wishes.ts";
 
 const maxBytes = 16 * 1024 * 1024;
 
@@ -73,7 +74,8 @@ export function parseDerivation(text: string): Derivation {
   }
 
   expect("Derive(");
-  const outputs = list(() => tuple(4))
+  const declared = list(() => tuple(4));
+  const outputs = declared
     .filter(([, path]) => path !== "")
     .map(([name = "", path]) => [name, v.parse(StorePath, path)] as const);
   expect(",");
@@ -91,11 +93,13 @@ export function parseDerivation(text: string): Derivation {
   const environment = new Map(list(() => tuple(2)).map(([name = "", value = ""]) => [name, value] as const));
   expect(")");
   if (at !== text.length) throw new Error(`something follows at character ${at}`);
+  const isFixed = declared.some(([, , , hash]) => hash !== "");
   return {
     outputs: new Map(outputs),
     inputDrvs: new Map(inputDrvs),
     system,
     isOnlyBuilt: isOnlyBuilt(environment) ? true : undefined,
+    ...wishesOf(environment, isFixed),
   };
 }
 

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { machinesFor, parseMachines, type BuildPlaces } from "./machines.ts";
+
+const lines = `ssh://arm1 aarch64-linux,armv7l-linux /key 4 1 big-parallel,kvm
+# a comment
+ssh-ng://big - - 8 2 big-parallel benchmark ; builder@old i686-linux`;
+const places: BuildPlaces = { here: ["x86_64-linux"], machines: parseMachines(lines, "x86_64-linux") };
+
+test("reads machines, one a line or divided by semicolons", () => {
+  expect(places.machines).toEqual([
+    {
+      uri: "ssh://arm1",
+      systems: ["aarch64-linux", "armv7l-linux"],
+      features: ["big-parallel", "kvm"],
+      mandatoryFeatures: [],
+    },
+    {
+      uri: "ssh-ng://big",
+      systems: ["x86_64-linux"],
+      features: ["big-parallel", "benchmark"],
+      mandatoryFeatures: ["benchmark"],
+    },
+    { uri: "ssh://builder@old", systems: ["i686-linux"], features: [], mandatoryFeatures: [] },
+  ]);
+});
+
+test.each([
+  ["aarch64-linux", [], ["ssh://arm1"]],
+  ["aarch64-linux", ["kvm"], ["ssh://arm1"]],
+  ["aarch64-linux", ["nixos-test"], []],
+  // It takes only what asks for it.
+  ["x86_64-linux", [], []],
+  ["x86_64-linux", ["benchmark"], ["ssh-ng://big"]],
+  ["x86_64-linux", ["benchmark", "big-parallel"], ["ssh-ng://big"]],
+  ["riscv64-linux", [], []],
+])("knows which machines build for %s with %j", (system, requiredFeatures, expected) => {
+  expect(machinesFor({ system, requiredFeatures }, places).map(({ uri }) => uri)).toEqual(expected);
+});

@@ -1,0 +1,65 @@
+// The remote builders of nix.conf, and what can be built where.
+
+/** A remote builder, as a line of `builders` or of /etc/nix/machines says it. */
+export interface Machine {
+  /** `ssh://arm1` */
+  readonly uri: string;
+  readonly systems: readonly string[];
+  /** All that it has, with those that it insists on. */
+  readonly features: readonly string[];
+  /** It takes only derivations that require all of these. */
+  readonly mandatoryFeatures: readonly string[];
+}
+
+/** Everything that builds for this Nix. */
+export interface BuildPlaces {
+  /** The systems of this machine; none where `max-jobs` is 0. */
+  readonly here: readonly string[];
+  readonly machines: readonly Machine[];
+}
+
+/** What a derivation asks of the place where it is built. */
+export interface Requirements {
+  readonly system: string;
+  readonly requiredFeatures?: readonly string[] | undefined;
+}
+
+/** @param text lines as of `builders`, with the content of the files that it names in place of `@file` */
+export function parseMachines(text: string, ownSystem: string): readonly Machine[] {
+  return text
+    .split(/[\n;]/)
+    .map((line) => line.replace(/#.*/, "").trim().split(/\s+/))
+    .flatMap(([uri = "", systems = "-", _key, _jobs, _speed, supported = "-", mandatory = "-"]) => {
+      if (uri === "" || uri.startsWith("@")) return [];
+      const mandatoryFeatures = listed(mandatory);
+      return [
+        {
+          uri: uri.includes("://") ? uri : `ssh://${uri}`,
+          // `-` and nothing stand for the system of this machine.
+          systems: systems === "-" ? [ownSystem] : listed(systems),
+          features: [...listed(supported), ...mandatoryFeatures],
+          mandatoryFeatures,
+        },
+      ];
+    });
+}
+
+const listed = (field: string): readonly string[] =>
+  field === "-" ? [] : field.split(",").filter((entry) => entry !== "");
+
+/** All systems that are built for somewhere. */
+export const buildableSystems = ({ here, machines }: BuildPlaces): readonly string[] => [
+  ...new Set([...here, ...machines.flatMap(({ systems }) => systems)]),
+];
+
+/** The machines that nix.conf has for such a derivation, whether they answer or not. */
+export const machinesFor = (
+  { system, requiredFeatures = [] }: Requirements,
+  { machines }: BuildPlaces,
+): readonly Machine[] =>
+  machines.filter(
+    ({ systems, features, mandatoryFeatures }) =>
+      systems.includes(system) &&
+      requiredFeatures.every((feature) => features.includes(feature)) &&
+      mandatoryFeatures.every((feature) => requiredFeatures.includes(feature)),
+  );
