@@ -20,11 +20,13 @@ export type Decision =
     }
   /** The infrastructure failed it: to be tried again while attempts are left. */
   | { readonly type: "retry"; readonly reason: string; readonly cached?: false }
+  /** Another host's failure ended the process that would have built it: to be built at once, as before. */
+  | { readonly type: "again"; readonly reason: string }
   /** A bug in homelab-deploy: neither the host's fault nor the infrastructure's, and trying again would meet it again. */
   | { readonly type: "bug"; readonly reason: string };
 
 /** Decides about hosts when something was thrown while they were worked on. */
-export const decideThrown = (thrown: unknown): Exclude<Decision, { type: "verdict" }> =>
+export const decideThrown = (thrown: unknown): Extract<Decision, { type: "bug" | "retry" }> =>
   isBug(thrown) ? { type: "bug", reason: bugReason(thrown) } : { type: "retry", reason: messageOf(thrown) };
 
 /** The reason that events give for a bug. */
@@ -48,11 +50,11 @@ export function decideBuilt(drvPath: StorePath, isValid: boolean, analysis: Fail
   if (timedOut.length > 0) return { type: "verdict", verdict: "timed-out", reason: sayCauses(timedOut) };
   const noBuilder = ofKind("no-builder");
   if (noBuilder.length > 0) return { type: "verdict", verdict: "skipped", reason: sayCauses(noBuilder) };
-  const infra = ofKind("infra");
-  return {
-    type: "retry",
-    reason: infra.length > 0 ? sayCauses(infra) : "Nix ended without building it and without saying why",
-  };
+  const infra = causes.filter(({ kind }) => kind === "infra" || kind === "unclear");
+  if (infra.length > 0) return { type: "retry", reason: sayCauses(infra) };
+  const interrupted = ofKind("interrupted");
+  if (interrupted.length > 0) return { type: "again", reason: sayCauses(interrupted) };
+  return { type: "retry", reason: "Nix ended without building it and without saying why" };
 }
 
 /**
@@ -72,10 +74,19 @@ export function hasFailedForGood(
       const kind = analysis.causes.get(path)?.kind;
       const build = started.get(path);
       const stillBuilds = build !== undefined && build.end === undefined;
-      return kind !== undefined && kind !== "infra" && !stillBuilds;
+      return kind !== undefined && isOwnCause[kind] && !stillBuilds;
     })
   );
 }
+
+const isOwnCause: Readonly<Record<FailureCause["kind"], boolean>> = {
+  failed: true,
+  "timed-out": true,
+  "no-builder": true,
+  infra: false,
+  unclear: false,
+  interrupted: false,
+};
 
 function sayCauses(causes: readonly FailureCause[]): string {
   const [first] = causes;

@@ -55,6 +55,9 @@ export interface WorkBoardOptions {
   readonly onFinished: (build: RunningBuild) => void;
 }
 
+/** Each time another host of the same process got its verdict or spent an attempt, so that this ends by itself. */
+const mostInterruptions = 100;
+
 type FinalDecision = Omit<Decision & { readonly type: "verdict" }, "code"> & {
   readonly code?: typeof internalCode | (Decision & { readonly type: "verdict" })["code"];
 };
@@ -110,8 +113,13 @@ export function createWorkBoard({
   function decide(decisions: ReadonlyMap<HostWork, Decision>): void {
     const finished = new Map<HostWork, FinalDecision>();
     const delayed = new Map<string, HostWork[]>();
+    const again: HostWork[] = [];
     for (const [work, decision] of decisions) {
       if (work.stage === "done") continue;
+      if (decision.type === "again" && work.interruptions++ < mostInterruptions) {
+        again.push(work);
+        continue;
+      }
       if (awaitsServing(work, decision)) continue;
       if (decision.type === "verdict") finished.set(work, decision);
       else if (decision.type === "bug")
@@ -122,6 +130,7 @@ export function createWorkBoard({
         finished.set(work, { ...decision, type: "verdict", verdict: "infra-failed", reason });
       } else delayed.set(decision.reason, [...(delayed.get(decision.reason) ?? []), work]);
     }
+    move(again, "check");
     for (const [reason, group] of delayed) delay(group, reason);
     eachBuild([...finished.keys()], (build, hosts) => finish(build, hosts, (work) => finished.get(work)));
     for (const work of finished.keys()) retire(work);
@@ -240,6 +249,7 @@ export function createWorkBoard({
       alone: false,
       outcome: undefined,
       attempt: 1,
+      interruptions: 0,
       reevaluated: false,
     };
     works.set(key, work);

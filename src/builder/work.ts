@@ -86,6 +86,8 @@ export interface HostWork extends Revision {
   attempt: number;
   /** Since when, on the monotonic clock, it waits for a substituter that answers. */
   waitsSince?: number;
+  /** How often another host's failure ended the process that was building it. */
+  interruptions: number;
   /** It was evaluated again because its derivation was collected in between; that happens once. */
   reevaluated: boolean;
 }

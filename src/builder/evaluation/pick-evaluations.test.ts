@@ -26,6 +26,7 @@ function work(
     alone: false,
     outcome: undefined,
     attempt: 1,
+    interruptions: 0,
     reevaluated: false,
     ...more,
   };

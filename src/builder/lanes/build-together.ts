@@ -2,6 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type {
+  FailureAnalysis,
   NixActivity,
   RealiseOptions,
   RealiseResult,
@@ -14,6 +15,7 @@ import type { Priority } from "../../protocol/request.ts";
 import { askApart } from "../checks/ask-apart.ts";
 import { judgeHooks } from "../checks/hook-check.ts";
 import { decideBuilt, hasFailedForGood, type Decision } from "../decide-verdicts.ts";
+import { buildApart, suspectsOf } from "./build-apart.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { failWork } from "../fail-work.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
@@ -97,7 +99,10 @@ export async function buildTogether(
       log,
       settleBuilt,
       async settleFailed(asked, result, until) {
-        settle(await decideFailed({ nix, log }, asked, result, limits, until, hasFailedForGood));
+        const tops = asked.map((work) => work.evaluation.drvPath);
+        const analysis = await nix.findFailures(tops, result, limits, until);
+        const certain = asked.filter((work) => hasFailedForGood(work.evaluation.drvPath, analysis, result));
+        settle(await decideFailed({ nix, log }, certain, analysis, until));
       },
     },
     building,
@@ -128,8 +133,18 @@ export async function buildTogether(
       goesOn: boolean,
     ): Promise<void> => {
       await settleBuilt(asked, building);
-      const unbuilt = asked.filter((work) => undecided.has(work));
-      const decisions = await decideFailed({ nix, log }, unbuilt, result, limits, building);
+      const unbuilt = (): ReadyWork[] => asked.filter((work) => undecided.has(work));
+      const tops = unbuilt().map((work) => work.evaluation.drvPath);
+      if (tops.length === 0) return;
+      let analysis = await nix.findFailures(tops, result, limits, building);
+      // What a hook interrupted is no suspect.
+      const suspects = goesOn ? [] : suspectsOf(analysis);
+      if (suspects.length > 0) {
+        const apart = await buildApart(nix, suspects, limits, (event) => activity.take(event), building);
+        await settleBuilt(unbuilt(), building);
+        analysis = await nix.findFailures(tops, { ...result, apart }, limits, building);
+      }
+      const decisions = await decideFailed({ nix, log }, unbuilt(), analysis, building);
       settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));
     };
     // A hook that fails ends Nix, and what it interrupts is built by the next process: that is no attempt of any host.
@@ -180,18 +195,11 @@ async function learn(
 async function decideFailed(
   { nix, log }: Pick<BuildTogetherOptions, "nix" | "log">,
   failed: readonly ReadyWork[],
-  result: RealiseResult,
-  limits: RealiseOptions,
+  analysis: FailureAnalysis,
   signal: AbortSignal,
-  isDecided: typeof hasFailedForGood = () => true,
 ): Promise<ReadonlyMap<ReadyWork, Decision>> {
-  if (failed.length === 0) return new Map();
-  const tops = failed.map((work) => work.evaluation.drvPath);
-  const analysis = await nix.findFailures(tops, result, limits, signal);
   const decisions = new Map(
-    failed
-      .filter((work) => isDecided(work.evaluation.drvPath, analysis, result))
-      .map((work) => [work, decideBuilt(work.evaluation.drvPath, false, analysis)] as const),
+    failed.map((work) => [work, decideBuilt(work.evaluation.drvPath, false, analysis)] as const),
   );
   await reportFailures({ nix, log }, decisions, analysis, signal);
   return decisions;

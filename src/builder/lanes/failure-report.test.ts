@@ -40,6 +40,7 @@ async function decide(...builds: readonly RunningBuild[]) {
     alone: false,
     outcome: undefined,
     attempt: 1,
+    interruptions: 0,
     reevaluated: false,
   };
   const nix = { ...createFakeNix(new Map()), unbuilt: async () => new Set([fakeDrv(host), broken]) };

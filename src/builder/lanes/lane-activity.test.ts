@@ -109,6 +109,7 @@ function stage(...names: readonly string[]): Stage {
         alone: false,
         outcome: undefined,
         attempt: 1,
+        interruptions: 0,
         reevaluated: false,
       },
     ]),
