@@ -33,6 +33,10 @@ test.each<[FailureCause["kind"][], object]>([
   [["timed-out", "infra"], { type: "verdict", verdict: "timed-out", reason: "d0: timed-out reason" }],
   [["no-builder"], { type: "verdict", verdict: "skipped", reason: "d0: no-builder reason" }],
   [["infra"], { type: "retry", reason: "d0: infra reason" }],
+  [["unclear"], { type: "retry", reason: "d0: unclear reason" }],
+  [["interrupted", "infra"], { type: "retry", reason: "d1: infra reason" }],
+  [["interrupted"], { type: "again", reason: "d0: interrupted reason" }],
+  [["interrupted", "failed"], { type: "verdict", verdict: "build-failed", reason: "d1: failed reason" }],
   [[], { type: "retry", reason: "Nix ended without building it and without saying why" }],
 ])("an invalid output because of %j", (kinds, expected) => {
   expect(decideBuilt(top, false, analysisOf(...kinds))).toEqual(expected);

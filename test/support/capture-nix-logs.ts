@@ -2,11 +2,8 @@
 //   node test/support/capture-nix-logs.ts
 // In what is written the throw-away store is /nix/store, and the directory around it /tmp/lab; everything else is as
 // Nix said it.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -17,6 +14,7 @@ import { createExec } from "../../src/process/create-exec.ts";
 import type { Exec } from "../../src/process/exec.ts";
 import { type Commit, parseHostName, StorePath } from "../../src/protocol/names.ts";
 import { createFleet, type Fleet, type FleetToggles } from "./fleet.ts";
+import { startNixDaemon } from "./nix-daemon.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
 
 interface Scenario {
@@ -85,7 +83,7 @@ await mkdir(into, { recursive: true });
 for (const [name, scenario] of Object.entries(builds)) {
   const salted = await fleet.commit({ salt: name, logLines: 1, ...scenario.toggles });
   const paths = await derivationsOf(fleet, store, salted, scenario);
-  await using daemon = scenario.throughDaemon === true ? await startDaemon(store) : undefined;
+  await using daemon = scenario.throughDaemon === true ? await startNixDaemon(store) : undefined;
   const { nix, heard } = daemon === undefined ? directly : await nixThatIsHeard(daemon.environment);
   heard.length = 0;
   const options = { timeoutSeconds: 60, silenceSeconds: 60, maxJobs: 2, cores: 1, ...scenario.limits };
@@ -140,29 +138,6 @@ async function derivationsOf(
     paths.push(v.parse(StorePath, path));
   }
   return paths;
-}
-
-async function startDaemon({ directory, environment }: ThrowAwayStore) {
-  const socket = join(directory, "daemon.socket");
-  const remote = { ...environment, NIX_REMOTE: "daemon", NIX_DAEMON_SOCKET_PATH: socket };
-  const daemon = spawn("nix-daemon", {
-    env: { ...remote, NIX_REMOTE: "", HOME: directory },
-    stdio: "ignore",
-  });
-  const isThere = async (): Promise<boolean> =>
-    stat(socket).then(
-      (found) => found.isSocket(),
-      () => false,
-    );
-  while (!(await isThere())) await setTimeout(20);
-  return {
-    environment: remote,
-    async [Symbol.asyncDispose]() {
-      daemon.kill("SIGTERM");
-      await once(daemon, "exit");
-      await rm(socket, { force: true });
-    },
-  };
 }
 
 /** The first process only: an evaluation that fails for want of something is tried a second time. */

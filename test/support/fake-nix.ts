@@ -20,7 +20,8 @@ export interface FakeHost {
   /**
    * How its build ends; built when absent. `fail-shared` fails by a derivation that all such hosts need; `infra`
    * fails once and then builds. `hook-fails` builds, and then the post-build-hook fails and ends Nix; `hook-hangs`
-   * builds, and then Nix waits for the hook until it is ended.
+   * builds, and then Nix waits for the hook until it is ended. `stops` ends the process with
+   * all that it builds, and `stops-unnamed` by an error that does not say of what it is.
    */
   readonly build?:
     | "hook-fails"
@@ -29,7 +30,9 @@ export interface FakeHost {
     | "fail-shared"
     | "infra"
     | "infra-always"
-    | "present";
+    | "present"
+    | "stops"
+    | "stops-unnamed";
 }
 
 export interface FakeNix extends Evaluator, Store, Realiser {
@@ -72,6 +75,8 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
   const transient = new Set<string>();
   const gates = new Map<string, { waiting: (() => void)[]; open: number }>();
   for (const [host, { build }] of hosts) if (build === "present") valid.add(fakeOut(host));
+
+  const modeOf = (drvPath: StorePath): FakeHost["build"] => hosts.get(hostOf(drvPath))?.build;
 
   const culpritOf = (top: StorePath): StorePath =>
     hosts.get(hostOf(top))?.build === "fail-shared" ? fakeDrv("shared") : top;
@@ -183,7 +188,8 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
         await say({ type: "log-line", drvPath, line: `building ${hostOf(drvPath)}` });
       }
       await gate("realise", signal);
-      for (const drvPath of drvPaths) {
+      const isStopped = drvPaths.some((drvPath) => modeOf(drvPath)?.startsWith("stops"));
+      for (const drvPath of isStopped ? [] : drvPaths) {
         const host = hostOf(drvPath);
         const mode = hosts.get(host)?.build;
         if (mode === "hook-fails" || mode === "hook-hangs") {
@@ -211,9 +217,15 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       await onChunk(new TextEncoder().encode(`building ${hostOf(drvPath)}\nit broke\n`));
     },
     probeSubstituters: async () => ({ use: undefined, dead: [] }),
-    async findFailures(tops): Promise<FailureAnalysis> {
+    async findFailures(tops, { apart }): Promise<FailureAnalysis> {
       const causes = new Map<StorePath, FailureCause>();
-      for (const top of tops) {
+      const isStopped = tops.some((top) => modeOf(top)?.startsWith("stops"));
+      const isUnnamed = tops.some((top) => modeOf(top) === "stops-unnamed") && apart === undefined;
+      for (const top of isStopped ? tops : []) {
+        const kind = isUnnamed ? "unclear" : modeOf(top)?.startsWith("stops") ? "failed" : "interrupted";
+        if (!valid.has(fakeOut(hostOf(top)))) causes.set(top, { kind, name: hostOf(top), reason: "stopped" });
+      }
+      for (const top of isStopped ? [] : tops) {
         const isOwn = hosts.get(hostOf(top))?.build?.startsWith("fail") === true;
         const culprit = culpritOf(top);
         causes.set(culprit, {

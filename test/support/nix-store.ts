@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -17,6 +17,8 @@ export interface ThrowAwayStore extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   /** Runs a program on this store with a whole environment, and gives its stdout. Rejects when it fails. */
   run(file: string, ...args: string[]): Promise<string>;
+  /** More lines for its nix.conf. */
+  configure(lines: string): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -77,6 +79,7 @@ export async function createThrowAwayStore(
       const options = { env: wholeEnvironment, maxBuffer: 64 * 1024 * 1024 };
       return (await run(file, args, options)).stdout;
     },
+    configure: async (more) => appendFile(join(at("conf"), "nix.conf"), more),
     remove,
     [Symbol.asyncDispose]: remove,
   };

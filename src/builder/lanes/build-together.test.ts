@@ -71,3 +71,20 @@ test("work in a batch process that somebody waits for goes to a process of its o
     "web",
   ]);
 });
+
+test("a host whose failure ends the process costs the others no attempt", async () => {
+  const rig = await startRig({ repos: { homelab: { web: {}, db: {}, odd: { build: "stops" } } } });
+  rigs.push(rig);
+  const state = await rig.verdict(await rig.ask("homelab/all"));
+  expect(verdictsOf(state)).toEqual({ web: "built", db: "built", odd: "build-failed" });
+  expect(state.warnings).toEqual([]);
+});
+
+test("where nobody knows whose failure it was, each is built apart, and the healthy get built", async () => {
+  const rig = await startRig({ repos: { homelab: { web: {}, db: {}, odd: { build: "stops-unnamed" } } } });
+  rigs.push(rig);
+  const state = await rig.verdict(await rig.ask("homelab/all"));
+  expect(verdictsOf(state)).toEqual({ web: "built", db: "built", odd: "build-failed" });
+  expect(state.warnings).toEqual([]);
+  expect(rig.nix.realised).toContainEqual([fakeDrv("odd")]);
+});

@@ -211,3 +211,131 @@ test("a derivation that nothing here can build is neither's fault, whether Nix c
     reason: "no builder for 'aarch64-linux'",
   });
 });
+
+describe("a build on a remote builder", () => {
+  const uri = "ssh://arm1?ssh-key=/etc/key";
+  const started = { durationMs: 10_000, silentMs: 100, machine: uri };
+  const hookEnded = messages(`builder for '${drv}' failed with exit code 1`);
+  const claim = (how: string): FailureMessage => {
+    const [message] = messages(`error: build of '${drv}' on '${uri}' failed: ${how}`);
+    if (message === undefined) throw new Error("no message");
+    return message;
+  };
+  const there = (some: Partial<FailureFacts>) =>
+    decideFailure(facts({ started, said: hookEnded, process: { ...outOfMemory, exitCode: 1 }, ...some }));
+  const exit3 = claim(`builder for '${drv}' failed with exit code 3`);
+  const lost = { ...noReports, others: ["unexpected end-of-file"] };
+
+  test("is lost when only its hook's end is known", () => {
+    expect(there({ reports: lost })).toMatchObject({
+      kind: "infra",
+      reason: "its build on ssh://arm1 was lost: unexpected end-of-file",
+    });
+    expect(there({})).toMatchObject({
+      kind: "infra",
+      reason: expect.stringContaining("was lost") as unknown,
+    });
+  });
+
+  test("failed when Nix on that machine says so, with the exit code there", () => {
+    expect(there({ claims: { failed: exit3 } })).toMatchObject({
+      kind: "failed",
+      reason: "builder failed with exit code 3",
+      exitCode: 3,
+    });
+  });
+
+  test("failed also when Nix here ended it: it wrote too much", () => {
+    const said = messages(
+      `building of '${drv}!out' killed after writing more than 20000 bytes of log output`,
+    );
+    expect(there({ said }).kind).toBe("failed");
+  });
+
+  test("timed out there", () => {
+    const timedOut = claim(`building of '${drv}!out' from in-memory derivation timed out after 3600 seconds`);
+    expect(there({ claims: { failed: timedOut } }).kind).toBe("timed-out");
+  });
+
+  test.each([
+    [
+      `builder for '${drv}' failed with exit code 1\n note: build failure may have been caused by lack of free disk space`,
+      "the disk of ssh://arm1 is full (builder failed with exit code 1)",
+    ],
+    [
+      `builder for '${drv}' failed due to signal 9 (Killed)`,
+      "killed on ssh://arm1, as for lack of memory (builder failed due to signal 9 (Killed))",
+    ],
+    ["Nix daemon out of memory", "its build on ssh://arm1 was lost: Nix daemon out of memory"],
+  ])("is excused by what is wrong with the machine: %s", (how, reason) => {
+    expect(there({ claims: { excused: claim(how) } })).toMatchObject({ kind: "infra", reason });
+  });
+
+  test("is to be built apart where what is said of it contradicts itself", () => {
+    expect(there({ claims: { failed: exit3 }, reports: lost }).kind).toBe("unclear");
+    expect(there({ claims: { failed: exit3 }, reports: lost, role: "alone" }).kind).toBe("failed");
+    expect(there({ claims: { failed: exit3, excused: claim("broken pipe") } }).kind).toBe("unclear");
+  });
+});
+
+describe("a machine that does not answer", () => {
+  const uri = "ssh://arm1";
+  const reports = { ...noReports, refusals: new Map([[uri, "No route to host"]]) };
+  const noBuilder = messages(
+    `a 'aarch64-linux' with features {} is required to build '${drv}', but I am a 'x86_64-linux' with features {}`,
+  );
+  const away = { started: undefined, ownSystem: false, machines: [uri], reports };
+  const noAnswer = {
+    kind: "infra",
+    name: "linux-6.18",
+    reason: "no answer from the remote builder ssh://arm1: No route to host",
+  };
+
+  test("is a fault of the infrastructure, whether Nix came to say so or not", () => {
+    expect(decideFailure(facts({ ...away, said: noBuilder }))).toEqual(noAnswer);
+    expect(decideFailure(facts({ ...away }))).toEqual(noAnswer);
+    expect(decideFailure(facts({ ...away, said: noBuilder, reports: noReports }))).toEqual({
+      ...noAnswer,
+      reason: "no answer from the remote builder ssh://arm1: did not take it",
+    });
+  });
+
+  test("concerns nobody who can be built here", () => {
+    expect(decideFailure(facts({ ...away, ownSystem: true })).reason).not.toContain("no answer");
+  });
+});
+
+describe("an error that ended the whole process", () => {
+  const process = { exitCode: 1, killedBy: undefined, outOfMemoryKills: 0 };
+  const unnamed = messages("file '/nix/store/tmp-1/x' has an unsupported type");
+
+  test("of another derivation only interrupted this one", () => {
+    expect(decideFailure(facts({ process, saidOfOthers: true })).kind).toBe("interrupted");
+    expect(decideFailure(facts({ process, saidOfOthers: true, started: undefined })).kind).toBe(
+      "interrupted",
+    );
+  });
+
+  test("of nobody in particular can be about any that was being built", () => {
+    expect(decideFailure(facts({ process, saidInGeneral: unnamed, role: "suspect" })).kind).toBe("unclear");
+  });
+
+  test("is about the only one in its process", () => {
+    expect(decideFailure(facts({ process, saidInGeneral: unnamed, role: "alone" }))).toMatchObject({
+      kind: "failed",
+      reason: "file '/nix/store/tmp-1/x' has an unsupported type",
+    });
+    const unknown = messages("something that no version says");
+    expect(decideFailure(facts({ process, saidInGeneral: unknown, role: "alone" })).kind).toBe("failed");
+    const notStarted = { process, saidInGeneral: unknown, role: "alone", started: undefined } as const;
+    expect(decideFailure(facts(notStarted)).kind).toBe("infra");
+  });
+
+  test.each([
+    ["the machine's fault", { saidInGeneral: messages("Nix daemon disconnected unexpectedly") }],
+    ["a full disk", { storeFull: true }],
+    ["a signal", { process: { ...process, exitCode: undefined, killedBy: "SIGKILL" } }],
+  ])("is %s for all", (_, some) => {
+    expect(decideFailure(facts({ process, saidOfOthers: true, ...some })).kind).toBe("infra");
+  });
+});

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { createFindFailures, type FailureSources } from "./failures.ts";
+import { createMachineReports } from "./machine-reports.ts";
 import type { FailureAnalysis, RealiseResult } from "../realiser.ts";
 import type { Derivation } from "../store.ts";
 
@@ -167,6 +168,63 @@ describe("the failures of a build", () => {
       s1: "failed",
       s2: "infra",
     });
+  });
+
+  test("are those whose output Nix names, or a file in it", async () => {
+    const ended = {
+      ...result(["s1", "s2"], `error: file '${path("s1")}/x' has an unsupported type`),
+      exitCode: 1,
+    };
+    expect((await find(storeOf(graph, []), ["h1"], ended)).causes).toEqual({
+      s1: "failed",
+      s2: "interrupted",
+    });
+    // Since 2.29 the path may be in double quotes.
+    const quoted = { ...result(["s1"], `error: file "${path("s1")}" has an unsupported type`), exitCode: 1 };
+    expect((await find(storeOf(graph, ["s2"]), ["h1"], quoted)).causes).toEqual({ s1: "failed" });
+  });
+
+  test("are unclear where Nix names nothing, until each was built apart", async () => {
+    const text = "error: output path '/nix/store/tmp-1/x' should be a non-executable regular file";
+    const ended = { ...result(["s1", "s2"], text), exitCode: 1 };
+    expect((await find(storeOf(graph, []), ["h1"], ended)).causes).toEqual({ s1: "unclear", s2: "unclear" });
+    const apart = new Map([
+      [drv("s1"), { ...result(["s1"], text), exitCode: 1 }],
+      [drv("s2"), { ...result(["s2"]), exitCode: 0 }],
+    ]);
+    const store = storeOf({ ...graph, h3: [] }, ["s2"]);
+    expect((await find(store, ["h1", "h3"], { ...ended, apart })).causes).toEqual({
+      s1: "failed",
+      h3: "interrupted",
+    });
+  });
+
+  test("are unclear also before anything began, for a few", async () => {
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`n${index}`, []]));
+    const refused = {
+      ...result([], "error: odd number of tokens in 'exportReferencesGraph': 'x'"),
+      exitCode: 1,
+    };
+    const { causes } = await find(storeOf(many, []), Object.keys(many), refused);
+    expect(Object.values(causes).filter((kind) => kind === "unclear")).toHaveLength(8);
+  });
+
+  test("on a machine are what Nix there says of them", async () => {
+    const machine = "ssh://arm1";
+    const reports = createMachineReports();
+    const on = (name: string): void =>
+      reports.take({ type: "derivation-started", drvPath: drv(name), machine });
+    const say = (text: string): void =>
+      reports.take({ type: "message", message: { level: 0, text, authentic: false } });
+    on("s1");
+    on("s2");
+    say(
+      `error: build of '${drv("s1")}' on '${machine}' failed: builder for '${drv("s1")}' failed with exit code 3`,
+    );
+    const lost = result(["s1", "s2"], failed("s1"), failed("s2"));
+    const started = new Map([...lost.started].map(([path, build]) => [path, { ...build, machine }]));
+    const { causes } = await find(storeOf(graph, []), ["h1"], { ...lost, started, machines: reports.read() });
+    expect(causes).toEqual({ s1: "failed", s2: "infra" });
   });
 
   test("are found however deep they are", async () => {
