@@ -1,5 +1,5 @@
 import type { StorePath } from "../protocol/names.ts";
-import type { MachineReports } from "./realise/machine-reports.ts";
+import type { MachineReports } from "./realise/machine-claims.ts";
 
 /** Builds, and says why something was not built. */
 export interface Realiser {

@@ -34,7 +34,9 @@ describe.each(ways)("a remote builder over %s, asked by %s", (scheme, by) => {
     await daemon?.[Symbol.asyncDispose]();
     await store.remove();
   });
-  beforeEach(({ skip }) => skip(!canHaveMachine, "only root may mount, which a second store behind a path needs"));
+  beforeEach(({ skip }) =>
+    skip(!canHaveMachine, "only root may mount, which a second store behind a path needs"),
+  );
 
   test("that does not answer fails nobody; who needs nothing of it is built at once", async () => {
     await machine.setMode("down");
@@ -89,7 +91,9 @@ describe.each(ways)("a remote builder over %s, asked by %s", (scheme, by) => {
     });
     expect(reasons).toMatchObject({
       noout: "nixos-system-noout: builder failed to produce the output 'out'",
-      disallowed: expect.stringMatching(/is not allowed to refer to the following paths: nixos-system-dep$/) as unknown,
+      disallowed: expect.stringMatching(
+        /is not allowed to refer to the following paths: nixos-system-dep$/,
+      ) as unknown,
       hash: expect.stringContaining("hash mismatch") as unknown,
       liar: "nixos-system-liar: builder failed with exit code 4",
       killed: expect.stringContaining(`killed on ${scheme}://localhost, as for lack of memory`) as unknown,
@@ -160,7 +164,9 @@ test("a download fails whom the server refuses, and nobody where it is away", as
   });
   expect(reasons["broken"]).toMatch(`source-broken: cannot download ${url}/broken: HTTP error 503`);
   expect(reasons["missing"]).toMatch(`source-missing: cannot download ${url}/missing: HTTP error 404`);
-  expect(reasons["curlmissing"]).toContain(`cannot download ${url}/missing: The requested URL returned error: 404`);
+  expect(reasons["curlmissing"]).toContain(
+    `cannot download ${url}/missing: The requested URL returned error: 404`,
+  );
   expect(reasons["changed"]).toMatch(/hash mismatch: specified .*, got .* \(http:.*\/changed\)$/);
   expect(exitCode).toBe(1);
 });

@@ -13,6 +13,19 @@ const flake = join(import.meta.dirname, "../fixtures/faults/flake.nix");
 
 export type FaultSet = "machine" | "wellMachine" | "fullMachine" | "refused" | "downloads";
 
+/** The text of test/fixtures/faults/flake.nix with what it leaves open. */
+export async function faultFlake(
+  set: FaultSet,
+  { lab, url, salt }: { readonly lab: string; readonly url: string; readonly salt: string },
+): Promise<string> {
+  const text = await readFile(flake, "utf8");
+  return text
+    .replaceAll("@LAB@", lab)
+    .replaceAll("@URL@", url)
+    .replaceAll("@SALT@", salt)
+    .replaceAll("@SET@", set);
+}
+
 export interface FaultBuild {
   readonly exitCode: number;
   /** By host: the verdict, and its reason. */
@@ -33,7 +46,6 @@ export async function createFaultBuilds(
   { lab = store.directory, url = "http://127.0.0.1:1" } = {},
 ): Promise<FaultBuilds> {
   const fleet = await createFleet(store.directory);
-  const text = await readFile(flake, "utf8");
   const config = join(store.directory, "config.json");
   const stateDirectory = join(store.directory, "builder");
   const retry = { attempts: 2, firstDelaySeconds: 0 };
@@ -54,11 +66,7 @@ export async function createFaultBuilds(
 
   return {
     async build(set) {
-      const filled = text
-        .replaceAll("@LAB@", lab)
-        .replaceAll("@URL@", url)
-        .replaceAll("@SALT@", `${++salt}`)
-        .replaceAll("@SET@", set);
+      const filled = await faultFlake(set, { lab, url, salt: `${++salt}` });
       await fleet.commit({}, { files: { "flake.nix": filled } });
       const { exitCode, stdout } = await run(["build", "--all", "--local", "--json"], env);
       await rm(stateDirectory, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decideFailure, type FailureFacts } from "./decide-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
-import { noReports } from "./machine-reports.ts";
+import { noReports } from "./machine-claims.ts";
 
 const drv = "/nix/store/w9sgi6bq7qx3diwagw96bmppim34572a-linux-6.18.drv";
 

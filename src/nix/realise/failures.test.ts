@@ -222,7 +222,7 @@ describe("the failures of a build", () => {
       `error: build of '${drv("s1")}' on '${machine}' failed: builder for '${drv("s1")}' failed with exit code 3`,
     );
     const lost = result(["s1", "s2"], failed("s1"), failed("s2"));
-    const started = new Map([...lost.started].map(([path, build]) => [path, { ...build, machine }]));
+    const started = new Map([...lost.started].map(([drvPath, build]) => [drvPath, { ...build, machine }]));
     const { causes } = await find(storeOf(graph, []), ["h1"], { ...lost, started, machines: reports.read() });
     expect(causes).toEqual({ s1: "failed", s2: "infra" });
   });

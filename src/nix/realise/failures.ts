@@ -5,7 +5,7 @@ import type { StorePath } from "../../protocol/names.ts";
 import { decideFailure, type FailureFacts, isUnclear } from "./decide-failure.ts";
 import { explainDownload } from "./download-failure.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
-import { noReports } from "./machine-reports.ts";
+import { noReports } from "./machine-claims.ts";
 import type { FailureCause, RealiseResult, Realiser } from "../realiser.ts";
 import { buildableSystems, machinesFor, type BuildPlaces } from "../settings/machines.ts";
 import type { Derivation, Store } from "../store.ts";
