@@ -55,8 +55,8 @@ export interface WorkBoardOptions {
   readonly onFinished: (build: RunningBuild) => void;
 }
 
-/** Each time another host of the same process got its verdict or spent an attempt, so that this ends by itself. */
-const mostInterruptions = 100;
+/** Each time another host of the same process got its verdict or spent an attempt; what is more often spends one, too. */
+const mostInterruptions = 20;
 
 type FinalDecision = Omit<Decision & { readonly type: "verdict" }, "code"> & {
   readonly code?: typeof internalCode | (Decision & { readonly type: "verdict" })["code"];

@@ -62,6 +62,13 @@ describe.each(ways)("a remote builder over %s, asked by %s", (scheme, by) => {
     expect(retries["pi"]).toBe(1);
   });
 
+  test("that is lost fails nobody, though another builder says so", async () => {
+    await machine.setMode("dies");
+    const { verdicts, reasons } = await builds.build("accused");
+    expect(verdicts).toEqual({ both: "infra-failed" });
+    expect(reasons["both"]).toMatch(/^nixos-system-pi: its build on .* was lost/);
+  });
+
   test("whose disk is full fails nobody", async () => {
     await machine.setMode("full");
     const { exitCode, verdicts, reasons } = await builds.build("fullMachine");

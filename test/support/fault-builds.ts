@@ -11,7 +11,7 @@ import type { ThrowAwayStore } from "./nix-store.ts";
 const program = join(import.meta.dirname, "../../src/cli/main.ts");
 const flake = join(import.meta.dirname, "../fixtures/faults/flake.nix");
 
-export type FaultSet = "machine" | "wellMachine" | "fullMachine" | "refused" | "downloads";
+export type FaultSet = "machine" | "wellMachine" | "fullMachine" | "accused" | "refused" | "downloads";
 
 /** The text of test/fixtures/faults/flake.nix with what it leaves open. */
 export async function faultFlake(

@@ -199,6 +199,25 @@ describe("the failures of a build", () => {
     });
   });
 
+  test("are nobody's where all end apart with the same error that nobody knows", async () => {
+    const text = "error: the moon is not full";
+    const ended = { ...result(["s1", "s2"], text), exitCode: 1 };
+    const alone = (name: string, said: string): RealiseResult => ({ ...result([name], said), exitCode: 1 });
+    const same = new Map([
+      [drv("s1"), alone("s1", text)],
+      [drv("s2"), alone("s2", text)],
+    ]);
+    expect((await find(storeOf(graph, []), ["h1"], { ...ended, apart: same })).causes).toEqual({
+      s1: "infra",
+      s2: "infra",
+    });
+    const own = new Map([...same, [drv("s2"), alone("s2", "error: it has no moon")]]);
+    expect((await find(storeOf(graph, []), ["h1"], { ...ended, apart: own })).causes).toEqual({
+      s1: "failed",
+      s2: "failed",
+    });
+  });
+
   test("are unclear also before anything began, for a few", async () => {
     const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`n${index}`, []]));
     const refused = {

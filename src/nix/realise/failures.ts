@@ -29,6 +29,7 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
     const storeFull = roots.length > 0 && (await sources.isStoreFull());
     const said = sortMessages(result, graph.derivations);
     const suspects = findSuspects(roots, result, said);
+    const isEverybodys = findCommonErrors(result);
 
     const causes = new Map<StorePath, FailureCause>();
     for (const drvPath of roots) {
@@ -43,20 +44,27 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
       const apart = result.apart?.get(drvPath);
       const ofProcess = apart ?? result;
       const { about, inGeneral } = apart === undefined ? said : sortMessages(apart, graph.derivations);
+      const isBlameless = apart !== undefined && !about.has(drvPath) && inGeneral.some(isEverybodys);
       const machines = ofProcess.machines ?? noReports;
       const cause = decideFailure({
         name,
         started: ofProcess.started.get(drvPath),
         said: about.get(drvPath) ?? [],
         saidInGeneral: inGeneral,
-        saidOfOthers: about.size > 0 || result.apart !== undefined,
+        saidOfOthers: !isBlameless && (about.size > 0 || result.apart !== undefined),
         process: ofProcess,
         limits: options,
         ...placesFor(derivation, sources.places),
         claims: machines.claims.get(drvPath) ?? {},
         reports: machines,
         storeFull,
-        role: apart !== undefined ? "alone" : suspects.has(drvPath) ? "suspect" : "other",
+        role: isBlameless
+          ? "other"
+          : apart !== undefined
+            ? "alone"
+            : suspects.has(drvPath)
+              ? "suspect"
+              : "other",
       });
       causes.set(drvPath, await explainDownload(cause, drvPath, derivation, sources, signal));
     }
@@ -93,6 +101,22 @@ function findSuspects(
 }
 
 const suspectsAtOnce = 8;
+
+/**
+ * An error in no list, which every derivation built apart ends with in the same words, is not about any of them: the
+ * machine has a fault that we do not know.
+ */
+function findCommonErrors({ apart }: RealiseResult): (message: FailureMessage) => boolean {
+  const ends = [...(apart?.values() ?? [])].map(({ messages }) =>
+    messages
+      .filter(({ level, authentic }) => level === 0 && authentic)
+      .map(({ text }) => readFailureMessage(text))
+      .filter((message) => message?.drvPath === undefined && message?.end.type === "unknown")
+      .map((message) => message?.reason),
+  );
+  return ({ end, reason }) =>
+    end.type === "unknown" && ends.length > 1 && ends.every((reasons) => reasons.includes(reason));
+}
 
 interface InvalidGraph {
   /** The tops without valid output. */
