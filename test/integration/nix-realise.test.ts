@@ -204,7 +204,7 @@ test("what a builder forges changes no verdict", async () => {
   const built = await build(drvs);
   expect(built.activities).toContainEqual({
     type: "message",
-    message: { level: 0, text: "error: forged by a builder", authentic: false },
+    message: { level: 0, text: "error: forged by a builder", authentic: false, own: false },
   });
   expect(causesOf(built)).toEqual({ host01: "failed" });
   expect(reasonsOf(built)).toEqual(["builder failed with exit code 1"]);

@@ -107,12 +107,10 @@ const suspectsAtOnce = 8;
  * machine has a fault that we do not know.
  */
 function findCommonErrors({ apart }: RealiseResult): (message: FailureMessage) => boolean {
-  const ends = [...(apart?.values() ?? [])].map(({ messages }) =>
-    messages
-      .filter(({ level, authentic }) => level === 0 && authentic)
-      .map(({ text }) => readFailureMessage(text))
-      .filter((message) => message?.drvPath === undefined && message?.end.type === "unknown")
-      .map((message) => message?.reason),
+  const ends = [...(apart?.values() ?? [])].map((result) =>
+    ownErrors(result)
+      .filter(({ drvPath, end }) => drvPath === undefined && end.type === "unknown")
+      .map(({ reason }) => reason),
   );
   return ({ end, reason }) =>
     end.type === "unknown" && ends.length > 1 && ends.every((reasons) => reasons.includes(reason));
@@ -217,22 +215,16 @@ interface SortedMessages {
 
 /** By the derivation that they name, or whose output they name. */
 function sortMessages(
-  { messages, started }: RealiseResult,
+  result: RealiseResult,
   derivations: ReadonlyMap<StorePath, Derivation>,
 ): SortedMessages {
   const builtFrom = new Map<string, StorePath>();
-  for (const drvPath of started.keys()) {
+  for (const drvPath of result.started.keys()) {
     for (const path of derivations.get(drvPath)?.outputs.values() ?? []) builtFrom.set(path, drvPath);
   }
   const subjectOf = ({ drvPath, paths }: FailureMessage): string | undefined =>
     drvPath ?? paths.map((path) => builtFrom.get(storePathOf(path))).find((found) => found !== undefined);
-  const said = messages
-    .filter(({ level, authentic }) => level === 0 && authentic)
-    .map(({ text }) => readFailureMessage(text))
-    .filter((message) => message !== undefined)
-    // Of builds on machines `RealiseResult.machines` has what was said, and the last word counts.
-    .filter(({ machine }) => machine === undefined)
-    .map((message) => ({ ...message, drvPath: subjectOf(message) }));
+  const said = ownErrors(result).map((message) => ({ ...message, drvPath: subjectOf(message) }));
   return {
     about: Map.groupBy(
       said.filter(({ drvPath }) => drvPath !== undefined),
@@ -241,6 +233,14 @@ function sortMessages(
     inGeneral: said.filter(({ drvPath }) => drvPath === undefined),
   };
 }
+
+/** Of builds on machines `RealiseResult.machines` has what was said, and the last word counts. */
+const ownErrors = ({ messages }: RealiseResult): readonly FailureMessage[] =>
+  messages
+    .filter(({ level, authentic }) => level === 0 && authentic)
+    .map(({ text }) => readFailureMessage(text))
+    .filter((message) => message !== undefined)
+    .filter(({ machine }) => machine === undefined);
 
 /** `/nix/store/…-fifo` of `/nix/store/…-fifo/x`. */
 const storePathOf = (path: string): string => /^.*\/[0-9a-z]{32}-[^/]+/.exec(path)?.[0] ?? path;
