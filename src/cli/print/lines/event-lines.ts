@@ -116,8 +116,9 @@ function failureEventLines(
   if (before === mostFailures) {
     return [{ host, text: style.dim(`more derivations failed${breaks}; the summary counts them`) }];
   }
+  const sign = failure.kind === "infra" ? style.yellow(style.glyphs.fault) : style.red(style.glyphs.failure);
   return [
-    `${style.red(style.glyphs.failure)} ${style.clean(failure.name)}: ${style.clean(explain(failure))}${breaks}`,
+    `${sign} ${style.clean(failure.name)}: ${style.clean(explain(failure))}${breaks}`,
     `  ${style.dim(failure.drvPath)}`,
     ...failure.tail.slice(-tailLength).map((line) => `  ${style.dim("|")} ${style.log(line)}`.trimEnd()),
   ].map((text) => ({ host, text }));

@@ -55,6 +55,13 @@ test("many derivations that break the same hosts take few lines too", () => {
   ]);
 });
 
+test("what is nobody's fault has another sign than a failure", () => {
+  const script = scriptBuild().accepted(["web01"]).derivationFailed("linux", ["web01"], { kind: "infra" });
+  const { err } = finishRecorded(script.finished("infra-failed"), recordRenderer("plain"));
+  expect(err()).toContain("! linux: ");
+  expect(err()).not.toContain("✗");
+});
+
 test("says every 30 s that it still builds, and not when something was said", async () => {
   const { renderer, play, clock, err } = recordRenderer("plain");
   await clock.advance(31_000);
