@@ -10,7 +10,7 @@ export function redirectTarget(
   from: () => URL,
 ): URL | undefined {
   if (!redirecting.has(statusCode) || headers.location === undefined) return undefined;
-  const target = URL.parse(headers.location, from());
+  const target = URL.parse(headers.location, from().href);
   if (target === null || !["http:", "https:"].includes(target.protocol)) return undefined;
   // A name and password in it would be those that somebody else chose.
   if (target.username !== "" || target.password !== "") return undefined;
