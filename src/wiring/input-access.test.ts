@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
@@ -39,11 +39,22 @@ test("tokens of GitHub and GitLab are Nix's access tokens too, each in its form"
       },
     },
   });
-  expect(variables["NIX_CONFIG"]).toBe(
-    "extra-access-tokens = github.com=tok1234567 gitlab.com=PAT:tok1234567 gitlab.lan=PAT:tok1234567",
+  const file = variables["NIX_USER_CONF_FILES"] ?? "";
+  expect(await readFile(file, "utf8")).toBe(
+    "extra-access-tokens = github.com=tok1234567 gitlab.com=PAT:tok1234567 gitlab.lan=PAT:tok1234567\n",
   );
-  const others = Object.entries(variables).filter(([name]) => name !== "NIX_CONFIG");
-  expect(JSON.stringify(others)).not.toContain("tok1234567");
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  await openWith(place, {});
+  await expect(stat(file)).rejects.toThrow("ENOENT");
+});
+
+test("no token is in the environment, of which builds during an evaluation may see every variable", async ({
+  place,
+}) => {
+  const tokenFile = join(place, "token");
+  await writeFile(tokenFile, "tok1234567\n");
+  const { variables } = await openWith(place, { inputs: { credentials: { "github.com": { tokenFile } } } });
+  expect(JSON.stringify(variables)).not.toContain("tok1234567");
 });
 
 test("a secret that a program repeats is taken out of what it said", async ({ place }) => {

@@ -1,4 +1,5 @@
 // How Nix signs in where private inputs are: with what `inputs.credentials` says of a host, for that host and no other.
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readIfSmall } from "../base/files/read-bounded.ts";
 import { replaceFile } from "../base/files/replace-file.ts";
@@ -56,16 +57,17 @@ export function createInputAccess({ config, stateDirectory, environment }: Input
       const { rules, servers } = ofRepos(mirrors);
       // Git's first answer counts, and the repo's own credentials are the nearest.
       const accesses = [...servers, ...inputServers(config.inputs, environment)];
+      const tokens = await accessTokens(config.inputs, environment);
+      const nixConfig = await writeNixConfig(join(directory, "nix.conf"), tokens);
       if (accesses.length === 0 && rules === "") return { variables: {}, clean: (text) => text };
       await writeSignInPrograms(directory);
       const rulesPath = join(directory, rulesFile(rules));
       if (rules !== "") await replaceFile(rulesPath, rules);
       const secrets = (await Promise.all(accesses.map(({ credentials }) => secretsOf(credentials)))).flat();
-      const tokens = await accessTokens(config.inputs, environment);
       const variables = {
         ...signInEnvironment(directory, accesses),
         ...(rules !== "" && { GIT_CONFIG_GLOBAL: rulesPath }),
-        ...nixConfig(tokens),
+        ...nixConfig,
       };
       return { variables, clean: (text) => redact(text, secrets) };
     },
@@ -98,6 +100,18 @@ async function accessTokens(
   return (await Promise.all(found)).flat();
 }
 
-/** In a variable: an argument would be seen by everybody on this machine. */
-const nixConfig = (tokens: readonly string[]): { readonly NIX_CONFIG?: string } =>
-  tokens.length === 0 ? {} : { NIX_CONFIG: `extra-access-tokens = ${tokens.join(" ")}` };
+/**
+ * In a file for our user only: everybody on this machine sees an argument, and without a daemon Nix gives its own
+ * variables to fixed-output derivations that name them (`impureEnvVars`), so also to one that is built in an evaluation.
+ */
+async function writeNixConfig(
+  file: string,
+  tokens: readonly string[],
+): Promise<{ readonly NIX_USER_CONF_FILES?: string }> {
+  if (tokens.length === 0) {
+    await rm(file, { force: true });
+    return {};
+  }
+  await replaceFile(file, `extra-access-tokens = ${tokens.join(" ")}\n`);
+  return { NIX_USER_CONF_FILES: file };
+}
