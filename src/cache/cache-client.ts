@@ -3,6 +3,7 @@ import type { CacheAnswer } from "../narinfo/cache-answer.ts";
 import http from "node:http";
 import https from "node:https";
 import { urlToHttpOptions } from "node:url";
+import zlib from "node:zlib";
 import type { Clock } from "../base/clock.ts";
 import { hasCode, HomelabError, messageOf } from "../base/errors.ts";
 import { retryAfterMs } from "../base/retry-after.ts";
@@ -40,6 +41,8 @@ export interface StreamedAnswer<Result> {
   readonly status: number;
   /** What `read` gave; absent for another status than 200. */
   readonly result?: Result;
+  /** See `CacheAnswer`. */
+  readonly isWebPage?: boolean;
 }
 
 export interface StreamOptions<Result> {
@@ -188,7 +191,13 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
         if (isCutOff && !isLast) throw new CutOffError("the connection ended in the middle of the answer");
         const totalBytes = totalBytesOf(response);
         const status = response.statusCode ?? 0;
-        return { status, body, isCutOff, totalBytes };
+        return {
+          status,
+          body: partly ? body : withoutEncoding(response, body, maxBytes),
+          isCutOff,
+          totalBytes,
+          isWebPage: isWebPage(response),
+        };
       };
       return persist(
         path,
@@ -202,7 +211,8 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
       const readGood = async (response: http.IncomingMessage) => {
         throwServerFault(response, clock);
         const status = response.statusCode ?? 0;
-        return status === 200 ? { status, result: await read(response) } : { status };
+        if (status !== 200) return { status };
+        return { status, result: await read(response), isWebPage: isWebPage(response) };
       };
       return persist(path, async () => attempt(path, headers, limitMs, readGood, signal), signal);
     },
@@ -317,6 +327,31 @@ async function readStart(
     .on("error", (error) => (isLostConnection(error) ? resolve(true) : reject(error)));
   const isCutOff = await promise;
   return { body: Buffer.concat(chunks), isCutOff };
+}
+
+type Decompress = (body: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;
+const decompressors: Readonly<Record<string, Decompress>> = {
+  gzip: zlib.gunzipSync,
+  br: zlib.brotliDecompressSync,
+  zstd: zlib.zstdDecompressSync,
+};
+
+/**
+ * What Nix itself copies to a cache in S3 is encoded there for good (`narinfo-compression`), and comes so to clients
+ * that did not ask for it. What cannot be decoded, or is larger than it may be, is left as it came.
+ */
+function withoutEncoding(
+  { headers }: http.IncomingMessage,
+  body: Uint8Array,
+  maxOutputLength: number,
+): Uint8Array {
+  const decompress = decompressors[headers["content-encoding"] ?? ""];
+  if (decompress === undefined) return body;
+  try {
+    return decompress(body, { maxOutputLength });
+  } catch {
+    return body;
+  }
 }
 
 const isRestShort = ({ headers }: http.IncomingMessage): boolean =>

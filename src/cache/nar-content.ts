@@ -7,7 +7,7 @@ import zlib from "node:zlib";
 import { messageOf } from "../base/errors.ts";
 import { sha256Of, type Sha256 } from "../protocol/store-paths/sha256.ts";
 import { CutOffError, isLostConnection, UnusableAnswerError, type CacheClient } from "./cache-client.ts";
-import type { NarFault } from "./nar-start.ts";
+import { webPageInstead, type NarFault } from "./nar-start.ts";
 import type { NarInfo } from "../narinfo/narinfo.ts";
 
 /** What Node can take apart; xz and bzip2 it cannot. */
@@ -49,7 +49,11 @@ export async function judgeNarContent(
   if (expectedSize === undefined || expectedHash === undefined)
     return fault(`its NAR is compressed with ${compression}, and nothing says what that should be`);
   try {
-    const { status, result } = await client.stream(
+    const {
+      status,
+      result,
+      isWebPage = false,
+    } = await client.stream(
       url,
       {
         timeoutMs: timeoutMs + (expectedSize / slowestBytesPerSecond) * 1000,
@@ -66,6 +70,8 @@ export async function judgeNarContent(
         : `its NAR is refused (HTTP ${status})`;
       return { type: "fault", fault: { problem: isMissing ? "missing" : "refused", detail } };
     }
+    const isOther = result.size !== expectedSize || result.hash !== expectedHash;
+    if (isOther && isWebPage) return { type: "fault", fault: { problem: "refused", detail: webPageInstead } };
     if (result.size !== expectedSize)
       return fault(
         `its NAR has ${sizeText(result.size, expectedSize)} bytes and should have ${expectedSize}`,

@@ -22,20 +22,23 @@ export interface NarFault {
   readonly detail: string;
 }
 
+export const webPageInstead = "a web page is served in place of its NAR";
+
 /** What is wrong with the NAR, by the answer to the question for its first bytes; undefined when nothing is. */
 export function judgeNarStart(
   { compression, fileSize, narSize }: Pick<NarInfo, "compression" | "fileSize" | "narSize">,
-  { status, body, isCutOff, totalBytes }: CacheAnswer,
+  { status, body, isCutOff, totalBytes, isWebPage = false }: CacheAnswer,
 ): NarFault | undefined {
   if (status === 404 || status === 410)
     return { problem: "missing", detail: `its NAR is not there (HTTP ${status})` };
   if (status !== 200 && status !== 206)
     return { problem: "refused", detail: `its NAR is refused (HTTP ${status})` };
   const beginning = beginnings.get(compression);
+  const isOther = beginning?.some((byte, index) => body[index] !== byte) ?? false;
+  if (isOther && isWebPage) return { problem: "refused", detail: webPageInstead };
   if (isCutOff && body.byteLength < narStartBytes)
     return { problem: "corrupt", detail: `its NAR ends after ${body.byteLength} bytes` };
-  if (beginning !== undefined && beginning.some((byte, index) => body[index] !== byte))
-    return { problem: "corrupt", detail: "what is served as its NAR is none" };
+  if (isOther) return { problem: "corrupt", detail: "what is served as its NAR is none" };
   const expected = compression === "none" ? narSize : fileSize;
   if (expected !== undefined && totalBytes !== undefined && totalBytes !== expected)
     return { problem: "corrupt", detail: `its NAR has ${totalBytes} bytes and should have ${expected}` };

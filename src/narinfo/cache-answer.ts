@@ -8,4 +8,6 @@ export interface CacheAnswer {
   readonly isCutOff: boolean;
   /** Of what was asked for, without regard to a range, where the server says it. */
   readonly totalBytes?: number;
+  /** It is said to be HTML, as of a page to sign in at. */
+  readonly isWebPage?: boolean;
 }

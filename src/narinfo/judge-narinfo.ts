@@ -28,7 +28,7 @@ export type NarInfoJudgement =
 export async function judgeNarInfo(
   path: StorePath,
   facts: PathFacts | undefined,
-  { status, body, isCutOff }: CacheAnswer,
+  { status, body, isCutOff, isWebPage = false }: CacheAnswer,
   keys: TrustedKeys,
 ): Promise<NarInfoJudgement> {
   const fault = (problem: PathProblem, detail: string, narInfo?: NarInfo): NarInfoJudgement => ({
@@ -45,6 +45,7 @@ export async function judgeNarInfo(
     narInfo = parseNarInfo(new TextDecoder().decode(body));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    if (isWebPage) return fault("refused", "a web page is served in place of its narinfo");
     return fault("corrupt", `its narinfo cannot be read: ${error.message}`);
   }
   if (narInfo.storePath !== path) return fault("corrupt", "its narinfo is that of another path");

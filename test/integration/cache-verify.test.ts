@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -127,6 +128,19 @@ const faults: Record<
     fault: { edit: () => "<html><body>Sign in, please, before you go on</body></html>" },
     finding: /^corrupt: what is served as its NAR is none/,
   },
+  "shows a page to sign in at": {
+    of: "narinfo",
+    fault: { edit: () => "<html>Sign in</html>", headers: { "content-type": "text/html" } },
+    finding: /^refused: a web page is served in place of its narinfo/,
+  },
+  "shows a page to sign in at for a NAR": {
+    of: "nar",
+    fault: {
+      edit: () => "<html><body>Sign in, please</body></html>",
+      headers: { "content-type": "text/html; charset=utf-8" },
+    },
+    finding: /^refused: a web page is served in place of its NAR/,
+  },
   "leaves out the signature": {
     of: "narinfo",
     fault: { edit: (body) => body.toString().replace(/^Sig: .*\n/m, "") },
@@ -204,6 +218,23 @@ test.each(["none", "zstd", "xz"])(
     // Not even those of `default`.
     expect(new Set(bucket.authorizations)).toEqual(new Set([undefined]));
     expect(new Set(cache.authorizations)).toEqual(new Set([basic("u:p")]));
+  },
+);
+
+const encodings = { gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync };
+
+test.each(Object.entries(encodings))(
+  "a narinfo that is kept encoded is read, with %s",
+  async (encoding, encode) => {
+    await using cache = await serveNarCache(directory);
+    const headers = { "content-encoding": encoding };
+    for (const path of [lab.top, lab.middle, lab.leaf]) {
+      cache.setFault(narInfoUrl(path), { edit: (body) => encode(body), headers });
+    }
+    expect((await verify(cache)).findings).toEqual([]);
+    // Nothing that is small on the wire may fill the memory.
+    cache.setFault(narInfoUrl(lab.leaf), { edit: () => encode(Buffer.alloc(64 * 1024 * 1024)), headers });
+    expect(said((await verify(cache)).findings)).toEqual({ leaf: expect.stringMatching(/^corrupt: /) });
   },
 );
 
