@@ -22,14 +22,31 @@ export interface ServerAccess {
 }
 
 // Each line is a question of git, word for word, so it is of one server and one user: a redirect, or the submodule of
-// another server, is another question. A tab, `name` or `file`, and another tab stand between it and the answer.
+// another server, is another question. Only the case of a host says nothing. A tab, `name` or `file`, and another tab
+// stand between it and the answer. A secret stands in a here-document: not every printf is a part of the shell.
 const askpass = `#!/bin/sh
 tab=$(printf '\\t')
+case $1 in
+  *@*) before=\${1%@*}@ ;;
+  *) before=\${1%%://*}:// ;;
+esac
+asked=$before$(printf '%s' "\${1#"$before"}" | tr A-Z a-z)
 while IFS="$tab" read -r question kind answer; do
-  [ "$question" = "$1" ] || continue
+  [ "$question" = "$asked" ] || continue
   case $kind in
     name) printf '%s\\n' "$answer"; exit 0 ;;
-    file) exec cat -- "$answer" ;;
+    file)
+      if [ -f "$answer" ] && [ -r "$answer" ]; then
+        while read -r line || [ -n "$line" ]; do
+          [ -n "$line" ] || continue
+          cat <<TOKEN
+$line
+TOKEN
+          exit 0
+        done < "$answer"
+      fi
+      printf 'fatal: could not read password: the file %s cannot be read, or is empty\\n' "$answer" >&2
+      exit 1 ;;
   esac
 done <<END
 $HOMELAB_DEPLOY_GIT_ANSWERS
@@ -47,7 +64,7 @@ for word in "$@"; do
   case $word in
     -o|-p) skip=yes ;;
     -*) ;;
-    *) host=\${word##*@}; break ;;
+    *) host=$(printf '%s' "\${word##*@}" | tr A-Z a-z); break ;;
   esac
 done
 tab=$(printf '\\t')
@@ -132,14 +149,15 @@ const unusablePath = (program: string, path: string, allowed: string): HomelabEr
   });
 
 /**
- * The server of a URL for git, as `ServerAccess` names it; undefined for one that is on this machine. The host is as it
- * stands in the URL: git asks about it in the same words.
+ * The server of a URL for git, as `ServerAccess` names it; undefined for one that is on this machine. The host is
+ * in small letters.
  */
 export function serverOf(url: string): string | undefined {
   const { scheme, host = "" } =
     /^(?<scheme>https?|ssh):\/\/(?:[^/@]*@)?(?<host>\[[^/\]]*\](?::\d+)?|[^/]+)/.exec(url)?.groups ?? {};
   if (scheme === undefined) return undefined;
-  return `${scheme}://${scheme === "ssh" ? host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "") : host}`;
+  const name = host.toLowerCase();
+  return `${scheme}://${scheme === "ssh" ? name.replace(/:\d+$/, "").replace(/^\[|\]$/g, "") : name}`;
 }
 
 /** Writes both programs, for our user only. Replaces them in one step: another process may be running them. */
@@ -151,11 +169,17 @@ export async function writeSignInPrograms(directory: string): Promise<void> {
   }
 }
 
+/** As the program above finds it: the first line with something in it, without the space around it. */
+export const readToken = async (tokenFile: string): Promise<string> =>
+  (await readIfSmall(tokenFile))
+    .split(/[\r\n]/)
+    .map((line) => line.trim())
+    .find((line) => line !== "") ?? "";
+
 /** What must not be in a message, in each form in which git or a server could repeat it. */
 export async function secretsOf({ tokenFile, username = "git" }: GitCredentials): Promise<readonly string[]> {
   if (tokenFile === undefined) return [];
-  const content = await readIfSmall(tokenFile);
-  const token = content.split(/[\r\n]/, 1)[0] ?? "";
+  const token = await readToken(tokenFile);
   if (token === "") return [];
   return [token, encodeURIComponent(token), Buffer.from(`${username}:${token}`).toString("base64")];
 }

@@ -21,8 +21,14 @@ export function gitCauses(lines: readonly string[]): readonly string[] {
   return telling.length > 0 ? telling : found;
 }
 
+/** Our own answer to git, which then only says that it got none. */
+const unreadableSecret = /^fatal: could not read password: the file /;
+
 /** The last of them: git may have failed before where that was to be expected. */
-export const gitCause = (lines: readonly string[]): string | undefined => gitCauses(lines).at(-1);
+export function gitCause(lines: readonly string[]): string | undefined {
+  const found = gitCauses(lines);
+  return found.findLast((line) => unreadableSecret.test(line)) ?? found.at(-1);
+}
 
 /**
  * Whether a remote does not let us in, by the words of git, of ssh, and of servers: nothing that another try changes.

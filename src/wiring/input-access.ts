@@ -1,12 +1,12 @@
 // How Nix signs in where private inputs are: with what `inputs.credentials` says of a host, for that host and no other.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { readIfSmall } from "../base/files/read-bounded.ts";
 import { replaceFile } from "../base/files/replace-file.ts";
 import type { Environment } from "../base/environment.ts";
 import type { InputCredentials, InputsSettings } from "../config/input-schema.ts";
 import type { Config } from "../config/schema.ts";
 import {
+  readToken,
   secretsOf,
   serverOf,
   signInEnvironment,
@@ -91,7 +91,7 @@ async function accessTokens(
     const kind = settings.accessTokens ?? knownForges[host];
     const { tokenFile } = credentialFiles(settings, environment);
     if (kind === undefined || tokenFile === undefined) return [];
-    const [token = ""] = (await readIfSmall(tokenFile)).split(/[\r\n]/, 1);
+    const token = await readToken(tokenFile);
     // Nix separates tokens by spaces.
     if (token === "" || /\s/.test(token)) return [];
     // Without its kind, Nix prints a token of GitLab in a warning.

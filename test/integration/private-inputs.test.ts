@@ -124,6 +124,28 @@ test("a wrong token is refused, and stands nowhere", async ({ lab }) => {
   }
 });
 
+test("the case of a host and the space around a token say nothing; a file that is missing is named", async ({
+  lab,
+}) => {
+  const server = await lab.serve();
+  await serveRepository(lab, "lib", { motd: "hello" });
+  const url = `${server.url.replace("localhost", "LocalHost")}/lib.git`;
+  const tokenFile = await lab.secret("token", "\n tok \n");
+  await fleetWithInput(lab, url, { [hostOf(server.url)]: { username, tokenFile } });
+  await forgetInputs(lab);
+  expect((await lab.run(...build)).exitCode).toBe(0);
+  expect((await lab.run("doctor")).output).toMatch(/✓ input lib of fleet/);
+
+  for (const file of [join(lab.directory, "no-such-file"), await lab.secret("empty", "")]) {
+    await fleetWithInput(lab, url, { [hostOf(server.url)]: { username, tokenFile: file } });
+    await forgetInputs(lab);
+    await rm(join(lab.directory, "xdg-state"), { recursive: true });
+    const { exitCode, output } = await lab.run(...build);
+    expect(output).toContain(`the file ${file} cannot be read, or is empty`);
+    expect(exitCode).toBe(4);
+  }
+});
+
 test("no program gets the token as an argument", async ({ lab }) => {
   const server = await lab.serve({ token: "needle-in-a-haystack" });
   await serveRepository(lab, "lib", { motd: "hello" });
