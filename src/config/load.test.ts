@@ -135,6 +135,10 @@ test.each([
   [{ repos: { x: { url, include: ["web["] } } }, "repos.x.include[0]: has a [ without its ]"],
   [{ repos: { x: { url, branch: "-x" } } }, expect.stringContaining("repos.x.branch: is not a branch name")],
   [{ metrics: { listen: "127.0.0.1:99999" } }, "metrics.listen: must have a port between 1 and 65535"],
+  [
+    { inputs: { credentials: { "git.lan:99999": { tokenFile: "/t" } } } },
+    'inputs.credentials["git.lan:99999"]: must have a port between 1 and 65535',
+  ],
 ])("%j is refused", (config, problem) => {
   expect(problemsOf(config)).toEqual([problem]);
 });

@@ -101,6 +101,8 @@ function* inputsProblems({ credentials }: Config["inputs"]): Iterable<Problem> {
   for (const [host, settings] of Object.entries(credentials)) {
     const at = (...key: readonly string[]) => formatPath(["inputs", "credentials", host, ...key]);
     const { tokenFile, accessTokens, sshKeyFile, knownHostsFile } = settings;
+    const port = Number(/:(?<port>\d+)$/.exec(host)?.groups?.["port"] ?? 1);
+    if (port > 65_535) yield { path: at(), message: "must have a port between 1 and 65535" };
     if (tokenFile === undefined && sshKeyFile === undefined) {
       yield { path: at(), message: "needs tokenFile or sshKeyFile" };
     }
