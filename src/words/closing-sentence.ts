@@ -20,6 +20,8 @@ export function closingSentence(state: BuildState): string {
     case "infra-failed":
       if (counts.total === 0)
         return `The hosts could not be listed because of an infrastructure fault${after}`;
+      if (lacksOnlyBuilders(state))
+        return `No builder for ${counts.byVerdict.get("skipped") ?? 0} of ${hosts(counts.total)}${after}${rest()}`;
       return `${counts.infraFailed + counts.open} of ${hosts(counts.total)} got no verdict because of an infrastructure fault${after}${rest("infra-failed")}`;
     case "internal-error":
       return counts.bug + counts.open === 0
@@ -36,6 +38,13 @@ export function closingSentence(state: BuildState): string {
     case "running":
       return `${counts.total - counts.open} of ${hosts(counts.total)} done so far${rest()}`;
   }
+}
+
+/** Nothing else keeps it from success than hosts that were skipped: nothing has a fault, and another try would end alike. */
+export function lacksOnlyBuilders(state: BuildState): boolean {
+  const { byVerdict, success, total } = countHosts(state.hosts.values());
+  const skipped = byVerdict.get("skipped") ?? 0;
+  return state.reason === undefined && skipped > 0 && success + skipped === total;
 }
 
 const ownFaults: readonly HostOutcome[] = hostVerdicts.filter(isOwnFault);

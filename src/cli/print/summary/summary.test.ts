@@ -205,6 +205,24 @@ test("an infrastructure fault is nobody's fault, and to be tried again", () => {
   `);
 });
 
+test("a build that only lacks builders has no fault, and another try is of no use", () => {
+  const script = scriptBuild()
+    .accepted(["pi", "web01"])
+    .hostsFinished("skipped", ["pi"], { reason: "no builder for its system, aarch64-linux" })
+    .hostsFinished("built", ["web01"])
+    .finished("infra-failed");
+  expect(summary(script)).toMatchInlineSnapshot(`
+    "  Host   Result     Time  Because
+      pi     · skipped    0s  no builder for its system, aarch64-linux
+      web01  ✓ built      0s
+
+    ! No builder for 1 of 2 hosts after 0s (1 built, 1 skipped)
+    Nothing here builds for them: leave them out by \`exclude\`, or give Nix a builder.
+    Next:      homelab-deploy doctor
+    "
+  `);
+});
+
 test("a fault that was overcome by trying again is not shown any more", () => {
   const script = scriptBuild()
     .accepted(["web01"])

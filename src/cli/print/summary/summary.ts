@@ -10,7 +10,7 @@ import {
   type HostState,
 } from "../../../protocol/build-state.ts";
 import { isOwnFault, isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
-import { closingSentence } from "../../../words/closing-sentence.ts";
+import { closingSentence, lacksOnlyBuilders } from "../../../words/closing-sentence.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { renderError } from "../error.ts";
 import { groupFailures, mostAlike, shortenFailures } from "../../../words/failure-groups.ts";
@@ -189,6 +189,11 @@ function next(state: BuildState, style: Style): string[] {
     case "failed":
       return retries(state, style);
     case "infra-failed":
+      if (lacksOnlyBuilders(state))
+        return [
+          "Nothing here builds for them: leave them out by `exclude`, or give Nix a builder.",
+          nextLine("Next:", doctorCommand, style),
+        ];
       return [
         wasDenied(state)
           ? "This is not the hosts' fault: give this builder access first."
