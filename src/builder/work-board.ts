@@ -55,7 +55,7 @@ export interface WorkBoardOptions {
   readonly onFinished: (build: RunningBuild) => void;
 }
 
-/** Each time another host of the same process got its verdict or spent an attempt; what is more often spends one, too. */
+/** While no host gets a verdict or spends an attempt; what is interrupted more often spends one, too. */
 const mostInterruptions = 20;
 
 type FinalDecision = Omit<Decision & { readonly type: "verdict" }, "code"> & {
@@ -80,6 +80,8 @@ export function createWorkBoard({
     batch: createDoorbell(),
   };
   let order = 0;
+  /** How many verdicts and spent attempts there were. */
+  let ends = 0;
 
   const ringAll = (): void => Object.values(bells).forEach((bell) => bell.ring());
 
@@ -116,7 +118,7 @@ export function createWorkBoard({
     const again: HostWork[] = [];
     for (const [work, decision] of decisions) {
       if (work.stage === "done") continue;
-      if (decision.type === "again" && work.interruptions++ < mostInterruptions) {
+      if (decision.type === "again" && isFree(work)) {
         again.push(work);
         continue;
       }
@@ -130,10 +132,21 @@ export function createWorkBoard({
         finished.set(work, { ...decision, type: "verdict", verdict: "infra-failed", reason });
       } else delayed.set(decision.reason, [...(delayed.get(decision.reason) ?? []), work]);
     }
+    ends += finished.size + delayed.size;
     move(again, "check");
     for (const [reason, group] of delayed) delay(group, reason);
     eachBuild([...finished.keys()], (build, hosts) => finish(build, hosts, (work) => finished.get(work)));
     for (const work of finished.keys()) retire(work);
+  }
+
+  /**
+   * Whether this interruption costs no attempt. Where another host came to its end since the last one, there are fewer
+   * left that can interrupt it.
+   */
+  function isFree(work: HostWork): boolean {
+    if (work.interruptedAt !== ends) work.interruptions = 0;
+    work.interruptedAt = ends;
+    return work.interruptions++ < mostInterruptions;
   }
 
   /** Takes what only the proof that it is served keeps from its verdict. */

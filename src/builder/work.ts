@@ -86,8 +86,10 @@ export interface HostWork extends Revision {
   attempt: number;
   /** Since when, on the monotonic clock, it waits for a substituter that answers. */
   waitsSince?: number;
-  /** How often another host's failure ended the process that was building it. */
+  /** How often another host's failure ended the process that was building it, while nobody came to an end. */
   interruptions: number;
+  /** How many hosts had come to an end, by the board's count, when it was interrupted last. */
+  interruptedAt?: number;
   /** It was evaluated again because its derivation was collected in between; that happens once. */
   reevaluated: boolean;
 }

@@ -72,6 +72,30 @@ test("work in a batch process that somebody waits for goes to a process of its o
   ]);
 });
 
+test("however many hosts end processes by their failure, the others spend no attempt", async () => {
+  const odd = Object.fromEntries(
+    Array.from({ length: 30 }, (_, index) => [`odd${index}`, { build: "stops" }] as const),
+  );
+  const rig = await startRig({ repos: { homelab: { web: {}, ...odd } } });
+  rigs.push(rig);
+  const { nix } = rig;
+  const findAll = nix.findFailures.bind(nix);
+  const findFirst: Realiser["findFailures"] = async (...asked) => {
+    const { causes, brokenBy } = await findAll(...asked);
+    const culprit = [...causes].find(([, { kind }]) => kind === "failed")?.[0];
+    const others = [...causes].map(
+      ([drvPath, cause]) =>
+        [drvPath, drvPath === culprit ? cause : { ...cause, kind: "interrupted" }] as const,
+    );
+    return { causes: new Map(others), brokenBy };
+  };
+  Object.assign(nix, { findFailures: findFirst });
+  const state = await rig.verdict(await rig.ask("homelab/all"));
+  const failed = Object.keys(odd).map((host) => [host, "build-failed"]);
+  expect(verdictsOf(state)).toEqual({ web: "built", ...Object.fromEntries(failed) });
+  expect(state.warnings).toEqual([]);
+});
+
 test("a host whose failure ends the process costs the others no attempt", async () => {
   const rig = await startRig({ repos: { homelab: { web: {}, db: {}, odd: { build: "stops" } } } });
   rigs.push(rig);
