@@ -85,7 +85,7 @@ test("however many hosts end processes by their failure, the others spend no att
     const culprit = [...causes].find(([, { kind }]) => kind === "failed")?.[0];
     const others = [...causes].map(
       ([drvPath, cause]) =>
-        [drvPath, drvPath === culprit ? cause : { ...cause, kind: "interrupted" }] as const,
+        [drvPath, drvPath === culprit ? cause : { ...cause, kind: "interrupted" as const }] as const,
     );
     return { causes: new Map(others), brokenBy };
   };

@@ -1,4 +1,5 @@
 // One Nix process of a lane, with an eye on its post-build-hooks.
+import { HomelabError } from "../../base/errors.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { NixActivity, RealiseOptions, RealiseResult, Realiser } from "../../nix/realiser.ts";
 import type { StorePath } from "../../protocol/names.ts";
@@ -24,7 +25,16 @@ export interface RunningRound {
   isHookUndecided(drvPath: StorePath): boolean;
 }
 
+/** Nix may hash a large output for long, without a word. */
+const leastStuckSeconds = 3600;
+/** Nix ends a silent build itself, if it can. */
+const stuckGraceSeconds = 60;
+
 /**
+ * Nix talks to a remote builder before a build begins there, with no limit of its own and doing nothing else meanwhile:
+ * not even builds that run beside it are ended when their time is over. A Nix that is silent for longer than a build may
+ * be, without waiting for a lock or for a download, is ended.
+ *
  * Nix waits for a hook without any limit of its own, and for nothing else meanwhile: a hook has as long as a build, and
  * may be as silent. One that we interrupt, for whatever reason, has not succeeded.
  */
@@ -51,6 +61,27 @@ export function startRound(
     }
   }
 
+  const stuckSeconds = Math.max(limits.silenceSeconds, leastStuckSeconds) + stuckGraceSeconds;
+  const stuck = new AbortController();
+  const over = new AbortController();
+  let lastSaid = clock.monotonic();
+  let waits = false;
+  let fetches = false;
+
+  async function watchSilence(): Promise<void> {
+    for (;;) {
+      const left = stuckSeconds * 1000 - (clock.monotonic() - lastSaid);
+      if (left <= 0 && !waits && !fetches && silence.size === 0) return stuck.abort();
+      await clock.sleep(left > 0 ? left : stuckGraceSeconds * 1000, over.signal);
+    }
+  }
+
+  function note(activity: NixActivity): void {
+    lastSaid = clock.monotonic();
+    if (activity.type === "waiting") waits = activity.reason !== undefined;
+    else if (activity.type === "fetch-counts") fetches = activity.done < activity.expected;
+  }
+
   const silence = new Map<StorePath, AbortController>();
   function listen(drvPath: StorePath): void {
     silence.get(drvPath)?.abort();
@@ -66,6 +97,7 @@ export function startRound(
 
   function take(activity: NixActivity): void {
     watch.take(activity);
+    note(activity);
     if (activity.type === "hook-started") {
       const { timeoutSeconds } = limits;
       void alarm(timeoutSeconds, `it ran for ${timeoutSeconds} seconds, and was ended`, alarms.signal);
@@ -88,6 +120,7 @@ export function startRound(
   }
 
   async function run(): Promise<Round> {
+    void watchSilence().catch(() => undefined); // when Nix has ended
     try {
       const result = await nix.realise(
         drvPaths,
@@ -96,15 +129,20 @@ export function startRound(
           take(activity);
           return onActivity(activity, soFar);
         },
-        AbortSignal.any([signal, hung.signal]),
+        AbortSignal.any([signal, hung.signal, stuck.signal]),
       );
       return { result, failed: learn({ type: "exited", ...result }) };
     } catch (error) {
       const isHung = hung.signal.aborted && !signal.aborted;
       const failed = learn({ type: "stopped", reason: isHung ? hungReason : "it was interrupted" });
+      if (stuck.signal.aborted && !signal.aborted) {
+        const reason = `Nix said nothing for ${stuckSeconds} seconds and was ended: perhaps a remote builder hangs`;
+        throw new HomelabError("unavailable", reason);
+      }
       if (!isHung) throw error;
       return { result: undefined, failed };
     } finally {
+      over.abort();
       alarms.abort();
     }
   }
