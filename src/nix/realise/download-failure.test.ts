@@ -37,6 +37,17 @@ describe("Nix's own fetcher", () => {
   });
 });
 
+test("where the last mirror gave the file, something else failed", () => {
+  const log = [
+    "trying http://away.lan/x.tar.gz",
+    "curl: (6) Could not resolve host: away.lan",
+    "trying http://well.lan/x.tar.gz",
+    "100  1024  100  1024    0     0   9999      0 --:--:-- --:--:-- --:--:--  9999",
+  ];
+  expect(readDownloadFailure([...log, "tar: This does not look like a tar archive"])).toBeUndefined();
+  expect(readDownloadFailure([...log, "curl: (56) Recv failure"])).toMatchObject({ isInfra: true });
+});
+
 describe("the fetchers of nixpkgs", () => {
   const mirrors = (...said: readonly string[]): string[] => [
     ...said.flatMap((line, index) => [

@@ -45,16 +45,20 @@ export async function explainDownload(
 
 /**
  * What the end of a fetcher's log says. One mirror that does not answer is enough to try again: what the others
- * refused they refuse the next time, too.
+ * refused they refuse the next time, too. Where the last mirror gave the file, something else failed.
  */
 export function readDownloadFailure(log: readonly string[]): DownloadFailure | undefined {
   let url: string | undefined;
+  let hasFailed = true;
   const failures: DownloadFailure[] = [];
   for (const line of log.slice(-tailLines).map((said) => plainText(said).trim())) {
-    url = /^trying (?<url>\w+:\/\/\S+)$/.exec(line)?.groups?.["url"] ?? url;
+    const tried = /^trying (?<url>\w+:\/\/\S+)$/.exec(line)?.groups?.["url"];
+    if (tried !== undefined) [url, hasFailed] = [tried, false];
     const failure = readLine(line);
     if (failure !== undefined) failures.push({ url, ...failure });
+    if (failure !== undefined || /cannot download .* from any mirror$/.test(line)) hasFailed = true;
   }
+  if (!hasFailed) return undefined;
   return failures.findLast(({ isInfra }) => isInfra) ?? failures.at(-1);
 }
 
