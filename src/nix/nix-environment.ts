@@ -30,6 +30,12 @@ const passedOn = [
   "AWS_DEFAULT_REGION",
 ] as const;
 
+/**
+ * For remote builders and stores. A machine that lost its power says nothing more, and TCP alone notices that after hours:
+ * Nix would wait for it as long. Nix splits the variable at spaces.
+ */
+const sshOptions = "-oConnectTimeout=30 -oServerAliveInterval=15 -oServerAliveCountMax=4";
+
 export type Environment = Readonly<Record<string, string>>;
 
 /**
@@ -59,6 +65,7 @@ export function nixEnvironment(
     XDG_DATA_HOME: join(directory, "data"),
     XDG_STATE_HOME: join(directory, "state"),
     NIX_USER_CONF_FILES: "",
+    NIX_SSHOPTS: inherited["NIX_SSHOPTS"] ?? sshOptions,
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_TERMINAL_PROMPT: "0",
