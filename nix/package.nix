@@ -5,7 +5,8 @@
   importNpmLock,
   installShellFiles,
   makeWrapper,
-  nodejs_24,
+  # Missing in releases of nixpkgs before 25.05, which must say more than the name of an argument.
+  nodejs_24 ? null,
 }:
 let
   manifest = lib.importJSON ../package.json;
@@ -26,8 +27,10 @@ let
   isNative = stdenv.buildPlatform.canExecute stdenv.hostPlatform;
   neededNode = lib.removePrefix ">=" manifest.engines.node;
 in
-assert lib.assertMsg (lib.versionAtLeast nodejs_24.version neededNode)
-  "homelab-deploy needs Node ${neededNode}; this nixpkgs has ${nodejs_24.version}";
+assert lib.assertMsg (nodejs_24 != null && lib.versionAtLeast nodejs_24.version neededNode)
+  "homelab-deploy needs Node ${neededNode}; this nixpkgs has ${
+    if nodejs_24 == null then "no nodejs_24" else nodejs_24.version
+  }. Take its package from a newer nixpkgs: set services.homelab-deploy.package, or leave out `inputs.nixpkgs.follows`";
 buildNpmPackage {
   pname = manifest.name;
   inherit (manifest) version;
