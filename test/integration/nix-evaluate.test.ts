@@ -28,7 +28,7 @@ const oddNames = ["web.example.com", 'a"q', "${x}", "with space", "ünï", "-das
 const broken: FleetToggles = {
   hosts: 8,
   extraHosts: oddNames,
-  warnings: { host01: ["option foo is deprecated", "\u001b[31mred"] },
+  warnings: { host01: ["option foo is deprecated", "\u001b[31mred"], host02: ["first", "second"] },
   evalWarn: { host01: "traced" },
   evalFail: {
     host02: "throw",
@@ -129,6 +129,13 @@ test.each([
     failure: { cause: "error", message: expect.stringContaining(message) as string },
   });
   expect(outcome.type === "failed" && outcome.failure.details).not.toContain("\u001b");
+});
+
+test("a host that throws still says what its configuration warns of", async () => {
+  expect(await evaluate(["host02"])).toMatchObject({
+    type: "failed",
+    failure: { cause: "error", isOwn: true, warnings: ["first", "second"] },
+  });
 });
 
 test("a host whose error Nix cannot catch fails the process, and nothing is made up for the others", async () => {

@@ -82,16 +82,18 @@ export const listingArguments = (target: EvaluationTarget): readonly string[] =>
 // context itself proves that: what a flake merely claims to be a derivation does not have it. toplevel.ts checks it.
 const hostFunction = `
   plain = builtins.unsafeDiscardStringContext;
+  configOf = name: (builtins.getAttr name configurations).config;
+  warningsOf = name:
+    let warnings = (configOf name).warnings or [ ];
+    in if builtins.isList warnings then map plain (builtins.filter builtins.isString warnings) else [ ];
   host = name:
     let
-      config = (builtins.getAttr name configurations).config;
-      toplevel = config.system.build.toplevel;
-      warnings = config.warnings or [ ];
+      toplevel = (configOf name).system.build.toplevel;
       result = {
         drvPath = plain toplevel.drvPath;
         instantiated = builtins.hasAttr (plain toplevel.drvPath) (builtins.getContext toplevel.drvPath);
         output = plain toplevel.outPath;
-        warnings = if builtins.isList warnings then map plain (builtins.filter builtins.isString warnings) else [ ];
+        warnings = warningsOf name;
       };
     in builtins.deepSeq result result;`;
 
@@ -122,6 +124,9 @@ export const thrownMark = "homelab-deploy: what follows is thrown by the host";
  * Prints the same for one host, and fails with its error, which says where the flake's source is. What is thrown can have
  * the words of anything, also of a fault of the network; but Nix can catch it, and only it. Where it can, it says so and
  * fails by it all the same.
+ *
+ * NixOS shows `config.warnings` only where no assertion fails: of a host that throws they are traced here, as far as they
+ * do not throw themselves. What of them Nix cannot catch is an error of the host as well.
  */
 export const singleArguments = (target: EvaluationTarget, host: HostName): readonly string[] => {
   const { commit, directory: _, ...source } = { ...target.source, directory: undefined };
@@ -129,7 +134,10 @@ export const singleArguments = (target: EvaluationTarget, host: HostName): reado
   const tree = `(builtins.fetchTree ${nixString(flakeReference({ ...source, commit }))}).outPath`;
   const context = `${nixString(sourceMarker(commit))} + ${tree}`;
   const marked = `builtins.addErrorContext (${context}) (
-      let caught = builtins.tryEval (host name);
-      in if caught.success then caught.value else builtins.trace ${nixString(thrownMark)} (host name))`;
+      let
+        caught = builtins.tryEval (host name);
+        warned = builtins.tryEval (builtins.deepSeq (map (text: builtins.trace text null) (warningsOf name)) null);
+        thrown = builtins.trace ${nixString(thrownMark)} (host name);
+      in if caught.success then caught.value else builtins.seq warned.success thrown)`;
   return evaluation(target, results([host], marked), ["--show-trace"]);
 };

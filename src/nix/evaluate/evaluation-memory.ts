@@ -18,7 +18,7 @@ import type {
  * Changes when what is evaluated, how a result is checked, or the form of these lines changes: older lines are then
  * not read. What is remembered is not checked again.
  */
-const formatVersion = 4;
+const formatVersion = 5;
 
 const Result = v.union([
   v.object({
