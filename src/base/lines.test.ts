@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LineSplitter, lineContinuation } from "./lines.ts";
+import { firstLine, LineSplitter, lineContinuation } from "./lines.ts";
 
 function linesOf(chunks: readonly Uint8Array[], maxLength = 1_000_000): string[] {
   const lines: string[] = [];
@@ -50,4 +50,21 @@ test("keeps only the limit in memory for a line that never ends", () => {
 
 test("drops a carriage return before the newline and keeps empty lines", () => {
   expect(linesOf([bytes("a\r\n\nb")])).toEqual(["a", "", "b"]);
+});
+
+test.each([
+  ["one", "one"],
+  ["one\ntwo", "one"],
+  [
+    "Failed assertions:\n- users.users.bob.group is unset.\n- b",
+    "Failed assertions: users.users.bob.group is unset.",
+  ],
+  [
+    "A definition is of no use. Definition values:\n\n- In `flake.nix': 1",
+    "A definition is of no use. Definition values: In `flake.nix': 1",
+  ],
+  ["nothing follows:\n", "nothing follows:"],
+  ["", ""],
+])("%j in short is %j", (text, short) => {
+  expect(firstLine(text)).toBe(short);
 });

@@ -54,5 +54,9 @@ export class LineSplitter {
   }
 }
 
-/** What a text of many lines says in short. */
-export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
+/** What a text of many lines says in short: its first line, with the next one where it only announces that: `Failed assertions:`. */
+export function firstLine(text: string): string {
+  const [first = "", ...rest] = text.split("\n");
+  const next = first.endsWith(":") ? rest.find((line) => line.trim() !== "") : undefined;
+  return next === undefined ? first : `${first} ${next.trim().replace(/^- /, "")}`;
+}
