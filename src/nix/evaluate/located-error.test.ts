@@ -71,3 +71,31 @@ test("an error of many lines keeps them, up to twenty", () => {
   expect(lines.at(-1)).toBe("[…]");
   expect(locatedError({ text: "x".repeat(1000), whole: "" })).toHaveLength(300);
 });
+
+const source = { path: "/s/11111111111111111111111111111111-source", commit: "0123" };
+const library = "/s/00000000000000000000000000000000-source/lib/modules.nix";
+/** As real NixOS has it, the innermost call first. */
+const trace = (file: string): string[] => [
+  `       at ${library}:809:9:\n\n          809|       { value = builtins.addErrorContext`,
+  `       … while evaluating definitions from \`${file}':`,
+  "       … while evaluating the option `networking.domain':",
+  "       … while evaluating the option `system.build.toplevel':",
+];
+
+test("without a place in the flake, its module whose definition was evaluated last is named with the option", () => {
+  const position = { file: library, line: 809, column: 9 };
+  const own = trace(`${source.path}/hosts/web.nix`);
+  const expected =
+    "hosts/web.nix: infinite recursion encountered\n… while evaluating the option `networking.domain'";
+  const before = [error.text, ...own].join("\n");
+  expect(locatedError({ ...error, whole: before, position, source })).toBe(expected);
+  const behind = [...own.toReversed(), `error: ${error.text}`].join("\n");
+  expect(locatedError({ ...error, whole: behind, position, source })).toBe(expected);
+});
+
+test("a definition of an input is not taken for one of the flake", () => {
+  const whole = ["A definition is not of type `boolean'.", ...trace(library)].join("\n");
+  expect(locatedError({ text: "A definition is not of type `boolean'.", whole, source })).toBe(
+    "A definition is not of type `boolean'.",
+  );
+});

@@ -30,8 +30,8 @@ const sourceLine = /^\s*\d*\|/;
 
 /**
  * Where Nix itself says that it is, if that is in the flake's own source. Else the innermost call there: what is thrown
- * has no place, and that of an endless recursion is one of nixpkgs. Else the place in an input, and for what is thrown
- * there none. Nix 2.8 has the error before its trace, newer ones behind it.
+ * has no place, and that of an endless recursion is one of nixpkgs. Else the module there whose definition was evaluated
+ * last. Else the place in an input, and for what is thrown there none. Nix 2.8 has the error before its trace, newer ones behind it.
  */
 function placeOf({ text, whole, position, source }: EvaluationError): Place | undefined {
   const lines = whole.split("\n");
@@ -40,15 +40,38 @@ function placeOf({ text, whole, position, source }: EvaluationError): Place | un
     return row === "" || isOurs(file) ? [] : [{ file, position: `${row}:${column}`, at }];
   });
   const own = frames.filter(({ file }) => isIn(source, file));
-  const innermost = own.at(whole.startsWith(text) ? 0 : -1);
+  const isInnermostFirst = whole.startsWith(text);
+  const innermost = own.at(isInnermostFirst ? 0 : -1);
   const named: Frame | undefined =
     position === undefined || isOurs(position.file)
       ? undefined
       : { file: position.file, position: `${position.line}:${position.column}` };
   const found = named !== undefined && isIn(source, named.file) ? named : (innermost ?? named);
+  if (found === undefined || !isIn(source, found.file)) {
+    const module = moduleOf(isInnermostFirst ? lines : lines.toReversed(), source);
+    if (module !== undefined) return module;
+  }
   if (found === undefined) return undefined;
   const { at } = frames.find((each) => each.position === found.position) ?? found;
   return { shown: `${inSource(found.file, source)}:${found.position}`, excerpt: excerptBelow(lines, at) };
+}
+
+/** The words of nixpkgs, in `lib/modules.nix`. */
+const definitions = /^\s*… while evaluating definitions from `(?<file>.+)':$/;
+const option = /^\s*… (?<words>while evaluating the option `.+'):$/;
+
+/**
+ * The file of the flake whose definition was evaluated last, and for which option. Nix 2.8 knows no more where all that is
+ * left of the flake is an argument that was evaluated elsewhere.
+ *
+ * @param lines of the trace, from the innermost call on
+ */
+function moduleOf(lines: readonly string[], source: FlakeTree | undefined): Place | undefined {
+  const last = lines.findIndex((line) => definitions.test(line));
+  const file = definitions.exec(lines[last] ?? "")?.groups?.["file"];
+  if (source === undefined || file === undefined || !isIn(source, file)) return undefined;
+  const words = lines.slice(last).find((line) => option.test(line));
+  return { shown: inSource(file, source), excerpt: words === undefined ? [] : [words.trim().slice(0, -1)] };
 }
 
 interface Frame {
