@@ -60,3 +60,19 @@ test("while another repo is out of reach nobody knows whose fault a missing host
   });
   await stop();
 });
+
+test("while hosts are listed for long, who waits hears of it", async () => {
+  const rig = await startRig({ repos });
+  const listed = Promise.withResolvers<readonly string[]>();
+  Object.assign(rig.nix, { listHosts: () => listed.promise });
+  const id = await rig.ask("nixos/all");
+  const watching = new AbortController();
+  for await (const message of rig.bus.follow(id, { progress: true }, watching.signal)) {
+    if (message.type !== "progress") continue;
+    expect(message.progress.note).toBe("nixos: listing the hosts of aaaaaaa, and fetching its inputs");
+    break;
+  }
+  listed.resolve(["gunter"]);
+  expect((await rig.verdict(id)).status).toBe("succeeded");
+  await rig.stop();
+});

@@ -141,12 +141,18 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
   }
 
   async function namesIn(
-    { flake, allowImportFromDerivation, memory }: BuildSource,
+    { repo, commit, flake, allowImportFromDerivation, memory }: BuildSource,
+    onNote: (note: string) => void,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const known = memory.inventory();
     if (known !== undefined) return known;
-    const names = await nix.listHosts(flake, { ...evaluationLimits, allowImportFromDerivation }, signal);
+    const limits = { ...evaluationLimits, allowImportFromDerivation };
+    const names = await withNote(
+      { clock, note: () => onNote(`${repo}: listing the hosts of ${commit.slice(0, 7)}, and fetching its inputs`) },
+      () => nix.listHosts(flake, limits, signal),
+      signal,
+    );
     memory.rememberInventory(names);
     return names;
   }
@@ -173,7 +179,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       persistently((each) => fetchSource(repo, request, each), until),
     );
     const found = await withDeadline(remoteDeadline(repo.name, patienceMs), signal, () => fetching);
-    const names = await persistently((until) => namesIn(found.buildSource, until), signal);
+    const names = await persistently((until) => namesIn(found.buildSource, onNote, until), signal);
     return { ...found, names };
   }
 
@@ -238,6 +244,34 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       return found;
     },
   };
+}
+
+/** What is over sooner needs no word. */
+const noteMs = 1_000;
+/** Again, because whoever begins to look has not heard it. */
+const noteAgainMs = 20_000;
+
+/** Copying a new input, such as nixpkgs, takes minutes. */
+async function withNote<T>(
+  { clock, note }: { readonly clock: Clock; readonly note: () => void },
+  task: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const done = new AbortController();
+  const until = AbortSignal.any([signal, done.signal]);
+  async function say(): Promise<void> {
+    for (let wait = noteMs; ; wait = noteAgainMs) {
+      await clock.sleep(wait, until);
+      note();
+    }
+  }
+  const saying = say().catch(() => undefined); // aborted
+  try {
+    return await task();
+  } finally {
+    done.abort();
+    await saying;
+  }
 }
 
 /** Somebody has to change the request, a setting or a permission first: trying again is of no use. */

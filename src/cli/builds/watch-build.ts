@@ -62,6 +62,7 @@ export async function watchBuild(
   const renderer = createWatchRenderer(context, options);
   const watching = new AbortController();
   let state = unknownBuild(id);
+  let isTaken = false;
   let stop: Stop | undefined;
   let failure: Error | undefined;
 
@@ -84,7 +85,7 @@ export async function watchBuild(
     watching.abort();
   });
   const explaining =
-    asked === undefined ? undefined : explainSilence(context, reader, renderer, () => state, watching.signal);
+    asked === undefined ? undefined : explainSilence(context, reader, renderer, () => isTaken, watching.signal);
   try {
     for await (const message of reader.follow(
       id,
@@ -92,6 +93,8 @@ export async function watchBuild(
       watching.signal,
     )) {
       if (message.type === "event") state = applyEvent(state, message.event);
+      // The notes before the first event are of a builder that has begun to take the request.
+      isTaken ||= message.type === "progress" || state.status !== "queued";
       if (asked !== undefined && state.about !== undefined && state.about !== asked.about) {
         // What it says is about something else: none of it is shown.
         state = unknownBuild(id);
@@ -239,12 +242,12 @@ async function explainSilence(
   { clock }: Context,
   reader: BuildReader,
   renderer: BuildRenderer,
-  state: () => BuildState,
+  isTaken: () => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     await clock.sleep(silenceMs, signal);
-    if (state().status !== "queued") return;
+    if (isTaken()) return;
     renderer.notice(describeSilence(await reader.listBuilders(signal), clock.now()));
   } catch {
     // Only an explanation: without it the build goes on all the same.

@@ -124,7 +124,11 @@ function startedLines(before: BuildView, { state, progress }: BuildView, style: 
 function signOfLife(view: BuildView, style: Style, now: number): string {
   const after = `after ${formatDuration(now - view.since)}`;
   const { state } = view;
-  if (state.status === "queued") return `still waiting for a builder ${after}`;
+  if (state.status === "queued") {
+    // A note comes from a builder that has begun to take it.
+    const note = view.progress?.note;
+    return note === undefined ? `still waiting for a builder ${after}` : `${style.clean(note)}: still at it ${after}`;
+  }
   const open = openHosts(state);
   const building = open.filter(isBuilding);
   const { evaluations } = view.progress ?? {};

@@ -62,6 +62,14 @@ test("what is nobody's fault has another sign than a failure", () => {
   expect(err()).not.toContain("✗");
 });
 
+test("a builder that has begun to take the request is not waited for", async () => {
+  const { renderer, clock, err } = recordRenderer("plain");
+  renderer.message({ type: "progress", progress: progressOf({ note: "nixos: listing the hosts of 9c41e7f" }) });
+  await clock.advance(31_000);
+  expect(err()).not.toContain("waiting for a builder");
+  expect(err()).toContain("nixos: listing the hosts of 9c41e7f: still at it after 30s");
+});
+
 test("says every 30 s that it still builds, and not when something was said", async () => {
   const { renderer, play, clock, err } = recordRenderer("plain");
   await clock.advance(31_000);
