@@ -63,6 +63,12 @@ test("before its trace, as in 2.8, and behind it, the innermost call is the plac
   );
 });
 
+test("2.8 indents the further lines of a message in the trace, which still begins with the message", () => {
+  const whole =
+    "one\n       two\n… while a\n       at /s/near.nix:1:2:\n… while b\n       at /s/far.nix:8:9:";
+  expect(locatedError({ text: "one\ntwo", whole })).toBe("/s/near.nix:1:2: one\ntwo");
+});
+
 test("an error of many lines keeps them, up to twenty", () => {
   const text = ["Failed assertions:", ...Array.from({ length: 40 }, (_, n) => `- assertion ${n}`)].join("\n");
   const lines = locatedError({ text, whole: text }).split("\n");
