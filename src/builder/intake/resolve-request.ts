@@ -149,7 +149,10 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     if (known !== undefined) return known;
     const limits = { ...evaluationLimits, allowImportFromDerivation };
     const names = await withNote(
-      { clock, note: () => onNote(`${repo}: listing the hosts of ${commit.slice(0, 7)}, and fetching its inputs`) },
+      {
+        clock,
+        note: () => onNote(`${repo}: listing the hosts of ${commit.slice(0, 7)}, and fetching its inputs`),
+      },
       () => nix.listHosts(flake, limits, signal),
       signal,
     );

@@ -85,7 +85,9 @@ export async function watchBuild(
     watching.abort();
   });
   const explaining =
-    asked === undefined ? undefined : explainSilence(context, reader, renderer, () => isTaken, watching.signal);
+    asked === undefined
+      ? undefined
+      : explainSilence(context, reader, renderer, () => isTaken, watching.signal);
   try {
     for await (const message of reader.follow(
       id,

@@ -127,7 +127,9 @@ function signOfLife(view: BuildView, style: Style, now: number): string {
   if (state.status === "queued") {
     // A note comes from a builder that has begun to take it.
     const note = view.progress?.note;
-    return note === undefined ? `still waiting for a builder ${after}` : `${style.clean(note)}: still at it ${after}`;
+    return note === undefined
+      ? `still waiting for a builder ${after}`
+      : `${style.clean(note)}: still at it ${after}`;
   }
   const open = openHosts(state);
   const building = open.filter(isBuilding);

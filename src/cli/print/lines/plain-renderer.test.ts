@@ -64,7 +64,10 @@ test("what is nobody's fault has another sign than a failure", () => {
 
 test("a builder that has begun to take the request is not waited for", async () => {
   const { renderer, clock, err } = recordRenderer("plain");
-  renderer.message({ type: "progress", progress: progressOf({ note: "nixos: listing the hosts of 9c41e7f" }) });
+  renderer.message({
+    type: "progress",
+    progress: progressOf({ note: "nixos: listing the hosts of 9c41e7f" }),
+  });
   await clock.advance(31_000);
   expect(err()).not.toContain("waiting for a builder");
   expect(err()).toContain("nixos: listing the hosts of 9c41e7f: still at it after 30s");
