@@ -253,7 +253,7 @@ export const BuilderSettings = v.strictObject({
         ),
         batchSize: described(
           v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)), 4),
-          "Hosts for one evaluator process at most.",
+          "Hosts for one evaluator process at most; fewer where its heap is too small for so many real hosts (1.75 GiB, and 0.75 GiB for each further one).",
         ),
         maxMemoryMiB: described(
           v.optional(

@@ -162,13 +162,13 @@ async function decideResources({
 
 function engineSettings(
   { build, evaluation, retry }: BuilderSettings,
-  { workers, maxMemoryBytes }: ReturnType<typeof decideEvaluationResources>,
+  { workers, maxMemoryBytes, batchSize }: ReturnType<typeof decideEvaluationResources>,
 ): EngineSettings {
   const { timeoutSeconds, silenceSeconds, maxJobs, cores, minFreeGiB, withoutSubstituters } = build;
   const firstDelayMs = retry.firstDelaySeconds * 1000;
   return {
     evaluationSlots: workers,
-    evaluationBatchSize: evaluation.batchSize,
+    evaluationBatchSize: batchSize,
     evaluationLimits: { timeoutMs: evaluation.timeoutSeconds * 1000, maxMemoryBytes },
     buildLimits: {
       timeoutSeconds,
