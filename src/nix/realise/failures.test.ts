@@ -218,6 +218,19 @@ describe("the failures of a build", () => {
     });
   });
 
+  test("are unclear too where Nix refused more than what it had begun", async () => {
+    const hosts = { h1: [], h2: [], h3: [] };
+    const odd = "error: odd number of tokens in 'exportReferencesGraph': 'x'";
+    const illegal = "error: derivation contains an illegal reference specifier 'x'";
+    // Of h3, which has its verdict already, and is not asked about any more.
+    const large = `error: path '${path("h3")}' is too large at 9 bytes; limit is 1`;
+    const causesOf = async (...said: readonly string[]) =>
+      (await find(storeOf(hosts, []), ["h1", "h2"], result(["h1", "h3"], ...said))).causes;
+    expect(await causesOf(odd, illegal, large)).toEqual({ h1: "unclear", h2: "unclear" });
+    expect(await causesOf(illegal, large)).toEqual({ h1: "unclear", h2: "infra" });
+    expect(await causesOf(large)).toEqual({ h1: "infra", h2: "infra" });
+  });
+
   test("are unclear also before anything began, for a few", async () => {
     const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`n${index}`, []]));
     const refused = {

@@ -27,7 +27,7 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
     const rootsOf = new Map(graph.tops.map((top) => [top, rootsBelow(top, graph.inputs)]));
     const roots = [...new Set([...rootsOf.values()].flat())];
     const storeFull = roots.length > 0 && (await sources.isStoreFull());
-    const said = sortMessages(result, graph.derivations);
+    const said = await sortMessages(result, sources);
     const suspects = findSuspects(roots, result, said);
     const isEverybodys = findCommonErrors(result);
 
@@ -43,7 +43,7 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
       // Built again alone, it is what that process says.
       const apart = result.apart?.get(drvPath);
       const ofProcess = apart ?? result;
-      const { about, inGeneral } = apart === undefined ? said : sortMessages(apart, graph.derivations);
+      const { about, inGeneral } = apart === undefined ? said : await sortMessages(apart, sources);
       const isBlameless = apart !== undefined && !about.has(drvPath) && inGeneral.some(isEverybodys);
       const machines = ofProcess.machines ?? noReports;
       const cause = decideFailure({
@@ -86,21 +86,23 @@ function placesFor(
 }
 
 /**
- * Whom an error that names no derivation can be about: those that were being built. Where it is none of them, Nix
- * refused one before it began.
+ * Whom an error that names no derivation can be about: those that were being built. Where there are more such errors
+ * than these, Nix refused others before they began.
  */
 function findSuspects(
   roots: readonly StorePath[],
   result: RealiseResult,
   { about, inGeneral }: SortedMessages,
 ): ReadonlySet<StorePath> {
-  if (result.apart !== undefined || !inGeneral.some(isUnclear)) return new Set();
+  const unclear = inGeneral.filter(isUnclear).length;
+  if (result.apart !== undefined || unclear === 0) return new Set();
   const unexplained = roots.filter((drvPath) => !about.has(drvPath));
   const started = unexplained.filter((drvPath) => result.started.has(drvPath));
-  return new Set(started.length > 0 ? started : unexplained.slice(0, suspectsAtOnce));
+  const refused = unexplained.filter((drvPath) => !result.started.has(drvPath)).slice(0, mostRefused);
+  return new Set(unclear > started.length ? [...started, ...refused] : started);
 }
 
-const suspectsAtOnce = 8;
+const mostRefused = 8;
 
 /**
  * An error in no list, which every derivation built apart ends with in the same words, is not about any of them: the
@@ -213,18 +215,24 @@ interface SortedMessages {
   readonly inGeneral: readonly FailureMessage[];
 }
 
-/** By the derivation that they name, or whose output they name. */
-function sortMessages(
+/**
+ * By the derivation that they name, or whose output they name. All that was started counts: hosts that have their verdict
+ * by now are not asked about any more, and what Nix said of them is about nobody else.
+ */
+async function sortMessages(
   result: RealiseResult,
-  derivations: ReadonlyMap<StorePath, Derivation>,
-): SortedMessages {
+  { readDerivation }: FailureSources,
+): Promise<SortedMessages> {
+  const errors = ownErrors(result);
   const builtFrom = new Map<string, StorePath>();
-  for (const drvPath of result.started.keys()) {
-    for (const path of derivations.get(drvPath)?.outputs.values() ?? []) builtFrom.set(path, drvPath);
+  if (errors.some(({ drvPath, paths }) => drvPath === undefined && paths.length > 0)) {
+    await workThrough([...result.started.keys()], readAtOnce, async (drvPath) => {
+      for (const path of await outputsOf(drvPath, readDerivation)) builtFrom.set(path, drvPath);
+    });
   }
   const subjectOf = ({ drvPath, paths }: FailureMessage): string | undefined =>
     drvPath ?? paths.map((path) => builtFrom.get(storePathOf(path))).find((found) => found !== undefined);
-  const said = ownErrors(result).map((message) => ({ ...message, drvPath: subjectOf(message) }));
+  const said = errors.map((message) => ({ ...message, drvPath: subjectOf(message) }));
   return {
     about: Map.groupBy(
       said.filter(({ drvPath }) => drvPath !== undefined),
@@ -232,6 +240,19 @@ function sortMessages(
     ),
     inGeneral: said.filter(({ drvPath }) => drvPath === undefined),
   };
+}
+
+/** None of a derivation that cannot be read; if its host wants to know, it is told why. */
+async function outputsOf(
+  drvPath: StorePath,
+  readDerivation: Store["readDerivation"],
+): Promise<readonly StorePath[]> {
+  try {
+    return [...(await readDerivation(drvPath)).outputs.values()];
+  } catch (error) {
+    if (isBug(error)) throw error;
+    return [];
+  }
 }
 
 /** Of builds on machines `RealiseResult.machines` has what was said, and the last word counts. */
