@@ -1,4 +1,4 @@
-// What becomes of hosts behind whose builds Nix's post-build-hook fails.
+// Hosts whose `post-build-hook` fails: their verdicts, and what the build says.
 import { afterEach, expect, test } from "vitest";
 import { startRig, verdictsOf, type BuilderRig, type RigOptions } from "../../test/support/builder-rig.ts";
 import { fakeDrv, fakeOut } from "../../test/support/fake-nix.ts";

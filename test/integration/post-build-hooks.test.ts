@@ -1,4 +1,4 @@
-// What becomes of hosts when Nix's `post-build-hook` fails: real Nix, and the command line as people run it.
+// A `post-build-hook` that fails, with real Nix and the command line as people run it.
 import { join } from "node:path";
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";

@@ -98,7 +98,7 @@ const derivationIn = (line: string): string | undefined =>
 
 /**
  * 2.8: "1 dependencies of derivation 'D' failed to build"; 2.29: "Reason: 1 dependency failed." That a remote builder
- * cannot be used is for machine-reports.ts, as Nix goes on with the next one or says itself what it has no builder for.
+ * cannot be used is for machine-reports.ts, as Nix tries the next one, or says itself what it has no builder for.
  */
 const isConsequence = (first: string, reason: string): boolean =>
   /^\d+ dependenc(?:y|ies) of derivation .* failed to build$/.test(first) ||

@@ -59,7 +59,7 @@ export function createAskSubstituter({
       const substituters = ["--option", "substituters", url] as const;
       const result = await run("nix-store", ...limits, ...substituters, "--realise", "--dry-run", "--", path);
       if (result.exitCode !== 0) return reasonOf(result, url);
-      // A daemon that cannot open the substituter only says so, and goes on without it.
+      // A daemon that cannot open the substituter only prints a warning, and leaves it out.
       return opensStoreItself ? undefined : daemonComplaint(result, url);
     };
     try {

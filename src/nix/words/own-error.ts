@@ -1,5 +1,5 @@
 // Which errors of Nix are about the code that is evaluated and nothing else, by their words in Nix 2.8 to 2.34: every
-// evaluation of it finds them again. What is thrown has any words; `evaluate` learns of it in another way.
+// evaluation of it finds them again. A host can throw any words: `evaluation-log.ts` knows by a mark what was thrown.
 const own = [
   /^(?:attribute '.*' missing|attribute '.*' in selection path '.*' not found)/,
   /^undefined variable '/,

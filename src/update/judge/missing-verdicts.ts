@@ -1,4 +1,4 @@
-// Why hosts have no verdict, for whoever reads what became of an update.
+// Why hosts have no verdict, for whoever reads the result of an update.
 import { firstLine } from "../../base/lines.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import type { Classes } from "./decide-classes.ts";
