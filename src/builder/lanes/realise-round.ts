@@ -1,10 +1,10 @@
 // One Nix process of a lane, with an eye on its post-build-hooks.
-import { HomelabError } from "../../base/errors.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { NixActivity, RealiseOptions, RealiseResult, Realiser } from "../../nix/realiser.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { FailedHook, FailedHooks } from "./failed-hooks.ts";
 import { createHookWatch, type HookEnd } from "./hook-watch.ts";
+import { watchForStuckNix } from "./stuck-nix.ts";
 
 export interface RealiseRoundOptions {
   readonly nix: Pick<Realiser, "realise">;
@@ -25,16 +25,7 @@ export interface RunningRound {
   isHookUndecided(drvPath: StorePath): boolean;
 }
 
-/** Nix may hash a large output for long, without a word. */
-const leastStuckSeconds = 3600;
-/** Nix ends a silent build itself, if it can. */
-const stuckGraceSeconds = 60;
-
 /**
- * Nix talks to a remote builder before a build begins there, with no limit of its own and doing nothing else meanwhile:
- * not even builds that run beside it are ended when their time is over. A Nix that is silent for longer than a build may
- * be, without waiting for a lock or for a download, is ended.
- *
  * Nix waits for a hook without any limit of its own, and for nothing else meanwhile: a hook has as long as a build, and
  * may be as silent. One that we interrupt, for whatever reason, has not succeeded.
  */
@@ -61,27 +52,7 @@ export function startRound(
     }
   }
 
-  const stuckSeconds = Math.max(limits.silenceSeconds, leastStuckSeconds) + stuckGraceSeconds;
-  const stuck = new AbortController();
-  const over = new AbortController();
-  let lastSaid = clock.monotonic();
-  let waits = false;
-  let fetches = false;
-
-  async function watchSilence(): Promise<void> {
-    for (;;) {
-      const left = stuckSeconds * 1000 - (clock.monotonic() - lastSaid);
-      if (left <= 0 && !waits && !fetches && silence.size === 0) return stuck.abort();
-      await clock.sleep(left > 0 ? left : stuckGraceSeconds * 1000, over.signal);
-    }
-  }
-
-  function note(activity: NixActivity): void {
-    lastSaid = clock.monotonic();
-    if (activity.type === "waiting") waits = activity.reason !== undefined;
-    else if (activity.type === "fetch-counts") fetches = activity.done < activity.expected;
-  }
-
+  const stuck = watchForStuckNix(limits.silenceSeconds, clock);
   const silence = new Map<StorePath, AbortController>();
   function listen(drvPath: StorePath): void {
     silence.get(drvPath)?.abort();
@@ -97,7 +68,7 @@ export function startRound(
 
   function take(activity: NixActivity): void {
     watch.take(activity);
-    note(activity);
+    stuck.take(activity);
     if (activity.type === "hook-started") {
       const { timeoutSeconds } = limits;
       void alarm(timeoutSeconds, `it ran for ${timeoutSeconds} seconds, and was ended`, alarms.signal);
@@ -120,7 +91,6 @@ export function startRound(
   }
 
   async function run(): Promise<Round> {
-    void watchSilence().catch(() => undefined); // when Nix has ended
     try {
       const result = await nix.realise(
         drvPaths,
@@ -135,14 +105,10 @@ export function startRound(
     } catch (error) {
       const isHung = hung.signal.aborted && !signal.aborted;
       const failed = learn({ type: "stopped", reason: isHung ? hungReason : "it was interrupted" });
-      if (stuck.signal.aborted && !signal.aborted) {
-        const reason = `Nix said nothing for ${stuckSeconds} seconds and was ended: perhaps a remote builder hangs`;
-        throw new HomelabError("unavailable", reason);
-      }
       if (!isHung) throw error;
       return { result: undefined, failed };
     } finally {
-      over.abort();
+      stuck.end();
       alarms.abort();
     }
   }

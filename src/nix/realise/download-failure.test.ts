@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { StorePath } from "../../protocol/names.ts";
+import { HomelabError } from "../../base/errors.ts";
 import { explainDownload, readDownloadFailure } from "./download-failure.ts";
 import type { FailureCause } from "../realiser.ts";
 
@@ -160,7 +161,18 @@ describe("a cause", () => {
   });
 
   test("stays as it is without a log", async () => {
-    const readLog = async (): Promise<void> => Promise.reject(new Error("no log"));
+    const readLog = async (): Promise<void> => undefined;
     expect(await explainDownload(exited, drvPath, derivation([]), { readLog }, never)).toBe(exited);
+  });
+
+  test("accuses nobody while the log cannot be read", async () => {
+    const failing = (error: Error) => ({ readLog: async (): Promise<void> => Promise.reject(error) });
+    const explain = async (error: Error) =>
+      explainDownload(exited, drvPath, derivation([]), failing(error), never);
+    expect(await explain(new HomelabError("unavailable", "the log cannot be read"))).toMatchObject({
+      kind: "infra",
+      reason: expect.stringContaining("the log cannot be read") as string,
+    });
+    await expect(explain(new TypeError("a bug"))).rejects.toThrow("a bug");
   });
 });

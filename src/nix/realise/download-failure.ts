@@ -1,5 +1,6 @@
 // Why a fixed-output derivation could not download. Only such a derivation has a network, so that only its log can
 // excuse it; and it is excused only as what is tried again.
+import { isBug, messageOf } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { FailureCause } from "../realiser.ts";
@@ -32,7 +33,16 @@ export async function explainDownload(
     const isHash = cause.reason.startsWith("hash mismatch") && declared !== undefined;
     return isHash ? { ...cause, reason: `${cause.reason} (${withoutCredentials(declared)})` } : cause;
   }
-  const failure = readDownloadFailure(await lastLines(readLog, drvPath, signal));
+  let log: readonly string[];
+  try {
+    log = await lastLines(readLog, drvPath, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isBug(error)) throw error;
+    // What is in it could excuse the derivation.
+    return { ...cause, kind: "infra", reason: `${cause.reason}, and ${messageOf(error)}`.slice(0, 600) };
+  }
+  const failure = readDownloadFailure(log);
   if (failure === undefined) return cause;
   const url = failure.url ?? declared;
   const what = url === undefined ? "cannot download" : `cannot download ${withoutCredentials(url)}`;
@@ -119,7 +129,7 @@ const networkWords =
 
 const withoutCredentials = (url: string): string => url.replace(/\/\/[^/@\s]*@/, "//");
 
-/** The end of the log in the store; none where there is none, or it cannot be read. */
+/** The end of the log in the store; none where there is none. */
 async function lastLines(
   readLog: Store["readLog"],
   drvPath: StorePath,
@@ -127,16 +137,12 @@ async function lastLines(
 ): Promise<readonly string[]> {
   const decoder = new TextDecoder();
   let end = "";
-  try {
-    await readLog(
-      drvPath,
-      (chunk) => {
-        end = (end + decoder.decode(chunk, { stream: true })).slice(-tailBytes);
-      },
-      signal,
-    );
-  } catch {
-    signal.throwIfAborted();
-  }
+  await readLog(
+    drvPath,
+    (chunk) => {
+      end = (end + decoder.decode(chunk, { stream: true })).slice(-tailBytes);
+    },
+    signal,
+  );
   return end.split("\n");
 }
