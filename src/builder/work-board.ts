@@ -12,6 +12,14 @@ import type { Priority } from "../protocol/request.ts";
 import { decideBuildVerdict, isSuccess } from "../protocol/verdicts.ts";
 import type { Decision } from "./decide-verdicts.ts";
 import {
+  eachBuild,
+  finishedHost,
+  refs,
+  reportEvaluations,
+  sayEvaluated,
+  type FinalDecision,
+} from "./say-work.ts";
+import {
   freshWorkKey,
   workKey,
   type HostWork,
@@ -57,10 +65,6 @@ export interface WorkBoardOptions {
 
 /** While no host gets a verdict or spends an attempt; what is interrupted more often spends one, too. */
 const mostInterruptions = 20;
-
-type FinalDecision = Omit<Decision & { readonly type: "verdict" }, "code"> & {
-  readonly code?: typeof internalCode | (Decision & { readonly type: "verdict" })["code"];
-};
 
 export function createWorkBoard({
   clock,
@@ -205,24 +209,11 @@ export function createWorkBoard({
     const durationMs = Math.round(clock.monotonic() - build.startedAt);
     const finished = hosts.map((work): FinishedHost => {
       const decision = decisionOf(work);
-      const verdict = decision?.verdict ?? "cancelled";
-      const outPath = verdict === "built" || verdict === "unchanged" ? work.evaluation?.outPath : undefined;
-      build.verdicts.set(fullName(work), verdict);
+      build.verdicts.set(fullName(work), decision?.verdict ?? "cancelled");
       if (decision?.code === internalCode) build.hasBug = true;
       build.open.delete(fullName(work));
       work.watchers.delete(build);
-      return {
-        repo: work.repo,
-        host: work.host,
-        verdict,
-        outPath,
-        reason: decision?.reason && boundedText(decision.reason),
-        details: decision?.details && boundedText(decision.details),
-        warnings: decision?.warnings?.slice(0, 20).map((text) => boundedText(text, 300)),
-        cached: decision?.cached,
-        code: decision?.code,
-        durationMs,
-      };
+      return finishedHost(work, decision, durationMs);
     });
     if (finished.length > 0) build.record.emit({ type: "hosts-finished", hosts: finished });
     finishBuildIfDone(build);
@@ -366,47 +357,3 @@ export const verdictOf = ({ hosts, verdicts, unresolved }: RunningBuild) =>
     ...hosts.map((host) => verdicts.get(fullName(host))),
     ...unresolved.map(() => undefined),
   ]);
-
-const refs = (works: readonly HostWork[]): HostRef[] => works.map(({ repo, host }) => ({ repo, host }));
-
-function eachBuild(works: readonly HostWork[], say: (build: RunningBuild, works: HostWork[]) => void): void {
-  const groups = new Map<RunningBuild, HostWork[]>();
-  for (const work of works) {
-    for (const build of work.watchers) {
-      const group = groups.get(build);
-      if (group === undefined) groups.set(build, [work]);
-      else group.push(work);
-    }
-  }
-  for (const [build, group] of groups) say(build, group);
-}
-
-function sayEvaluated(build: RunningBuild, works: readonly HostWork[], durationMs: number): void {
-  const hosts = works.flatMap(({ repo, host, evaluation, remembered }) =>
-    evaluation === undefined
-      ? []
-      : [
-          {
-            repo,
-            host,
-            drvPath: evaluation.drvPath,
-            outPath: evaluation.outPath,
-            remembered,
-            ...(evaluation.warnings.length === 0
-              ? {}
-              : { warnings: evaluation.warnings.slice(0, 20).map((text) => boundedText(text, 2000)) }),
-          },
-        ],
-  );
-  if (hosts.length > 0) build.record.emit({ type: "evaluated", hosts, durationMs: Math.round(durationMs) });
-}
-
-function reportEvaluations(build: RunningBuild): void {
-  const running: HostRef[] = [];
-  let waiting = 0;
-  for (const work of build.open.values()) {
-    if (work.evaluation === undefined) waiting++;
-    if (work.stage === "evaluating") running.push({ repo: work.repo, host: work.host });
-  }
-  build.progress.evaluations(build.hosts.length - waiting, build.hosts.length, running);
-}
