@@ -166,9 +166,9 @@ describe("a cause", () => {
   });
 
   test("accuses nobody while the log cannot be read", async () => {
-    const failing = (error: Error) => ({ readLog: async (): Promise<void> => Promise.reject(error) });
-    const explain = async (error: Error) =>
-      explainDownload(exited, drvPath, derivation([]), failing(error), never);
+    const failing = (fault: Error) => ({ readLog: async (): Promise<void> => Promise.reject(fault) });
+    const explain = async (fault: Error) =>
+      explainDownload(exited, drvPath, derivation([]), failing(fault), never);
     expect(await explain(new HomelabError("unavailable", "the log cannot be read"))).toMatchObject({
       kind: "infra",
       reason: expect.stringContaining("the log cannot be read") as string,
