@@ -104,6 +104,16 @@ test("a host whose failure ends the process costs the others no attempt", async 
   expect(state.warnings).toEqual([]);
 });
 
+test("a hook that fails while its host is built apart is seen, too", async () => {
+  const rig = await startRig({
+    repos: { homelab: { web: { build: "hook-fails" }, odd: { build: "stops-unnamed" } } },
+  });
+  rigs.push(rig);
+  const state = await rig.verdict(await rig.ask("homelab/all"));
+  expect(verdictsOf(state)).toEqual({ web: "infra-failed", odd: "build-failed" });
+  expect(state.hosts.get("homelab/web")?.finished?.reason).toContain("its post-build-hook failed");
+});
+
 test("where nobody knows whose failure it was, each is built apart, and the healthy get built", async () => {
   const rig = await startRig({ repos: { homelab: { web: {}, db: {}, odd: { build: "stops-unnamed" } } } });
   rigs.push(rig);

@@ -140,7 +140,7 @@ export async function buildTogether(
       // What a hook interrupted is no suspect.
       const suspects = goesOn ? [] : suspectsOf(analysis);
       if (suspects.length > 0) {
-        const apart = await buildApart(nix, suspects, limits, (event) => activity.take(event), building);
+        const apart = await buildApart(options, suspects, limits, (event) => activity.take(event), building);
         await settleBuilt(unbuilt(), building);
         analysis = await nix.findFailures(tops, { ...result, apart }, limits, building);
       }
