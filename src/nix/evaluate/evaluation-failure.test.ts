@@ -97,6 +97,7 @@ test.each([
   ["executing SQLite statement 'insert': database or disk is full (in '/nix/var/nix/db/db.sqlite')"],
   ["SQLite database '/nix/var/nix/db/db.sqlite' is busy"],
   ["program 'git' failed with exit code 128"],
+  ["program '/etc/nix/post-build-hook' failed with exit code 1"],
   ["Failed to fetch git repository https://git.lan/x : failed to resolve address for git.lan"],
   [
     "Failed to open archive (Source threw exception: error: unable to download 'https://github.com/x.tar.gz': HTTP error 503)",

@@ -19,7 +19,8 @@ const infrastructure = [
   /^failed to extract archive \((?:Write failed|Source threw exception: .*|.*No space left on device.*)\)$/i,
   /^cannot read file '.*' from tarball$/,
   /^(?:Failed to fetch git repository|failed to fetch|Cannot find Git revision) /i,
-  /^program '(?:[^']*\/)?(?:git|hg|ssh)' failed/,
+  // What Nix itself runs: git, hg, ssh, a post-build-hook. Code that is evaluated runs no program.
+  /^program '[^']*' failed/,
   /^(?:fatal: |error: )?(?:unable to access|Could not resolve host|Could not read from remote repository)/i,
   /^fetching Git repository '.*' (?:failed|timed out)/,
   /^(?:resolving|getaddrinfo).*: (?:Temporary failure in name resolution|Name or service not known)/,
