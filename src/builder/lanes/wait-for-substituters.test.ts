@@ -29,7 +29,7 @@ test.each([
     type: "wait",
     delayMs,
     reason:
-      "no substituter can be used; waiting up to 30 minutes for one instead of building from source: https://cache: no route to host",
+      "no substituter can be used; waiting up to 30 minutes for one instead of building from source (builder.build.withoutSubstituters): https://cache: no route to host",
   });
 });
 

@@ -34,7 +34,7 @@ export function decideWait({ dead }: Pick<SubstituterProbe, "dead">, waitedMs: n
   }
   return {
     type: "wait",
-    reason: `no substituter can be used; waiting up to 30 minutes for one instead of building from source: ${down}`,
+    reason: `no substituter can be used; waiting up to 30 minutes for one instead of building from source (builder.build.withoutSubstituters): ${down}`,
     delayMs: Math.min(longestPauseMs, Math.max(shortestPauseMs, waitedMs)),
   };
 }
