@@ -1,7 +1,7 @@
 // What an update may do to a lock: move its inputs forward. Anything else needs a person's eyes.
 import { isDeepStrictEqual } from "node:util";
 import { type FlakeLock, type FlakeNode, type FlakeReference, nodeAt } from "./flake-lock.ts";
-import { walkPairs } from "./flake-lock-diff.ts";
+import { isOlder, walkPairs } from "./flake-lock-diff.ts";
 
 export type LockFindingKind =
   /** Not an input any more, or a new one. */
@@ -92,7 +92,7 @@ function compare(before: FlakeNode, after: FlakeNode): readonly Found[] {
     if (fields.length > 0)
       found.push(["source-changed", `is at another place: ${fields.join(", ")} changed`]);
   }
-  if ((young?.lastModified ?? Infinity) < (old?.lastModified ?? 0)) {
+  if (isOlder(young, old)) {
     found.push(["downgraded", "is older than before"]);
   }
   return found;

@@ -51,15 +51,63 @@ test("says what came, what went and what went back", () => {
   expect(inputs[2]?.after).toBeUndefined();
 });
 
-test("inputs of inputs are not those of the flake, and what follows another is gone into at its own place", () => {
+test("what moves below an input moves it, also where the input itself is where it was", () => {
+  const lock = (state: number) =>
+    lockOf({
+      tool: node("tool", { deep: "deep" }),
+      deep: node("deep", { leaf: "leaf" }),
+      leaf: node("leaf", undefined, state),
+      root: root("tool"),
+    });
+  const [change, ...more] = diffLocks(lock(1), lock(2));
+  expect(more).toEqual([]);
+  expect(change).toMatchObject({ path: ["tool"], before: { rev: change?.after?.rev } });
+  expect(change?.below).toMatchObject([
+    {
+      path: ["tool", "deep", "leaf"],
+      before: { rev: commitOf("leaf 1") },
+      after: { rev: commitOf("leaf 2") },
+    },
+  ]);
+});
+
+test("what an input follows moves the input that it belongs to, and no other", () => {
   const lock = (state: number) =>
     lockOf({
       a: node("a", { leaf: "leaf", same: ["leaf"] }),
       leaf: node("leaf", undefined, state),
       root: { inputs: { a: "a", leaf: ["a", "leaf"] } },
     });
-  expect(diffLocks(lock(1), lock(2))).toEqual([]);
+  expect(diffLocks(lock(1), lock(2)).map(({ path }) => path)).toEqual([["a"]]);
   expect([...walkPairs(lock(1), lock(2))].map(({ path }) => path)).toEqual([["a"], ["a", "leaf"]]);
+});
+
+test("an input that follows another one, or is declared otherwise, has changed", () => {
+  const lock = (follows: string, ref: string) => {
+    const { original, ...rest } = node("tool", { nixpkgs: [follows] });
+    return lockOf({
+      old: node("old"),
+      young: node("young"),
+      tool: { ...rest, original: { type: "github", ...original, ref } },
+      root: { inputs: { old: "old", young: "young", tool: "tool", same: [follows] } },
+    });
+  };
+  const namesOf = (from: ReturnType<typeof lock>, to: ReturnType<typeof lock>) =>
+    diffLocks(from, to).map(({ path }) => path.join("/"));
+  expect(namesOf(lock("old", "main"), lock("young", "main"))).toEqual(["same", "tool"]);
+  expect(namesOf(lock("old", "main"), lock("old", "next"))).toEqual(["tool"]);
+});
+
+test("a stand-in for a time is none, and says nothing of older or younger", () => {
+  const at = (lastModified: number) => ({
+    a: {
+      locked: { type: "path", path: "/a", narHash: `x${lastModified}`, lastModified },
+      original: { type: "path" },
+    },
+  });
+  const [change] = diffLocks(lockOf(at(1_700_000_000)), lockOf(at(1)));
+  expect(change?.after).not.toHaveProperty("lastModified", 1);
+  expect(change?.downgraded).toBe(false);
 });
 
 test("a lock whose nodes are shared a million times over is read once", () => {

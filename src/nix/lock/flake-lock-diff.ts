@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { compareUrl } from "./compare-url.ts";
 import { type FlakeEdge, type FlakeLock, type FlakeReference, nodeAt, rootInputs } from "./flake-lock.ts";
+import { usableTime } from "./input-time.ts";
 
 /** One state of an input. */
 export interface InputState {
@@ -10,7 +11,7 @@ export interface InputState {
   readonly ref?: string;
   readonly rev?: string;
   readonly narHash?: string;
-  /** Seconds since 1970. */
+  /** Seconds since 1970; absent where its lock has no time that means anything (`usableTime`). */
   readonly lastModified?: number;
 }
 
@@ -21,14 +22,19 @@ export interface InputChange {
   readonly before?: InputState;
   /** Absent when it is gone. */
   readonly after?: InputState;
-  /** It went back in time: somebody forced a push, or the branch is another one now. */
+  /** By the times in the lock it went back: somebody forced a push, or the branch is another one now. */
   readonly downgraded: boolean;
   readonly compareUrl?: string;
+  /**
+   * What changed below it, where that is so: inputs of an input without a lock of its own move by themselves. None
+   * of these has a `below` itself.
+   */
+  readonly below?: readonly InputChange[];
 }
 
 /**
- * Which inputs of the flake itself changed between two of its locks, in the order of their names; not those that only
- * follow another.
+ * Which inputs of the flake itself changed between two of its locks, in the order of their names: those by which any
+ * node differs that is reached from them. What an input follows belongs to another one, and is not gone into.
  *
  * @param giteaHosts see `compareUrl`
  */
@@ -37,22 +43,70 @@ export function diffLocks(
   after: FlakeLock,
   giteaHosts: readonly string[] = [],
 ): readonly InputChange[] {
-  const changes: InputChange[] = [];
-  for (const { path, ...keys } of walkPairs(before, after)) {
-    if (path.length > 1) break; // those of the root come first
-    const old = lockedAt(before, keys.before);
-    const young = lockedAt(after, keys.after);
-    if (isDeepStrictEqual(old, young)) continue;
-    const link = old && young && compareUrl(old, young, giteaHosts);
-    changes.push({
-      path,
-      before: old && inputState(old),
-      after: young && inputState(young),
-      downgraded: (young?.lastModified ?? Infinity) < (old?.lastModified ?? 0),
-      compareUrl: link,
+  const isSame = sameInputs(before, after);
+  const [old, young] = [rootInputs(before), rootInputs(after)];
+  const names = new Set([...Object.keys(old), ...Object.keys(young)].toSorted());
+  return [...names].flatMap((name) => {
+    const edges = [edgeOf(old, name), edgeOf(young, name)] as const;
+    if (isSame(...edges)) return [];
+    const pair = { path: [name], before: ownKey(edges[0]), after: ownKey(edges[1]) };
+    const below = [...walkPairs(before, after, pair)].flatMap((each) => {
+      const change = stateChange(before, after, each, giteaHosts);
+      return change.isMoved ? [change.change] : [];
     });
+    const { change } = stateChange(before, after, pair, giteaHosts);
+    return [below.length === 0 ? change : { ...change, below }];
+  });
+}
+
+function stateChange(
+  before: FlakeLock,
+  after: FlakeLock,
+  { path, ...keys }: InputPair,
+  giteaHosts: readonly string[],
+): { readonly change: InputChange; readonly isMoved: boolean } {
+  const [old, young] = [lockedAt(before, keys.before), lockedAt(after, keys.after)];
+  const change = {
+    path,
+    before: old && inputState(old),
+    after: young && inputState(young),
+    downgraded: isOlder(young, old),
+    compareUrl: old && young && compareUrl(old, young, giteaHosts),
+  };
+  return { change, isMoved: !isDeepStrictEqual(old, young) };
+}
+
+/** Whether a state was made before another one, as far as their locks have times that say so. */
+export function isOlder(state: FlakeReference | undefined, than: FlakeReference | undefined): boolean {
+  const [time, other] = [usableTime(state?.lastModified), usableTime(than?.lastModified)];
+  return time !== undefined && other !== undefined && time < other;
+}
+
+/** Whether two edges, one of each lock, lead to the same: the same path that is followed, or equal nodes all the way down. */
+function sameInputs(
+  before: FlakeLock,
+  after: FlakeLock,
+): (old: FlakeEdge | undefined, young: FlakeEdge | undefined) => boolean {
+  const known = new Map<string, boolean>();
+
+  function isSame(old: FlakeEdge | undefined, young: FlakeEdge | undefined): boolean {
+    if (typeof old !== "string" || typeof young !== "string") return isDeepStrictEqual(old, young);
+    const pair = JSON.stringify([old, young]);
+    const answer = known.get(pair);
+    if (answer !== undefined) return answer;
+    // Whoever comes here again before the end has found no difference on the way.
+    known.set(pair, true);
+    const { inputs: theirs = {}, ...node } = nodeAt(before, old);
+    const { inputs: ours = {}, ...other } = nodeAt(after, young);
+    const names = new Set([...Object.keys(theirs), ...Object.keys(ours)]);
+    const same =
+      isDeepStrictEqual(node, other) &&
+      [...names].every((name) => isSame(edgeOf(theirs, name), edgeOf(ours, name)));
+    known.set(pair, same);
+    return same;
   }
-  return changes;
+
+  return isSame;
 }
 
 /** What people want to know of a locked reference. */
@@ -64,7 +118,7 @@ export function inputState(reference: FlakeReference): InputState {
     ref,
     rev,
     narHash,
-    lastModified,
+    lastModified: usableTime(lastModified),
   };
 }
 
@@ -91,14 +145,21 @@ export interface InputPair {
 /**
  * Goes through both locks side by side, by input names, those of the root first. Each pair of nodes comes once,
  * whatever the number of ways to it; an input that follows another is where it follows to, and not gone into.
+ *
+ * @param top what is gone into; not among the pairs itself
  */
-export function* walkPairs(before: FlakeLock, after: FlakeLock): Generator<InputPair> {
+export function* walkPairs(
+  before: FlakeLock,
+  after: FlakeLock,
+  top: InputPair = { path: [], before: before.root, after: after.root },
+): Generator<InputPair> {
   const seen = new Set<string>();
-  const waiting: InputPair[] = [{ path: [], before: before.root, after: after.root }];
+  const waiting: InputPair[] = [top];
   for (let pair = waiting.shift(); pair !== undefined; pair = waiting.shift()) {
     const [old, young] = [inputsOf(before, pair.before), inputsOf(after, pair.after)];
     for (const name of new Set([...Object.keys(old), ...Object.keys(young)].toSorted())) {
-      const child = { path: [...pair.path, name], before: own(old, name), after: own(young, name) };
+      const [theirs, ours] = [ownKey(edgeOf(old, name)), ownKey(edgeOf(young, name))];
+      const child = { path: [...pair.path, name], before: theirs, after: ours };
       const identity = JSON.stringify([child.before, child.after]);
       const isNew = !seen.has(identity);
       seen.add(identity);
@@ -109,11 +170,12 @@ export function* walkPairs(before: FlakeLock, after: FlakeLock): Generator<Input
   }
 }
 
+const edgeOf = (inputs: Readonly<Record<string, FlakeEdge>>, name: string): FlakeEdge | undefined =>
+  Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+
 /** The node that an input has for itself. */
-function own(inputs: Readonly<Record<string, FlakeEdge>>, name: string): string | undefined {
-  const edge = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-  return typeof edge === "string" ? edge : undefined;
-}
+const ownKey = (edge: FlakeEdge | undefined): string | undefined =>
+  typeof edge === "string" ? edge : undefined;
 
 const inputsOf = (lock: FlakeLock, key: string | undefined): Readonly<Record<string, FlakeEdge>> =>
   key === undefined ? {} : (nodeAt(lock, key).inputs ?? {});
