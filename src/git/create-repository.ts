@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 import { parseCommit, type Commit } from "../protocol/names.ts";
 import { createGitCommand, type GitCommand, type RunOptions } from "./git-command.ts";
+import { timeOfCommit } from "./commit-time.ts";
 import type { CommitFacts, NewCommit, PushResult, RefChange, Repository } from "./git.ts";
 import { createMirror, type MirrorOptions } from "./mirror.ts";
 import type { ExecResult } from "../process/exec.ts";
@@ -81,9 +82,9 @@ export function createRepository(options: MirrorOptions): Repository {
   }
 
   async function facts(commit: Commit, signal: AbortSignal): Promise<CommitFacts> {
-    const format = "--format=%P%x00%ae%x00%B";
+    const format = "--format=%P%x00%ae%x00%ct%x00%B";
     const text = await run(["show", "--no-patch", format, "--end-of-options", commit], signal);
-    const [hashes = "", authorEmail = "", ...message] = text.split("\0");
+    const [hashes = "", authorEmail = "", seconds = "", ...message] = text.split("\0");
     const parents = hashes.split(" ").filter((parent) => parent !== "");
     const [first] = parents;
     const range = first === undefined ? [] : [first, commit];
@@ -94,6 +95,7 @@ export function createRepository(options: MirrorOptions): Repository {
     return {
       parents: parents.map(parseCommit),
       authorEmail,
+      committedAt: timeOfCommit(seconds),
       message: message.join("\0").trimEnd(),
       changedFiles: changed.split("\0").filter((path) => path !== ""),
     };
@@ -172,7 +174,8 @@ async function makeCommit(
   const { parent, files, message, author, date } = commit;
   const directory = await mkdtemp(join(home, "commit-"));
   const at = (name: string): string => join(directory, name);
-  const when = `${Math.floor(date.getTime() / 1000)} +0000`;
+  // With the @: git takes small numbers for something else, and refuses them.
+  const when = `@${Math.floor(date.getTime() / 1000)} +0000`;
   const variables = {
     GIT_INDEX_FILE: at("index"),
     GIT_AUTHOR_NAME: author.name,

@@ -3,6 +3,7 @@ import { plainText } from "../base/terminal-text.ts";
 import type { Exec } from "../process/exec.ts";
 import { parseCommit } from "../protocol/names.ts";
 import { createGitCommand, type GitCommand } from "./git-command.ts";
+import { timeOfCommit } from "./commit-time.ts";
 import type { Revision, RevisionRange, RevisionReader, RevisionsFound } from "./git.ts";
 import { gitWords, remoteError } from "./remote-error.ts";
 import { secretsOf, type GitCredentials } from "./sign-in-programs.ts";
@@ -24,7 +25,6 @@ const maxFetchBytes = 512 * 1024 * 1024;
 const fetchTimeoutMs = 300_000;
 const localTimeoutMs = 60_000;
 const subjectLength = 200;
-const lastSecond = Date.parse("9999-12-31T00:00:00Z") / 1000;
 
 const [fromRef, toRef] = ["refs/homelab-deploy/from", "refs/homelab-deploy/to"];
 
@@ -102,8 +102,7 @@ function parseRevision(line: string): Revision {
   const [rev = "", , seconds = "0", ...subject] = line.split("\t");
   return {
     rev: parseCommit(rev),
-    // What somebody's clock said: it may be beyond what a date can be.
-    committedAt: new Date(Math.min(Number(seconds), lastSecond) * 1000),
+    committedAt: timeOfCommit(seconds),
     subject: plainText(subject.join(" ")).slice(0, subjectLength).toWellFormed(),
   };
 }

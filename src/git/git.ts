@@ -41,6 +41,8 @@ export interface NewCommit {
 export interface CommitFacts {
   readonly parents: readonly Commit[];
   readonly authorEmail: string;
+  /** What the committer's clock said, to the second. */
+  readonly committedAt: Date;
   readonly message: string;
   /** Against its first parent. */
   readonly changedFiles: readonly string[];

@@ -1,7 +1,8 @@
 /** Moves the inputs of a flake. */
 export interface Locker {
   /**
-   * Updates flake.lock in a checkout: all inputs of the flake, or some, to what their URLs point to now. The checkout
+   * Updates flake.lock in a checkout: all inputs of the flake, or some, to what their URLs point to now, and makes it
+   * fit flake.nix. The checkout
    * must be the caller's own; after a failure its flake.lock may be either.
    *
    * @param directory absolute path of the directory that flake.nix is in
@@ -20,7 +21,10 @@ export interface Locker {
 }
 
 export interface LockUpdateOptions {
-  /** Inputs of the flake itself; all when absent. */
+  /**
+   * Inputs of the flake itself; all when absent. With none of them only what flake.nix demands is done: inputs that
+   * it has since are locked, and what is gone from it is dropped.
+   */
   readonly inputs?: readonly string[];
   readonly timeoutMs: number;
 }

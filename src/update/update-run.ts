@@ -14,7 +14,7 @@ import type {
 import { isDeepStrictEqual } from "node:util";
 import type { BranchName, Commit } from "../protocol/names.ts";
 import { newBuildId } from "../protocol/ulid.ts";
-import { changedInputs, makeCandidate, requireInputs, type Candidate } from "./candidate.ts";
+import { makeCandidate, movedInputs, requireInputs, type Candidate, type LockMoment } from "./candidate.ts";
 import { pendingStatus, statusOf } from "./land/commit-statuses.ts";
 import { brokenPart } from "./search/broken-part.ts";
 import { findGuilty, type GuiltyOptions } from "./search/find-guilty.ts";
@@ -52,7 +52,8 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
   const { source, publishing } = options;
   const base = await source.repository.mirror.resolveBranch(source.branch, signal);
   await beginRun(options, base);
-  const round = { base, fullLock: await resolveFullLock(options, base, signal) };
+  const fitted = await fitLock(options, base, signal);
+  const round = { base, moment: { fitted, full: await resolveFullLock(options, base, signal) } };
   return publishing === undefined
     ? dryRun(options, round, signal)
     : publishedRun({ ...options, publishing }, round, signal);
@@ -69,15 +70,15 @@ async function dryRun(options: UpdateOptions, round: Round, signal: AbortSignal)
 
 async function publishedRun(
   options: PublishedUpdate,
-  { fullLock, ...first }: Round,
+  first: Round,
   signal: AbortSignal,
 ): Promise<UpdateResult> {
   const { run, source } = options;
-  let { base } = first;
+  let { base, moment } = first;
   let found: Found | undefined;
 
   for (let number = 1; ; number++) {
-    const candidate = await nextCandidate(options, { base, fullLock, only: found?.guilty }, signal);
+    const candidate = await nextCandidate(options, { base, moment, only: found?.guilty }, signal);
     if (candidate === undefined) return endUnchanged(run, { base });
     let claimed = await claim(options, candidate, signal);
     const validated = await validateOpenly(options, candidate, signal);
@@ -91,10 +92,10 @@ async function publishedRun(
     if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
-      if (isNew) found = await findGuiltyInputs(options, { base, fullLock }, validated, signal);
+      if (isNew) found = await findGuiltyInputs(options, { base, moment }, validated, signal);
       if (isNew && found?.landed !== undefined) {
         // What is left is proposed on top of what has landed.
-        base = found.landed.commit;
+        ({ base, moment } = await onto(options, found.landed.commit, moment, signal));
         continue;
       }
       // Where parts of it were, and under another name if that one cannot be replaced.
@@ -110,9 +111,26 @@ async function publishedRun(
       return { type: "not-landed", why: { reason: "race", message }, ...sofar() };
     }
     run.log.info({ base }, "the branch has moved: the update is carried onto its new tip");
-    base = await source.repository.mirror.resolveBranch(source.branch, signal);
+    const tip = await source.repository.mirror.resolveBranch(source.branch, signal);
+    ({ base, moment } = await onto(options, tip, moment, signal));
   }
 }
+
+/** The same moment of upstream for another base. */
+async function onto(
+  options: Pick<UpdateOptions, "source">,
+  base: Commit,
+  { full }: LockMoment,
+  signal: AbortSignal,
+): Promise<Round> {
+  return { base, moment: { fitted: await fitLock(options, base, signal), full } };
+}
+
+const fitLock = async (
+  { source: { upstream } }: Pick<UpdateOptions, "source">,
+  base: Commit,
+  signal: AbortSignal,
+): Promise<string> => upstream.updateLock(base, [], signal);
 
 async function endUnchanged({ journal }: Run, { base }: Pick<Round, "base">): Promise<UpdateResult> {
   await journal.append({ step: "ended", outcome: "no-change" });
@@ -166,8 +184,8 @@ async function findGuiltyInputs(
     ...searching,
     ...broken.place,
     builds: judging.builds,
-    makePart: (names, until, fullLock = round.fullLock) =>
-      makeCandidate(source, round.base, fullLock, names, until),
+    makePart: (names, until, full = round.moment.full) =>
+      makeCandidate(source, round.base, { ...round.moment, full }, names, until),
     claim: async (part, until) => void (await claim(options, part, until)),
     async land(part, until) {
       const judged = await validateCandidate(options, part, until);
@@ -224,7 +242,7 @@ async function resolveFullLock(
 
 interface Round {
   readonly base: Commit;
-  readonly fullLock: string;
+  readonly moment: LockMoment;
   /** What is left after a part has landed. */
   readonly only?: readonly string[];
 }
@@ -234,18 +252,16 @@ async function nextCandidate(
   round: Round,
   signal: AbortSignal,
 ): Promise<Candidate | undefined> {
-  const { repository, lockPath, inputs } = source;
-  const baseLock = await repository.readFile(round.base, lockPath, signal);
-  if (inputs !== undefined && baseLock !== undefined) requireInputs(inputs, baseLock);
+  const { inputs } = source;
+  if (inputs !== undefined) requireInputs(inputs, round.moment.fitted);
   const isWanted = (name: string): boolean =>
     inputs?.includes(name) !== false && round.only?.includes(name) !== false;
-  const wanted = changedInputs(baseLock, round.fullLock).filter(isWanted);
-  if (wanted.length === 0) return undefined;
+  const wanted = movedInputs(round.moment).filter(isWanted);
   // On the base that Nix updated, Nix's own lock as it is; on another one, our inputs carried onto its lock.
   const isWhole =
     journal.last("started")?.base === round.base && inputs === undefined && round.only === undefined;
   const names = isWhole ? undefined : wanted;
-  const candidate = await makeCandidate(source, round.base, round.fullLock, names, signal);
+  const candidate = await makeCandidate(source, round.base, round.moment, names, signal);
   if (candidate !== undefined && journal.last("candidate")?.commit !== candidate.commit) {
     const changed = candidate.changes.map(({ path }) => path[0] ?? "");
     await journal.append({ step: "candidate", commit: candidate.commit, base: round.base, inputs: changed });

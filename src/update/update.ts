@@ -67,7 +67,7 @@ export interface Publishing {
 /** What Nix does for an update. */
 export interface Upstream {
   /**
-   * The lock with all inputs, or these, brought up to date now.
+   * The lock with all inputs, or these, brought up to date now; with none of them only as flake.nix demands it.
    * @throws InputUnavailableError when one of them cannot be reached; HomelabError.
    */
   updateLock(base: Commit, inputs: readonly string[] | undefined, signal: AbortSignal): Promise<string>;

@@ -40,10 +40,11 @@ export function createFakeRepository(): FakeRepository {
     return found;
   }
   const factsOf = (commit: Commit) => {
-    const { parents, author, message, files } = stored(commit);
+    const { parents, author, message, files, date } = stored(commit);
     return {
       parents,
       authorEmail: author.email,
+      committedAt: date,
       message,
       changedFiles: [...files.keys()],
     };

@@ -3,8 +3,8 @@ import {
   type FlakeEdge,
   type FlakeLock,
   type FlakeNode,
-  inputResolver,
   nodeAt,
+  requireFollowed,
   rootInputs,
 } from "./flake-lock.ts";
 
@@ -63,7 +63,7 @@ export function graftLock(base: FlakeLock, full: FlakeLock, inputs: ReadonlySet<
   const root = print("root", origin, (input) => (inputs.has(input) ? full : base));
   const sorted = Object.fromEntries([...nodes].toSorted(byName));
   const graft: FlakeLock = { ...base, nodes: sorted, root };
-  checkFollowed(graft);
+  requireFollowed(graft);
   return graft;
 }
 
@@ -71,20 +71,6 @@ function freshKey(name: string, taken: ReadonlyMap<string, unknown>): string {
   let key = name;
   for (let number = 2; taken.has(key); number++) key = `${name}_${number}`;
   return key;
-}
-
-function checkFollowed(lock: FlakeLock): void {
-  const resolve = inputResolver(lock);
-  for (const [key, { inputs = {} }] of Object.entries(lock.nodes)) {
-    for (const [name, edge] of Object.entries(inputs)) {
-      if (typeof edge === "string" || resolve(edge) !== undefined) continue;
-      throw new HomelabError(
-        "failed",
-        `these inputs do not fit together: ${key} takes its ${name} from ${edge.join("/")}, which is not there`,
-        { code: "FLAKE_LOCK_UNFIT", hint: `update ${edge[0] ?? "all inputs"} with them` },
-      );
-    }
-  }
 }
 
 /** Nix's order, that of the bytes: these names are ASCII. */

@@ -57,7 +57,8 @@ export interface FlakeLock {
 }
 
 /**
- * Reads the text of a flake.lock, keeping what we do not know and the order of everything.
+ * Reads the text of a flake.lock, keeping what we do not know and the order of everything. An input may follow one
+ * that is not there, as Nix takes it too: people commit such locks, and an update mends them (`requireFollowed`).
  *
  * @throws HomelabError `failed` with code `FLAKE_LOCK_INVALID`.
  */
@@ -129,20 +130,52 @@ export function inputResolver(lock: FlakeLock): InputResolver {
   return resolve;
 }
 
-/** What in the lock points nowhere. */
+/** Of an input that follows one which is not there: whose it is, its name, and what it should follow. */
+export interface LostInput {
+  /** The key of the node that has it. */
+  readonly of: string;
+  readonly input: string;
+  readonly follows: readonly string[];
+}
+
+/** Inputs that follow nothing, or each other in a circle. */
+export function lostInputs(lock: FlakeLock): readonly LostInput[] {
+  const resolve = inputResolver(lock);
+  return Object.entries(lock.nodes).flatMap(([of, { inputs = {} }]) =>
+    Object.entries(inputs).flatMap(([input, edge]) =>
+      typeof edge === "string" || resolve(edge) !== undefined ? [] : [{ of, input, follows: edge }],
+    ),
+  );
+}
+
+/**
+ * For locks that we make or land.
+ *
+ * @throws HomelabError `failed` with code `FLAKE_LOCK_UNFIT` when an input follows another that is not there.
+ */
+export function requireFollowed(lock: FlakeLock): void {
+  const [lost] = lostInputs(lock);
+  if (lost === undefined) return;
+  const { of, input, follows } = lost;
+  throw new HomelabError(
+    "failed",
+    `these inputs do not fit together: ${of} takes its ${input} from ${follows.join("/")}, which is not there`,
+    { code: "FLAKE_LOCK_UNFIT", hint: `update ${follows[0] ?? "all inputs"} with them` },
+  );
+}
+
+/** What in the lock points to a node that is not there. */
 function inconsistency(lock: FlakeLock): string | undefined {
   const nodes = Object.entries(lock.nodes);
   if (nodes.length > maxNodes) return `it has more than ${maxNodes} nodes`;
   if (!Object.hasOwn(lock.nodes, lock.root)) return "its root is not there";
-  const resolve = inputResolver(lock);
   for (const [key, node] of nodes) {
     const where = key === lock.root ? rootPath : key;
     if (key !== lock.root && (node.locked === undefined || node.original === undefined)) {
       return `${where} is not locked`;
     }
     for (const [name, edge] of Object.entries(node.inputs ?? {})) {
-      const target = typeof edge === "string" ? edge : resolve(edge);
-      if (target === undefined || !Object.hasOwn(lock.nodes, target)) {
+      if (typeof edge === "string" && !Object.hasOwn(lock.nodes, edge)) {
         return `the input ${name} of ${where} points to nothing`;
       }
     }

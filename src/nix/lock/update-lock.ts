@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { hasCode, HomelabError, messageOf } from "../../base/errors.ts";
 import type { Exec } from "../../process/exec.ts";
 import { updatableInputs } from "./flake-lock-diff.ts";
-import { maxLockBytes, parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
+import { maxLockBytes, parseFlakeLock, printFlakeLock, requireFollowed } from "./flake-lock.ts";
 import type { InputAccess } from "../input-access.ts";
 import type { Environment } from "../nix-environment.ts";
 import { isAtLeast } from "../../base/version.ts";
 import type { Locker } from "../locker.ts";
-import { lockingFlags, runLocking } from "./run-locking.ts";
+import { lockingFlags, runLocking, type LockingResult } from "./run-locking.ts";
 
 /** What Nix takes for an element of an input path (`flakeIdRegex`). */
 const inputPattern = /^[A-Za-z][A-Za-z0-9_-]*$/;
@@ -36,14 +36,23 @@ export function createLockUpdater({
     async updateLock(directory, { inputs, timeoutMs }, signal) {
       const path = join(directory, "flake.lock");
       const before = await readLock(path);
-      if (inputs !== undefined) checkInputs(inputs, before);
       const locking = { exec, environment, inputAccess, directory, timeoutMs };
-      const result = await runLocking(locking, updateArguments(version, inputs), signal);
-      if (result.type === "failed") return result;
+      const run = async (names: readonly string[] | undefined): Promise<LockingResult> =>
+        runLocking(locking, updateArguments(version, names), signal);
+      if (inputs !== undefined) {
+        // What can be named is what flake.nix has, and its lock may not have that yet.
+        const fitted = await run([]);
+        if (fitted.type === "failed") return fitted;
+        checkInputs(inputs, await readLock(path));
+      }
+      if (inputs?.length !== 0) {
+        const result = await run(inputs);
+        if (result.type === "failed") return result;
+      }
       // Exit code 0 says nothing of what is in the file, nor that there is one.
       const after = (await readLock(path)) ?? (before === undefined ? noInputs : undefined);
       if (after === undefined) throw unreadable("it is gone");
-      parseFlakeLock(after);
+      requireFollowed(parseFlakeLock(after));
       return { type: "updated", lock: after };
     },
   };
@@ -55,7 +64,9 @@ export function createLockUpdater({
  */
 export function updateArguments(version: string, inputs: readonly string[] | undefined): readonly string[] {
   if (inputs === undefined) return ["flake", "update", ...lockingFlags];
-  if (isAtLeast(version, "2.19")) return ["flake", "update", ...lockingFlags, "--", ...inputs];
+  // Newer versions take an update of no input for one of all.
+  if (inputs.length > 0 && isAtLeast(version, "2.19"))
+    return ["flake", "update", ...lockingFlags, "--", ...inputs];
   return ["flake", "lock", ...lockingFlags, ...inputs.flatMap((input) => ["--update-input", input])];
 }
 
@@ -63,11 +74,8 @@ export function updateArguments(version: string, inputs: readonly string[] | und
 function checkInputs(inputs: readonly string[], lock: string | undefined): void {
   const known = lock === undefined ? [] : updatableInputs(parseFlakeLock(lock));
   const unknown = inputs.find((name) => !inputPattern.test(name) || !known.includes(name));
-  if (unknown === undefined && inputs.length > 0) return;
-  const message =
-    unknown === undefined
-      ? "no input is named to be updated"
-      : `${JSON.stringify(unknown.slice(0, 80))} is no input of the flake that can be updated`;
+  if (unknown === undefined) return;
+  const message = `${JSON.stringify(unknown.slice(0, 80))} is no input of the flake that can be updated`;
   throw new HomelabError("usage", message, {
     code: "UNKNOWN_FLAKE_INPUT",
     hint: known.length === 0 ? "its flake.lock has no inputs" : `those are: ${known.join(", ")}`,
