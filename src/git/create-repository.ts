@@ -44,8 +44,8 @@ export function createRepository(options: MirrorOptions): Repository {
     );
   }
 
-  async function failure(result: ExecResult, timeoutMs: number): Promise<HomelabError> {
-    return remoteError({ url, result, timeoutMs, secrets: await secretsOf(credentials) });
+  async function failure(result: ExecResult, timeoutMs: number, isPush = false): Promise<HomelabError> {
+    return remoteError({ url, result, timeoutMs, secrets: await secretsOf(credentials), isPush });
   }
 
   async function remoteRefs(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, Commit>> {
@@ -78,7 +78,7 @@ export function createRepository(options: MirrorOptions): Repository {
     );
     if (actual.every((change) => change.actual === change.to)) return { type: "pushed" };
     if (actual.some((change) => change.actual !== change.from)) return { type: "moved" };
-    throw await failure(result, pushTimeoutMs);
+    throw await failure(result, pushTimeoutMs, true);
   }
 
   async function facts(commit: Commit, signal: AbortSignal): Promise<CommitFacts> {

@@ -30,6 +30,8 @@ export interface FailedRemoteCall {
   readonly timeoutMs: number;
   /** To be taken out of what git says. */
   readonly secrets: readonly string[];
+  /** Whether it was a push; a fetch or a question otherwise. */
+  readonly isPush?: boolean;
 }
 
 /** Git's words where it exits with 0 all the same, and leaves the branch where it was. */
@@ -46,7 +48,13 @@ export const isCutShort = ({ stderrTail }: Pick<ExecResult, "stderrTail">): bool
  * - `config` with code `GIT_OWNER`: a local repository of another user; `GIT_SHALLOW`: a shallow clone
  * - `unavailable` with code `GIT_REMOTE`: out of reach, or anything else
  */
-export function remoteError({ url, result, timeoutMs, secrets }: FailedRemoteCall): HomelabError {
+export function remoteError({
+  url,
+  result,
+  timeoutMs,
+  secrets,
+  isPush = false,
+}: FailedRemoteCall): HomelabError {
   const place = withoutUserinfo(url);
   if (isCutShort(result)) return shallowRemote(place);
   const words = gitWords(result.stderrTail, secrets);
@@ -55,7 +63,7 @@ export function remoteError({ url, result, timeoutMs, secrets }: FailedRemoteCal
     : words === ""
       ? `git ended with ${result.killedBy ?? `exit code ${result.exitCode}`}`
       : words;
-  const message = `cannot read ${place}: ${because}`;
+  const message = `cannot ${isPush ? "push to" : "read"} ${place}: ${because}`;
   if (/detected dubious ownership|is owned by someone else/i.test(words)) {
     return new HomelabError("config", message, {
       code: "GIT_OWNER",
@@ -65,7 +73,7 @@ export function remoteError({ url, result, timeoutMs, secrets }: FailedRemoteCal
   if (!result.timedOut && saysRefused(words)) {
     return new HomelabError("refused", message, {
       code: "GIT_DENIED",
-      hint: "set credentials of the repo in the configuration (repos.….credentials), and check that they may read the repository",
+      hint: `set credentials of the repo in the configuration (repos.….credentials), and check that they may ${isPush ? "push to" : "read"} the repository`,
     });
   }
   return new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: hintFor(words) });

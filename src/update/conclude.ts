@@ -3,6 +3,7 @@ import { missingVerdicts } from "./judge/missing-verdicts.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Repository } from "../git/git.ts";
+import { wasDenied } from "../protocol/build-state.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
 import { deleteUpdateBranch } from "./branch/update-branch.ts";
 import type { Journal } from "./journal.ts";
@@ -35,7 +36,12 @@ export type SafeUpdateResult =
     } & Told)
   /** A person closed a proposal of the same lock. */
   | ({ readonly type: "declined"; readonly url: string; readonly found?: Found } & Told)
-  | ({ readonly type: "infra"; readonly found?: Found } & Told)
+  | ({
+      readonly type: "infra";
+      /** No host got further because a remote refuses the builder: somebody has to give it access. */
+      readonly isRefused: boolean;
+      readonly found?: Found;
+    } & Told)
   | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Told);
 
 interface Told {
@@ -70,7 +76,7 @@ export async function conclude(
         { outcome: "failed", reason: noVerdictReason(result) },
         signal,
       );
-      return { type: "infra", validated: result, found };
+      return { type: "infra", isRefused: wasDenied(result.state), validated: result, found };
     case "not-landed":
       return concludeProposal(options, result, { found, branch: result.branch, why: result.why }, signal);
     case "broken":

@@ -30,10 +30,15 @@ export interface GitHttpsServerOptions {
   readonly redirectTo?: string;
   /** Only those that are signed in. */
   readonly redirectsSignedIn?: boolean;
+  /** What a wrong token gets: 401 from Gitea, 403 from others, which is the default. */
+  readonly wrongToken?: 401 | 403;
+  /** A public repository: whoever reads is not asked who it is. */
+  readonly isPublic?: boolean;
 }
 
 export async function startGitHttpsServer(options: GitHttpsServerOptions): Promise<GitHttpsServer> {
   const { root, directory, username, token, redirectTo, redirectsSignedIn = false } = options;
+  const { wrongToken = 403, isPublic = false } = options;
   const keyFile = join(directory, "key.pem");
   const caFile = join(directory, "certificate.pem");
   const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
@@ -49,10 +54,17 @@ export async function startGitHttpsServer(options: GitHttpsServerOptions): Promi
       authorizations.push(authorization);
       if (redirectTo !== undefined && (!redirectsSignedIn || authorization === expected)) {
         response.writeHead(302, { location: `${redirectTo}${request.url ?? ""}` }).end();
+      } else if (isPublic && !request.url?.includes("git-receive-pack")) {
+        serveGit(root, request, response);
       } else if (authorization === undefined) {
         response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end();
       } else if (authorization === expected) {
         serveGit(root, request, response);
+      } else if (wrongToken === 401) {
+        // What Gitea 1.26 says (services/auth/basic.go, routers/web/repo/githttp.go).
+        response
+          .writeHead(401, { "www-authenticate": 'Basic realm="Gitea"', "content-type": "text/plain" })
+          .end("invalid username, password or token\n");
       } else {
         // A careless server repeats what it was sent; git shows such text as `remote: …`.
         const sent = Buffer.from(authorization.slice("Basic ".length), "base64").toString();

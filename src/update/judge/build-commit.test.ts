@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { startRig } from "../../../test/support/builder-rig.ts";
+import { HomelabError } from "../../base/errors.ts";
 import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
 import { buildCommit } from "./build-commit.ts";
@@ -65,6 +66,26 @@ test.each([
   const builds = digit === "b" ? silent : rig.bus;
   await expect(buildCommit(builds, mine, new AbortController().signal)).rejects.toMatchObject({
     code: "BUILD_TAKEN",
+  });
+  await rig.stop();
+});
+
+test("a builder that the repo's remote refuses needs somebody to give it access, not another try", async () => {
+  const refused = new HomelabError("refused", "cannot read https://git.lan/x", {
+    code: "GIT_DENIED",
+    hint: "a token",
+  });
+  const mirror = {
+    path: "/mirrors/homelab",
+    resolveBranch: () => Promise.reject(refused),
+    ensureCommit: () => Promise.reject(refused),
+  };
+  const rig = await startRig({ repos: { homelab: { green: {} } }, mirrors: { homelab: mirror } });
+  await expect(buildCommit(rig.bus, wish(), new AbortController().signal)).rejects.toMatchObject({
+    kind: "refused",
+    code: "GIT_DENIED",
+    message: expect.stringContaining("cannot read https://git.lan/x"),
+    hint: "a token",
   });
   await rig.stop();
 });

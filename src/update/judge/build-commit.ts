@@ -2,7 +2,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { HomelabError, internalCode } from "../../base/errors.ts";
 import type { BuildReader } from "../../bus/bus.ts";
-import { applyEvent, isOver, statusOf, unknownBuild, type BuildState } from "../../protocol/build-state.ts";
+import {
+  applyEvent,
+  isOver,
+  statusOf,
+  unknownBuild,
+  wasDenied,
+  type BuildState,
+} from "../../protocol/build-state.ts";
 import type { BuildId, Commit, HostName, RepoName } from "../../protocol/names.ts";
 import type { Override } from "../../protocol/overrides.ts";
 import { buildTaken, requestDigest } from "../../protocol/request-digest.ts";
@@ -22,7 +29,8 @@ export interface BuildWish {
  * Asks for the build and waits until it is over.
  *
  * @throws HomelabError `unavailable` `NO_VERDICT` when it ends without one: rejected, expired, cancelled; or when it
- *   was built without the overrides. `bug` `INTERNAL` when a bug in homelab-deploy ended it or one of its hosts.
+ *   was built without the overrides. `refused` `GIT_DENIED` or `INPUT_DENIED` when it was rejected because a remote
+ *   refuses the builder. `bug` `INTERNAL` when a bug in homelab-deploy ended it or one of its hosts.
  */
 export async function buildCommit(
   builds: BuildReader,
@@ -55,6 +63,7 @@ export async function buildCommit(
   // Its repo was out of reach before it had any hosts: that says nothing of them.
   if (state.hosts.size === 0 && state.status === "infra-failed")
     throw noVerdict(state, state.reason ?? "it never had any hosts");
+  if (state.rejection !== undefined && wasDenied(state)) throw builderRefused(state.rejection);
   const noVerdicts: readonly BuildState["status"][] = ["rejected", "expired", "cancelled"];
   if (noVerdicts.includes(state.status))
     throw noVerdict(state, `it was ${state.status}${state.reason === undefined ? "" : `: ${state.reason}`}`);
@@ -65,6 +74,10 @@ export async function buildCommit(
   }
   return state;
 }
+
+/** No later try helps before somebody gives the builder access. */
+const builderRefused = ({ code, message, hint }: NonNullable<BuildState["rejection"]>): HomelabError =>
+  new HomelabError("refused", `the builder is refused: ${message}`, { code, hint });
 
 function metBug(state: BuildState): HomelabError {
   const [host] = [...state.hosts.values()].flatMap(({ finished }) =>

@@ -85,7 +85,8 @@ export function addUpdate(command: Command, choose: Choose): void {
 }
 
 /**
- * 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run goes on.
+ * 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run resumes. 4: no verdict, because a
+ * remote refuses the builder.
  *
  * @param proposalSucceeds a proposal is 0 too: its pull request tells a person, so a service manager need not
  */
@@ -98,7 +99,7 @@ function updateExitCode(result: SafeUpdateResult, proposalSucceeds: boolean): nu
     case "declined":
       return proposalSucceeds ? exitCodes.success : exitCodes.failed;
     case "infra":
-      return exitCodes.unavailable;
+      return result.isRefused ? exitCodes.refused : exitCodes.unavailable;
     case "dry-run":
       return result.wouldLand ? exitCodes.success : exitCodes.failed;
   }
