@@ -150,7 +150,7 @@ export const RepoUpdateSettings = v.strictObject({
   ),
   closeAfterDays: described(
     days(14),
-    "And is closed after so many days; never with commits or reviews of people, or the label `keep`.",
+    "A pull request that nobody acts on and that updates no longer come to is closed after so many days; never with commits or reviews of people, or the label `keep`.",
   ),
   landing: described(
     v.optional(v.picklist(["push", "pull-request"]), "push"),

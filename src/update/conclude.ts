@@ -171,7 +171,7 @@ async function tidyUp(
   // First: a forge closes the pull requests of a branch that goes away, without a word.
   if (proposals !== undefined) {
     await unlessRefused(log, "earlier proposals could not be closed", () =>
-      supersede(proposals, { by: proposals.forge.web.commit(commit) }, signal),
+      supersede(proposals, { why: `an update landed as ${proposals.forge.web.commit(commit)}` }, signal),
     );
   }
   if (updateBranch === undefined) return;

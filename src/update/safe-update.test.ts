@@ -29,6 +29,25 @@ test("a proposal that nobody acts on is closed by a later run that has nothing e
   expect(repository.tip(branch)).toBeUndefined();
 });
 
+test("a proposal that is the same after weeks is kept, and not closed and opened again", async () => {
+  const { update, forge, clock } = await simulateProposed();
+  for (let week = 1; week <= 4; week++) {
+    await clock.advance(7 * dayMs);
+    expect(await update()).toMatchObject({ type: "proposed" });
+    expect(forge.pulls, `week ${week}`).toMatchObject([{ state: "open" }]);
+  }
+  expect(forge.said.map(({ body }) => body)).toEqual([expect.stringContaining("for 7 days")]);
+});
+
+test("one pull request, too, when the branch has moved and the lock is the same", async () => {
+  const { update, forge, repository, clock, branch } = await simulateProposed();
+  await clock.advance(3 * dayMs);
+  await repository.person(master, { README: "" });
+  expect(await update()).toMatchObject({ type: "proposed", branch });
+  expect(forge.pulls).toMatchObject([{ state: "open" }]);
+  expect(repository.tip(branch)).toBeDefined();
+});
+
 test("the branch of a proposal that a person closed is deleted by a run of another day", async () => {
   const { sim, update, forge, repository, clock, branch } = await simulateProposed();
   for (const pull of forge.pulls) pull.state = "closed";

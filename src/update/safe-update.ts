@@ -86,8 +86,9 @@ async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Pro
   const result = await runUpdate({ run, source, judging, searching, publishing }, running);
   const concluded = await conclude(concluding, result, running);
   if (forge !== undefined && concluded.type !== "infra") {
+    const current = concluded.type === "proposed" ? concluded : {};
     await orWarn(log, "earlier proposals could not be tended", () =>
-      tendStale(tendOptions(options, forge), stale, running),
+      tendStale(tendOptions(options, forge), stale, current, running),
     );
     await orWarn(log, "old branches of updates could not be deleted", () =>
       tidyBranches({ repository, branch, author, journal, clock, log, forge }, running),
@@ -109,9 +110,9 @@ function publishingOf(options: SafeUpdateOptions): Publishing {
   const { run, source, landing } = options;
   const { repository, branch, author } = source;
   const { forge, describe } = options.proposing;
-  const { log } = run;
+  const { clock, log } = run;
   return {
-    land: createLanding({ way: landing, repository, branch, author, forge, describe, log }),
+    land: createLanding({ way: landing, repository, branch, author, forge, describe, clock, log }),
     tellStatus: async (commit, status, signal) => tellStatus({ forge, log }, commit, status, signal),
     branchesOfPeople: async (signal) =>
       forge === undefined ? new Set() : branchesOfPeople(tendOptions(options, forge), signal),

@@ -15,7 +15,14 @@ async function simulateRun() {
   const { run, source, judging, searching, proposing } = sim.options;
   const statuses: string[] = [];
   const publishing: Publishing = {
-    land: createLanding({ way: "push", ...source, ...proposing, forge: undefined, log: run.log }),
+    land: createLanding({
+      way: "push",
+      ...source,
+      ...proposing,
+      forge: undefined,
+      clock: run.clock,
+      log: run.log,
+    }),
     tellStatus: async (_commit, { state }) => void statuses.push(state),
     branchesOfPeople: async () => new Set(),
   };

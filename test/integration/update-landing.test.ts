@@ -169,7 +169,7 @@ test("what a landed update could not tidy up, the next run does", async ({ forge
   forge.faults.clear();
   expect((await updater.update()).type).toBe("no-change");
   expect(pullsOf(forge.state)).toEqual([[day, "closed"]]);
-  expect(forge.state.comments.at(-1)?.body).toContain("superseded by");
+  expect(forge.state.comments.at(-1)?.body).toContain("an update landed as");
   expect(Object.keys(await lab.branches())).toEqual(["master"]);
 });
 

@@ -87,9 +87,15 @@ export const updateMutants: readonly Mutant[] = [
   },
   {
     file: "src/update/propose/decide-pull-requests.ts",
-    from: '  if (days >= closeAfterDays) return "close";\n  return days >= remindAfterDays ? "remind" : "leave";',
+    from: '  if (days >= closeAfterDays && !isCurrent) return "close";\n  return days >= remindAfterDays ? "remind" : "leave";',
     to: '  if (days >= remindAfterDays) return "remind";\n  return days >= closeAfterDays ? "close" : "leave";',
     why: "a stale proposal is reminded of for ever, and never closed",
+  },
+  {
+    file: "src/update/propose/decide-pull-requests.ts",
+    from: "days >= closeAfterDays && !isCurrent",
+    to: "days >= closeAfterDays",
+    why: "a proposal that updates still come to is closed, and opened again by the next run",
   },
   {
     file: "src/update/lease.ts",

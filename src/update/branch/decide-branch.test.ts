@@ -41,6 +41,21 @@ test("the branch of the day is made, taken over or left alone", () => {
   ).toEqual({ type: "push", name: named("-2"), from: theirs });
 });
 
+test("an update that comes to the same lock on a newer base keeps its branch, unless people work on it", () => {
+  const before = parseBranchName("flake-update/2026-11-15");
+  const branch = { name: before, tip: theirs, isOurs: true };
+  expect(chooseBranch(day, ours, [branch], new Set([theirs]))).toEqual({
+    type: "push",
+    name: before,
+    from: theirs,
+  });
+  const elsewhere = { type: "push", name: day, from: undefined };
+  expect(chooseBranch(day, ours, [branch])).toEqual(elsewhere);
+  expect(chooseBranch(day, ours, [{ ...branch, isOurs: false }], new Set([theirs]))).toEqual(elsewhere);
+  const foreign = { ...branch, name: parseBranchName("flake-update/experiment") };
+  expect(chooseBranch(day, ours, [foreign], new Set([theirs]))).toEqual(elsewhere);
+});
+
 test.each<[string, string, Partial<{ isOurs: boolean }>, string[], boolean]>([
   ["of a day that is over", "flake-update/2026-11-22", {}, [], true],
   ["a second one of that day", "flake-update/2026-11-22-2", {}, [], true],

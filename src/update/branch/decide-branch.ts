@@ -40,16 +40,22 @@ const mostSuffixes = 50;
 const ofSomeDay = new RegExp(`^${branchPrefix}\\d{4}-\\d{2}-\\d{2}(?:-\\d+)?$`);
 
 /**
- * The branch that has the commit, of whatever day: an update that comes to the same again keeps its pull request.
- * Otherwise that of the day, or with `-2`, `-3`, … where people have worked on it.
+ * The branch that has the commit, of whatever day, or else the same lock on an older base: an update that comes to the
+ * same again keeps its pull request. Otherwise that of the day, or with `-2`, `-3`, … where people have worked on it.
+ *
+ * @param sameLock the commits of branches whose lock is that of the candidate
  */
 export function chooseBranch(
   day: BranchName,
   candidate: Commit,
   branches: readonly UpdateBranch[],
+  sameLock: ReadonlySet<Commit> = new Set(),
 ): BranchChoice {
-  const same = branches.find(({ name, tip }) => tip === candidate && ofSomeDay.test(name));
+  const ofUpdates = branches.filter(({ name }) => ofSomeDay.test(name));
+  const same = ofUpdates.find(({ tip }) => tip === candidate);
   if (same !== undefined) return { type: "adopt", name: same.name };
+  const older = ofUpdates.find(({ isOurs, tip }) => isOurs && sameLock.has(tip));
+  if (older !== undefined) return { type: "push", name: older.name, from: older.tip };
   for (let number = 1; number <= mostSuffixes; number++) {
     const name = number === 1 ? day : parseBranchName(`${day}-${number}`);
     const there = branches.find((branch) => branch.name === name);

@@ -1,5 +1,5 @@
 import { HomelabError } from "../../base/errors.ts";
-import type { Repository } from "../../git/git.ts";
+import type { CommitFacts, Repository } from "../../git/git.ts";
 import { parseBranchName, type BranchName, type Commit } from "../../protocol/names.ts";
 import type { Candidate } from "../candidate.ts";
 import { isOurCommit } from "../commit-message.ts";
@@ -13,6 +13,9 @@ export interface BranchOptions {
 }
 
 export interface ClaimOptions extends BranchOptions, Pick<Publishing, "branchesOfPeople"> {
+  readonly repository: Pick<Repository, "push" | "remoteRefs" | "readRemote" | "readFile">;
+  /** Of flake.lock in the repository. */
+  readonly lockPath: string;
   readonly journal: Journal;
 }
 
@@ -34,7 +37,9 @@ export async function claimBranch(
   if (day === undefined) throw new Error("the run was not begun");
   const fixed = new Set(await options.branchesOfPeople(signal));
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const choice = chooseBranch(day, candidate.commit, await updateBranches(options, fixed, signal));
+    const branches = await updateBranches(options, fixed, signal);
+    const sameLock = await withLockOf(options, candidate.commit, branches, signal);
+    const choice = chooseBranch(day, candidate.commit, branches, sameLock);
     if (choice.type === "push") {
       const ref = `${heads}${choice.name}`;
       const pushed = await repository.push([{ ref, from: choice.from, to: candidate.commit }], signal);
@@ -60,6 +65,21 @@ export async function claimBranch(
   });
 }
 
+/** Those of the branches' commits that have the candidate's lock. */
+async function withLockOf(
+  { repository, lockPath }: ClaimOptions,
+  candidate: Commit,
+  branches: readonly UpdateBranch[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<Commit>> {
+  const same = new Set<Commit>();
+  const lock = await repository.readFile(candidate, lockPath, signal);
+  for (const { tip, isOurs: isReplaceable } of branches) {
+    if (isReplaceable && (await repository.readFile(tip, lockPath, signal)) === lock) same.add(tip);
+  }
+  return same;
+}
+
 /** The remote's branches below our prefix, each with whether it may be replaced: it holds work of ours only. */
 export async function updateBranches(
   { repository, author }: BranchOptions,
@@ -67,26 +87,21 @@ export async function updateBranches(
   signal: AbortSignal,
 ): Promise<UpdateBranch[]> {
   const refs = await repository.remoteRefs(`${heads}${branchPrefix}`, signal);
-  return Promise.all(
-    [...refs].map(async ([ref, tip]) => {
+  const branches = await Promise.all(
+    [...refs].map(async ([ref, seen]): Promise<UpdateBranch[]> => {
       const name = parseBranchName(ref.slice(heads.length));
-      const isOurs = !fixed.has(name) && (await isOurBranch(repository, ref, author.email, signal));
-      return { name, tip, isOurs };
+      if (fixed.has(name)) return [{ name, tip: seen, isOurs: false }];
+      const read = await repository.readRemote(ref, signal);
+      // Without one it went away meanwhile.
+      return read === undefined ? [] : [{ name, tip: read.commit, isOurs: isOurs(read.facts, author.email) }];
     }),
   );
+  return branches.flat();
 }
 
 /** One commit of ours on top of something; anything else is somebody's work. */
-async function isOurBranch(
-  repository: BranchOptions["repository"],
-  ref: string,
-  email: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const tip = await repository.readRemote(ref, signal);
-  if (tip === undefined) return true;
-  return isOurCommit(tip.facts, email) && tip.facts.changedFiles.every((path) => path.endsWith("flake.lock"));
-}
+const isOurs = (facts: CommitFacts, email: string): boolean =>
+  isOurCommit(facts, email) && facts.changedFiles.every((path) => path.endsWith("flake.lock"));
 
 /** Deletes a branch of ours as it was last seen; one that has moved is left alone. */
 export async function deleteUpdateBranch(

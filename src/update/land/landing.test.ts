@@ -81,7 +81,7 @@ test("what a person has closed does not land by a merge either", async () => {
 test("merges need a forge", async () => {
   const { options } = await simulateUpdate();
   const { source, proposing, run } = options;
-  const parts = { way: "pull-request", ...source, ...proposing, log: run.log } as const;
+  const parts = { way: "pull-request", ...source, ...proposing, clock: run.clock, log: run.log } as const;
   expect(() => createLanding({ ...parts, forge: undefined })).toThrow(
     "landing by pull requests needs a forge",
   );

@@ -1,6 +1,7 @@
 // How a validated commit gets onto the branch: by a push, or where only merges may move it, through a pull request.
 import type { Describe, Land, Validated } from "../update.ts";
 import { HomelabError, isBug } from "../../base/errors.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Forge, LandResult } from "../../forge/forge.ts";
 import type { Repository } from "../../git/git.ts";
@@ -17,6 +18,7 @@ export interface LandingOptions {
   readonly forge: Forge | undefined;
   /** What the pull request says. */
   readonly describe: Describe;
+  readonly clock: Pick<Clock, "now">;
   readonly log: Log;
 }
 

@@ -31,18 +31,44 @@ export function hasHumanWork(
 
 export type StaleDecision = "leave" | "remind" | "close";
 
+/** When a proposal is looked at. */
+export interface StaleMoment {
+  readonly now: Date;
+  /** Whether this run proposes just this: closed, the next run would only open it again. */
+  readonly isCurrent: boolean;
+}
+
 /** What becomes of a proposal that nobody has acted on. */
 export function decideStale(
   pullRequest: PullRequest,
   activity: PullRequestActivity,
   { remindAfterDays, closeAfterDays }: StaleSettings,
   ourEmail: string,
-  now: Date,
+  { now, isCurrent }: StaleMoment,
 ): StaleDecision {
   if (hasHumanWork(pullRequest, activity, ourEmail)) return "leave";
-  const days = (now.getTime() - pullRequest.createdAt.getTime()) / dayMs;
-  if (days >= closeAfterDays) return "close";
+  const days = ageInDays(pullRequest, now);
+  if (days >= closeAfterDays && !isCurrent) return "close";
   return days >= remindAfterDays ? "remind" : "leave";
+}
+
+const ageInDays = ({ createdAt }: Pick<PullRequest, "createdAt">, now: Date): number =>
+  (now.getTime() - createdAt.getTime()) / dayMs;
+
+/**
+ * For how long the same lock has been proposed, as a sentence; empty on the first day, and where the pull request was
+ * about another lock before.
+ */
+export function ageSentence(
+  open: Pick<PullRequest, "createdAt" | "body"> | undefined,
+  lock: string,
+  now: Date,
+): string {
+  if (open === undefined || findMarker(open.body)?.lock !== lock) return "";
+  const days = Math.floor(ageInDays(open, now));
+  if (days < 1) return "";
+  const since = open.createdAt.toISOString().slice(0, 10);
+  return `Open for ${days === 1 ? "1 day" : `${days} days`}, since ${since}: updates still come to the same result.`;
 }
 
 /** A person closed a proposal of exactly this lock without merging it: it is not proposed again. */

@@ -35,7 +35,7 @@ async function simulateProposals() {
   }
   const proposalOf = (lock: string, changed: Partial<Proposal> = {}): Proposal => ({
     title: "Update",
-    body: printMarker({ run: "run", base, lock: lockOf(lock) }),
+    body: `${printMarker({ run: "run", base, lock: lockOf(lock) })}\n\n**It breaks.**\n\nwhy`,
     labels: [{ name: "build-failure", colour: "#d73a4a", description: "" }],
     lock: lockOf(lock),
     comments: [],
@@ -94,14 +94,16 @@ test("a new proposal closes ours of before, and deletes its branch", async () =>
   await proposed("2026-11-23", "b");
   expect(forge.pulls.map(({ state }) => state)).toEqual(["closed", "open"]);
   expect(forge.pulls[0]?.body).toContain(supersededNote);
-  expect(forge.said[0]?.body).toContain("Closed: superseded by https://git.example/home/fleet/pulls/2.");
+  expect(forge.said[0]?.body).toContain(
+    "Closed: a newer update is proposed in https://git.example/home/fleet/pulls/2.",
+  );
   expect(repository.tip(old.branch)).toBeUndefined();
 });
 
 test("what we closed ourselves is proposed again; what a person closed is not", async () => {
   const { proposed, forge, tending } = await simulateProposals();
   await proposed("2026-11-22", "a");
-  await supersede(tending, { by: "something" }, signal);
+  await supersede(tending, { why: "something" }, signal);
   expect((await proposed("2026-11-23", "a")).type).toBe("proposed");
   for (const pull of forge.pulls) pull.state = "closed";
   expect((await proposed("2026-11-24", "a")).type).toBe("declined");
@@ -141,9 +143,9 @@ test.each(touches)(
     await touch(sim);
     const [before, tip] = [{ ...forge.pulls[0] }, repository.tip(branch)];
     expect(await branchesOfPeople(tending, signal)).toEqual(new Set([branch]));
-    await supersede(tending, { by: "something" }, signal);
+    await supersede(tending, { why: "something" }, signal);
     await clock.advance(30 * dayMs);
-    await tendStale(tending, stale, signal);
+    await tendStale(tending, stale, {}, signal);
     expect(forge.pulls[0]).toEqual(before);
     expect(forge.said).toEqual([]);
     expect(repository.tip(branch)).toBe(tip);
@@ -153,7 +155,7 @@ test.each(touches)(
 test("a proposal that nobody acts on is reminded of once, and closed in the end", async () => {
   const { proposed, forge, repository, tending, clock } = await simulateProposals();
   const { branch } = await proposed("2026-11-23", "a");
-  const tend = async () => tendStale(tending, stale, signal);
+  const tend = async () => tendStale(tending, stale, {}, signal);
   await clock.advance(7 * dayMs - 1);
   await tend();
   expect(forge.said).toEqual([]);
@@ -162,7 +164,7 @@ test("a proposal that nobody acts on is reminded of once, and closed in the end"
   await tend();
   await tend();
   expect(forge.said.map(({ body }) => body.split("\n")[1])).toEqual([
-    "Nobody has acted on this for 7 days. It is closed after 14 days; the label `keep` keeps it open.",
+    "Nobody has acted on this pull request for 7 days.",
   ]);
   expect(forge.pulls).toMatchObject([{ state: "open" }]);
   expect(repository.tip(branch)).toBeDefined();
@@ -170,10 +172,33 @@ test("a proposal that nobody acts on is reminded of once, and closed in the end"
   await clock.advance(7 * dayMs);
   await tend();
   expect(forge.pulls).toMatchObject([{ state: "closed", body: expect.stringContaining(supersededNote) }]);
-  expect(forge.said.at(-1)?.body).toContain("Closed: nobody acted on it for 14 days.");
+  expect(forge.said.at(-1)?.body).toContain(
+    "Closed: updates no longer come to this, and nobody acted on it for 14 days.",
+  );
   expect(repository.tip(branch)).toBeUndefined();
   // Our own closing is nobody's no.
   expect((await proposed("2026-12-07", "a")).type).toBe("proposed");
+});
+
+test("a proposal that updates still come to stays the one pull request, and says its age", async () => {
+  const { proposed, forge, tending, clock } = await simulateProposals();
+  for (const [days, age] of [
+    [0, undefined],
+    [1, "Open for 1 day, since 2026-11-23: updates still come to the same result."],
+    [29, "Open for 30 days, since 2026-11-23: updates still come to the same result."],
+  ] as const) {
+    await clock.advance(days * dayMs);
+    const again = await proposed("2026-11-23", "a");
+    await tendStale(tending, stale, again.pullRequest, signal);
+    expect(forge.pulls).toMatchObject([{ state: "open" }]);
+    expect(forge.pulls[0]?.body.split("\n\n").slice(1, 3)).toEqual(
+      age === undefined ? ["**It breaks.**", "why"] : ["**It breaks.**", age],
+    );
+  }
+  expect(forge.said).toHaveLength(1);
+  // What is proposed from now on has just begun.
+  await proposed("2026-11-23", "b");
+  expect(forge.pulls[0]?.body).not.toContain("Open for");
 });
 
 test("pull requests that are not ours are left alone, however old they are", async () => {
@@ -188,8 +213,8 @@ test("pull requests that are not ours are left alone, however old they are", asy
     await forge.ensurePullRequest({ head, base: master, title: "", body, marker: body }, signal);
   }
   await clock.advance(100 * dayMs);
-  await tendStale(tending, stale, signal);
-  await supersede(tending, { by: "something" }, signal);
+  await tendStale(tending, stale, {}, signal);
+  await supersede(tending, { why: "something" }, signal);
   expect(forge.pulls.map(({ state }) => state)).toEqual(["open", "open"]);
   expect(forge.said).toEqual([]);
 });

@@ -3,7 +3,7 @@
 import { HomelabError } from "../../base/errors.ts";
 import type { Forge, PullRequest } from "../../forge/forge.ts";
 import type { BranchName, Commit } from "../../protocol/names.ts";
-import { hasHumanWork, isDeclined, isOurs } from "./decide-pull-requests.ts";
+import { ageSentence, hasHumanWork, isDeclined, isOurs } from "./decide-pull-requests.ts";
 import type { Journal } from "../journal.ts";
 import type { Proposal, ProposalComment } from "../update.ts";
 import { updateLabels } from "../report/report-headline.ts";
@@ -35,9 +35,12 @@ export async function propose(
   for (const comment of proposal.comments) await ensureComment(forge, pullRequest.number, comment, signal);
   await markOutdated(forge, pullRequest.number, proposal.comments, signal);
   await journal.append({ step: "proposed", commit, number: pullRequest.number, url: pullRequest.url });
-  await supersede(options, { by: pullRequest.url, except: pullRequest.number }, signal);
+  const why = `a newer update is proposed in ${pullRequest.url}`;
+  await supersede(options, { why, except: pullRequest.number }, signal);
   return { type: "proposed", pullRequest };
 }
+
+type OpenOptions = Pick<TendOptions, "forge" | "branch" | "author" | "clock" | "log">;
 
 /**
  * The open pull request of a branch as the proposal says it, unless people have worked on it: then as it is.
@@ -45,7 +48,7 @@ export async function propose(
  * @throws HomelabError `refused` `FOREIGN_PULL_REQUEST`
  */
 export async function openPullRequest(
-  { forge, branch: base, author, log }: Pick<TendOptions, "forge" | "branch" | "author" | "log">,
+  { forge, branch: base, author, clock, log }: OpenOptions,
   head: BranchName,
   { title, body, lock }: Proposal,
   signal: AbortSignal,
@@ -59,7 +62,11 @@ export async function openPullRequest(
     log.info({ url: open.url }, "the pull request has work of people and keeps its text");
     return { type: "proposed", pullRequest: open };
   }
-  const ensured = await forge.ensurePullRequest({ head, base, title, body, marker: markerStart }, signal);
+  const text = withAge(body, ageSentence(open, lock, clock.now()));
+  const ensured = await forge.ensurePullRequest(
+    { head, base, title, body: text, marker: markerStart },
+    signal,
+  );
   if (ensured.type === "foreign") {
     throw new HomelabError(
       "refused",
@@ -71,6 +78,13 @@ export async function openPullRequest(
     );
   }
   return { type: "proposed", pullRequest: ensured.pullRequest };
+}
+
+/** How long it has been open stands behind the headline, which follows our marker. */
+function withAge(body: string, age: string): string {
+  if (age === "") return body;
+  const [marker = "", headline = "", ...rest] = body.split("\n\n");
+  return [marker, headline, age, ...rest].join("\n\n");
 }
 
 /** Labels are for overview; without them the proposal is still one. Of ours, those of an earlier state go. */

@@ -1,7 +1,7 @@
 // Updates or closes the pull requests that earlier runs opened. Those that people have worked on are left alone.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { Forge, PullRequest } from "../../forge/forge.ts";
+import type { CommentWish, Forge, PullRequest } from "../../forge/forge.ts";
 import type { Repository } from "../../git/git.ts";
 import type { BranchName } from "../../protocol/names.ts";
 import { deleteUpdateBranch } from "../branch/update-branch.ts";
@@ -36,10 +36,14 @@ export async function branchesOfPeople(
   return branches;
 }
 
-/** Closes our own earlier proposals, with a link to what replaces them. */
+/**
+ * Closes our own earlier proposals.
+ *
+ * @param why a sentence without its full stop, with a link to what replaces them
+ */
 export async function supersede(
   { forge, repository, branch, author, log }: TendOptions,
-  { by, except }: { readonly by: string; readonly except?: number },
+  { why, except }: { readonly why: string; readonly except?: number },
   signal: AbortSignal,
 ): Promise<void> {
   const open = (await forge.pullRequests({ state: "open", base: branch }, signal)).filter(isOurs);
@@ -50,43 +54,52 @@ export async function supersede(
       log.info({ url: old.url }, "an earlier proposal has work of people and stays open");
       continue;
     }
-    await closeOurs(forge, repository, old, `superseded by ${by}`, signal);
+    await closeOurs(forge, repository, old, why, signal);
   }
 }
 
-/** Reminds of proposals that nobody acts on, and closes those that nobody will. */
+/**
+ * Reminds of proposals that nobody acts on, and closes those that no update comes to any more.
+ *
+ * @param current the pull request of this run, where it has one
+ */
 export async function tendStale(
   { forge, repository, branch, author, clock }: TendOptions,
   stale: StaleSettings,
+  current: { readonly url?: string },
   signal: AbortSignal,
 ): Promise<void> {
-  for (const pullRequest of (await forge.pullRequests({ state: "open", base: branch }, signal)).filter(
-    isOurs,
-  )) {
-    const activity = await forge.activity(pullRequest.number, signal);
-    switch (decideStale(pullRequest, activity, stale, author.email, clock.now())) {
+  const open = (await forge.pullRequests({ state: "open", base: branch }, signal)).filter(isOurs);
+  for (const pullRequest of open) {
+    const { number, url } = pullRequest;
+    const activity = await forge.activity(number, signal);
+    const moment = { now: clock.now(), isCurrent: url === current.url };
+    switch (decideStale(pullRequest, activity, stale, author.email, moment)) {
       case "leave":
         break;
-      case "remind": {
-        const body = `Nobody has acted on this for ${stale.remindAfterDays} days. It is closed after ${stale.closeAfterDays} days; the label \`keep\` keeps it open.`;
-        await forge.ensureComment(
-          pullRequest.number,
-          { marker: "<!-- homelab-deploy:reminder -->", body: `<!-- homelab-deploy:reminder -->\n${body}` },
-          signal,
-        );
+      case "remind":
+        await forge.ensureComment(number, reminderOf(stale), signal);
+        break;
+      case "close": {
+        const why = `updates no longer come to this, and nobody acted on it for ${stale.closeAfterDays} days`;
+        await closeOurs(forge, repository, pullRequest, why, signal);
         break;
       }
-      case "close":
-        await closeOurs(
-          forge,
-          repository,
-          pullRequest,
-          `nobody acted on it for ${stale.closeAfterDays} days`,
-          signal,
-        );
-        break;
     }
   }
+}
+
+function reminderOf({ remindAfterDays, closeAfterDays }: StaleSettings): CommentWish {
+  const marker = "<!-- homelab-deploy:reminder -->";
+  return {
+    marker,
+    body: [
+      marker,
+      `Nobody has acted on this pull request for ${remindAfterDays} days.`,
+      "It stays open while updates still come to this result, and a newer result replaces it.",
+      `If updates no longer come to it, it is closed ${closeAfterDays} days after it was opened; the label \`keep\` keeps it open.`,
+    ].join("\n"),
+  };
 }
 
 async function closeOurs(
