@@ -17,6 +17,50 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const Counts = v.record(v.pipe(v.string(), v.maxLength(32)), count);
 const text = v.pipe(v.string(), v.maxLength(1024));
 
+const name = v.pipe(v.string(), v.maxLength(255));
+const short = v.pipe(v.string(), v.maxLength(64));
+
+/** How much of what a landed update changes fits into an event; the report has all of it. */
+export const effectLimits = { hosts: 50, packages: 12, reasons: 5, hostsOfReason: 20, text: 64 } as const;
+
+const HostEffect = v.object({
+  host: name,
+  /** Parts that the running system only takes over when it boots: `kernel`, `systemd`. */
+  reboot: v.pipe(v.array(short), v.maxLength(10)),
+  /** Bytes of everything that the system needs, and how many more than before. */
+  closureSize: count,
+  sizeDelta: v.pipe(v.number(), v.integer()),
+  /** The most telling first. An empty text is a package that was not there, or is not any more. */
+  packages: v.pipe(
+    v.array(v.object({ name: short, from: short, to: short })),
+    v.maxLength(effectLimits.packages),
+  ),
+  /** How many change, with those that are not named. */
+  packageCount: count,
+});
+
+/** What a landed update changes on the hosts, once it is deployed. */
+export const LandedEffect = v.object({
+  /** Those whose system changes. */
+  hosts: v.pipe(v.array(HostEffect), v.maxLength(effectLimits.hosts)),
+  /** How many change, with those that are not named. */
+  changed: count,
+  unchanged: count,
+  /** Hosts of which nobody could tell where the update ran. */
+  unknown: v.pipe(
+    v.array(
+      v.object({
+        reason: v.pipe(v.string(), v.maxLength(200)),
+        hosts: v.pipe(v.array(name), v.maxLength(effectLimits.hostsOfReason)),
+        count,
+      }),
+    ),
+    v.maxLength(effectLimits.reasons),
+  ),
+});
+export type LandedEffect = v.InferOutput<typeof LandedEffect>;
+export type HostEffect = LandedEffect["hosts"][number];
+
 export const UpdateEvent = v.object({
   repo: RepoName,
   /** The run's id; with the outcome and the commit it makes an event unique. */
@@ -31,6 +75,8 @@ export const UpdateEvent = v.object({
   hosts: Counts,
   /** The same of repos that use this one and were built with it, by their names. */
   downstream: v.optional(v.record(RepoName, Counts)),
+  /** Of what landed; absent where it could not be told, and with other outcomes. */
+  effect: v.optional(LandedEffect),
   /** Of the pull request. */
   url: v.optional(text),
   /** Why, where it did not land. */

@@ -5,13 +5,15 @@ import type { Log } from "../base/log.ts";
 import type { Repository } from "../git/git.ts";
 import { wasDenied } from "../protocol/build-state.ts";
 import type { BranchName, Commit } from "../protocol/names.ts";
+import type { LandedEffect } from "../protocol/update-events.ts";
 import { deleteUpdateBranch } from "./branch/update-branch.ts";
 import type { Journal } from "./journal.ts";
 import type { Hindrance } from "./judge/decide-hindrance.ts";
 import { propose, type ProposeOptions } from "./propose/propose.ts";
 import { supersede } from "./propose/tend-proposals.ts";
-import { announce, announceValidated, type AnnounceOptions } from "./tell/announce.ts";
-import type { Describe, Found, ProposalContext, UpdateResult, Validated } from "./update.ts";
+import { tellLanded } from "./landed/tell-landed.ts";
+import { announceValidated, type AnnounceOptions } from "./tell/announce.ts";
+import type { Describe, Explain, Found, ProposalContext, UpdateResult, Validated } from "./update.ts";
 
 export interface ConcludeOptions {
   readonly journal: Journal;
@@ -19,6 +21,7 @@ export interface ConcludeOptions {
   readonly repository: Pick<Repository, "mirror" | "isAncestor" | "push">;
   readonly branch: BranchName;
   readonly describe: Describe;
+  readonly explain: Explain;
   /** Undefined without a forge. */
   readonly proposals: ProposeOptions | undefined;
   readonly telling: AnnounceOptions;
@@ -46,6 +49,8 @@ export type SafeUpdateResult =
 
 interface Told {
   readonly validated: Validated;
+  /** What has landed, the whole or a part of it, changes on the hosts; absent where nobody could tell. */
+  readonly effect?: LandedEffect;
 }
 
 export function concludeDryRun(result: UpdateResult): SafeUpdateResult {
@@ -61,11 +66,7 @@ export async function conclude(
 ): Promise<SafeUpdateResult> {
   if (result.type === "no-change") return result;
   const { found } = { found: undefined, ...result };
-  if (found?.landed !== undefined) {
-    const { commit, inputs } = found.landed;
-    const { base } = result.candidate;
-    await announce(options.telling, { outcome: "landed", base, commit, inputs: [...inputs] }, signal);
-  }
+  const effect = await tellPart(options, found, signal);
   switch (result.type) {
     case "landed":
       return concludeLanded(options, result, signal);
@@ -76,11 +77,13 @@ export async function conclude(
         { outcome: "failed", reason: noVerdictReason(result) },
         signal,
       );
-      return { type: "infra", isRefused: wasDenied(result.state), validated: result, found };
-    case "not-landed":
-      return concludeProposal(options, result, { found, branch: result.branch, why: result.why }, signal);
+      return { type: "infra", isRefused: wasDenied(result.state), validated: result, found, effect };
+    case "not-landed": {
+      const context = { found, branch: result.branch, why: result.why };
+      return { ...(await concludeProposal(options, result, context, signal)), effect };
+    }
     case "broken":
-      return concludeProposal(options, result, result, signal);
+      return { ...(await concludeProposal(options, result, result, signal)), effect };
     case "dry-run":
       return concludeDryRun(result);
   }
@@ -91,20 +94,35 @@ function noVerdictReason({ state, classes }: Validated): string {
   return `some hosts have no verdict${first === undefined ? "" : `: ${first}`}`;
 }
 
+/** What landed without the guilty inputs is told at once; the rest is proposed on top of it. */
+async function tellPart(
+  options: ConcludeOptions,
+  found: Found | undefined,
+  signal: AbortSignal,
+): Promise<LandedEffect | undefined> {
+  if (found?.landed === undefined) return undefined;
+  const { commit, inputs } = found.landed;
+  const step = options.journal.entries.findLast((each) => each.step === "landing" && each.commit === commit);
+  const base = step?.step === "landing" ? step.base : commit;
+  return tellLanded(options, { base, commit }, inputs, signal);
+}
+
 /** It is on the branch: what cannot be reached from here on is tidied up by the next run. */
 async function concludeLanded(
   options: ConcludeOptions,
   validated: Extract<UpdateResult, { type: "landed" }>,
   signal: AbortSignal,
 ): Promise<SafeUpdateResult> {
-  await announceValidated(options.telling, validated, { outcome: "landed" }, signal);
+  const { candidate, branch } = validated;
+  const { base, commit } = candidate;
+  const effect = await tellLanded(options, { base, commit, validated, branch }, [], signal);
   try {
     await tidyUp(options, validated.branch, validated.candidate.commit, signal);
     await options.journal.append({ step: "ended", outcome: "landed" });
   } catch (error) {
     options.log.warn({ err: error }, "what is left of a landed update could not be tidied up");
   }
-  return { type: "landed", validated };
+  return { type: "landed", validated, effect };
 }
 
 async function concludeProposal(
@@ -112,7 +130,7 @@ async function concludeProposal(
   validated: Validated,
   context: ProposalContext,
   signal: AbortSignal,
-): Promise<SafeUpdateResult> {
+): Promise<Extract<SafeUpdateResult, { type: "proposed" | "declined" }>> {
   const { branch, why, found } = context;
   const proposal = await describe(validated, context, signal);
   const because = { why, found };
@@ -136,10 +154,10 @@ async function concludeProposal(
 
 /** An earlier run landed its commit and was ended before it had told so and tidied up. */
 export async function tidyLanded(options: ConcludeOptions, signal: AbortSignal): Promise<void> {
-  const { repository, branch, journal, telling } = options;
+  const { repository, branch: landsOn, journal } = options;
   const landing = journal.last("landing");
   if (landing === undefined || journal.last("ended") !== undefined) return;
-  const tip = await repository.mirror.resolveBranch(branch, signal);
+  const tip = await repository.mirror.resolveBranch(landsOn, signal);
   await repository.mirror.ensureCommit(landing.commit, signal).catch(() => undefined);
   if (!(await repository.isAncestor(landing.commit, tip, signal))) return;
   const isTold = journal.entries.some(
@@ -148,7 +166,8 @@ export async function tidyLanded(options: ConcludeOptions, signal: AbortSignal):
   if (!isTold) {
     const inputs = journal.last("candidate")?.inputs ?? [];
     const { base, commit } = landing;
-    await announce(telling, { outcome: "landed", base, commit, inputs }, signal);
+    const branch = journal.last("branch-pushed")?.branch;
+    await tellLanded(options, { base, commit, branch }, inputs, signal);
   }
   // After a part of it the rest was on the branch and in the pull request, and a new run looks after them.
   if (journal.last("candidate")?.commit === landing.commit) {

@@ -19,7 +19,7 @@ import { branchesOfPeople, tendStale, type TendOptions } from "./propose/tend-pr
 import { announce, announceError, announceValidated } from "./tell/announce.ts";
 import type { Outbox } from "./tell/outbox.ts";
 import { runUpdate } from "./update-run.ts";
-import type { Describe, Judging, Publishing, Run, Searching, Source } from "./update.ts";
+import type { Describe, Explain, Judging, Publishing, Run, Searching, Source } from "./update.ts";
 
 export interface SafeUpdateOptions {
   readonly run: Run;
@@ -29,6 +29,8 @@ export interface SafeUpdateOptions {
   /** How what builds gets onto the branch. */
   readonly landing: LandingWay;
   readonly proposing: Proposing;
+  /** Says what a landed update changes on the hosts. */
+  readonly explain: Explain;
   readonly outbox: Outbox;
   readonly lease: Leasing;
   /** Nothing leaves this machine. */
@@ -120,7 +122,7 @@ function publishingOf(options: SafeUpdateOptions): Publishing {
 }
 
 function concludeOptions(options: SafeUpdateOptions): ConcludeOptions {
-  const { run, source, outbox } = options;
+  const { run, source, explain, outbox } = options;
   const { journal, clock, log } = run;
   const { repo, branch, repository } = source;
   const { forge, describe } = options.proposing;
@@ -130,6 +132,7 @@ function concludeOptions(options: SafeUpdateOptions): ConcludeOptions {
     repository,
     branch,
     describe,
+    explain,
     proposals: forge === undefined ? undefined : { ...tendOptions(options, forge), journal },
     telling: { repo, branch, journal, clock, outbox, forge },
   };

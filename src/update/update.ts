@@ -7,6 +7,7 @@ import type { CommitStatusWish, FileToAttach, LabelWish } from "../forge/forge.t
 import type { Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
+import type { LandedEffect } from "../protocol/update-events.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Classes, Outcome, Policy } from "./judge/decide-classes.ts";
 import type { Journal } from "./journal.ts";
@@ -122,7 +123,25 @@ export interface ProposalContext {
   /** Why it did not land although it builds. */
   readonly why?: Hindrance;
   readonly found?: Found;
+  /** It is about to land: what takes long, such as comparing systems, is told afterwards. */
+  readonly isLanding?: boolean;
 }
+
+/** A commit that is on the branch. */
+export interface LandedCommit {
+  readonly base: Commit;
+  readonly commit: Commit;
+  /** Where an earlier run landed it, or only a part, nobody has it any more. */
+  readonly validated?: Validated;
+  readonly branch?: BranchName;
+}
+
+/**
+ * What a landed commit changes on the hosts, told after it has landed; it writes the report too. Bounded in time.
+ *
+ * @returns undefined where nothing could be found out
+ */
+export type Explain = (landed: LandedCommit, signal: AbortSignal) => Promise<LandedEffect | undefined>;
 
 /** What the pull request says, ready to be sent. */
 export interface Proposal {

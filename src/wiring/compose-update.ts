@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Environment } from "../base/environment.ts";
 import { hasCode } from "../base/errors.ts";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
@@ -11,28 +11,17 @@ import type { Config, RepoSettings } from "../config/schema.ts";
 import { readSecret } from "../config/secrets.ts";
 import { createForge } from "../forge/create-forge.ts";
 import type { Forge } from "../forge/forge.ts";
-import type { ClosureDiff } from "../nix/store/closure-diff.ts";
 import type { Evaluator } from "../nix/evaluator.ts";
 import type { Locker } from "../nix/locker.ts";
 import type { Store } from "../nix/store.ts";
 import type { Exec } from "../process/exec.ts";
-import type { BuildState } from "../protocol/build-state.ts";
 import type { RepoName } from "../protocol/names.ts";
-import { newBuildId } from "../protocol/ulid.ts";
-import { buildWithin } from "../update/judge/build-within.ts";
-import { composeProposal } from "../update/propose/compose-proposal.ts";
-import { composeReport } from "../update/report/compose-report.ts";
 import { createMemoryJournal, openJournal } from "../update/journal.ts";
 import { announceError } from "../update/tell/announce.ts";
 import { combineOutboxes, createOutbox, type Outbox, type Teller } from "../update/tell/outbox.ts";
-import { lockDigest } from "../update/propose/pull-request-marker.ts";
 import { redact } from "../redact/redact.ts";
-import { redactReport } from "../update/report/redact-report.ts";
-import { printBody } from "../update/report/report-markdown.ts";
-import { printReport } from "../update/report/report.ts";
 import type { SafeUpdateOptions } from "../update/safe-update.ts";
-import type { Proposal, ProposalContext, Validated } from "../update/update.ts";
-import { compareClosures } from "./compare-closures.ts";
+import { createDescriptions } from "./describe-update.ts";
 import { createInputHistory } from "./input-history.ts";
 import { createNixDownstream } from "./nix-downstream.ts";
 import { createNixUpstream } from "./nix-upstream.ts";
@@ -69,9 +58,6 @@ export interface ComposedUpdate {
   readonly reportFile: string;
 }
 
-/** The comparison of closures waits so long for a build of the base that nobody has made yet. */
-const baseBuildMs = 10 * 60_000;
-
 export async function composeUpdate(
   parts: ComposeUpdateOptions,
   signal: AbortSignal,
@@ -96,27 +82,14 @@ export async function composeUpdate(
   const journal = parts.dryRun ? createMemoryJournal() : await openJournal(join(directory, "journal.jsonl"));
   const lockPath = lockPathOf(settings);
 
-  async function describe(
-    validated: Validated,
-    found: ProposalContext,
-    until: AbortSignal,
-  ): Promise<Proposal> {
-    const diffs = await diffsOf(parts, validated, until);
-    const run = journal.last("started")?.run ?? "";
-    const unavailable = journal.last("resolved")?.unavailable ?? [];
-    const facts = { run, repo, branch: settings.branch, diffs, unavailable };
-    const whole = composeReport(validated, found, facts);
-    const report = redactReport(whole, secrets);
-    await writeFile(reportFiles.markdown, printBody(report, "", 1024 * 1024));
-    await writeFile(reportFiles.json, printReport(report));
-    const lock = lockDigest((await repository.readFile(validated.candidate.commit, lockPath, until)) ?? "");
-    const { publishLogs } = update;
-    const maxBodyBytes = forge?.maxBodyBytes ?? 60_000;
-    return composeProposal(
-      { report: whole, lock, states: statesOf(validated), builds, secrets, publishLogs, maxBodyBytes },
-      until,
-    );
-  }
+  const { describe, explain } = createDescriptions({
+    ...parts,
+    repository,
+    journal,
+    reportFiles,
+    secrets,
+    maxBodyBytes: forge?.maxBodyBytes,
+  });
 
   const { directory: flakeDirectory, branch } = settings;
   const trigger = triggerOf(environment);
@@ -176,6 +149,7 @@ export async function composeUpdate(
         stale: { remindAfterDays: update.remindAfterDays, closeAfterDays: update.closeAfterDays },
         describe,
       },
+      explain,
       outbox: openOutbox(parts, secrets),
       lease: { self: { machine: hostname(), pid: process.pid, trigger }, isAlive },
       dryRun: parts.dryRun,
@@ -216,11 +190,6 @@ export async function announceUncomposed(
   const options = { repo, branch: settings.branch, clock, ...unknown };
   await announceError(options, error, signal);
 }
-/** The builds that have logs of what failed. */
-const statesOf = ({ state, downstream }: Validated): readonly BuildState[] => [
-  state,
-  ...downstream.flatMap((each) => each.state ?? []),
-];
 
 async function forgeOf(
   { settings, clock, environment }: ComposeUpdateOptions,
@@ -232,24 +201,6 @@ async function forgeOf(
   useNetworkOf(environment);
   const { repository: repo, ...rest } = forge;
   return createForge({ ...rest, repo }, { fetch, clock, readSecret: secret }, signal);
-}
-
-/** What changes in the systems is worth knowing, but no reason to fail or to wait for long. */
-async function diffsOf(
-  { builds, repo, nix, log, clock }: ComposeUpdateOptions,
-  { candidate, state }: Validated,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, ClosureDiff>> {
-  try {
-    const id = newBuildId(clock.now());
-    const wish = { id, repo, commit: candidate.base, requestedBy: "update: what does it change?" };
-    const base = await buildWithin({ builds, log, milliseconds: baseBuildMs }, wish, signal);
-    return await compareClosures(nix, base, state, log, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    log.warn({ err: error }, "the base could not be built to compare the systems");
-    return new Map();
-  }
 }
 
 const giteaHosts = (config: Config): readonly string[] =>

@@ -3,12 +3,12 @@ import { silentLog } from "../../src/base/log.ts";
 import { lockOf as flakeLock, node } from "./flake-locks.ts";
 import { parseFlakeLock, printFlakeLock } from "../../src/nix/lock/flake-lock.ts";
 import { parseBranchName, parseRepoName, type Commit } from "../../src/protocol/names.ts";
-import type { UpdateEvent } from "../../src/protocol/update-events.ts";
+import type { LandedEffect, UpdateEvent } from "../../src/protocol/update-events.ts";
 import type { HostVerdict } from "../../src/protocol/verdicts.ts";
 import { createMemoryJournal, type Journal } from "../../src/update/journal.ts";
 import { lockDigest, printMarker } from "../../src/update/propose/pull-request-marker.ts";
 import type { SafeUpdateOptions } from "../../src/update/safe-update.ts";
-import type { Describe, Judging, Run, Searching, Source } from "../../src/update/update.ts";
+import type { Describe, Judging, LandedCommit, Run, Searching, Source } from "../../src/update/update.ts";
 import { createFakeBuilds, type FakeBuilds } from "./fake-builds.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createFakeForge, type FakeForge } from "./fake-forge.ts";
@@ -30,6 +30,8 @@ export interface SimulatedUpdate {
   verdict: (states: States, host: string) => HostVerdict;
   /** Before each answer of upstream about the hosts of a commit. */
   onList: () => Promise<unknown>;
+  /** What a landed commit changes. */
+  explain: (landed: LandedCommit) => Promise<LandedEffect | undefined>;
   statesAt(commit: Commit): Promise<States>;
   readonly options: SafeUpdateOptions & {
     readonly run: Run;
@@ -91,6 +93,7 @@ export async function simulateUpdate(): Promise<SimulatedUpdate> {
     newest: { alpha: 2, beta: 2 },
     verdict: () => "built",
     onList: async () => undefined,
+    explain: async () => undefined,
     statesAt,
     options: {
       run: { journal, clock, log: silentLog },
@@ -121,6 +124,7 @@ export async function simulateUpdate(): Promise<SimulatedUpdate> {
       },
       landing: "push",
       proposing: { forge, stale: { remindAfterDays: 7, closeAfterDays: 14 }, describe },
+      explain: async (landed) => sim.explain(landed),
       outbox: { put: async (event) => void told.push(event), flush: async () => undefined },
       lease: { self: { machine: "test", pid: 1, trigger: "test" }, isAlive: () => false },
       dryRun: false,

@@ -66,6 +66,7 @@ export const reportOf = (changed: Partial<UpdateReport> = {}): UpdateReport => {
       },
     ],
     packages: [{ name: "openssl", removed: ["3.0.13"], added: ["3.0.14"], hosts: ["db", "web", "nas"] }],
+    notCompared: [],
     warnings: [{ text: "option foo is deprecated", hosts: ["db"] }],
     review: [],
     redactions: 0,

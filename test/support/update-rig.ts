@@ -163,6 +163,7 @@ export async function startUpdateRig(
           },
           landing: "push",
           proposing: { forge, stale: { remindAfterDays: 7, closeAfterDays: 14 }, describe },
+          explain: async () => undefined,
           outbox: createOutbox(join(state, "outbox"), async (event) => void told.push(event), log),
           lease: {
             self: { machine: "test", pid: process.pid, trigger: "test" },

@@ -47,9 +47,33 @@ test("says which versions came and went, and how much larger it is", () => {
       { name: "new", removed: [], added: ["2"] },
       { name: "openssl", removed: ["3.0.13"], added: ["3.0.14"] },
     ],
+    // A version that changed says more than what comes or goes.
+    notable: [
+      { name: "openssl", removed: ["3.0.13"], added: ["3.0.14"] },
+      { name: "new", removed: [], added: ["2"] },
+      { name: "gone", removed: ["1"], added: [] },
+    ],
+    size: 189,
     sizeDelta: 23,
     reboot: [],
   });
+});
+
+test("of what changes, NixOS, the kernel and systemd come first, then what is largest", () => {
+  const before = { "a-1": 1, "firefox-1": 1, "linux-6.1": 1, "systemd-257": 1, "nixos-system-web-1": 1 };
+  const after = { "a-2": 1, "firefox-2": 900, "linux-6.2": 1, "systemd-258": 5, "nixos-system-web-2": 1 };
+  const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`z${index}-1`, 0]));
+  const { notable, packages } = diffClosures(closure(before), closure({ ...after, ...many }));
+  expect(packages).toHaveLength(25);
+  expect(notable.map(({ name }) => name).slice(0, 6)).toEqual([
+    "nixos-system-web",
+    "systemd",
+    "linux",
+    "firefox",
+    "a",
+    "z0",
+  ]);
+  expect(notable).toHaveLength(12);
 });
 
 test("a package in the same version is not said, whatever its size", () => {

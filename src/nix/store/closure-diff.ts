@@ -16,7 +16,10 @@ export interface PackageChange {
 export interface ClosureDiff {
   /** By name. */
   readonly packages: readonly PackageChange[];
-  /** Bytes, of everything. */
+  /** Some of them, the most telling first. */
+  readonly notable: readonly PackageChange[];
+  /** Bytes, of everything afterwards, and how many more than before. */
+  readonly size: number;
   readonly sizeDelta: number;
   /** What only changes with a reboot. */
   readonly reboot: readonly (keyof BootParts)[];
@@ -33,11 +36,31 @@ export function diffClosures(before: Closure, after: Closure): ClosureDiff {
       packages.push({ name, removed: removed.toSorted(), added: added.toSorted() });
     }
   }
+  const size = sizeOf(after.paths);
   return {
     packages,
-    sizeDelta: sizeOf(after.paths) - sizeOf(before.paths),
+    notable: notableOf(packages, (name) => young.get(name)?.size ?? 0),
+    size,
+    sizeDelta: size - sizeOf(before.paths),
     reboot: rebootParts(before.boot, after.boot),
   };
+}
+
+const mostNotable = 12;
+
+/** NixOS itself, the kernel and systemd, then what changed its version, and of that what is largest. */
+function notableOf(
+  packages: readonly PackageChange[],
+  sizeOfName: (name: string) => number,
+): readonly PackageChange[] {
+  const rank = ({ name, removed, added }: PackageChange): number => {
+    if (name.startsWith("nixos-system-")) return 0;
+    if (name === "linux" || name === "systemd") return 1;
+    return removed.length > 0 && added.length > 0 ? 2 : 3;
+  };
+  return packages
+    .toSorted((a, b) => rank(a) - rank(b) || sizeOfName(b.name) - sizeOfName(a.name))
+    .slice(0, mostNotable);
 }
 
 /** Which parts of the running system the new one replaces only with a reboot. */
@@ -49,7 +72,9 @@ export interface MergedChange extends PackageChange {
 }
 
 /** The same change of a package on several hosts said once, the ones of most hosts first. */
-export function mergeDiffs(diffs: ReadonlyMap<string, ClosureDiff>): readonly MergedChange[] {
+export function mergeDiffs(
+  diffs: ReadonlyMap<string, Pick<ClosureDiff, "packages">>,
+): readonly MergedChange[] {
   const merged = new Map<string, { readonly change: PackageChange; readonly hosts: string[] }>();
   for (const [host, { packages }] of diffs) {
     for (const change of packages) {

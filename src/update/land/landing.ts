@@ -71,7 +71,7 @@ async function landByMerge(
   const { commit } = validated.candidate;
   // A rule may ask for it, so here it has to be there.
   await forge.ensureStatus(commit, statusOf(validated), signal);
-  const proposal = await options.describe(validated, { branch: updateBranch }, signal);
+  const proposal = await options.describe(validated, { branch: updateBranch, isLanding: true }, signal);
   const opened = await openPullRequest({ ...options, forge }, updateBranch, proposal, signal);
   const { url, number } = opened.pullRequest;
   if (opened.type === "declined") {

@@ -12,6 +12,7 @@ import type { BisectedInput } from "../search/bisect-input.ts";
 import { isRestGood } from "../search/find-guilty.ts";
 import { hostsNotListed, type Classes } from "../judge/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../judge/judge-downstream.ts";
+import type { SystemComparison } from "../landed/system-comparison.ts";
 import type { UnavailableInput } from "../update-reachable.ts";
 
 export interface ReportFacts {
@@ -19,8 +20,7 @@ export interface ReportFacts {
   readonly repo: RepoName;
   readonly branch: BranchName;
   readonly unavailable: readonly UnavailableInput[];
-  /** By host; only for those whose closures could be compared here. */
-  readonly diffs: ReadonlyMap<string, ClosureDiff>;
+  readonly comparison: SystemComparison;
 }
 
 /** Its texts are as long as they are, and may have secrets: `redactReport` sees to both. */
@@ -43,7 +43,12 @@ export function composeReport(
     inputs: candidate.changes,
     hosts: [
       ...[...classes].map(([host, hostClass]) =>
-        hostReport(host, hostClass, hostOf(state, host) ?? unlistedHost(state), facts.diffs.get(host)),
+        hostReport(
+          host,
+          hostClass,
+          hostOf(state, host) ?? unlistedHost(state),
+          facts.comparison.diffs.get(host),
+        ),
       ),
       ...downstream.flatMap(downstreamHosts),
     ],
@@ -52,7 +57,8 @@ export function composeReport(
     ),
     unavailable: facts.unavailable,
     bisected: (context.found?.bisected ?? []).map(bisectedReport),
-    packages: mergeDiffs(facts.diffs),
+    packages: mergeDiffs(facts.comparison.diffs),
+    notCompared: facts.comparison.unknown,
     warnings: newWarnings(validated),
     review: reviewOf(validated, context),
     redactions: 0,
@@ -95,6 +101,7 @@ function hostReport(
     class: hostClass,
     reboot: diff?.reboot ?? [],
     durationMs: finished?.durationMs,
+    closureSize: diff?.size,
     sizeDelta: diff?.sizeDelta,
     message:
       hostClass === "missing-host"

@@ -28,8 +28,8 @@ export function redactReport(report: UpdateReport, secrets: readonly string[]): 
     );
   }
 
-  const { run, repo, branch, base, candidate, updateBranch, ...texts } = report;
+  const { run, repo, branch, base, candidate, landed, updateBranch, ...texts } = report;
   // Names of ours, validated: these stay what they are.
-  const ours = { run, repo, branch, base, candidate, updateBranch };
+  const ours = { run, repo, branch, base, candidate, landed, updateBranch };
   return { ...redacted(texts), ...ours, redactions };
 }

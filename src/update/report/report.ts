@@ -6,6 +6,7 @@ import type { BranchName, Commit, RepoName } from "../../protocol/names.ts";
 import type { HostClass } from "../judge/decide-classes.ts";
 import type { Hindrance } from "../judge/decide-hindrance.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
+import type { UnknownSystems } from "../landed/system-comparison.ts";
 import type { UnavailableInput } from "../update-reachable.ts";
 
 export interface ReportedHost {
@@ -15,7 +16,8 @@ export interface ReportedHost {
   readonly part?: "required" | "advisory";
   /** Milliseconds of its build. */
   readonly durationMs?: number;
-  /** Of its closure, compared with before. */
+  /** Bytes of everything that its system needs, and how many more than before. */
+  readonly closureSize?: number;
   readonly sizeDelta?: number;
   /** Parts that only change with a reboot: `kernel`, `systemd`. */
   readonly reboot: readonly string[];
@@ -66,6 +68,8 @@ export interface UpdateReport {
   readonly branch: BranchName;
   readonly base: Commit;
   readonly candidate: Commit;
+  /** The commit that is on the branch, once it has landed: the candidate. */
+  readonly landed?: Commit;
   /** Where the candidate is to be found. */
   readonly updateBranch: BranchName;
   /** One sentence. */
@@ -78,6 +82,8 @@ export interface UpdateReport {
   /** What is known of the revisions of guilty inputs. */
   readonly bisected: readonly BisectedReport[];
   readonly packages: readonly MergedChange[];
+  /** Hosts whose systems could not be compared here, and why. */
+  readonly notCompared: readonly UnknownSystems[];
   /** Warnings that the base did not have. */
   readonly warnings: readonly { readonly text: string; readonly hosts: readonly string[] }[];
   readonly review: readonly ReviewReason[];

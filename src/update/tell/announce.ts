@@ -23,7 +23,10 @@ export interface AnnounceOptions {
 
 export type News = Pick<UpdateEvent, "outcome"> &
   Partial<
-    Pick<UpdateEvent, "run" | "base" | "commit" | "inputs" | "hosts" | "downstream" | "url" | "reason">
+    Pick<
+      UpdateEvent,
+      "run" | "base" | "commit" | "inputs" | "hosts" | "downstream" | "effect" | "url" | "reason"
+    >
   >;
 
 const reasonLength = 1000;

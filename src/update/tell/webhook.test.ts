@@ -56,3 +56,21 @@ test("what landed says what of other repos does not build with it", () => {
     `${plain} With it in repos that use it: nixos: 1 regression.`,
   );
 });
+
+test("what landed says what it changes on the hosts", () => {
+  const host = { reboot: [], closureSize: 1, sizeDelta: 0, packages: [], packageCount: 0 };
+  const effect = {
+    hosts: [
+      { ...host, host: "web", reboot: ["kernel"] },
+      { ...host, host: "db" },
+    ],
+    changed: 2,
+    unchanged: 3,
+    unknown: [{ reason: "elsewhere", hosts: ["nas"], count: 1 }],
+  };
+  const event = { repo: "fleet", run: "1", outcome: "landed", at: "2026-01-01T00:00:00Z", hosts: { ok: 6 } };
+  const commit = "a".repeat(40);
+  expect(sentenceOf(v.parse(UpdateEvent, { ...event, commit, inputs: [], effect }))).toBe(
+    "fleet: the update has landed as aaaaaaa: it builds on every host. 2 hosts changed, 1 needs a reboot (web), 3 hosts unchanged, 1 host not known here.",
+  );
+});

@@ -1,6 +1,7 @@
 // A webhook for people who have a chat or ntfy: one POST with what Slack-compatible receivers show, and the event.
 import { HomelabError } from "../../base/errors.ts";
 import type { UpdateEvent, UpdateOutcome } from "../../protocol/update-events.ts";
+import { effectSentence } from "../landed/effect-words.ts";
 import type { Teller } from "./outbox.ts";
 
 const timeoutMs = 10_000;
@@ -53,12 +54,13 @@ function downstreamSentence(downstream: UpdateEvent["downstream"] = {}): string 
 }
 
 /** One line for people. */
-export function sentenceOf({ repo, outcome, commit, inputs, downstream, url, reason }: UpdateEvent): string {
+export function sentenceOf(event: UpdateEvent): string {
+  const { repo, outcome, commit, inputs, downstream, effect, url, reason } = event;
   const what =
     inputs.length === 0 ? "" : ` (${inputs.slice(0, 5).join(", ")}${inputs.length > 5 ? ", …" : ""})`;
   switch (outcome) {
     case "landed":
-      return `${repo}: the update${what} has landed as ${commit?.slice(0, 7) ?? "a commit"}: it builds on every host.${downstreamSentence(downstream)}`;
+      return `${repo}: the update${what} has landed as ${commit?.slice(0, 7) ?? "a commit"}: it builds on every host.${effect === undefined ? "" : ` ${effectSentence(effect)}`.trimEnd()}${downstreamSentence(downstream)}`;
     case "proposed":
       return `${repo}: the update${what} needs you${reason === undefined ? "" : `: ${reason}`}. ${url ?? ""}`.trim();
     case "declined":

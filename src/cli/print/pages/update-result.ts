@@ -1,5 +1,7 @@
 // What an update came to, for people and for programs.
 import type { Revision } from "../../../git/git.ts";
+import type { LandedEffect } from "../../../protocol/update-events.ts";
+import { effectLines } from "../../../update/landed/effect-words.ts";
 import type { SafeUpdateResult } from "../../../update/conclude.ts";
 import type { BisectedInput } from "../../../update/search/bisect-input.ts";
 import { isRestGood } from "../../../update/search/find-guilty.ts";
@@ -31,7 +33,12 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
     case "no-change":
       return `${style.green(success)} ${name} nothing to update.\n`;
     case "landed":
-      return `${style.green(success)} ${name} ${inputsOf(result.validated)} landed as ${result.validated.candidate.commit.slice(0, 7)}; it builds on ${hostsOf(result.validated)}.\n`;
+      return [
+        `${style.green(success)} ${name} ${inputsOf(result.validated)} landed as ${result.validated.candidate.commit.slice(0, 7)}; it builds on ${hostsOf(result.validated)}.`,
+        ...effectOf(result.effect, style),
+        ...(result.effect === undefined ? [] : [`  Report:  ${reportFile}`]),
+        "",
+      ].join("\n");
     case "proposed":
       return [
         `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.`,
@@ -40,6 +47,7 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
           : []),
         ...(result.found?.bisected ?? []).map((found) => `  ${style.clean(revisionLine(found))}`),
         ...partOf(result.found, style),
+        ...effectOf(result.effect, style),
         ...(result.why?.advice === undefined
           ? []
           : [`  ${style.dim("To let it land:")} ${style.clean(result.why.advice)}.`]),
@@ -48,9 +56,9 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
         "",
       ].join("\n");
     case "declined":
-      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${[...partOf(result.found, style), ""].join("\n")}`;
+      return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${[...partOf(result.found, style), ...effectOf(result.effect, style), ""].join("\n")}`;
     case "infra":
-      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${[...reasonsOf(result.validated, style), ...partOf(result.found, style), ""].join("\n")}`;
+      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${[...reasonsOf(result.validated, style), ...partOf(result.found, style), ...effectOf(result.effect, style), ""].join("\n")}`;
     case "dry-run":
       return result.wouldLand
         ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
@@ -98,6 +106,10 @@ function partOf(found: Found | undefined, style: Style): readonly string[] {
   return [`  ${style.clean(inputs.join(", "))} landed as ${commit.slice(0, 7)}.`];
 }
 
+/** What it changes on the hosts, a line for each. */
+const effectOf = (effect: LandedEffect | undefined, style: Style): readonly string[] =>
+  effect === undefined ? [] : effectLines(effect).map((line) => `  ${style.clean(line)}`);
+
 /** Additive only. */
 export function updateJson(result: SafeUpdateResult): object {
   if (result.type === "no-change") return { outcome: result.type, base: result.base };
@@ -123,6 +135,7 @@ export function updateJson(result: SafeUpdateResult): object {
         }
       : {}),
     ...("found" in result ? { found: result.found } : {}),
+    ...(result.effect === undefined ? {} : { effect: result.effect }),
     ...(result.type === "declined" ? { url: result.url } : {}),
     ...(result.type === "dry-run" ? { wouldLand: result.wouldLand } : {}),
   };

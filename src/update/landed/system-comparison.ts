@@ -1,0 +1,18 @@
+// What is known of how the hosts' systems differ between two commits.
+import type { ClosureDiff } from "../../nix/store/closure-diff.ts";
+
+export interface SystemComparison {
+  /** By host, of those whose system changes. */
+  readonly diffs: ReadonlyMap<string, ClosureDiff>;
+  /** Hosts whose system is the same. */
+  readonly unchanged: readonly string[];
+  /** Hosts of which nobody can tell here, and why, in words of ours. */
+  readonly unknown: readonly UnknownSystems[];
+}
+
+export interface UnknownSystems {
+  readonly reason: string;
+  readonly hosts: readonly string[];
+}
+
+export const nothingKnown: SystemComparison = { diffs: new Map(), unchanged: [], unknown: [] };
