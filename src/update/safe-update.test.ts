@@ -91,6 +91,92 @@ test("a run that was ended right after its landing is told and tidied up by the 
   expect([...repository.refs.keys()]).toEqual(["refs/heads/master"]);
 });
 
+const effect = {
+  hosts: [
+    { host: "web", reboot: ["kernel"], closureSize: 2048, sizeDelta: 1024, packages: [], packageCount: 0 },
+  ],
+  changed: 1,
+  unchanged: 1,
+  unknown: [],
+};
+
+test("what lands is told with what it changes, which is looked for only once it has landed", async () => {
+  const sim = await simulateUpdate();
+  const { options, repository, told } = sim;
+  const seen: unknown[] = [];
+  sim.explain = async ({ base, commit, branch }) => {
+    seen.push([base, commit, branch, requireTip(repository, master) === commit]);
+    return effect;
+  };
+  const base = requireTip(repository, master);
+  const result = await safeUpdate(options, signal);
+  const commit = requireTip(repository, master);
+  expect(result).toMatchObject({ type: "landed", effect });
+  expect(seen).toEqual([[base, commit, "flake-update/2026-11-23", true]]);
+  expect(told).toMatchObject([{ outcome: "landed", commit, effect, hosts: { ok: 2 } }]);
+});
+
+test("what a landed update changes is no reason to fail, and it is told without it", async () => {
+  const sim = await simulateUpdate();
+  const { options, told, journal } = sim;
+  sim.explain = () => Promise.reject(new TypeError("x is not a function"));
+  expect((await safeUpdate(options, signal)).type).toBe("landed");
+  expect(told).toMatchObject([{ outcome: "landed" }]);
+  expect(told[0]?.effect).toBeUndefined();
+  expect(journal.last("ended")).toMatchObject({ outcome: "landed" });
+});
+
+test("a run that was ended while it looked for that is told by the next, once and with it", async () => {
+  const sim = await simulateUpdate();
+  const { options, repository, told } = sim;
+  const stopped = new AbortController();
+  sim.explain = async () => {
+    stopped.abort(new Error("the machine goes down"));
+    return Promise.reject(new Error("the machine goes down"));
+  };
+  await expect(safeUpdate(options, stopped.signal)).rejects.toThrow("goes down");
+  expect(told).toEqual([]);
+  sim.explain = async () => effect;
+  expect((await safeUpdate(options, signal)).type).toBe("no-change");
+  expect((await safeUpdate(options, signal)).type).toBe("no-change");
+  const commit = requireTip(repository, master);
+  expect(told.filter(({ outcome }) => outcome === "landed")).toMatchObject([{ commit, effect }]);
+});
+
+test("the pull request that it landed by says what it changes, once", async () => {
+  const sim = await simulateUpdate();
+  const { options, forge } = sim;
+  sim.explain = async () => effect;
+  expect((await safeUpdate({ ...options, landing: "pull-request" }, signal)).type).toBe("landed");
+  expect(forge.pulls).toMatchObject([{ state: "merged" }]);
+  expect(forge.said.map(({ body }) => body)).toEqual([
+    expect.stringContaining(
+      "- `web: no package changes its version; closure 2 KiB (+1 KiB); reboot for kernel`",
+    ),
+  ]);
+});
+
+test("a part that landed without the guilty inputs is told with what that part changes", async () => {
+  const sim = await simulateUpdate();
+  const { options, repository, told } = sim;
+  sim.verdict = ({ beta }) => (beta === 2 ? "build-failed" : "built");
+  const landed: unknown[] = [];
+  sim.explain = async ({ base, commit }) => {
+    landed.push([base, commit]);
+    return effect;
+  };
+  const base = requireTip(repository, master);
+  const searching = { ...options.searching, partialLanding: true };
+  expect(await safeUpdate({ ...options, searching }, signal)).toMatchObject({ type: "proposed", effect });
+  const commit = requireTip(repository, master);
+  expect(landed).toEqual([[base, commit]]);
+  expect(told).toMatchObject([
+    { outcome: "landed", base, commit, inputs: ["alpha"], effect },
+    { outcome: "proposed" },
+  ]);
+  expect(told[1]?.effect).toBeUndefined();
+});
+
 test("one at a time: another machine's run is named, and nothing is done or told", async () => {
   const { options, repository, builds, told } = await simulateUpdate();
   const expiresAt = "2026-11-23T15:00:00.000Z";

@@ -147,8 +147,28 @@ test("then green: it lands, and the pull request of before is closed with a link
   const landed = await update({}, ["--json"]);
   expect(landed.exitCode).toBe(0);
   expect(JSON.parse(landed.stdout)).toMatchObject({
-    updates: [{ repo: "fleet", outcome: "landed", hosts: { host01: "ok" } }],
+    updates: [
+      {
+        repo: "fleet",
+        outcome: "landed",
+        hosts: { host01: "ok" },
+        effect: {
+          hosts: [{ host: "host01", reboot: [], sizeDelta: 0, packageCount: 0 }, {}, {}],
+          changed: 3,
+          unknown: [],
+        },
+      },
+    ],
   });
+  const reportFile = join(lab.directory, "state/updates/fleet/report.json");
+  expect(JSON.parse(await readFile(reportFile, "utf8"))).toMatchObject({
+    landed: (await lab.branches())["master"],
+    hosts: [{ host: "host01", class: "ok" }, {}, {}],
+  });
+  await lab.bump("alpha", { value: "2" });
+  expect((await update()).stdout).toMatch(
+    /alpha landed as [0-9a-f]{7}; it builds on all 3 hosts\.\n {2}host01: no package changes its version; closure .* \(same size\)\n/,
+  );
   expect(forge.state.pulls.map(({ state }) => state)).toEqual(["closed"]);
   expect(Object.keys(await lab.branches())).not.toContain(day);
 });
