@@ -151,7 +151,7 @@ test("the pull request that it landed by says what it changes, once", async () =
   expect(forge.pulls).toMatchObject([{ state: "merged" }]);
   expect(forge.said.map(({ body }) => body)).toEqual([
     expect.stringContaining(
-      "- `web: no package changes its version; closure 2 KiB (+1 KiB); reboot for kernel`",
+      "- `web`: no package changes its version; closure 2 KiB (+1 KiB); reboot for kernel",
     ),
   ]);
 });

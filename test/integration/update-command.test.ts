@@ -116,10 +116,10 @@ test("a required repo downstream that breaks is in the pull request, with its lo
   const required = await update(downstream(true), ["--repo", "fleet"], repos);
   expect(required.exitCode).toBe(1);
   expect(required.stdout).toContain("it breaks 1 of 4 hosts (nixos/gunter)");
-  expect(required.stdout).toContain("Required: nixos/gunter regression.");
+  expect(required.stdout).toContain("Required: nixos/gunter no longer builds.");
   const [pullRequest] = forge.state.pulls;
   expect(pullRequest?.title).toBe("flake.lock: update beta: 1 host fails");
-  expect(pullRequest?.body).toContain("| `nixos/gunter` (required) | regression: ");
+  expect(pullRequest?.body).toContain("| `nixos/gunter` | no longer builds (required) |");
   expect(pullRequest?.body).toContain("E: not with this");
   const attachment = forge.state.comments.flatMap((comment) => comment.files)[0];
   expect(gunzipSync(attachment?.bytes ?? Buffer.alloc(0)).toString()).toContain("E: not with this");

@@ -64,7 +64,7 @@ test("a green update is merged by fast-forward where only merges with a status m
   expect(forge.state.pulls[0]?.body).toContain("builds on all 2 hosts");
   // What it changes takes longer, and comes after the merge.
   expect(forge.state.comments.map(({ body }) => body)).toEqual([
-    expect.stringMatching(/\*\*Landed as `[0-9a-f]{12}`\.\*\*[^]*- `host01: /),
+    expect.stringMatching(/\*\*Landed as `[0-9a-f]{12}`\.\*\*[^]*- `host01`: /),
   ]);
   expect(saidOf(forge.state, commit)).toEqual([
     [ours, "pending"],

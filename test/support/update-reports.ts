@@ -35,7 +35,14 @@ export const reportOf = (changed: Partial<UpdateReport> = {}): UpdateReport => {
       },
     ],
     hosts: [
-      { host: "db", class: "ok", durationMs: 61_000, sizeDelta: -3 * 1024 * 1024, reboot: ["kernel"] },
+      {
+        host: "db",
+        class: "ok",
+        durationMs: 61_000,
+        closureSize: 97 * 1024 * 1024,
+        sizeDelta: -3 * 1024 * 1024,
+        reboot: ["kernel"],
+      },
       { host: "web", class: "regression", reboot: [], message: "openssl-3.0.14 failed" },
       { host: "nas", class: "unchanged", reboot: [] },
     ],

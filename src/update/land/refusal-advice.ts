@@ -30,13 +30,13 @@ export function adviceFor({
 }: Refusal): string | undefined {
   const on = `the protection rule of ${branch}`;
   if (/unverified commit|wont sign/i.test(words))
-    return `${on} must not require signed commits: updates do not sign`;
+    return `turn off signed commits in ${on}: updates do not sign`;
   // Gitea 1.26.0 answers so to commits without a signature where they are required.
   if (/Internal Server Error/.test(words)) {
-    return `see the forge's log for why; if ${on} requires signed commits, it must not: updates do not sign`;
+    return `the forge's log says why; if ${on} requires signed commits, turn that off: updates do not sign`;
   }
   if (/protected from changing file|protected files/i.test(words)) {
-    return `take flake.lock out of the protected file patterns of ${on}`;
+    return `remove flake.lock from the protected file patterns of ${on}`;
   }
   if (/Not allowed to push to protected branch/.test(words)) {
     return way === "push"
@@ -48,10 +48,10 @@ export function adviceFor({
   if (/enough approvals/.test(words)) {
     const count = facts?.requiredApprovals ?? 0;
     const approvals = count === 1 ? "1 approval" : `${count === 0 ? "" : `${count} `}approvals`;
-    return `${branch} requires ${approvals}, which only people can give: approve this and merge it by fast-forward, or allow ${user} to push`;
+    return `${branch} requires ${approvals} by people: approve this pull request and merge it by fast-forward, or allow ${user} to push`;
   }
   if (/requested changes|review requests/.test(words)) {
-    return "people have asked for changes or for reviews: merge it by fast-forward once they are content";
+    return "reviewers requested changes, or reviews are pending: merge by fast-forward once they approve";
   }
   if (/allowed merge style/.test(words)) {
     return "allow fast-forward-only merges in the settings of the repository";
@@ -62,5 +62,5 @@ export function adviceFor({
 function statusAdvice(branch: BranchName, facts: Refusal["facts"]): string {
   const others = (facts?.requiredStatuses ?? []).filter((context) => context !== statusContext);
   const named = others.length === 0 ? "other commit statuses" : `the commit statuses ${others.join(", ")}`;
-  return `${branch} requires ${named}, and an update gives only ${statusContext}: merge it by fast-forward once they are green, or require only that one`;
+  return `${branch} requires ${named}, and an update sets only ${statusContext}: merge by fast-forward once they are green, or require only ${statusContext}`;
 }

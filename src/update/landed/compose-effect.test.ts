@@ -29,15 +29,17 @@ test("what a landed update changes is said host by host, and what nobody knows h
   const effect = composeEffect(comparison, same);
   expect(effectLines(effect)).toEqual([
     "web: linux 6.18.4 → 6.18.5, openssl 3.0.13 → 3.0.14, x 1 → 2, y 1 → 2, z 1 → 2 and 2 more packages; closure 123 MiB (+11.0 MiB); reboot for kernel",
-    "2 hosts unchanged",
+    "2 hosts stay the same",
     "not known here: nas: the systems are not in this machine's store",
   ]);
   expect(effectSentence(effect)).toBe(
-    "1 host changed, 1 needs a reboot (web), 2 hosts unchanged, 1 host not known here.",
+    "1 host changes, 1 needs a reboot (web), 2 hosts stay the same, 1 host not known here.",
   );
   const { marker, body } = effectComment(parseCommit("c".repeat(40)), effect);
   expect(body.startsWith(`${marker}\n**Landed as \`cccccccccccc\`.**`)).toBe(true);
-  expect(body).toContain("- `web: linux 6.18.4 → 6.18.5");
+  expect(body).toContain(
+    "- `web`: `linux 6.18.4 → 6.18.5, openssl 3.0.13 → 3.0.14, x 1 → 2, y 1 → 2, z 1 → 2 and 2 more packages`; closure 123 MiB (+11.0 MiB); reboot for kernel\n- 2 hosts stay the same\n- not known here: `nas`: the systems",
+  );
 });
 
 test("packages that come and go, and systems without a change of version", () => {

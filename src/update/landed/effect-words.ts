@@ -26,7 +26,7 @@ function changeWords({ name, from, to }: HostEffect["packages"][number]): string
 export const sizeWords = ({ closureSize, sizeDelta }: HostEffect): string =>
   `closure ${formatSize(closureSize)} (${formatDelta(sizeDelta)})`;
 
-const rebootWords = ({ reboot }: HostEffect): readonly string[] =>
+export const rebootWords = ({ reboot }: HostEffect): readonly string[] =>
   reboot.length === 0 ? [] : [`reboot for ${reboot.join(", ")}`];
 
 /** Some lines, the hosts that change first. */
@@ -34,8 +34,8 @@ export function effectLines({ hosts, changed, unchanged, unknown }: LandedEffect
   const named = hosts.slice(0, mostHosts);
   return [
     ...named.map(hostWords),
-    ...(changed > named.length ? [`${countOf(changed - named.length, "more host")} changed`] : []),
-    ...(unchanged > 0 ? [`${countOf(unchanged, "host")} unchanged`] : []),
+    ...(changed > named.length ? [`${countOf(changed - named.length, "more host")} change`] : []),
+    ...(unchanged > 0 ? [stayWords(unchanged)] : []),
     ...unknown.map((each) => `not known here: ${namesOf(each.hosts, each.count)}: ${each.reason}`),
     // Once hosts listen for orders, the command that deploys the commit to them is said here. Nothing deploys yet.
   ];
@@ -47,9 +47,9 @@ export function effectSentence({ hosts, changed, unchanged, unknown }: LandedEff
   const rebooting = `${reboots.length} ${reboots.length === 1 ? "needs" : "need"} a reboot`;
   const unsure = unknown.reduce((sum, { count }) => sum + count, 0);
   const parts = [
-    ...(changed > 0 ? [`${countOf(changed, "host")} changed`] : []),
+    ...(changed > 0 ? [`${countOf(changed, "host")} ${changed === 1 ? "changes" : "change"}`] : []),
     ...(reboots.length > 0 ? [`${rebooting} (${namesOf(reboots, reboots.length)})`] : []),
-    ...(unchanged > 0 ? [`${countOf(unchanged, "host")} unchanged`] : []),
+    ...(unchanged > 0 ? [stayWords(unchanged)] : []),
     ...(unsure > 0 ? [`${countOf(unsure, "host")} not known here`] : []),
   ];
   return parts.length === 0 ? "" : `${parts.join(", ")}.`;
@@ -60,6 +60,9 @@ function namesOf(names: readonly string[], count: number): string {
   const more = count - named.length;
   return more > 0 ? `${named.join(", ")} and ${more} more` : named.join(", ");
 }
+
+export const stayWords = (unchanged: number): string =>
+  `${countOf(unchanged, "host")} ${unchanged === 1 ? "stays" : "stay"} the same`;
 
 const countOf = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 

@@ -3,7 +3,7 @@ import type { BuildReader } from "../../bus/bus.ts";
 import type { FileToAttach, LabelWish } from "../../forge/forge.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import { createLogAttachment } from "./log-attachment.ts";
-import { codeBlock, tailOf } from "../../base/markdown-text.ts";
+import { codeBlock, codeSpan, tailOf } from "../../base/markdown-text.ts";
 import { logMarkerStart } from "./propose.ts";
 import type { Proposal, ProposalComment } from "../update.ts";
 import { printMarker } from "./pull-request-marker.ts";
@@ -31,7 +31,7 @@ const labels: Readonly<Record<UpdateLabel, LabelWish>> = {
   "needs-review": {
     name: "needs-review",
     colour: "#fbca04",
-    description: "An update builds, and a person has to decide",
+    description: "An update builds and needs a decision",
   },
 };
 
@@ -78,10 +78,11 @@ function commentOf(failure: RootFailure, file: FileToAttach): ProposalComment {
   // By the file's name, which has the derivation's hash: the same failure of the next run is the same comment.
   const marker = `${logMarkerStart}${file.name} -->`;
   const excerpt = codeBlock(tailOf(failure.tail, 50, 16 * 1024));
+  const of = `Log of ${codeSpan(failure.name)}, which ${failure.hosts.length === 1 ? "1 host needs" : `${failure.hosts.length} hosts need`}.`;
   return {
     marker,
-    body: `${marker}\nThe whole log is attached; it ends with\n\n${excerpt}\n`,
-    bodyWithoutFile: `${marker}\nThe forge takes no file; the log ends with\n\n${excerpt}\n`,
+    body: `${marker}\n${of} The whole log is attached. It ends with:\n\n${excerpt}\n`,
+    bodyWithoutFile: `${marker}\n${of} This forge does not take the file. The log ends with:\n\n${excerpt}\n`,
     file,
   };
 }

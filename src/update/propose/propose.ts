@@ -125,7 +125,8 @@ async function ensureComment(
 
 /** In the comments of ours about a log begin so; the rest says which one. */
 export const logMarkerStart = "<!-- homelab-deploy:log ";
-const outdatedNote = "**Outdated:** of an earlier state of this pull request.";
+const outdated = "**Outdated:**";
+const outdatedNote = `${outdated} this log belongs to an earlier state of this pull request.`;
 
 /** A later run of the same day puts another commit into the pull request, whose failures may be others. */
 async function markOutdated(
@@ -135,7 +136,10 @@ async function markOutdated(
   signal: AbortSignal,
 ): Promise<void> {
   for (const { id, author, body } of await forge.comments(number, signal)) {
-    const isOld = author === forge.user && body.startsWith(logMarkerStart) && !body.includes(outdatedNote);
+    const isOld =
+      author === forge.user &&
+      body.startsWith(logMarkerStart) &&
+      body.split("\n")[1]?.startsWith(outdated) !== true;
     if (!isOld || current.some(({ marker }) => body.startsWith(marker))) continue;
     await forge.editComment(id, body.replace("\n", `\n${outdatedNote}\n\n`), signal);
   }

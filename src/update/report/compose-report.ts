@@ -105,7 +105,7 @@ function hostReport(
     sizeDelta: diff?.sizeDelta,
     message:
       hostClass === "missing-host"
-        ? "it is not in nixosConfigurations any more"
+        ? "it is no longer in nixosConfigurations"
         : finished?.reason && firstLine(finished.reason),
   };
 }
@@ -167,7 +167,7 @@ function derivationFailures(state: BuildState): RootFailure[] {
     }));
 }
 
-/** Hosts that do not evaluate for the same reason are one failure. */
+/** Hosts that do not evaluate for the same reason, but for their own names in it, are one failure. */
 function evaluationFailures(state: BuildState, classes: Classes): RootFailure[] {
   if (hostsNotListed(state)) {
     const { details = "" } = state;
@@ -181,8 +181,9 @@ function evaluationFailures(state: BuildState, classes: Classes): RootFailure[] 
     if (finished?.verdict !== "eval-failed") continue;
     const reason = finished.reason ?? "it does not evaluate";
     const first = { name: host, hosts: [], phase: "evaluation", reason, tail: finished.details ?? "" };
-    const known = failures.get(reason) ?? first;
-    failures.set(reason, { ...known, hosts: [...known.hosts, host] });
+    const same = reason.replaceAll(host, "\0");
+    const known = failures.get(same) ?? first;
+    failures.set(same, { ...known, hosts: [...known.hosts, host] });
   }
   return [...failures.values()];
 }
@@ -206,7 +207,13 @@ function reviewOf({ outcome, candidate }: Validated, { why }: ProposalContext): 
     .map(({ path }) => path.join("/"));
   return [
     ...(outcome.type === "propose" && outcome.label === "needs-review"
-      ? [{ reason: "policy" as const, message: "hosts that did not build before block it" }]
+      ? [
+          {
+            reason: "policy" as const,
+            message: "the policy preExisting of this repo lets them keep an update from landing",
+            advice: 'fix them, or set "preExisting": "allow" for this repo',
+          },
+        ]
       : []),
     ...(why === undefined ? [] : [why]),
     ...(downgraded.length === 0 || why?.reason === "downgrade"

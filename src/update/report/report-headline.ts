@@ -21,23 +21,28 @@ export function labelsOf(report: Pick<UpdateReport, "hosts" | "review" | "inputs
 }
 
 /** The one sentence that whoever is woken by it needs; no text from outside is in it. */
-export function headlineOf(report: Pick<UpdateReport, "hosts" | "review">): string {
-  const { hosts, review } = report;
+export function headlineOf(report: Pick<UpdateReport, "hosts" | "review" | "landed">): string {
+  const { hosts, review, landed } = report;
   const broken = brokenHosts(report).length;
   const before = hosts.filter((host) => host.class === "pre-existing").length;
   const all = hosts.length === 1 ? "the one host" : `all ${hosts.length} hosts`;
-  const some = (count: number): string =>
-    `${count} of ${hosts.length} hosts ${count === 1 ? "does" : "do"} not build`;
-  if (broken > 0) return `${some(broken)} any more with this update.`;
-  if (before > 0) return `It breaks nothing, but ${some(before)}, and did not before either.`;
-  return review.length > 0 ? `It builds on ${all}, and waits for a person.` : `It builds on ${all}.`;
+  const some = (count: number): string => `${count} of ${hosts.length} hosts`;
+  if (broken > 0) return `This update breaks ${some(broken)}.`;
+  const state = landed === undefined ? "" : " has landed. It";
+  if (before > 0)
+    return `This update${state} breaks nothing. ${some(before)} ${before === 1 ? "does" : "do"} not build, and did not before either.`;
+  if (landed !== undefined) return `This update has landed. It builds on ${all}.`;
+  return review.length > 0
+    ? `This update builds on ${all}, and needs your decision.`
+    : `This update builds on ${all}.`;
 }
 
 /** `flake.lock: update nixpkgs, home-manager (+3): 2 hosts fail`, at most 120 characters. */
-export function titleOf(report: Pick<UpdateReport, "hosts" | "inputs">): string {
+export function titleOf(report: Pick<UpdateReport, "hosts" | "inputs" | "review">): string {
   const names = report.inputs.flatMap(({ path }) => (path.length === 1 ? path : [])).map(safeName);
   const broken = brokenHosts(report).length;
-  const end = broken === 0 ? "" : `: ${broken} ${broken === 1 ? "host fails" : "hosts fail"}`;
+  const fails = `${broken} ${broken === 1 ? "host fails" : "hosts fail"}`;
+  const end = broken > 0 ? `: ${fails}` : labelsOf(report).length > 0 ? ": needs review" : "";
   for (let shown = names.length; shown > 0; shown--) {
     const more = shown < names.length ? ` (+${names.length - shown})` : "";
     const title = `flake.lock: update ${names.slice(0, shown).join(", ")}${more}${end}`;

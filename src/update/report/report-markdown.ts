@@ -1,13 +1,13 @@
 import { fitSections } from "./fit-sections.ts";
 import { codeSpan } from "../../base/markdown-text.ts";
-import { headlineOf } from "./report-headline.ts";
-import { countsOf, sectionsOf } from "./report-sections.ts";
+import { brokenHosts, headlineOf } from "./report-headline.ts";
+import { countsOf, failureName, hostList, revisionOf, sectionsOf, whyOf } from "./report-sections.ts";
 import type { UpdateReport } from "./report.ts";
 
 /** GitHub takes 65,536 characters; Gitea has no limit. */
 const defaultBodyBytes = 60_000;
 /** The opening alone, with a note of what is missing, needs up to this. */
-export const smallestBodyBytes = 4_000;
+export const smallestBodyBytes = 8_000;
 
 /**
  * The body of a pull request.
@@ -20,32 +20,44 @@ export function printBody(report: UpdateReport, marker = "", limitBytes = defaul
   return fitSections(opening, sectionsOf(report), Math.max(limitBytes, smallestBodyBytes));
 }
 
+/** What breaks, by which input, why, and how it looks all in all: before anything has to be scrolled to. */
 function summaryOf(report: UpdateReport): string {
-  const { verdict, hosts, failures, run, repo, base, candidate, branch, redactions } = report;
+  const { verdict, hosts, review, redactions } = report;
+  const broken = brokenHosts(report);
   const reboots = hosts.filter(({ reboot }) => reboot.length > 0).length;
   const counts = countsOf(hosts);
   return [
     `**${headlineOf(report)}**`,
     [
-      `- verdict: ${codeSpan(verdict, 500)}`,
-      ...(failures.length === 0 ? [] : [`- what fails: ${failuresOf(failures)}`]),
-      `- hosts: ${counts === "" ? "none" : counts}`,
-      ...(reboots > 0 ? [`- only whole after a reboot: ${reboots} ${reboots === 1 ? "host" : "hosts"}`] : []),
-      `- commit ${codeSpan(candidate)} on ${codeSpan(base)} of ${codeSpan(branch)} in ${codeSpan(repo)}, update ${codeSpan(run)}`,
-      ...(redactions > 0 ? [`- secrets taken out of the texts: ${redactions}`] : []),
+      ...(broken.length === 0 ? [] : [`- **Broken:** ${hostList(broken, mostBrokenNamed)}`]),
+      ...causeLines(report),
+      ...failureLines(report),
+      // Of what builds everywhere the headline has said it all.
+      ...(broken.length + review.length === 0 ? [] : [`- **Result:** ${codeSpan(verdict, 500)}`]),
+      `- **Hosts:** ${counts === "" ? "none" : counts}`,
+      ...(reboots > 0 ? [`- **Reboot:** ${reboots} ${reboots === 1 ? "host needs" : "hosts need"} one`] : []),
+      ...(redactions > 0 ? [`- Secrets removed from the texts: ${redactions}`] : []),
     ].join("\n"),
   ].join("\n\n");
 }
 
+const mostBrokenNamed = 8;
 const mostFailuresNamed = 3;
 
-function failuresOf(failures: UpdateReport["failures"]): string {
+/** The input, and the revision where it is known. */
+function causeLines({ failures, bisected }: UpdateReport): readonly string[] {
+  const inputs = [...new Set(failures.flatMap(({ input }) => input ?? []))];
+  return inputs.slice(0, mostFailuresNamed).map((input) => {
+    const found = bisected.find((each) => each.input === input)?.firstBad;
+    return `- **Caused by:** the input ${codeSpan(input, 100)}${found === undefined ? "" : `, since ${revisionOf(found)}`}`;
+  });
+}
+
+/** The first line of each failure that tells something. */
+function failureLines({ failures }: UpdateReport): readonly string[] {
   const named = failures
     .slice(0, mostFailuresNamed)
-    .map(
-      ({ name, input }) =>
-        `${codeSpan(name)}${input === undefined ? "" : ` (by the input ${codeSpan(input)})`}`,
-    );
+    .map((failure) => `- **Why:** ${failureName(failure)}: ${codeSpan(whyOf(failure), 200)}`);
   const more = failures.length - named.length;
-  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
+  return [...named, ...(more > 0 ? [`- and ${more} more ${more === 1 ? "failure" : "failures"} below`] : [])];
 }

@@ -1,9 +1,21 @@
 // What a report says under which heading. All text from outside goes through `codeSpan` or `codeBlock`.
 import type { HostClass } from "../judge/decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
-import { codeBlock, codeSpan, link, tableHead, tableRow, tailOf } from "../../base/markdown-text.ts";
+import { firstLine } from "../../base/lines.ts";
+import {
+  codeBlock,
+  codeSpan,
+  link,
+  tableHead,
+  tableRow,
+  tailOf,
+  visibleText,
+} from "../../base/markdown-text.ts";
+import { classWords, countWords } from "../judge/class-words.ts";
+import { formatDelta, formatSize } from "../landed/effect-words.ts";
+import { errorLine } from "./error-line.ts";
 import { brokenHosts } from "./report-headline.ts";
-import type { BisectedReport, ReportedHost, RootFailure, UpdateReport } from "./report.ts";
+import type { BisectedReport, ReportedHost, ReviewReason, RootFailure, UpdateReport } from "./report.ts";
 
 const tailLines = 50;
 const tailBytes = 8 * 1024;
@@ -25,21 +37,30 @@ const classOrder: readonly HostClass[] = [
 export const sectionsOf = (report: UpdateReport): readonly Section[] => [
   reviewSection(report),
   adviceSection(report),
+  revisionSection(report),
   inputSection(report),
   unavailableSection(report),
-  revisionSection(report),
   hostSection(report),
   failureSection(report),
   reproduceSection(report),
   warningSection(report),
   packageSection(report),
+  unknownSection(report),
 ];
 
+const reviewWords: Readonly<Record<ReviewReason["reason"], string>> = {
+  downgrade: "An input is older than before",
+  lock: "An input comes from another place",
+  policy: "Hosts that did not build before",
+  race: "The branch kept moving",
+  refused: "The branch could not be moved",
+};
+
 const reviewSection = ({ review }: UpdateReport): Section => ({
-  title: "Needs a look",
+  title: "Why it did not land",
   pieces: review.map(
     ({ reason, message, advice }) =>
-      `- ${reason}: ${codeSpan(message, 500)}${advice === undefined ? "" : `; to let the next one land: ${codeSpan(advice, 500)}`}`,
+      `- **${reviewWords[reason]}:** ${codeSpan(message, 500)}${advice === undefined ? "" : `\n  To let the next update land: ${codeSpan(advice, 500)}`}`,
   ),
   between: "\n",
 });
@@ -48,12 +69,13 @@ const reviewSection = ({ review }: UpdateReport): Section => ({
 function adviceSection(report: UpdateReport): Section {
   const broken = brokenHosts(report).length > 0;
   const decide = broken
-    ? `Mend the hosts on ${codeSpan(report.updateBranch)}: what you push there is yours, and no update writes to it any more.`
-    : "If you want it, merge it by fast-forward: then what lands is the commit that was built.";
+    ? `**Fix it:** push commits to ${codeSpan(report.updateBranch)}. Once you do, updates leave that branch alone.`
+    : "**Accept it:** merge by fast-forward, so that exactly the commit that was built lands.";
   const left = [
     decide,
-    "Or leave it: the next run looks at the next state of the inputs, and closes this when it lands or proposes that.",
-    `Or close it: exactly this is not proposed again. The label ${codeSpan("keep")} keeps it open.`,
+    "**Wait:** the next run tries newer inputs. It closes this pull request when it lands or proposes them.",
+    "**Decline it:** close this pull request. The same lock is not proposed again.",
+    `**Keep it open:** add the label ${codeSpan("keep")}. Updates then leave this pull request alone.`,
   ];
   return {
     title: "What you can do",
@@ -64,14 +86,13 @@ function adviceSection(report: UpdateReport): Section {
 
 const inputSection = ({ inputs }: UpdateReport): Section => ({
   title: "Inputs",
-  head: tableHead(["input", "from", "to", "date", ""]),
+  head: tableHead(["input", "change"]),
   pieces: inputs.map(({ path, before, after, downgraded, compareUrl }) =>
     tableRow([
       codeSpan(path.join("/")),
-      shortState(before),
-      shortState(after),
-      after?.lastModified === undefined ? "–" : dateOf(after.lastModified),
       [
+        `${shortState(before)} → ${shortState(after)}`,
+        ...(after?.lastModified === undefined ? [] : [`of ${dateOf(after.lastModified)}`]),
         ...(downgraded ? ["**older than before**"] : []),
         ...(compareUrl === undefined ? [] : [link("commits", compareUrl)]),
       ].join(" "),
@@ -97,7 +118,7 @@ const revisionSection = ({ bisected }: UpdateReport): Section => ({
 /** What the subject of a commit says is its author's text. */
 function revisionPiece({ input, firstBad, lastGood, suspects, compareUrl, note }: BisectedReport): string {
   const links = compareUrl === undefined ? "" : ` (${link("commits", compareUrl)})`;
-  const good = lastGood === undefined ? "" : `, last good: ${codeSpan(lastGood)}`;
+  const good = lastGood === undefined ? "" : `, last good: ${shortRev(lastGood)}`;
   const because = note === undefined ? "" : `: ${codeSpan(note, 500)}`;
   if (firstBad !== undefined)
     return `- ${codeSpan(input)}, first bad revision: ${revisionOf(firstBad)}${good}${links}`;
@@ -106,27 +127,57 @@ function revisionPiece({ input, firstBad, lastGood, suspects, compareUrl, note }
   return `- ${codeSpan(input)}, its revisions were not told apart${because}`;
 }
 
-const revisionOf = ({ rev, date, subject }: NonNullable<BisectedReport["firstBad"]>): string =>
-  `${codeSpan(rev)} ${codeSpan(date.slice(0, 10))} ${codeSpan(subject)}`;
+/** As short as people name revisions; the JSON has the whole hash. */
+export const revisionOf = ({ rev, date, subject }: NonNullable<BisectedReport["firstBad"]>): string =>
+  `${shortRev(rev)} of ${codeSpan(date.slice(0, 10))} ${codeSpan(subject, 100)}`;
 
-const hostSection = ({ hosts }: UpdateReport): Section => ({
-  title: "Hosts",
-  head: tableHead(["host", "result", "build", "size", "reboot"]),
-  pieces: hosts
-    .toSorted(
-      (a, b) => classOrder.indexOf(a.class) - classOrder.indexOf(b.class) || (a.host < b.host ? -1 : 1),
-    )
-    .map((host) =>
-      tableRow([
-        host.part === undefined ? codeSpan(host.host) : `${codeSpan(host.host)} (${host.part})`,
-        host.message === undefined ? host.class : `${host.class}: ${codeSpan(host.message, 120)}`,
-        host.durationMs === undefined ? "–" : durationOf(host.durationMs),
-        host.sizeDelta === undefined ? "–" : sizeDeltaOf(host.sizeDelta),
-        host.reboot.length === 0 ? "–" : host.reboot.map((part) => codeSpan(part)).join(" "),
-      ]),
-    ),
-  between: "\n",
-});
+const shortRev = (rev: string): string => codeSpan(rev.slice(0, 12));
+
+/** Hosts of which the same is said are one row, so that what differs can be seen. */
+function hostSection({ hosts, failures }: UpdateReport): Section {
+  const explained = new Set(failures.flatMap((failure) => failure.hosts));
+  const sorted = hosts.toSorted(
+    (a, b) => classOrder.indexOf(a.class) - classOrder.indexOf(b.class) || (a.host < b.host ? -1 : 1),
+  );
+  const rows = Map.groupBy(sorted, (host) => resultOf(host, explained.has(host.host)));
+  return {
+    title: "Hosts",
+    head: tableHead(["host", "result"]),
+    pieces: [...rows.values()].map((some) => {
+      const [first] = some;
+      const isExplained = first !== undefined && explained.has(first.host);
+      return tableRow([
+        hostsOfRow(some),
+        first === undefined ? "" : resultOf(first, isExplained, some.length),
+      ]);
+    }),
+    between: "\n",
+  };
+}
+
+/**
+ * @param isExplained a failure in the report says why
+ * @param count of hosts of which it is said
+ */
+function resultOf(host: ReportedHost, isExplained: boolean, count = 1): string {
+  const { class: hostClass, part, message, closureSize = 0, sizeDelta, reboot } = host;
+  const because = message === undefined || isExplained || hostClass === "missing-host" ? undefined : message;
+  return [
+    `${classWords(hostClass, count)}${part === undefined ? "" : ` (${part})`}`,
+    ...(because === undefined ? [] : [codeSpan(because, 120)]),
+    ...(sizeDelta === undefined ? [] : [`closure ${formatSize(closureSize)} (${formatDelta(sizeDelta)})`]),
+    ...(reboot.length === 0 ? [] : [`reboot for ${reboot.map((name) => codeSpan(name)).join(", ")}`]),
+  ].join("; ");
+}
+
+const mostHostsInRow = 12;
+
+/** Which hosts are unchanged is worth their number, and no more. */
+function hostsOfRow(hosts: readonly ReportedHost[]): string {
+  const isBoring = hosts.length > 3 && hosts.every((host) => host.class === "unchanged");
+  const names = hosts.map(({ host }) => host);
+  return isBoring ? `${hosts.length} hosts` : hostList(names, mostHostsInRow);
+}
 
 const failureSection = ({ failures }: UpdateReport): Section => ({
   title: "Failures",
@@ -134,21 +185,39 @@ const failureSection = ({ failures }: UpdateReport): Section => ({
   between: "\n\n",
 });
 
+/** What most likely went wrong, in a line: of an evaluation Nix's own, of a build the log's, where it has one. */
+export function whyOf({ reason, tail, phase }: Pick<RootFailure, "reason" | "tail" | "phase">): string {
+  if (phase === "evaluation") return firstLine(reason);
+  return errorLine(visibleText(tail)) ?? reason;
+}
+
 /** What failed, and the end of its log folded away. The log is what a builder printed: nobody vouches for it. */
-function failurePiece({ name, drvPath, hosts, phase, reason, tail, attachment, input }: RootFailure): string {
+function failurePiece(failure: RootFailure): string {
+  const { drvPath, hosts, phase, reason, tail, attachment, input } = failure;
+  const isEvaluation = phase === "evaluation";
   const facts = [
-    `- ${codeSpan(reason, 500)}${phase === undefined ? "" : ` in ${codeSpan(phase)}`}`,
     `- ${hosts.length === 1 ? "host" : "hosts"}: ${hostList(hosts)}`,
-    ...(input === undefined ? [] : [`- came with the input ${codeSpan(input)}`]),
-    ...(attachment === undefined ? [] : [`- whole log attached: ${codeSpan(attachment)}`]),
+    isEvaluation
+      ? `- does not evaluate: ${codeSpan(firstLine(reason), 500)}`
+      : `- ${codeSpan(reason, 500)}${phase === undefined ? "" : `, in ${codeSpan(phase)}`}`,
+    ...(isEvaluation || tail.trim() === ""
+      ? []
+      : [`- most likely because: ${codeSpan(whyOf(failure), 500)}`]),
+    ...(input === undefined ? [] : [`- caused by the input ${codeSpan(input)}`]),
+    ...(attachment === undefined ? [] : [`- whole log: ${codeSpan(attachment)}, attached below`]),
     ...(drvPath === undefined ? [] : [`- on the builder: ${codeSpan(`nix log ${drvPath}`, 600)}`]),
   ];
   const shown = tailOf(tail, tailLines, tailBytes);
+  const what = isEvaluation ? "What Nix says" : "The end of the log";
   const log =
-    shown.trim() === ""
-      ? "It has no log."
-      : `<details><summary>The end of its log, as it was printed</summary>\n\n${codeBlock(shown)}\n\n</details>`;
-  return `### ${codeSpan(name)}\n\n${facts.join("\n")}\n\n${log}`;
+    shown.trim() === "" ? [] : [`<details><summary>${what}</summary>\n\n${codeBlock(shown)}\n\n</details>`];
+  return [`### ${failureName(failure)}`, facts.join("\n"), ...log].join("\n\n");
+}
+
+/** Of an evaluation that is one of its hosts, and how many others there are. */
+export function failureName({ name, phase, hosts }: Pick<RootFailure, "name" | "phase" | "hosts">): string {
+  const more = phase === "evaluation" && hosts.includes(name) ? hosts.length - 1 : 0;
+  return more > 0 ? `${codeSpan(name, 100)} and ${more} more` : codeSpan(name, 100);
 }
 
 const warningSection = ({ warnings }: UpdateReport): Section => ({
@@ -159,12 +228,11 @@ const warningSection = ({ warnings }: UpdateReport): Section => ({
 
 const packageSection = ({ packages, hosts }: UpdateReport): Section => ({
   title: "Packages",
-  head: tableHead(["package", "from", "to", "hosts"]),
+  head: tableHead(["package", "change", "hosts"]),
   pieces: packages.map((change) =>
     tableRow([
       codeSpan(change.name),
-      versions(change.removed),
-      versions(change.added),
+      `${versions(change.removed)} → ${versions(change.added)}`,
       change.hosts.length === hosts.filter(({ part }) => part === undefined).length
         ? "all"
         : hostList(change.hosts),
@@ -173,35 +241,50 @@ const packageSection = ({ packages, hosts }: UpdateReport): Section => ({
   between: "\n",
 });
 
-function reproduceSection({ candidate, base, updateBranch, hosts }: UpdateReport): Section {
+const unknownSection = ({ notCompared }: UpdateReport): Section => ({
+  title: "Packages that are not known here",
+  pieces: notCompared.map(({ reason, hosts }) => `- ${hostList(hosts)}: ${codeSpan(reason)}`),
+  between: "\n",
+});
+
+/** Of what has landed there is nothing to reproduce, and its branch is gone. */
+function reproduceSection(report: UpdateReport): Section {
+  const { candidate, base, branch, repo, run, updateBranch, hosts, landed } = report;
   const own = hosts.filter(({ part }) => part === undefined);
   const host = own.find(({ class: found }) => classOrder.indexOf(found) < 3)?.host ?? own[0]?.host;
   const commands = [
     `git fetch origin ${updateBranch}`,
-    `git diff ${base} ${candidate} -- flake.lock`,
+    `git diff ${base.slice(0, 12)} ${candidate.slice(0, 12)} -- flake.lock`,
     ...(host === undefined || !/^[A-Za-z0-9_-]+$/.test(host)
       ? []
       : [`nix build '.?rev=${candidate}#nixosConfigurations.${host}.config.system.build.toplevel'`]),
   ];
+  const of = `${codeSpan(candidate.slice(0, 12))} on ${codeSpan(base.slice(0, 12))} (${codeSpan(branch)} of ${codeSpan(repo)})`;
   return {
-    title: "How to reproduce",
-    pieces: [codeBlock(commands.join("\n"))],
+    title: landed === undefined ? "How to reproduce" : "Commit",
+    pieces: [
+      ...(landed === undefined ? [codeBlock(commands.join("\n"))] : []),
+      `Commit ${of}, made by the update ${codeSpan(run)}.`,
+    ],
     between: "\n\n",
   };
 }
 
 const shortState = (state: UpdateReport["inputs"][number]["before"]): string =>
-  state === undefined ? "–" : codeSpan(state.rev?.slice(0, 12) ?? state.narHash ?? state.source, 40);
+  state === undefined
+    ? "–"
+    : codeSpan(state.rev?.slice(0, 7) ?? state.narHash?.slice(0, 15) ?? state.source, 40);
 
 const versions = (list: readonly string[]): string =>
   list.length === 0
     ? "–"
     : list.map((version) => codeSpan(version === "" ? "no version" : version)).join(", ");
 
-function hostList(hosts: readonly string[]): string {
-  const more = hosts.length - mostHostsNamed;
-  const named = hosts.slice(0, mostHostsNamed).map((host) => codeSpan(host));
-  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
+/** @param most are named, the others counted */
+export function hostList(hosts: readonly string[], most = mostHostsNamed): string {
+  const more = hosts.length - most;
+  const named = hosts.slice(0, most).map((host) => codeSpan(host, 100));
+  return [named.join(", "), ...(more > 0 ? [`and ${more} more`] : [])].join(" ");
 }
 
 const dateOf = (seconds: number): string => {
@@ -209,18 +292,10 @@ const dateOf = (seconds: number): string => {
   return Number.isNaN(date.getTime()) ? "–" : date.toISOString().slice(0, 10);
 };
 
-function durationOf(milliseconds: number): string {
-  const seconds = Math.round(milliseconds / 1000);
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-}
-
-const sizeDeltaOf = (bytes: number): string =>
-  `${bytes < 0 ? "−" : "+"}${(Math.abs(bytes) / (1024 * 1024)).toFixed(1)} MiB`;
-
-/** `2 regression, 5 ok`, those that need somebody first. */
+/** `2 no longer build, 5 build`, those that need somebody first. */
 export const countsOf = (hosts: readonly ReportedHost[]): string =>
   classOrder
     .map((name) => [name, hosts.filter((host) => host.class === name).length] as const)
     .filter(([, count]) => count > 0)
-    .map(([name, count]) => `${count} ${name}`)
+    .map(([name, count]) => countWords(name, count))
     .join(", ");

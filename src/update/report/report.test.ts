@@ -11,23 +11,30 @@ import { printReport, type UpdateReport } from "./report.ts";
 const hosts = (...classes: readonly UpdateReport["hosts"][number]["class"][]) =>
   classes.map((name, index) => ({ host: `host${index}`, class: name, reboot: [] }));
 
-test("says what happened, what to do, and where to look", () => {
-  const body = printBody(reportOf(), "<!-- marker -->");
-  expect(body.split("\n").slice(0, 5)).toEqual([
+test("says what breaks, by what and why, before anything else, and then what to do", () => {
+  const [failure] = reportOf().failures;
+  const failures = failure === undefined ? [] : [{ ...failure, input: "nixpkgs" }];
+  const body = printBody(reportOf({ failures }), "<!-- marker -->");
+  expect(body.split("\n").slice(0, 12)).toEqual([
     "<!-- marker -->",
     "",
-    "**1 of 3 hosts does not build any more with this update.**",
+    "**This update breaks 1 of 3 hosts.**",
     "",
-    "- verdict: `1 of 3 hosts does not build any more`",
+    "- **Broken:** `web`",
+    "- **Caused by:** the input `nixpkgs`, since `dddddddddddd` of `2026-11-18` `openssl: 3.0.13 -> 3.0.14`",
+    "- **Why:** `openssl-3.0.14`: `E: 1 failed`",
+    "- **Result:** `1 of 3 hosts does not build any more`",
+    "- **Hosts:** 1 no longer builds, 1 builds, 1 is unchanged",
+    "- **Reboot:** 1 host needs one",
+    "",
+    "## What you can do",
   ]);
-  expect(body).toContain("- what fails: `openssl-3.0.14`\n");
-  const headings = body.match(/^## .*$/gm);
-  expect(headings).toEqual(
+  expect(body.match(/^## .*$/gm)).toEqual(
     [
       "What you can do",
+      "By which revision",
       "Inputs",
       "Inputs out of reach",
-      "By which revision",
       "Hosts",
       "Failures",
       "How to reproduce",
@@ -35,35 +42,108 @@ test("says what happened, what to do, and where to look", () => {
       "Packages",
     ].map((title) => `## ${title}`),
   );
-  expect(body).toContain("hosts: 1 regression, 1 ok, 1 unchanged");
+  expect(body).toContain("| `nixpkgs` | `ccccccc` → `ddddddd` of 2026-11-18 [commits](https://github.com/");
   expect(body).toContain(
-    "| `nixpkgs` | `cccccccccccc` | `dddddddddddd` | 2026-11-18 | [commits](https://github.com/",
+    `- \`nixpkgs\`, first bad revision: \`${"d".repeat(12)}\` of \`2026-11-18\` \`openssl: 3.0.13 -> 3.0.14\`, last good: \`${"e".repeat(12)}\` ([commits](https://github.com/`,
   );
-  expect(body).toContain(
-    `- \`nixpkgs\`, first bad revision: \`${"d".repeat(40)}\` \`2026-11-18\` \`openssl: 3.0.13 -> 3.0.14\`, last good: \`${"e".repeat(40)}\` ([commits](https://github.com/`,
-  );
-  expect(body).toContain("| `db` | ok | 1 min 1 s | −3.0 MiB | `kernel` |");
-  expect(body).toContain("| `openssl` | `3.0.13` | `3.0.14` | all |");
+  expect(body).toContain("| `web` | no longer builds |");
+  expect(body).toContain("| `db` | builds; closure 97.0 MiB (−3.0 MiB); reboot for `kernel` |");
+  expect(body).toContain("| `openssl` | `3.0.13` → `3.0.14` | all |");
   expect(body).toContain("```text\nrunning tests\nE: 1 failed\n```");
   expect(body).toContain("nix build '.?rev=bbbb");
   expect(body).toMatch(/nixosConfigurations\.web\./);
   expect(body.indexOf("`web`")).toBeLessThan(body.indexOf("`db`"));
 });
 
+test("hosts of which the same is said are one row, and unchanged ones a number", () => {
+  const many = [
+    ...hosts("eval-error", "eval-error", "ok"),
+    ...Array.from({ length: 14 }, (_, index) => ({
+      host: `same${index}`,
+      class: "unchanged" as const,
+      reboot: [],
+    })),
+  ];
+  const body = printBody(reportOf({ hosts: many }));
+  expect(body).toContain(
+    [
+      "| host | result |",
+      "| --- | --- |",
+      "| `host0`, `host1` | no longer evaluate |",
+      "| `host2` | builds |",
+      "| 14 hosts | are unchanged |",
+    ].join("\n"),
+  );
+});
+
+test("what has landed says so, with nothing to decide or to reproduce", () => {
+  const landed = parseCommit("b".repeat(40));
+  const body = printBody(
+    reportOf({
+      landed,
+      hosts: hosts("ok"),
+      failures: [],
+      bisected: [],
+      notCompared: [{ reason: "the systems are not in this machine's store", hosts: ["host0"] }],
+    }),
+  );
+  expect(body.split("\n")[0]).toBe("**This update has landed. It builds on the one host.**");
+  expect(body).not.toMatch(/What you can do|How to reproduce/);
+  expect(body).toContain("## Commit\n\nCommit `bbbbbbbbbbbb` on `aaaaaaaaaaaa` (`master` of `nixos`)");
+  expect(body).toContain(
+    "## Packages that are not known here\n\n- `host0`: `the systems are not in this machine's store`",
+  );
+});
+
 test.each([
-  [hosts("regression", "missing-host", "ok"), [], "2 of 3 hosts do not build any more with this update."],
+  [hosts("regression", "missing-host", "ok"), [], "This update breaks 2 of 3 hosts."],
   [
     hosts("pre-existing", "ok"),
     ["policy"],
-    "It breaks nothing, but 1 of 2 hosts does not build, and did not before either.",
+    "This update breaks nothing. 1 of 2 hosts does not build, and did not before either.",
   ],
-  [hosts("ok", "unchanged"), ["refused"], "It builds on all 2 hosts, and waits for a person."],
-  [hosts("ok"), [], "It builds on the one host."],
+  [hosts("ok", "unchanged"), ["refused"], "This update builds on all 2 hosts, and needs your decision."],
+  [hosts("ok"), [], "This update builds on the one host."],
 ] as const)("begins with what the reader needs first: %#", (of, reasons, expected) => {
   const review = reasons.map((reason) => ({ reason, message: "somebody said why" }));
   const body = printBody(reportOf({ hosts: [...of], review, failures: [] }));
   expect(body.split("\n")[0]).toBe(`**${expected}**`);
   expect(body.includes("## What you can do")).toBe(!expected.endsWith("one host."));
+});
+
+test.each([
+  ["downgrade", "An input is older than before"],
+  ["lock", "An input comes from another place"],
+  ["policy", "Hosts that did not build before"],
+  ["race", "The branch kept moving"],
+  ["refused", "The branch could not be moved"],
+] as const)("why it did not land is said in words: %s", (reason, words) => {
+  const review = [{ reason, message: "m", advice: "a" }];
+  expect(printBody(reportOf({ review }))).toContain(
+    `## Why it did not land\n\n- **${words}:** \`m\`\n  To let the next update land: \`a\``,
+  );
+});
+
+test("hosts that do not evaluate for the same reason are one failure, with the first line of it", () => {
+  const failure = {
+    name: "web",
+    hosts: ["web", "db"],
+    phase: "evaluation",
+    reason: "flake.nix:3:1: the option x is gone\n2| { }",
+    tail: "error: the option x is gone",
+  };
+  const body = printBody(reportOf({ failures: [failure] }));
+  expect(body).toContain("- **Why:** `web` and 1 more: `flake.nix:3:1: the option x is gone`\n");
+  expect(body).toContain(
+    "### `web` and 1 more\n\n- hosts: `web`, `db`\n- does not evaluate: `flake.nix:3:1: the option x is gone`\n\n<details><summary>What Nix says</summary>",
+  );
+});
+
+test("where logs are not published nothing is said of them", () => {
+  const failure = { name: "openssl", hosts: ["web"], reason: "builder failed with exit code 2", tail: "" };
+  const body = printBody(reportOf({ failures: [failure] }));
+  expect(body).toContain("- **Why:** `openssl`: `builder failed with exit code 2`\n");
+  expect(body).not.toMatch(/log/);
 });
 
 test("where no single revision could be named, a range or the reason is said", () => {
@@ -73,7 +153,7 @@ test("where no single revision could be named, a range or the reason is said", (
   const none = { input: "src", probes: 0, skipped: 0, note: "it was at another place before" };
   const body = printBody(reportOf({ bisected: [{ ...range, probes: 4, skipped: 2 }, none] }));
   expect(body).toContain(
-    `- \`lib\`, one of 3 revisions up to \`${last.rev}\` \`2026-11-18\` \`\`a \`b\` @c\`\`, last good: \`${"e".repeat(40)}\`: \`${note}\``,
+    `- \`lib\`, one of 3 revisions up to \`${"d".repeat(12)}\` of \`2026-11-18\` \`\`a \`b\` @c\`\`, last good: \`${"e".repeat(12)}\`: \`${note}\``,
   );
   expect(body).toContain("- `src`, its revisions were not told apart: `it was at another place before`");
 });
@@ -81,7 +161,7 @@ test("where no single revision could be named, a range or the reason is said", (
 test("hosts of other repos say whether they count, and only required ones are failures", () => {
   const gunter = { host: "nixos/gunter", class: "regression" as const, reboot: [] };
   const advisory = reportOf({ hosts: [...hosts("ok"), { ...gunter, part: "advisory" as const }] });
-  expect(printBody(advisory)).toContain("| `nixos/gunter` (advisory) | regression |");
+  expect(printBody(advisory)).toContain("| `nixos/gunter` | no longer builds (advisory) |");
   expect(titleOf(advisory)).not.toContain("fail");
   expect(labelsOf(advisory)).not.toContain("build-failure");
   const required = reportOf({ hosts: [...hosts("ok"), { ...gunter, part: "required" as const }] });
@@ -122,6 +202,10 @@ test("a title names as many inputs as fit", () => {
   const named = (...names: readonly string[]) => names.map((name) => ({ path: [name], downgraded: false }));
   expect(titleOf(reportOf())).toBe("flake.lock: update nixpkgs: 1 host fails");
   expect(titleOf(reportOf({ inputs: named("a", "b"), hosts: hosts("ok") }))).toBe("flake.lock: update a, b");
+  const review = [{ reason: "race" as const, message: "" }];
+  expect(titleOf(reportOf({ inputs: named("a"), hosts: hosts("ok"), review }))).toBe(
+    "flake.lock: update a: needs review",
+  );
   expect(titleOf(reportOf({ inputs: named("a".repeat(60), "b".repeat(60), "c") }))).toBe(
     `flake.lock: update ${"a".repeat(60)} (+2): 1 host fails`,
   );
@@ -142,7 +226,7 @@ test("a secret is in none of its texts, even with colours in it", () => {
   expect(report.failures[0]?.tail).toBe("got [redacted]\n");
   expect(report.verdict).toBe("https://[redacted]@host");
   expect(report.redactions).toBe(2);
-  expect(printBody(report)).toContain("secrets taken out of the texts: 2");
+  expect(printBody(report)).toContain("Secrets removed from the texts: 2");
   expect(redactReport(reportOf(), ["hunter2-hunter2"])).toEqual(reportOf());
 });
 
@@ -202,19 +286,22 @@ const hostileReport = fc
           host: `${h}${index}`.slice(0, 250),
           class: index % 2 === 0 ? "regression" : "ok",
           reboot: [a],
-          message: b,
+          closureSize: 1,
+          sizeDelta: 1,
+          message: `${b}${index}`,
         })),
         failures: Array.from({ length: failureCount }, () => ({
           name: c,
           drvPath: d,
           hosts: [e, f],
-          phase: g,
+          phase: g.length % 2 === 0 ? g : "evaluation",
           reason: h,
           tail: `${a}\n${b}\n`.repeat(tailRepeats).slice(0, 60_000),
           attachment: b,
           input: c,
         })),
         unavailable: [{ input: c, reason: d }],
+        notCompared: [{ reason: e, hosts: [f] }],
         bisected: [
           {
             input: a,
@@ -248,8 +335,10 @@ test(
         expect(body.isWellFormed()).toBe(true);
         const nodes = markdownNodes(body);
         const html = nodes.filter(({ type }) => type === "html").map(({ value }) => value ?? "");
-        const ours = "<details><summary>The end of its log, as it was printed</summary>";
-        expect(html.filter((text) => !["<!-- m -->", ours, "</details>"].includes(text))).toEqual([]);
+        const ours = ["The end of the log", "What Nix says"].map(
+          (summary) => `<details><summary>${summary}</summary>`,
+        );
+        expect(html.filter((text) => !["<!-- m -->", ...ours, "</details>"].includes(text))).toEqual([]);
         expect(nodes.filter(({ type }) => /^(?:link|image|definition|footnote)/.test(type))).toEqual([]);
         expect(proseOf(body)).not.toMatch(/@|(?<!&)#\d|evil|https?:/);
         // Each log is one block, and so are the commands.

@@ -53,7 +53,7 @@ test("what landed says what of other repos does not build with it", () => {
   expect(sentence()).toBe(plain);
   expect(sentence({ nixos: { ok: 2, fixed: 1 } })).toBe(plain);
   expect(sentence({ nixos: { ok: 2, regression: 1 } })).toBe(
-    `${plain} With it in repos that use it: nixos: 1 regression.`,
+    `${plain} With it in repos that use it: nixos: 1 no longer builds.`,
   );
 });
 
@@ -71,6 +71,6 @@ test("what landed says what it changes on the hosts", () => {
   const event = { repo: "fleet", run: "1", outcome: "landed", at: "2026-01-01T00:00:00Z", hosts: { ok: 6 } };
   const commit = "a".repeat(40);
   expect(sentenceOf(v.parse(UpdateEvent, { ...event, commit, inputs: [], effect }))).toBe(
-    "fleet: the update has landed as aaaaaaa: it builds on every host. 2 hosts changed, 1 needs a reboot (web), 3 hosts unchanged, 1 host not known here.",
+    "fleet: the update has landed as aaaaaaa: it builds on every host. 2 hosts change, 1 needs a reboot (web), 3 hosts stay the same, 1 host not known here.",
   );
 });

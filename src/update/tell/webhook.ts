@@ -2,6 +2,7 @@
 import { HomelabError } from "../../base/errors.ts";
 import type { UpdateEvent, UpdateOutcome } from "../../protocol/update-events.ts";
 import { effectSentence } from "../landed/effect-words.ts";
+import { countWords } from "../judge/class-words.ts";
 import type { Teller } from "./outbox.ts";
 
 const timeoutMs = 10_000;
@@ -48,7 +49,7 @@ function downstreamSentence(downstream: UpdateEvent["downstream"] = {}): string 
     const classes = Object.entries(counts).filter(([name]) => !["ok", "unchanged", "fixed"].includes(name));
     return classes.length === 0
       ? []
-      : [`${repo}: ${classes.map(([name, count]) => `${count} ${name}`).join(", ")}`];
+      : [`${repo}: ${classes.map(([name, count]) => countWords(name, count)).join(", ")}`];
   });
   return bad.length === 0 ? "" : ` With it in repos that use it: ${bad.join("; ")}.`;
 }

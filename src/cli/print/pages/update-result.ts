@@ -8,6 +8,7 @@ import { isRestGood } from "../../../update/search/find-guilty.ts";
 import type { Found, Validated } from "../../../update/update.ts";
 import type { UnavailableInput } from "../../../update/update-reachable.ts";
 import type { HostClass } from "../../../update/judge/decide-classes.ts";
+import { classWords } from "../../../update/judge/class-words.ts";
 import { missingVerdicts } from "../../../update/judge/missing-verdicts.ts";
 import { gatedHosts, type DownstreamVerdict } from "../../../update/judge/judge-downstream.ts";
 import type { Style } from "../style.ts";
@@ -174,7 +175,7 @@ function downstreamOf({ downstream }: Validated, style: Style): readonly string[
   return downstream.flatMap(({ repo, required, classes, reason }) => {
     const bad = [...classes].filter(([, hostClass]) => !goodClasses.has(hostClass));
     if (bad.length === 0) return [];
-    const shown = bad.slice(0, 5).map(([host, hostClass]) => `${repo}/${host} ${hostClass}`);
+    const shown = bad.slice(0, 5).map(([host, hostClass]) => `${repo}/${host} ${classWords(hostClass)}`);
     const more = bad.length > shown.length ? ", …" : "";
     const because = reason === undefined ? "" : `: ${reason}`;
     return [style.clean(`  ${required ? "Required" : "Advisory"}: ${shown.join(", ")}${more}${because}.`)];
