@@ -40,7 +40,7 @@ const mostLogs = 20;
 
 export async function composeProposal(parts: ProposalParts, signal: AbortSignal): Promise<Proposal> {
   const { publishLogs, secrets, lock, maxBodyBytes } = parts;
-  const report = redactReport(publishLogs === "never" ? withoutLogs(parts.report) : parts.report, secrets);
+  const report = redactReport(published(parts.report, publishLogs), secrets);
   const marker = printMarker({ run: report.run, base: report.base, lock });
   return {
     title: titleOf(report),
@@ -51,10 +51,16 @@ export async function composeProposal(parts: ProposalParts, signal: AbortSignal)
   };
 }
 
-const withoutLogs = (report: UpdateReport): UpdateReport => ({
-  ...report,
-  failures: report.failures.map(({ name, hosts, reason }) => ({ name, hosts, reason, tail: "" })),
-});
+/** What of the logs is for everybody who may read the repository. */
+function published(report: UpdateReport, publishLogs: PublishLogs): UpdateReport {
+  if (publishLogs === "full") return report;
+  const failures = report.failures.map((failure) => {
+    if (publishLogs === "excerpt") return { ...failure, attachment: undefined };
+    const { name, hosts, phase, reason, input } = failure;
+    return { name, hosts, phase, reason, input, tail: "" };
+  });
+  return { ...report, failures };
+}
 
 async function logComments(
   { states, builds, secrets }: ProposalParts,

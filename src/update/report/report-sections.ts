@@ -199,12 +199,10 @@ function failurePiece(failure: RootFailure): string {
     `- ${hosts.length === 1 ? "host" : "hosts"}: ${hostList(hosts)}`,
     isEvaluation
       ? `- does not evaluate: ${codeSpan(firstLine(reason), 500)}`
-      : `- ${codeSpan(reason, 500)}${phase === undefined ? "" : `, in ${codeSpan(phase)}`}`,
-    ...(isEvaluation || tail.trim() === ""
-      ? []
-      : [`- most likely because: ${codeSpan(whyOf(failure), 500)}`]),
+      : `- reason: ${codeSpan(reason, 500)}${phase === undefined ? "" : `, in ${codeSpan(phase)}`}`,
+    ...(isEvaluation || tail.trim() === "" ? [] : [`- first error: ${codeSpan(whyOf(failure), 500)}`]),
     ...(input === undefined ? [] : [`- caused by the input ${codeSpan(input)}`]),
-    ...(attachment === undefined ? [] : [`- whole log: ${codeSpan(attachment)}, attached below`]),
+    ...(attachment === undefined ? [] : [`- whole log: ${codeSpan(attachment)}, with a comment below`]),
     ...(drvPath === undefined ? [] : [`- on the builder: ${codeSpan(`nix log ${drvPath}`, 600)}`]),
   ];
   const shown = tailOf(tail, tailLines, tailBytes);
