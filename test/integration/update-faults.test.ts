@@ -166,7 +166,7 @@ describe("a forge that fails while an update is proposed", () => {
       expect(forge.state.pulls).toHaveLength(1);
       expect(forge.state.comments).toHaveLength(breaks.length);
       for (const { body } of forge.state.comments) {
-        expect(body).toContain("takes no file");
+        expect(body).toContain("does not take the file");
         expect(body).toContain("E: it does not compile");
       }
     }
