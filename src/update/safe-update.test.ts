@@ -68,6 +68,15 @@ test("a run without a verdict tends no proposals", async () => {
   expect(forge.pulls).toMatchObject([{ state: "open" }]);
 });
 
+test("no verdict because a remote refuses the builder is told apart from an outage", async () => {
+  const sim = await simulateUpdate();
+  sim.verdict = () => "infra-failed";
+  expect(await safeUpdate(sim.options, signal)).toMatchObject({ type: "infra", isRefused: false });
+  await sim.repository.person(master, { README: "" });
+  sim.builds.infraCode = "INPUT_DENIED";
+  expect(await safeUpdate(sim.options, signal)).toMatchObject({ type: "infra", isRefused: true });
+});
+
 test("what lands closes the proposal of before, and leaves no branch", async () => {
   const { sim, update, forge, repository, clock } = await simulateProposed();
   await clock.advance(dayMs);

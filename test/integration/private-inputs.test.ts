@@ -114,6 +114,7 @@ test("a wrong token is refused, and stands nowhere", async ({ lab }) => {
   for (const [args, code] of [
     [build, 4],
     [["inputs", "--check"], 4],
+    [["update", "--builds", "local"], 4],
     // Something is wrong, NATS for one.
     [["doctor"], 1],
   ] as const) {

@@ -9,6 +9,8 @@ import { scriptBuild, storePath } from "./build-events.ts";
 export interface FakeBuilds extends BuildReader {
   /** As they were asked for. */
   readonly requests: readonly (BuildRequest & { readonly id: BuildId })[];
+  /** Of hosts without a verdict. */
+  infraCode: string | undefined;
 }
 
 /** @param hosts of every commit */
@@ -21,8 +23,9 @@ export function createFakeBuilds(
   const unused = (): never => {
     throw new Error("no update needs this");
   };
-  return {
+  const fake: FakeBuilds = {
     requests,
+    infraCode: undefined,
     async submit({ repo }, request) {
       if (builds.has(request.id)) return;
       requests.push(request);
@@ -44,7 +47,7 @@ export function createFakeBuilds(
             drvPath: storePath(`${host}-${commit.slice(0, 8)}.drv`),
           });
         }
-        script.hostsFinished(verdict, [ref]);
+        script.hostsFinished(verdict, [ref], verdict === "infra-failed" ? { code: fake.infraCode } : {});
       }
       const has = (verdict: HostVerdict): boolean => verdicts.includes(verdict);
       const isRed = has("build-failed") || has("eval-failed") || has("timed-out");
@@ -64,4 +67,5 @@ export function createFakeBuilds(
     listBuilders: unused,
     queueLength: unused,
   };
+  return fake;
 }

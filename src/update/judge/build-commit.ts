@@ -94,5 +94,5 @@ function metBug(state: BuildState): HomelabError {
 const noVerdict = (state: BuildState, why: string): HomelabError =>
   new HomelabError("unavailable", `the build ${state.id} gave no verdict: ${why}`, {
     code: "NO_VERDICT",
-    hint: `see homelab-deploy builds show ${state.id}; the next run goes on`,
+    hint: `see homelab-deploy builds show ${state.id}; the next run retries`,
   });

@@ -25,7 +25,7 @@ export function statusOf(validated: Pick<Validated, "outcome" | "classes" | "dow
     case "land":
       return { context, state: "success", description: `It builds on ${all}.` };
     case "infra":
-      return { context, state: "error", description: "No verdict on some hosts; the next run goes on." };
+      return { context, state: "error", description: "No verdict on some hosts; the next run retries." };
     case "propose": {
       const some = `${outcome.hosts.length} of ${total} hosts`;
       const description =

@@ -59,7 +59,7 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
     case "declined":
       return `${style.yellow(fault)} ${name} the same update was proposed before and closed by a person: ${style.clean(result.url)}\n${[...partOf(result.found, style), ...effectOf(result.effect, style), ""].join("\n")}`;
     case "infra":
-      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run goes on.\n${[...reasonsOf(result.validated, style), ...partOf(result.found, style), ...effectOf(result.effect, style), ""].join("\n")}`;
+      return `${style.yellow(fault)} ${name} no verdict on ${result.validated.outcome.type === "infra" ? style.clean(result.validated.outcome.hosts.join(", ")) : "some hosts"}; ${result.found?.landed === undefined ? "nothing was landed or proposed" : "nothing was proposed"}, and the next run retries.\n${[...reasonsOf(result.validated, style), ...partOf(result.found, style), ...effectOf(result.effect, style), ""].join("\n")}`;
     case "dry-run":
       return result.wouldLand
         ? `${style.green(success)} ${name} ${inputsOf(result.validated)} would land; it builds on ${hostsOf(result.validated)}.\n`
