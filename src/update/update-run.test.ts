@@ -68,7 +68,7 @@ test("what breaks a host does not land, and the input that does it is named", as
   const result = await update();
   if (result.type !== "broken") throw new Error(`it was ${result.type}`);
   expect(Object.fromEntries(result.classes)).toEqual({ web: "ok", db: "regression" });
-  expect(result.found).toMatchObject({ guilty: ["beta"] });
+  expect(result.found).toMatchObject({ guilty: [["beta"]] });
   expect(repository.tip(master)).toBe(before);
   // The branch has the whole update again, and none of its parts.
   expect(repository.tip(result.branch)).toBe(result.candidate.commit);

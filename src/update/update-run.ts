@@ -78,7 +78,7 @@ async function publishedRun(
   let found: Found | undefined;
 
   for (let number = 1; ; number++) {
-    const candidate = await nextCandidate(options, { base, moment, only: found?.guilty }, signal);
+    const candidate = await nextCandidate(options, { base, moment, without: leftOf(found) }, signal);
     if (candidate === undefined) return endUnchanged(run, { base });
     let claimed = await claim(options, candidate, signal);
     const validated = await validateOpenly(options, candidate, signal);
@@ -132,6 +132,11 @@ const fitLock = async (
   signal: AbortSignal,
 ): Promise<string> => upstream.updateLock(base, [], signal);
 
+/** What is left after a part has landed. */
+function leftOf(found: Found | undefined): Round["without"] {
+  return found?.landed?.inputs;
+}
+
 async function endUnchanged({ journal }: Run, { base }: Pick<Round, "base">): Promise<UpdateResult> {
   await journal.append({ step: "ended", outcome: "no-change" });
   return { type: "no-change", base };
@@ -184,6 +189,7 @@ async function findGuiltyInputs(
     ...searching,
     ...broken.place,
     builds: judging.builds,
+    inputs: movedInputs(round.moment).filter((name) => source.inputs?.includes(name) !== false),
     makePart: (names, until, full = round.moment.full) =>
       makeCandidate(source, round.base, { ...round.moment, full }, names, until),
     claim: async (part, until) => void (await claim(options, part, until)),
@@ -243,8 +249,8 @@ async function resolveFullLock(
 interface Round {
   readonly base: Commit;
   readonly moment: LockMoment;
-  /** What is left after a part has landed. */
-  readonly only?: readonly string[];
+  /** Inputs that are not looked at any more. */
+  readonly without?: readonly string[];
 }
 
 async function nextCandidate(
@@ -255,11 +261,11 @@ async function nextCandidate(
   const { inputs } = source;
   if (inputs !== undefined) requireInputs(inputs, round.moment.fitted);
   const isWanted = (name: string): boolean =>
-    inputs?.includes(name) !== false && round.only?.includes(name) !== false;
+    inputs?.includes(name) !== false && round.without?.includes(name) !== true;
   const wanted = movedInputs(round.moment).filter(isWanted);
   // On the base that Nix updated, Nix's own lock as it is; on another one, our inputs carried onto its lock.
   const isWhole =
-    journal.last("started")?.base === round.base && inputs === undefined && round.only === undefined;
+    journal.last("started")?.base === round.base && inputs === undefined && round.without === undefined;
   const names = isWhole ? undefined : wanted;
   const candidate = await makeCandidate(source, round.base, round.moment, names, signal);
   if (candidate !== undefined && journal.last("candidate")?.commit !== candidate.commit) {

@@ -111,7 +111,13 @@ export type Land = (validated: Validated, updateBranch: BranchName, signal: Abor
 
 /** What is known of why it is broken, and what of it has landed nevertheless. */
 export interface Found {
-  readonly guilty: readonly string[];
+  /**
+   * Each of these breaks hosts by itself, and without all of them the rest builds. Inputs that stand together break
+   * them only together.
+   */
+  readonly guilty: readonly (readonly string[])[];
+  /** Why no input is guilty, in a clause. Has text from outside. */
+  readonly unproven?: string;
   /** Of the guilty inputs, as far as their revisions were looked at. */
   readonly bisected: readonly BisectedInput[];
   readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };

@@ -51,9 +51,9 @@ export const updateMutants: readonly Mutant[] = [
   },
   {
     file: "src/update/search/search-inputs.ts",
-    from: "      landable = more;\n      grew = true;\n",
-    to: "      landable = more;\n",
-    why: "an input that needs a later one is called guilty",
+    from: "groups.length < 2",
+    to: "groups.length > 0",
+    why: "inputs that need each other are called guilty beside the one that breaks them all",
   },
   {
     file: "src/update/search/search-revisions.ts",
@@ -68,10 +68,10 @@ export const updateMutants: readonly Mutant[] = [
     why: "where history was rewritten, a revision that nobody built counts as good",
   },
   {
-    file: "src/update/search/isolate.ts",
-    from: "? true : undefined",
-    to: "",
-    why: "a part that the infrastructure failed accuses its inputs",
+    file: "src/update/search/breakage.ts",
+    from: "without === undefined && hosts.length > 0",
+    to: "hosts.length > 0",
+    why: "the search goes on after the infrastructure has failed a part",
   },
   {
     file: "src/update/land/landing.ts",

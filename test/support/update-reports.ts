@@ -58,6 +58,7 @@ export const reportOf = (changed: Partial<UpdateReport> = {}): UpdateReport => {
       },
     ],
     unavailable: [{ input: "old-lib", reason: "the input old-lib could not be updated: HTTP error 503" }],
+    guilty: [["nixpkgs"]],
     bisected: [
       {
         input: "nixpkgs",

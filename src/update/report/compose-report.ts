@@ -30,7 +30,8 @@ export function composeReport(
   facts: ReportFacts,
 ): UpdateReport {
   const { candidate, state, classes, downstream } = validated;
-  const guilty = context.found?.guilty.length === 1 ? context.found.guilty[0] : undefined;
+  const [group = [], ...more] = context.found?.guilty ?? [];
+  const guilty = more.length === 0 && group.length === 1 ? group[0] : undefined;
   return {
     v: 1,
     run: facts.run,
@@ -56,6 +57,8 @@ export function composeReport(
       guilty === undefined ? failure : { ...failure, input: guilty },
     ),
     unavailable: facts.unavailable,
+    guilty: context.found?.guilty ?? [],
+    unproven: context.found?.unproven,
     bisected: (context.found?.bisected ?? []).map(bisectedReport),
     packages: mergeDiffs(facts.comparison.diffs),
     notCompared: facts.comparison.unknown,
@@ -140,8 +143,8 @@ function verdictOf(validated: Validated, { why, found }: ProposalContext): strin
     return `The update of ${inputs} builds on all ${all} hosts${why === undefined ? "" : `, but did not land: ${why.message}`}.`;
   const hosts = `${outcome.hosts.length} of ${all} hosts`;
   const culprit =
-    found?.guilty.length === 1 && isRestGood({ candidate }, found)
-      ? `; without ${found.guilty[0] ?? ""} the rest builds`
+    found !== undefined && isRestGood({ candidate }, found)
+      ? `; without ${found.guilty.flat().join(", ")} the rest builds`
       : "";
   return outcome.label === "build-failure"
     ? `The update of ${inputs} breaks ${hosts}${culprit}.${landed}`

@@ -44,12 +44,17 @@ function summaryOf(report: UpdateReport): string {
 const mostBrokenNamed = 8;
 const mostFailuresNamed = 3;
 
-/** The input, and the revision where it is known. */
-function causeLines({ failures, bisected }: UpdateReport): readonly string[] {
-  const inputs = [...new Set(failures.flatMap(({ input }) => input ?? []))];
-  return inputs.slice(0, mostFailuresNamed).map((input) => {
-    const found = bisected.find((each) => each.input === input)?.firstBad;
-    return `- **Caused by:** the input ${codeSpan(input, 100)}${found === undefined ? "" : `, since ${revisionOf(found)}`}`;
+/** The inputs, and the revisions where they are known; or why nobody knows. */
+function causeLines({ guilty, unproven, bisected }: UpdateReport): readonly string[] {
+  if (unproven !== undefined) return [`- **Caused by:** not found: ${codeSpan(unproven, 500)}`];
+  return guilty.slice(0, mostFailuresNamed).map((inputs) => {
+    const named = inputs.map((input) => {
+      const found = bisected.find((each) => each.input === input)?.firstBad;
+      return `${codeSpan(input, 100)}${found === undefined ? "" : `, since ${revisionOf(found)}`}`;
+    });
+    return inputs.length === 1
+      ? `- **Caused by:** the input ${named.join("")}`
+      : `- **Caused by:** the inputs ${named.join(" and ")}, together only: with fewer of them the hosts build`;
   });
 }
 

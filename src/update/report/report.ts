@@ -79,6 +79,10 @@ export interface UpdateReport {
   readonly failures: readonly RootFailure[];
   /** Inputs that were out of reach, and stay as the base has them. */
   readonly unavailable: readonly UnavailableInput[];
+  /** Inputs that are proven to break hosts; those that stand together break them only together. */
+  readonly guilty: readonly (readonly string[])[];
+  /** Why no input is named, where they were looked for. */
+  readonly unproven?: string;
   /** What is known of the revisions of guilty inputs. */
   readonly bisected: readonly BisectedReport[];
   readonly packages: readonly MergedChange[];

@@ -1,14 +1,10 @@
 import { expect, test } from "vitest";
-import { createFakeBuilds } from "../../../test/support/fake-builds.ts";
-import { createFakeClock } from "../../../test/support/fake-clock.ts";
-import { silentLog } from "../../base/log.ts";
-import { parseCommit, parseHostName, parseRepoName, type Commit } from "../../protocol/names.ts";
+import { parseCommit, type Commit } from "../../protocol/names.ts";
 import { bisectInput, type GuiltyInput } from "./bisect-input.ts";
 
 const signal = AbortSignal.timeout(60_000);
-const web = parseHostName("web");
 const revision = (number: number): Commit => parseCommit(String(number).padStart(40, "0"));
-/** After this one they break `web`. */
+/** After this one they break hosts. */
 const lastGood = revision(4);
 
 interface Shape {
@@ -17,18 +13,13 @@ interface Shape {
   readonly parts?: number;
 }
 
-/** Revisions 1 to 8 of an input, whose new state breaks `web`. */
+/** Revisions 1 to 8 of an input, whose new state breaks hosts. */
 async function bisect(proven: Partial<GuiltyInput> = {}, { before = revision(0), parts = 20 }: Shape = {}) {
-  const clock = createFakeClock();
   const asked: Commit[] = [];
+  const judge = { built: 0, stopped: undefined as string | undefined };
   const found = await bisectInput(
     {
-      builds: createFakeBuilds([web], (commit) => (commit > lastGood ? "build-failed" : "built")),
-      clock,
-      log: silentLog,
-      repo: parseRepoName("fleet"),
-      revisionOf: (commit) => ({ commit }),
-      inventory: async () => [web],
+      judge,
       history: {
         revisions: async () => ({
           type: "found",
@@ -41,20 +32,21 @@ async function bisect(proven: Partial<GuiltyInput> = {}, { before = revision(0),
           })),
           compareUrl: (from, to) => `https://git.example/${Number(from)}...${Number(to)}`,
         }),
-        lockAt: () => Promise.reject(new Error("unused")),
       },
-      async offer(_input, rev) {
-        asked.push(rev);
-        return rev;
-      },
-      budget: { parts, deadline: clock.monotonic() + 60_000 },
     },
     {
       input: "nixpkgs",
       between: { base: revision(0), candidate: revision(9) },
-      breakage: new Map([[web, new Set(["derivation web"])]]),
       isOldGood: true,
       isNewBad: true,
+      async test(rev) {
+        if (asked.length >= parts) {
+          judge.stopped = "its time was over";
+          return undefined;
+        }
+        asked.push(rev);
+        return rev > lastGood ? "bad" : "good";
+      },
       ...proven,
     },
     signal,
@@ -90,5 +82,6 @@ test("where history was rewritten, the revision before the first new one is not 
 test("without a budget for more, the range is said that is left", async () => {
   const { found } = await bisect({}, { parts: 1 });
   expect(found).toMatchObject({ probes: 1, lastGood, suspects: { count: 4, last: { rev: revision(8) } } });
+  expect(found.note).toBe("the search ended: its time was over");
   expect(found).not.toHaveProperty("firstBad");
 });

@@ -1,10 +1,9 @@
 // Which revision of a guilty input is the first that breaks hosts. Only these hosts are built, each time with all
 // else as it was when the input was found guilty.
 import type { Revision } from "../../git/git.ts";
-import type { Commit, HostName } from "../../protocol/names.ts";
-import type { SearchBudget } from "./isolate.ts";
-import { judgeRevision, type Breakage } from "./breakage.ts";
-import { probeCommit, type ProbeOptions } from "./probe-commit.ts";
+import type { Commit } from "../../protocol/names.ts";
+import type { PartJudge } from "./part-judge.ts";
+import type { PartVerdict } from "./search-inputs.ts";
 import { searchRevisions, type RevisionsSearched, type RevisionVerdict } from "./search-revisions.ts";
 
 /** What is known of the revisions of inputs, by git and Nix. */
@@ -55,81 +54,72 @@ export interface BisectedInput {
   readonly note?: string;
 }
 
-export interface BisectOptions extends ProbeOptions {
-  readonly history: InputHistory;
-  /** A commit of the base with the input at the revision, where builders find it. */
-  readonly offer: (input: string, rev: Commit, signal: AbortSignal) => Promise<Commit>;
-  readonly budget: SearchBudget;
+export interface BisectOptions {
+  readonly history: Pick<InputHistory, "revisions">;
+  /** Says how many parts were built, and why no more are. */
+  readonly judge: Pick<PartJudge, "built" | "stopped">;
 }
 
 export interface GuiltyInput {
   readonly input: string;
   readonly between: CommitPair;
-  readonly breakage: Breakage;
-  /** Whether all hosts are proven to build with the old revision, and to break with the new one. */
+  /** Whether it is proven that all hosts build with the old revision, and that they break with the new one. */
   readonly isOldGood: boolean;
   readonly isNewBad: boolean;
+  /** What the hosts come to with the input at a revision; undefined when nobody is to be asked any more. */
+  readonly test: (rev: Commit, signal: AbortSignal) => Promise<PartVerdict | undefined>;
 }
 
 export async function bisectInput(
-  options: BisectOptions,
-  { input, between, breakage, isOldGood, isNewBad }: GuiltyInput,
+  { history, judge }: BisectOptions,
+  { input, between, isOldGood, isNewBad, test }: GuiltyInput,
   signal: AbortSignal,
 ): Promise<BisectedInput> {
-  const { history, offer, budget, clock, log } = options;
-  const isOver = (asked: number): boolean => asked >= budget.parts || clock.monotonic() > budget.deadline;
-  if (isOver(0)) return { input, probes: 0, skipped: 0, note: "there was no time left to look" };
+  if (judge.stopped !== undefined) return { input, probes: 0, skipped: 0, note: ended(judge) };
   const found = await history.revisions(input, between, signal);
   if (found.type === "unreachable") return { input, probes: 0, skipped: 0, note: found.reason };
 
   const { before, revisions, old } = found;
   const count = revisions.length;
-  const hosts: readonly HostName[] = [...breakage.keys()];
   const revAt = (number: number): Commit | undefined => (number === 0 ? before : revisions[number - 1]?.rev);
-  let asked = 0;
-  async function test(number: number): Promise<RevisionVerdict | undefined> {
-    const rev = revAt(number);
-    if (rev === undefined || isOver(asked)) return undefined;
-    asked++;
-    const probe = {
-      offer: (until: AbortSignal) => offer(input, rev, until),
-      hosts,
-      question: `does it build with ${input} at ${rev.slice(0, 12)}?`,
-    };
-    const verdict = judgeRevision(await probeCommit(options, probe, signal), breakage);
-    log.info({ input, rev, verdict }, "asked about a revision of the guilty input");
-    return verdict;
-  }
-
   const known = new Map<number, RevisionVerdict>([
     ...(isOldGood && before === old ? [[0, "good"] as const] : []),
     ...(isNewBad ? [[count, "bad"] as const] : []),
   ]);
-  const searched = await searchRevisions({ count, known, test });
-  return conclude(input, found, searched);
+  const searched = await searchRevisions({
+    count,
+    known,
+    async test(number) {
+      const rev = revAt(number);
+      const verdict = rev === undefined ? undefined : await test(rev, signal);
+      return verdict === "other" ? "skip" : verdict;
+    },
+  });
+  return conclude(input, found, searched, judge);
 }
+
+const ended = ({ stopped }: BisectOptions["judge"]): string => `the search ended: ${stopped ?? "unknown"}`;
 
 function conclude(
   input: string,
   { before, revisions, compareUrl }: Extract<InputRevisions, { type: "found" }>,
   { good, bad, probes, skipped, end }: RevisionsSearched,
+  judge: BisectOptions["judge"],
 ): BisectedInput {
   const result = { input, probes, skipped };
   const lastGood = good === undefined ? undefined : good === 0 ? before : revisions[good - 1]?.rev;
   const worst = bad === undefined ? undefined : revisions[bad - 1];
   if (good === undefined || bad === undefined || lastGood === undefined || worst === undefined) {
-    return { ...result, note: unclear(end, bad) };
+    return { ...result, note: end === "stopped" ? ended(judge) : unclear(end, bad) };
   }
   const url = compareUrl(lastGood, worst.rev);
   const range = { ...result, lastGood, compareUrl: url };
   if (end === "found") return { ...range, firstBad: worst };
-  const note =
-    end === "skipped" ? "those between could not be judged" : "there was no time left to look further";
+  const note = end === "skipped" ? "those between could not be judged" : ended(judge);
   return { ...range, suspects: { count: bad - good, last: worst }, note };
 }
 
 function unclear(end: RevisionsSearched["end"], bad: number | undefined): string {
-  if (end === "stopped") return "there was no time left to look";
   if (end === "skipped") return "its oldest or its newest revision could not be judged";
   return bad === undefined
     ? "its newest revision did not break the hosts when it was built again"

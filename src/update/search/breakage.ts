@@ -1,25 +1,28 @@
-// Whether hosts break at a revision of an input as they do with the whole update. A revision in the middle of a
-// history can be broken for reasons of its own, which say nothing of what is looked for. Pure.
+// Whether hosts break with a part of an update as they do with the whole. A part can be broken for reasons of its own,
+// which say nothing of what is looked for. Pure.
+import { firstLine } from "../../base/lines.ts";
 import type { BuildState, HostState } from "../../protocol/build-state.ts";
 import type { HostName } from "../../protocol/names.ts";
-import { isOwnFault } from "../../protocol/verdicts.ts";
+import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
+import { hostsNotListed } from "../judge/decide-classes.ts";
 import { allBuilt, type Probed } from "./probe-commit.ts";
-import type { RevisionVerdict } from "./search-revisions.ts";
+import type { PartVerdict } from "./search-inputs.ts";
 
 /** How each host breaks with the whole update: by what `failureMarks` says, or because it is not there. */
 export type Breakage = ReadonlyMap<HostName, ReadonlySet<string> | "missing">;
 
 export function breakageOf(state: BuildState, hosts: readonly HostName[]): Breakage {
+  const unlisted = hostsNotListed(state) ? new Set([listingMark(state.reason ?? "")]) : "missing";
   return new Map(
     hosts.map((host) => {
       const found = [...state.hosts.values()].find((each) => each.host === host);
-      return [host, found === undefined ? "missing" : failureMarks(state, found)];
+      return [host, found === undefined ? unlisted : failureMarks(state, found)];
     }),
   );
 }
 
 /**
- * By what the same failure is known again at another revision: the derivations that failed by themselves, without
+ * By what the same failure is known again with another part: the derivations that failed by themselves, without
  * their versions, or the evaluation's error without what differs each time. Empty for a host that did not fail.
  */
 function failureMarks(state: BuildState, { host, finished }: HostState): ReadonlySet<string> {
@@ -32,6 +35,9 @@ function failureMarks(state: BuildState, { host, finished }: HostState): Readonl
   return new Set(failed.map(({ name }) => `derivation ${name.replace(/-\d.*$/, "")}`));
 }
 
+/** Of a flake that does not even say which hosts it has. */
+const listingMark = (reason: string): string => `listing ${steadyText(firstLine(reason))}`;
+
 /** Without hashes, positions and versions. */
 const steadyText = (text: string): string =>
   text
@@ -39,28 +45,45 @@ const steadyText = (text: string): string =>
     .replaceAll(/\b[0-9a-f]{7,64}\b/g, "")
     .replaceAll(/\d+/g, "");
 
-/** One host that breaks in the same way is enough; only where all build it is good. */
-export function judgeRevision(probed: Probed, breakage: Breakage): RevisionVerdict {
+/**
+ * One host that breaks in the same way is enough; only where all build it is good.
+ *
+ * @returns why nobody can say, where the infrastructure kept a host from its verdict
+ */
+export function judgePart(probed: Probed, breakage: Breakage): PartVerdict | { readonly noVerdict: string } {
   switch (probed.type) {
     case "unknown":
-      return "skip";
+      return { noVerdict: probed.reason };
     case "missing":
-      return probed.hosts.some((host) => isMissing(breakage, host)) ? "bad" : "skip";
-    case "built": {
-      const { state } = probed;
-      const isAlike = [...state.hosts.values()].some((host) => {
-        const marks = breakage.get(host.host);
-        return (
-          marks !== undefined &&
-          marks !== "missing" &&
-          [...failureMarks(state, host)].some((mark) => marks.has(mark))
-        );
-      });
-      if (isAlike) return "bad";
-      return allBuilt(state, [...breakage.keys()]) ? "good" : "skip";
+      return probed.hosts.some((host) => isMissing(breakage, host)) ? "bad" : "other";
+    case "unlisted": {
+      const mark = listingMark(probed.reason);
+      return [...breakage.values()].some((marks) => marks !== "missing" && marks.has(mark)) ? "bad" : "other";
     }
+    case "built":
+      return judgeBuild(probed.state, breakage);
   }
 }
+
+function judgeBuild(state: BuildState, breakage: Breakage): PartVerdict | { readonly noVerdict: string } {
+  const hosts = [...state.hosts.values()];
+  const isAlike = hosts.some((host) => {
+    const marks = breakage.get(host.host);
+    return (
+      marks !== undefined &&
+      marks !== "missing" &&
+      [...failureMarks(state, host)].some((mark) => marks.has(mark))
+    );
+  });
+  if (isAlike) return "bad";
+  if (allBuilt(state, [...breakage.keys()])) return "good";
+  const without = hosts.find(({ finished }) => !hasVerdict(finished?.verdict));
+  if (without === undefined && hosts.length > 0) return "other";
+  return { noVerdict: firstLine(without?.finished?.reason ?? state.reason ?? "it never had any hosts") };
+}
+
+const hasVerdict = (verdict: Parameters<typeof isOwnFault>[0] | undefined): boolean =>
+  verdict !== undefined && (isOwnFault(verdict) || isSuccess(verdict));
 
 const isMissing = (breakage: Breakage, name: string): boolean =>
   [...breakage].some(([host, marks]) => host === name && marks === "missing");

@@ -1,32 +1,33 @@
 // Why an update breaks hosts: by which of its inputs, and by which revisions of these.
 import type { Found, Searching, Validated } from "../update.ts";
-import type { Commit, HostName } from "../../protocol/names.ts";
+import type { HostName } from "../../protocol/names.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
+import type { InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import { bisectInput, type BisectedInput } from "./bisect-input.ts";
 import type { BrokenPart } from "./broken-part.ts";
 import type { Candidate } from "../candidate.ts";
 import { breakageOf } from "./breakage.ts";
-import { isolateInputs, type SearchBudget } from "./isolate.ts";
+import { createPartJudge, type PartJudge, type PartJudgeOptions } from "./part-judge.ts";
 import type { ProbeOptions } from "./probe-commit.ts";
-import type { SearchResult } from "./search-inputs.ts";
+import { searchInputs, type PartVerdict, type SearchResult } from "./search-inputs.ts";
 
-export interface GuiltyOptions extends ProbeOptions, Searching {
+export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOptions, "claim"> {
+  /** Of the flake itself, those that upstream has moved and the update has. */
+  readonly inputs: readonly string[];
   /** The base with some inputs of a lock, without one of the complete update; undefined when nothing would change. */
   readonly makePart: (
     inputs: readonly string[],
     signal: AbortSignal,
     fullLock?: string,
   ) => Promise<Candidate | undefined>;
-  /** Puts it where builders find it. */
-  readonly claim: (part: Candidate, signal: AbortSignal) => Promise<void>;
   /** Validates it on every host, and lands it if it may. */
   readonly land: (part: Candidate, signal: AbortSignal) => Promise<boolean>;
 }
 
 /** Whether what an update has besides the guilty inputs is known to build. */
 export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { guilty }: Found): boolean =>
-  guilty.length > 0 && guilty.length < candidate.changes.length;
+  guilty.length > 0 && guilty.flat().length < candidate.changes.length;
 
 /** When it returns, builders find the candidate again where they did before, unless a part of it has landed. */
 export async function findGuilty(
@@ -35,21 +36,52 @@ export async function findGuilty(
   broken: BrokenPart,
   signal: AbortSignal,
 ): Promise<Found> {
-  const { search, clock, makePart, claim } = options;
+  const { search, clock, claim, inputs, log } = options;
+  if (inputs.length === 0) {
+    return {
+      guilty: [],
+      bisected: [],
+      unproven: "no input has moved: only what flake.nix has changed is new",
+    };
+  }
   const budget = { parts: search.parts, deadline: clock.monotonic() + search.milliseconds };
-  const offer = async (names: readonly string[]): Promise<Commit | undefined> => {
-    const part = await makePart(names, signal);
-    if (part !== undefined) await claim(part, signal);
-    return part?.commit;
-  };
-  const inputs = candidate.changes.map(({ path }) => path[0] ?? "");
-  const searched = await isolateInputs({ ...options, offer, budget }, inputs, broken.hosts, signal);
-  const { landable, guilty } = searched;
+  const known = new Map([[candidate.commit, "bad"]] as [typeof candidate.commit, PartVerdict][]);
+  if (isProvenGood(broken)) known.set(candidate.base, "good");
+  const breakage = breakageOf(broken.state, broken.hosts);
+  const judge = createPartJudge({ ...options, base: candidate.base, breakage, budget, known });
+  const test = async (part: readonly string[]): Promise<PartVerdict | undefined> =>
+    part.length === inputs.length ? "bad" : judgeInputs(options, judge, part, signal);
+  const searched = await searchInputs({ inputs, test });
+  const { guilty, landable } = searched;
+  log.info({ guilty, landable, built: judge.built }, "looked for the inputs that break the update");
   const landed = await landRest(options, landable, signal);
-  const left = { ...budget, parts: budget.parts - searched.tests };
-  const bisected = await bisectGuilty({ ...options, budget: left }, candidate, broken, searched, signal);
+  const bisected = await bisectGuilty({ ...options, judge, test }, candidate, searched, signal);
   if (landed === undefined) await claim(candidate, signal);
-  return { guilty, bisected, landed };
+  return { guilty, unproven: whyUnproven(searched, judge), bisected, landed };
+}
+
+/** Where the hosts were built at the base to be compared, that is the proof. */
+const isProvenGood = ({ hosts, baseState }: BrokenPart): boolean =>
+  hosts.every((host) => hasBuilt(baseState, host));
+
+const hasBuilt = (state: BuildState | undefined, name: HostName): boolean =>
+  [...(state?.hosts.values() ?? [])].some(
+    ({ host, finished }) => host === name && finished !== undefined && isSuccess(finished.verdict),
+  );
+
+async function judgeInputs(
+  { makePart }: Pick<GuiltyOptions, "makePart">,
+  judge: PartJudge,
+  part: readonly string[],
+  signal: AbortSignal,
+): Promise<PartVerdict | undefined> {
+  const question = part.length === 0 ? "does it build without it?" : `does it build with ${part.join(", ")}?`;
+  return judge.judge(question, async (until) => makePart(part, until), signal);
+}
+
+function whyUnproven({ unproven }: SearchResult, judge: PartJudge): string | undefined {
+  if (unproven === "stopped") return `the search ended: ${judge.stopped ?? "nobody could be asked"}`;
+  return unproven?.reason;
 }
 
 async function landRest(
@@ -63,40 +95,59 @@ async function landRest(
   return (await land(rest, signal)) ? { commit: rest.commit, inputs: landable } : undefined;
 }
 
-/** Each guilty input on top of what builds: there the old revision was seen to build, and the new one to break. */
+interface BisectGuiltyOptions extends GuiltyOptions {
+  readonly judge: PartJudge;
+  readonly test: (part: readonly string[]) => Promise<PartVerdict | undefined>;
+}
+
+/** Each guilty input on top of what builds, and with those that it only breaks hosts together with. */
 async function bisectGuilty(
-  options: GuiltyOptions & { readonly budget: SearchBudget },
+  options: BisectGuiltyOptions,
   candidate: Candidate,
-  { hosts, state, baseState }: BrokenPart,
-  { landable, guilty, incomplete }: SearchResult,
+  { guilty, landable }: SearchResult,
   signal: AbortSignal,
 ): Promise<readonly BisectedInput[]> {
-  const { history, makePart, claim, budget } = options;
-  const isBaseGood = candidate.changes.length === 1 && hosts.every((host) => hasBuilt(baseState, host));
-  async function offer(input: string, rev: Commit): Promise<Commit> {
-    const fullLock = await history.lockAt(candidate.commit, input, rev, signal);
-    const part = await makePart([...landable, input], signal, fullLock);
-    if (part === undefined) return candidate.base;
-    await claim(part, signal);
-    return part.commit;
-  }
+  const { history, makePart, judge, test } = options;
   const bisected: BisectedInput[] = [];
-  for (const input of guilty) {
-    const suspect = {
-      input,
-      between: { base: candidate.base, candidate: candidate.commit },
-      breakage: breakageOf(state, hosts),
-      isOldGood: landable.length > 0 || isBaseGood,
-      isNewBad: guilty.length === 1 || !incomplete,
-    };
-    const probed = bisected.reduce((sum, { probes }) => sum + probes, 0);
-    const left = { ...budget, parts: budget.parts - probed };
-    bisected.push(await bisectInput({ ...options, offer, budget: left }, suspect, signal));
+  for (const group of guilty) {
+    for (const input of group) {
+      const change = candidate.changes.find(({ path }) => path[0] === input);
+      if (change === undefined) continue;
+      const stays = stateThatStays(change);
+      if (stays !== undefined) {
+        bisected.push({ input, probes: 0, skipped: 0, note: stays });
+        continue;
+      }
+      const others = [...new Set([...landable, ...group])].filter((each) => each !== input);
+      const suspect = {
+        input,
+        between: { base: candidate.base, candidate: candidate.commit },
+        // What moved below it is there with its old revision too, so that one has to be asked about.
+        isOldGood: change.below === undefined && (await test(others)) === "good",
+        isNewBad: (await test([...others, input])) === "bad",
+        test: async (rev: Parameters<typeof history.lockAt>[2], until: AbortSignal) =>
+          judge.judge(
+            `does it build with ${input} at ${rev.slice(0, 12)}?`,
+            async (within) => {
+              const lock = await history.lockAt(candidate.commit, input, rev, within);
+              return makePart([...others, input], within, lock);
+            },
+            until,
+          ),
+      };
+      bisected.push(await bisectInput({ history, judge }, suspect, signal));
+    }
   }
   return bisected;
 }
 
-const hasBuilt = (state: BuildState | undefined, name: HostName): boolean =>
-  [...(state?.hosts.values() ?? [])].some(
-    ({ host, finished }) => host === name && finished !== undefined && isSuccess(finished.verdict),
-  );
+/** Why it has no revisions between, where only what is below it has moved. */
+function stateThatStays({ before, after, below = [] }: InputChange): string | undefined {
+  if (before?.rev === undefined || before.rev !== after?.rev) return undefined;
+  const moved = below.slice(0, 3).map((each) => {
+    const [old, young] = [each.before, each.after].map((state) => state?.rev?.slice(0, 7) ?? "none");
+    return `${each.path.join("/")}, from ${old} to ${young}`;
+  });
+  if (moved.length === 0) return "it is at the same revision as before, and declared otherwise";
+  return `it is at the same revision as before; what moved is below it: ${moved.join("; ")}`;
+}

@@ -1,6 +1,6 @@
 // Builds of a few hosts at a commit that is not to land, to learn what breaks them.
 import type { Clock } from "../../base/clock.ts";
-import { isBug } from "../../base/errors.ts";
+import { HomelabError, isBug, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
@@ -18,13 +18,14 @@ export interface ProbeOptions {
   readonly revisionOf: (commit: Commit) => OverriddenCommit;
   readonly clock: Clock;
   readonly log: Log;
-  /** The hosts that are there at a commit. */
+  /** The hosts that are there at a commit. @throws HomelabError `failed` when they do not evaluate. */
   readonly inventory: (commit: Commit, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 export interface Probe {
-  /** The commit, where builders find it; undefined when there is none. */
-  readonly offer: (signal: AbortSignal) => Promise<Commit | undefined>;
+  readonly commit: Commit;
+  /** Puts it where builders find it. */
+  readonly offer: (signal: AbortSignal) => Promise<void>;
   /** All that are built. */
   readonly hosts: readonly HostName[];
   /** What is asked, for those who look at builds. */
@@ -35,20 +36,22 @@ export type Probed =
   | { readonly type: "built"; readonly state: BuildState }
   /** Hosts are not there, so nothing was built. */
   | { readonly type: "missing"; readonly hosts: readonly string[] }
-  /** An infrastructure fault, or a flake that does not evaluate at all. */
-  | { readonly type: "unknown" };
+  /** It does not even say which hosts it has, by its own fault. */
+  | { readonly type: "unlisted"; readonly reason: string }
+  /** Why there is no verdict: the infrastructure. */
+  | { readonly type: "unknown"; readonly reason: string };
 
 export async function probeCommit(
   { builds, repo, revisionOf, clock, log, inventory }: ProbeOptions,
-  { offer, hosts, question }: Probe,
+  { commit, offer, hosts, question }: Probe,
   signal: AbortSignal,
 ): Promise<Probed> {
   try {
-    const commit = await offer(signal);
-    if (commit === undefined) return { type: "unknown" };
-    const present = await inventory(commit, signal);
+    const present = await listed(inventory, commit, signal);
+    if ("failure" in present) return { type: "unlisted", reason: present.failure };
     const missing = hosts.filter((host) => !present.includes(host));
     if (missing.length > 0) return { type: "missing", hosts: missing };
+    await offer(signal);
     const id = newBuildId(clock.now());
     const wish = { id, repo, ...revisionOf(commit), hosts, requestedBy: `update: ${question}` };
     return { type: "built", state: await buildCommit(builds, wish, signal) };
@@ -56,7 +59,21 @@ export async function probeCommit(
     signal.throwIfAborted();
     if (isBug(error)) throw error;
     log.warn({ question, err: error }, "a part of the update could not be judged");
-    return { type: "unknown" };
+    return { type: "unknown", reason: messageOf(error) };
+  }
+}
+
+async function listed(
+  inventory: ProbeOptions["inventory"],
+  commit: Commit,
+  signal: AbortSignal,
+): Promise<readonly string[] | { readonly failure: string }> {
+  try {
+    return await inventory(commit, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HomelabError && error.kind === "failed") return { failure: error.message };
+    throw error;
   }
 }
 

@@ -1,90 +1,154 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { searchInputs } from "./search-inputs.ts";
+import { searchInputs, type PartVerdict, type SearchResult } from "./search-inputs.ts";
 
-const names = ["a", "b", "c", "d"];
-const withoutAny =
-  (...bad: readonly string[]) =>
-  async (part: readonly string[]): Promise<boolean> =>
-    !part.some((input) => bad.includes(input));
+const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-test("one bad input is found, and everything else can land", async () => {
-  expect(await searchInputs({ inputs: names, test: withoutAny("c"), budget: 50 })).toEqual({
-    landable: ["a", "b", "d"],
-    guilty: ["c"],
-    tests: 3,
-    incomplete: false,
+interface Fleet {
+  /** Each of these sets breaks the hosts. */
+  readonly breaking?: readonly (readonly string[])[];
+  /** With the first and without the second they fail in a way of their own. */
+  readonly needs?: readonly (readonly [string, string])[];
+}
+
+const verdictIn =
+  ({ breaking = [], needs = [] }: Fleet) =>
+  (part: readonly string[]): PartVerdict => {
+    if (needs.some(([input, other]) => part.includes(input) && !part.includes(other))) return "other";
+    return breaking.some((set) => set.every((input) => part.includes(input))) ? "bad" : "good";
+  };
+
+/** With how many parts it asked about. */
+async function search(
+  inputs: readonly string[],
+  verdictOf: (part: readonly string[]) => PartVerdict,
+  most = Infinity,
+): Promise<SearchResult & { readonly asked: number }> {
+  const asked: string[] = [];
+  const result = await searchInputs({
+    inputs,
+    async test(part) {
+      if (asked.length >= most) return undefined;
+      asked.push(part.toSorted().join());
+      return verdictOf(part);
+    },
   });
+  expect(new Set(asked).size).toBe(asked.length);
+  return { ...result, asked: asked.length };
+}
+
+test("one of eight is found by halves, and the rest is proven to be good", async () => {
+  const found = await search(names, verdictIn({ breaking: [["c"]] }));
+  expect(found.guilty).toEqual([["c"]]);
+  expect(found.landable).toEqual(names.filter((name) => name !== "c"));
+  // The base, the whole, three halves at most, it alone, and the rest.
+  expect(found.asked).toBeLessThanOrEqual(7);
 });
 
-test("two bad inputs leave the other two", async () => {
-  const found = await searchInputs({ inputs: names, test: withoutAny("b", "c"), budget: 50 });
-  expect([found.landable, found.guilty]).toEqual([
-    ["a", "d"],
-    ["b", "c"],
-  ]);
+test("two that break hosts each by itself are both named", async () => {
+  const found = await search(names, verdictIn({ breaking: [["b"], ["g"]] }));
+  expect(new Set(found.guilty.flat())).toEqual(new Set(["b", "g"]));
+  expect(found.guilty).toHaveLength(2);
+  expect(found.landable).toHaveLength(6);
 });
 
-test("inputs that need each other land together", async () => {
-  const needs = async (part: readonly string[]): Promise<boolean> =>
-    !part.includes("bad") && (!part.includes("a") || part.includes("b"));
-  const found = await searchInputs({
-    inputs: ["a", "b", "bad", "bad2"],
-    test: async (part) => !part.includes("bad2") && needs(part),
-    budget: 50,
-  });
-  expect(new Set(found.landable)).toEqual(new Set(["a", "b"]));
+test("two that break hosts only together are named together, and one of them can land", async () => {
+  const found = await search(names, verdictIn({ breaking: [["b", "f"]] }));
+  expect(found.guilty.map((group) => group.toSorted())).toEqual([["b", "f"]]);
+  expect(found.landable).toHaveLength(7);
 });
 
-test("a single input has nothing to be parted from", async () => {
-  expect(await searchInputs({ inputs: ["a"], test: async () => true, budget: 50 })).toMatchObject({
+test("a single input is guilty when the base is good without it, and only then", async () => {
+  expect(await search(["a"], verdictIn({ breaking: [["a"]] }))).toMatchObject({
+    guilty: [["a"]],
     landable: [],
-    guilty: ["a"],
-    tests: 0,
   });
-});
-
-test("where nothing builds, no input is accused", async () => {
-  expect(await searchInputs({ inputs: names, test: async () => false, budget: 50 })).toMatchObject({
-    landable: [],
+  expect(await search(["a"], () => "bad")).toMatchObject({
     guilty: [],
-    incomplete: false,
+    unproven: { reason: "the hosts do not build without it either" },
   });
 });
 
-test("a missing answer is no success, and said", async () => {
-  expect(await searchInputs({ inputs: ["a", "b"], test: async () => undefined, budget: 50 })).toMatchObject({
-    landable: [],
-    incomplete: true,
+test("inputs that need each other are not guilty of what a third one breaks", async () => {
+  const fleet = {
+    breaking: [["c"]],
+    needs: [
+      ["a", "b"],
+      ["b", "a"],
+    ],
+  } as const;
+  expect(await search(["a", "c", "b"], verdictIn(fleet))).toMatchObject({ guilty: [["c"]] });
+  // Also where they fail in just the same way when they are parted.
+  const alike = (part: readonly string[]): PartVerdict =>
+    verdictIn(fleet)(part) === "good" ? "good" : "bad";
+  expect(await search(["a", "b", "c"], alike)).toMatchObject({ guilty: [["c"]] });
+});
+
+test("where parts fail in other ways, nobody is named", async () => {
+  const onlyTogether = verdictIn({ breaking: [["a", "b"]], needs: [["a", "b"]] });
+  expect(await search(["a", "b", "c"], onlyTogether)).toMatchObject({
+    guilty: [],
+    unproven: { reason: "it is among b, a, which fail in other ways when they are parted" },
+    landable: ["b"],
   });
 });
 
-test("whatever the parts do: what is found was tested and builds, no part is asked twice, the budget holds", async () => {
+test("without an answer nobody is named, and what was found to be good can land", async () => {
+  const verdict = verdictIn({ breaking: [["h"]] });
+  expect(await search(names, verdict, 4)).toMatchObject({ guilty: [], unproven: "stopped" });
+  expect((await search(names, verdict, 4)).landable.length).toBeGreaterThan(3);
+  expect(await search(names, verdict, 0)).toMatchObject({ guilty: [], unproven: "stopped", landable: [] });
+});
+
+const sets = fc.array(fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 3 }), {
+  minLength: 1,
+  maxLength: 3,
+});
+
+test("whatever breaks the hosts: who is named is guilty, all who are guilty are named, few are asked", async () => {
+  await fc.assert(
+    fc.asyncProperty(sets, async (breaking) => {
+      const verdict = verdictIn({ breaking });
+      const found = await search(names, verdict);
+      expect(found.unproven).toBeUndefined();
+      for (const group of found.guilty) {
+        expect(verdict(group)).toBe("bad");
+        for (const input of group) expect(verdict(group.filter((each) => each !== input))).toBe("good");
+      }
+      expect(verdict(names.filter((name) => !found.guilty.flat().includes(name)))).toBe("good");
+      expect(verdict(found.landable)).toBe("good");
+      // ⌈log₂ 8⌉ for each of at most nine, and the proofs.
+      expect(found.asked).toBeLessThanOrEqual(60);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("whatever is answered, also nonsense: who is named was proven, and it ends", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.integer({ min: 2, max: 5 }),
-      fc.array(fc.boolean(), { minLength: 32, maxLength: 32 }),
-      fc.integer({ min: 1, max: 40 }),
-      async (count, table, budget) => {
-        const inputs = ["a", "b", "c", "d", "e"].slice(0, count);
-        const asked: string[] = [];
-        const answer = (part: readonly string[]): boolean =>
-          table[part.reduce((bits, input) => bits | (1 << inputs.indexOf(input)), 0)] === true;
-        const found = await searchInputs({
-          inputs,
-          budget,
-          test: async (part) => {
-            asked.push(part.toSorted().join());
-            return answer(part);
-          },
-        });
-        expect(new Set(asked).size).toBe(asked.length);
-        expect(asked.length).toBeLessThanOrEqual(budget);
-        expect(found.landable.length === 0 || answer(found.landable)).toBe(true);
-        expect([...found.landable, ...found.guilty].toSorted()).toEqual(
-          found.landable.length === 0 ? [] : inputs,
-        );
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(fc.constantFrom<PartVerdict>("good", "bad", "other"), { minLength: 32, maxLength: 32 }),
+      fc.integer({ min: 0, max: 40 }),
+      async (count, table, most) => {
+        const inputs = names.slice(0, count);
+        const verdict = (part: readonly string[]): PartVerdict =>
+          part.length === count
+            ? "bad"
+            : (table[part.reduce((bits, input) => bits | (1 << inputs.indexOf(input)), 0)] ?? "other");
+        const found = await search(inputs, verdict, most);
+        for (const group of found.guilty) {
+          expect(verdict(group)).toBe("bad");
+          if (group.length > 1)
+            for (const input of group) expect(verdict(group.filter((each) => each !== input))).toBe("good");
+        }
+        if (found.guilty.length > 0) {
+          expect(verdict([])).toBe("good");
+          expect(verdict(inputs.filter((name) => !found.guilty.flat().includes(name)))).toBe("good");
+        } else expect(found.unproven).toBeDefined();
+        if (found.landable.length > 0) expect(verdict(found.landable)).toBe("good");
       },
     ),
+    { numRuns: 2_000 },
   );
 });

@@ -43,9 +43,7 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
     case "proposed":
       return [
         `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.`,
-        ...(result.found !== undefined && isRestGood(result.validated, result.found)
-          ? [`  Without ${style.clean(result.found.guilty.join(", "))} the rest builds.`]
-          : []),
+        ...causeOf(result.validated, result.found, style),
         ...(result.found?.bisected ?? []).map((found) => `  ${style.clean(revisionLine(found))}`),
         ...partOf(result.found, style),
         ...effectOf(result.effect, style),
@@ -100,6 +98,22 @@ export const describeUnavailable = (inputs: readonly UnavailableInput[], style: 
     )
     .join("");
 
+/** Which inputs break it, or why nobody knows. */
+function causeOf(
+  validated: Pick<Validated, "candidate">,
+  found: Found | undefined,
+  style: Style,
+): readonly string[] {
+  if (found === undefined) return [];
+  const { guilty, unproven } = found;
+  if (unproven !== undefined) return [`  Which input breaks it was not found: ${style.clean(unproven)}.`];
+  const together = guilty
+    .filter((inputs) => inputs.length > 1)
+    .map((inputs) => `  ${style.clean(inputs.join(" and "))} break it only together.`);
+  if (!isRestGood(validated, found)) return together;
+  return [...together, `  Without ${style.clean(guilty.flat().join(", "))} the rest builds.`];
+}
+
 /** What landed although the whole did not. */
 function partOf(found: Found | undefined, style: Style): readonly string[] {
   if (found?.landed === undefined) return [];
@@ -135,12 +149,20 @@ export function updateJson(result: SafeUpdateResult): object {
           advice: result.why?.advice,
         }
       : {}),
-    ...("found" in result ? { found: result.found } : {}),
+    ...("found" in result ? { found: foundJson(result.found) } : {}),
     ...(result.effect === undefined ? {} : { effect: result.effect }),
     ...(result.type === "declined" ? { url: result.url } : {}),
     ...(result.type === "dry-run" ? { wouldLand: result.wouldLand } : {}),
   };
 }
+
+/** `guilty` was a plain list before there were inputs that are guilty only together. */
+const foundJson = (found: Found | undefined): object | undefined =>
+  found && {
+    ...found,
+    guilty: found.guilty.flat(),
+    together: found.guilty.filter((inputs) => inputs.length > 1),
+  };
 
 const downstreamJson = ({
   repo,
