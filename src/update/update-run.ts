@@ -22,7 +22,7 @@ import { branchOfDay } from "./branch/decide-branch.ts";
 import { hindranceOf } from "./judge/decide-hindrance.ts";
 import { updateReachable } from "./update-reachable.ts";
 import { claimBranch } from "./branch/update-branch.ts";
-import { validateCandidate } from "./validate-candidate.ts";
+import { readBaseInventory, validateCandidate, type BaseInventory } from "./validate-candidate.ts";
 
 /** An unfinished run is gone on with for so long; then upstream is asked anew. */
 const maxCandidateAgeMs = 24 * 3_600_000;
@@ -62,7 +62,8 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
 async function dryRun(options: UpdateOptions, round: Round, signal: AbortSignal): Promise<UpdateResult> {
   const candidate = await nextCandidate(options, round, signal);
   if (candidate === undefined) return endUnchanged(options.run, round);
-  const validated = await validateCandidate(options, candidate, signal);
+  const inventory = await readBaseInventory(options, candidate.base, signal);
+  const validated = await validateCandidate(options, candidate, inventory, signal);
   const strange = hindranceOf(candidate.findings);
   const wouldLand = validated.outcome.type === "land" && strange === undefined;
   return { type: "dry-run", wouldLand, why: strange, ...validated };
@@ -80,8 +81,10 @@ async function publishedRun(
   for (let number = 1; ; number++) {
     const candidate = await nextCandidate(options, { base, moment, without: leftOf(found) }, signal);
     if (candidate === undefined) return endUnchanged(run, { base });
+    // First: whatever hinders it, nothing has been pushed yet.
+    const inventory = await readBaseInventory(options, base, signal);
     let claimed = await claim(options, candidate, signal);
-    const validated = await validateOpenly(options, candidate, signal);
+    const validated = await validateOpenly(options, candidate, inventory, signal);
     const { outcome } = validated;
     const strange = hindranceOf(candidate.findings);
     const sofar = (): { readonly branch: BranchName; readonly found?: Found } & Validated => ({
@@ -92,7 +95,7 @@ async function publishedRun(
     if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
-      if (isNew) found = await findGuiltyInputs(options, { base, moment }, validated, signal);
+      if (isNew) found = await findGuiltyInputs(options, { base, moment }, inventory, validated, signal);
       if (isNew && found?.landed !== undefined) {
         // What is left is proposed on top of what has landed.
         ({ base, moment } = await onto(options, found.landed.commit, moment, signal));
@@ -151,11 +154,12 @@ const claim = async (
 async function validateOpenly(
   options: PublishedUpdate,
   candidate: Candidate,
+  inventory: BaseInventory,
   signal: AbortSignal,
 ): Promise<Validated> {
   const { tellStatus } = options.publishing;
   await tellStatus(candidate.commit, pendingStatus, signal);
-  const validated = await validateCandidate(options, candidate, signal);
+  const validated = await validateCandidate(options, candidate, inventory, signal);
   await tellStatus(candidate.commit, statusOf(validated), signal);
   return validated;
 }
@@ -178,6 +182,7 @@ async function land(
 async function findGuiltyInputs(
   options: PublishedUpdate,
   round: Round,
+  inventory: BaseInventory,
   validated: Validated,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
@@ -194,7 +199,7 @@ async function findGuiltyInputs(
       makeCandidate(source, round.base, { ...round.moment, full }, names, until),
     claim: async (part, until) => void (await claim(options, part, until)),
     async land(part, until) {
-      const judged = await validateCandidate(options, part, until);
+      const judged = await validateCandidate(options, part, inventory, until);
       await publishing.tellStatus(part.commit, statusOf(judged), until);
       if (judged.outcome.type !== "land" || hindranceOf(part.findings) !== undefined) return false;
       const claimed = await claim(options, part, until);

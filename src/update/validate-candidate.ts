@@ -1,4 +1,6 @@
 // Whether a candidate may land: its hosts, and those of the repos downstream of it, judged by the base.
+import { HomelabError } from "../base/errors.ts";
+import type { Commit } from "../protocol/names.ts";
 import { buildIdFor } from "./build-id.ts";
 import type { Candidate } from "./candidate.ts";
 import { decideOutcome } from "./judge/decide-classes.ts";
@@ -12,13 +14,32 @@ export interface ValidateOptions {
   readonly judging: Judging;
 }
 
+/** The hosts of a base, or why it does not say by its own fault: an update may mend that. */
+export type BaseInventory = readonly string[] | { readonly failure: string };
+
+/** @throws HomelabError when nobody can say. */
+export async function readBaseInventory(
+  { source: { upstream } }: Pick<ValidateOptions, "source">,
+  base: Commit,
+  signal: AbortSignal,
+): Promise<BaseInventory> {
+  try {
+    return await upstream.listHosts(base, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HomelabError && error.kind === "failed") return { failure: error.message };
+    throw error;
+  }
+}
+
 export async function validateCandidate(
   options: ValidateOptions,
   candidate: Candidate,
+  inventory: BaseInventory,
   signal: AbortSignal,
 ): Promise<Validated> {
   const { run, source, judging } = options;
-  const { repo, upstream } = source;
+  const { repo } = source;
   const { builds, policy, trigger } = judging;
   const { commit, base } = candidate;
   const id = await buildIdFor({ ...run, builds }, { commit }, signal);
@@ -28,7 +49,7 @@ export async function validateCandidate(
     after: { commit },
     id,
     requestedBy: `update ${run.journal.last("started")?.run ?? ""} (${trigger})`,
-    inventory: async () => upstream.listHosts(base, signal),
+    inventory,
   };
   const judged = await judgeRevision({ ...run, builds }, judgement, signal);
   const hasVerdict = decideOutcome(judged.classes, policy).type !== "infra";

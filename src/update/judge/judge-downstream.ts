@@ -109,7 +109,7 @@ async function judgeAt(
       id,
       hosts: downstream.hosts && hosts,
       requestedBy: `update of ${options.repo}: does ${repo} build with it?`,
-      inventory: async () => before,
+      inventory: before,
     },
     signal,
   );

@@ -31,7 +31,7 @@ async function judge(inventory: Judgement["inventory"], webBefore: "built" | "bu
 }
 
 test("the base is asked only about hosts that fail and that it has", async () => {
-  const { builds, classes } = await judge(async () => ["web", "db"], "build-failed");
+  const { builds, classes } = await judge(["web", "db"], "build-failed");
   expect(builds.requests.map(({ rev, hosts }) => [rev, hosts])).toEqual([
     [candidate, undefined],
     [base, ["web"]],
@@ -40,7 +40,7 @@ test("the base is asked only about hosts that fail and that it has", async () =>
 });
 
 test("a base that does not list its hosts is not built: all that fails was broken before", async () => {
-  const { builds, classes } = await judge(async () => ({ failure: "its flake does not evaluate" }));
+  const { builds, classes } = await judge({ failure: "its flake does not evaluate" });
   expect(builds.requests).toHaveLength(1);
   expect(classes).toEqual({ web: "pre-existing", db: "fixed", new: "pre-existing" });
 });

@@ -32,7 +32,7 @@ export interface Judgement {
   readonly hosts?: readonly HostName[];
   readonly requestedBy: string;
   /** The hosts that were there before, or why nobody can say. */
-  readonly inventory: () => Promise<readonly string[] | { readonly failure: string }>;
+  readonly inventory: readonly string[] | { readonly failure: string };
 }
 
 export interface Judged {
@@ -49,20 +49,19 @@ export async function judgeRevision(
   signal: AbortSignal,
 ): Promise<Judged> {
   const state = await buildCommit(options.builds, { id, repo, ...after, hosts, requestedBy }, signal);
-  const known = await inventory();
-  if ("failure" in known) {
+  if ("failure" in inventory) {
     const all = [...state.hosts.values()].map(
-      (host) => [host.host, notEvaluated(host, known.failure)] as const,
+      (host) => [host.host, notEvaluated(host, inventory.failure)] as const,
     );
     return { state, classes: classifyHosts(state, { inventory: [], hosts: new Map(all) }) };
   }
-  const failing = hostsToCompare(state).filter((host) => known.includes(host));
+  const failing = hostsToCompare(state).filter((host) => inventory.includes(host));
   const wish = { repo, ...before, hosts: failing, requestedBy: "update: was it broken before?" };
   const baseState = failing.length === 0 ? undefined : await buildBefore(options, wish, signal);
   const revision = { repo, commit: before.commit, variant: variantOf(before.overrides ?? []) };
   const recorded = await recordedHosts(options, revision, greenHosts(state), signal);
   const built = [...(baseState?.hosts.values() ?? [])].map((host) => [host.host, host] as const);
-  const classes = classifyHosts(state, { inventory: known, hosts: new Map([...recorded, ...built]) });
+  const classes = classifyHosts(state, { inventory, hosts: new Map([...recorded, ...built]) });
   return { state, classes, baseState };
 }
 
