@@ -4,7 +4,7 @@ import type { Exec } from "../process/exec.ts";
 import { parseCommit } from "../protocol/names.ts";
 import { createGitCommand, type GitCommand } from "./git-command.ts";
 import { timeOfCommit } from "./commit-time.ts";
-import type { Revision, RevisionRange, RevisionReader, RevisionsFound } from "./git.ts";
+import type { CommitRelation, Revision, RevisionRange, RevisionReader, RevisionsFound } from "./git.ts";
 import { gitWords, remoteError } from "./remote-error.ts";
 import { secretsOf, type GitCredentials } from "./sign-in-programs.ts";
 
@@ -55,27 +55,51 @@ export function createRevisionReader({
     throw remoteError({ url, result, timeoutMs: fetchTimeoutMs, secrets });
   }
 
+  async function withRange<Answer>(
+    range: RevisionRange,
+    read: () => Promise<Answer>,
+    signal: AbortSignal,
+  ): Promise<Answer | Unreachable> {
+    const local = { signal, timeoutMs: localTimeoutMs };
+    try {
+      await git.prepare();
+      // What a killed call left behind.
+      await git.remove([directory], local);
+      const created = await git.write(["init", "--bare", "--quiet", "--template=", "--", directory], local);
+      if (created.exitCode !== 0) return unreachable(gitWords(created.stderrTail));
+      await fetchRange(range, signal);
+      return await read();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof HomelabError)) throw error;
+      return unreachable(error.message);
+    } finally {
+      const until = { signal: AbortSignal.timeout(localTimeoutMs), timeoutMs: localTimeoutMs };
+      await git.remove([directory], until).catch(() => undefined);
+    }
+  }
+
   return {
-    async between(range, signal) {
-      const local = { signal, timeoutMs: localTimeoutMs };
-      try {
-        await git.prepare();
-        // What a killed call left behind.
-        await git.remove([directory], local);
-        const created = await git.write(["init", "--bare", "--quiet", "--template=", "--", directory], local);
-        if (created.exitCode !== 0) return unreachable(gitWords(created.stderrTail));
-        await fetchRange(range, signal);
-        return await listRevisions(git, range, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof HomelabError)) throw error;
-        return unreachable(error.message);
-      } finally {
-        const until = { signal: AbortSignal.timeout(localTimeoutMs), timeoutMs: localTimeoutMs };
-        await git.remove([directory], until).catch(() => undefined);
-      }
-    },
+    between: async (range, signal) =>
+      withRange<RevisionsFound>(range, async () => listRevisions(git, range, signal), signal),
+    relation: async (range, signal) =>
+      withRange<CommitRelation>(range, async () => relationOf(git, range, signal), signal),
   };
+}
+
+async function relationOf(
+  git: GitCommand,
+  { from, to }: RevisionRange,
+  signal: AbortSignal,
+): Promise<CommitRelation> {
+  const options = { signal, timeoutMs: localTimeoutMs };
+  const says = async (...args: readonly string[]): Promise<boolean> =>
+    (await git.read(["merge-base", ...args], options)).exitCode === 0;
+  if (await says("--is-ancestor", from, to)) return { type: "forward" };
+  if (await says("--is-ancestor", to, from)) return { type: "back" };
+  // Without one it can be further back than what was fetched.
+  if (await says(from, to)) return { type: "apart" };
+  return unreachable("its old and its new revision do not meet in the history that was read");
 }
 
 async function listRevisions(
@@ -107,4 +131,6 @@ function parseRevision(line: string): Revision {
   };
 }
 
-const unreachable = (reason: string): RevisionsFound => ({ type: "unreachable", reason });
+type Unreachable = Extract<RevisionsFound, { type: "unreachable" }>;
+
+const unreachable = (reason: string): Unreachable => ({ type: "unreachable", reason });

@@ -75,9 +75,19 @@ export type RevisionsFound =
   /** Why they cannot be had, in a clause. Has text from outside. */
   | { readonly type: "unreachable"; readonly reason: string };
 
+/**
+ * How a commit stands to an earlier one: on it, below it, or both on a third. Or why nobody can say, in a clause that
+ * has text from outside.
+ */
+export type CommitRelation =
+  | { readonly type: "forward" | "back" | "apart" }
+  | { readonly type: "unreachable"; readonly reason: string };
+
 /** Reads the history of any repository, without its files. */
 export interface RevisionReader {
   between(range: RevisionRange, signal: AbortSignal): Promise<RevisionsFound>;
+  /** Of `to` to `from`. */
+  relation(range: RevisionRange, signal: AbortSignal): Promise<CommitRelation>;
 }
 
 /** A ref of the remote that is to move from exactly one value to another; absent is a value too. */

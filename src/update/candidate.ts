@@ -3,7 +3,7 @@ import type { Repository } from "../git/git.ts";
 import { HomelabError } from "../base/errors.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
 import { checkLockChange, type LockFinding } from "../nix/lock/flake-lock-check.ts";
-import { diffLocks, updatableInputs, type InputChange } from "../nix/lock/flake-lock-diff.ts";
+import { diffLocks, movedBy, updatableInputs, type InputChange } from "../nix/lock/flake-lock-diff.ts";
 import { graftLock } from "../nix/lock/flake-lock-graft.ts";
 import { parseFlakeLock, printFlakeLock, requireFollowed, type FlakeLock } from "../nix/lock/flake-lock.ts";
 import type { Commit } from "../protocol/names.ts";
@@ -97,15 +97,16 @@ function dateOfCandidate(parent: Date, changes: readonly InputChange[]): Date {
   return new Date(Math.max(parent.getTime(), ...seconds.map((each) => each * 1000)));
 }
 
-/** `nixpkgs: 1a2b3c4 → 5d6e7f8 (2026-11-20)`, and a line for each input below it where it did not move itself. */
-function describeChange({ path, before, after, below = [] }: InputChange): readonly string[] {
-  const [old, young] = [shortState(before), shortState(after)];
-  if (old === young && below.length > 0) return below.flatMap(describeChange);
-  if (old === young) return [`${path.join("/")}: declared otherwise`];
-  const { lastModified } = after ?? {};
-  const date =
-    lastModified === undefined ? "" : ` (${new Date(lastModified * 1000).toISOString().slice(0, 10)})`;
-  return [`${path.join("/")}: ${old} → ${young}${date}`];
+/** `nixpkgs: 1a2b3c4 → 5d6e7f8 (2026-11-20)`; where an input stays as it is, a line for each that moved below it. */
+function describeChange(change: InputChange): readonly string[] {
+  const moved = movedBy(change);
+  if (moved.length === 0) return [`${change.path.join("/")}: declared otherwise`];
+  return moved.map(({ path, before, after }) => {
+    const { lastModified } = after ?? {};
+    const date =
+      lastModified === undefined ? "" : ` (${new Date(lastModified * 1000).toISOString().slice(0, 10)})`;
+    return `${path.join("/")}: ${shortState(before)} → ${shortState(after)}${date}`;
+  });
 }
 
 const shortState = (state: InputChange["before"]): string =>

@@ -20,6 +20,7 @@ import { brokenPart } from "./search/broken-part.ts";
 import { findGuilty, type GuiltyOptions } from "./search/find-guilty.ts";
 import { branchOfDay } from "./branch/decide-branch.ts";
 import { hindranceOf } from "./judge/decide-hindrance.ts";
+import { settleDirections } from "./settle-directions.ts";
 import { updateReachable } from "./update-reachable.ts";
 import { claimBranch } from "./branch/update-branch.ts";
 import { readBaseInventory, validateCandidate, type BaseInventory } from "./validate-candidate.ts";
@@ -201,7 +202,9 @@ async function findGuiltyInputs(
     async land(part, until) {
       const judged = await validateCandidate(options, part, inventory, until);
       await publishing.tellStatus(part.commit, statusOf(judged), until);
-      if (judged.outcome.type !== "land" || hindranceOf(part.findings) !== undefined) return false;
+      if (judged.outcome.type !== "land") return false;
+      const settled = await settleDirections(searching.history, part, until);
+      if (hindranceOf(settled.findings) !== undefined) return false;
       const claimed = await claim(options, part, until);
       return (await land(options, judged, claimed, until)).type === "landed";
     },
@@ -259,7 +262,7 @@ interface Round {
 }
 
 async function nextCandidate(
-  { run: { journal }, source }: Pick<UpdateOptions, "run" | "source">,
+  { run: { journal }, source, searching }: Pick<UpdateOptions, "run" | "source" | "searching">,
   round: Round,
   signal: AbortSignal,
 ): Promise<Candidate | undefined> {
@@ -277,5 +280,5 @@ async function nextCandidate(
     const changed = candidate.changes.map(({ path }) => path[0] ?? "");
     await journal.append({ step: "candidate", commit: candidate.commit, base: round.base, inputs: changed });
   }
-  return candidate;
+  return candidate && settleDirections(searching.history, candidate, signal);
 }

@@ -27,7 +27,7 @@ export const updateMutants: readonly Mutant[] = [
   },
   {
     file: "src/update/judge/judge-revision.ts",
-    from: ".filter((host) => known.includes(host))",
+    from: ".filter((host) => inventory.includes(host))",
     to: "",
     why: "the base is asked about hosts that are new, refuses, and its own broken hosts count as broken by the update",
   },

@@ -118,7 +118,11 @@ export async function simulateUpdate(): Promise<SimulatedUpdate> {
       },
       judging: { builds, policy: { preExisting: "block" }, downstream: [], trigger: "test" },
       searching: {
-        history: { revisions: async () => unreachable, lockAt: () => Promise.reject(new Error("unused")) },
+        history: {
+          direction: async () => unreachable,
+          revisions: async () => unreachable,
+          lockAt: () => Promise.reject(new Error("unused")),
+        },
         search: { parts: 20, milliseconds: 60_000 },
         partialLanding: false,
       },

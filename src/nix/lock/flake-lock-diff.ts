@@ -59,6 +59,13 @@ export function diffLocks(
   });
 }
 
+/**
+ * What has moved by a change: the input itself, or where that stays as it is, what is below it. Nothing where it is
+ * only declared otherwise.
+ */
+export const movedBy = (change: InputChange): readonly InputChange[] =>
+  isDeepStrictEqual(change.before, change.after) ? (change.below ?? []) : [change];
+
 function stateChange(
   before: FlakeLock,
   after: FlakeLock,

@@ -1,4 +1,5 @@
 // What a report says under which heading. All text from outside goes through `codeSpan` or `codeBlock`.
+import { movedBy, type InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import type { HostClass } from "../judge/decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
 import { firstLine } from "../../base/lines.ts";
@@ -87,19 +88,24 @@ function adviceSection(report: UpdateReport): Section {
 const inputSection = ({ inputs }: UpdateReport): Section => ({
   title: "Inputs",
   head: tableHead(["input", "change"]),
-  pieces: inputs.map(({ path, before, after, downgraded, compareUrl }) =>
-    tableRow([
-      codeSpan(path.join("/")),
-      [
-        `${shortState(before)} → ${shortState(after)}`,
-        ...(after?.lastModified === undefined ? [] : [`of ${dateOf(after.lastModified)}`]),
-        ...(downgraded ? ["**older than before**"] : []),
-        ...(compareUrl === undefined ? [] : [link("commits", compareUrl)]),
-      ].join(" "),
-    ]),
-  ),
+  pieces: inputs.flatMap((change) => {
+    const moved = movedBy(change);
+    if (moved.length === 0) return [tableRow([codeSpan(change.path.join("/")), "declared otherwise"])];
+    return moved.map(inputRow);
+  }),
   between: "\n",
 });
+
+const inputRow = ({ path, before, after, downgraded, compareUrl }: InputChange): string =>
+  tableRow([
+    codeSpan(path.join("/")),
+    [
+      `${shortState(before)} → ${shortState(after)}`,
+      ...(after?.lastModified === undefined ? [] : [`of ${dateOf(after.lastModified)}`]),
+      ...(downgraded ? ["**older than before**"] : []),
+      ...(compareUrl === undefined ? [] : [link("commits", compareUrl)]),
+    ].join(" "),
+  ]);
 
 const unavailableSection = ({ unavailable }: UpdateReport): Section => ({
   title: "Inputs out of reach",

@@ -1,6 +1,6 @@
 // Which revision of a guilty input is the first that breaks hosts. Only these hosts are built, each time with all
 // else as it was when the input was found guilty.
-import type { Revision } from "../../git/git.ts";
+import type { CommitRelation, Revision } from "../../git/git.ts";
 import type { Commit } from "../../protocol/names.ts";
 import type { PartJudge } from "./part-judge.ts";
 import type { PartVerdict } from "./search-inputs.ts";
@@ -10,6 +10,8 @@ import { searchRevisions, type RevisionsSearched, type RevisionVerdict } from ".
 export interface InputHistory {
   /** Those that came to an input between two commits of the flake. */
   revisions(input: string, between: CommitPair, signal: AbortSignal): Promise<InputRevisions>;
+  /** How the new state of an input stands to the old one. Its own commits, not what is below it. */
+  direction(input: string, between: CommitPair, signal: AbortSignal): Promise<CommitRelation>;
   /**
    * The lock that the flake has at a commit, with one input at another revision.
    * @throws HomelabError when Nix cannot lock it.

@@ -3,7 +3,7 @@ import type { Found, Searching, Validated } from "../update.ts";
 import type { HostName } from "../../protocol/names.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
-import type { InputChange } from "../../nix/lock/flake-lock-diff.ts";
+import { movedBy, type InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import { bisectInput, type BisectedInput } from "./bisect-input.ts";
 import type { BrokenPart } from "./broken-part.ts";
 import type { Candidate } from "../candidate.ts";
@@ -142,12 +142,13 @@ async function bisectGuilty(
 }
 
 /** Why it has no revisions between, where only what is below it has moved. */
-function stateThatStays({ before, after, below = [] }: InputChange): string | undefined {
-  if (before?.rev === undefined || before.rev !== after?.rev) return undefined;
-  const moved = below.slice(0, 3).map((each) => {
-    const [old, young] = [each.before, each.after].map((state) => state?.rev?.slice(0, 7) ?? "none");
-    return `${each.path.join("/")}, from ${old} to ${young}`;
+function stateThatStays(change: InputChange): string | undefined {
+  const moved = movedBy(change);
+  if (moved[0] === change) return undefined;
+  const named = moved.slice(0, 3).map(({ path, before, after }) => {
+    const [old, young] = [before, after].map((state) => state?.rev?.slice(0, 7) ?? "none");
+    return `${path.join("/")}, from ${old} to ${young}`;
   });
-  if (moved.length === 0) return "it is at the same revision as before, and declared otherwise";
-  return `it is at the same revision as before; what moved is below it: ${moved.join("; ")}`;
+  if (named.length === 0) return "it is at the same revision as before, and declared otherwise";
+  return `it is at the same revision as before; what moved is below it: ${named.join("; ")}`;
 }
