@@ -89,8 +89,8 @@ export async function conclude(
   }
 }
 
-function noVerdictReason({ state, classes }: Validated): string {
-  const [first] = missingVerdicts(state, classes);
+function noVerdictReason(validated: Validated): string {
+  const [first] = missingVerdicts(validated);
   return `some hosts have no verdict${first === undefined ? "" : `: ${first}`}`;
 }
 

@@ -27,7 +27,13 @@ const Entry = v.variant("step", [
     unavailable: v.optional(v.array(v.object({ input: v.string(), reason: v.string() }))),
   }),
   v.object({ step: v.literal("candidate"), commit: Commit, base: Commit, inputs: v.array(v.string()) }),
-  v.object({ step: v.literal("branch-pushed"), branch: BranchName, commit: Commit }),
+  v.object({
+    step: v.literal("branch-pushed"),
+    branch: BranchName,
+    commit: Commit,
+    /** Where the branch was; `nothing` where it was not there. */
+    before: v.optional(v.union([Commit, v.literal("nothing")])),
+  }),
   /** Of a repo downstream, which stays at this commit for the whole run. */
   v.object({ step: v.literal("downstream"), repo: RepoName, commit: Commit }),
   /** Of the hosts of a candidate, or of those of a repo downstream with it. */

@@ -56,7 +56,8 @@ export async function claimBranch(
       }
       if (pushed.type === "moved") continue;
     }
-    await journal.append({ step: "branch-pushed", branch: choice.name, commit: candidate.commit });
+    const before = choice.type === "adopt" ? candidate.commit : (choice.from ?? "nothing");
+    await journal.append({ step: "branch-pushed", branch: choice.name, commit: candidate.commit, before });
     return choice.name;
   }
   throw new HomelabError("unavailable", `somebody else keeps moving the branch ${day}`, {

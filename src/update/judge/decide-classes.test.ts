@@ -78,6 +78,7 @@ test("each host is compared with what it was before", () => {
     e: "eval-failed",
     h: "eval-failed",
     c: "built",
+    f: "built",
   });
   expect(Object.fromEntries(classifyHosts(candidate, base))).toEqual({
     a: "ok",
@@ -93,12 +94,12 @@ test("each host is compared with what it was before", () => {
   expect(hostsToCompare(candidate)).toEqual(["c", "d", "e", "f"]);
 });
 
-test("a host that the base cannot be asked about counts as broken by the update", () => {
+test("a host that fails has no verdict where nobody can say whether it did before, unless it is new", () => {
   const classes = classifyHosts(
-    stateOf({ a: "build-failed", b: "eval-failed" }),
+    stateOf({ a: "build-failed", b: "eval-failed", c: "build-failed" }),
     knowledge(["a", "b"], { a: "infra-failed" }),
   );
-  expect(Object.fromEntries(classes)).toEqual({ a: "regression", b: "eval-error" });
+  expect(Object.fromEntries(classes)).toEqual({ a: "infra", b: "infra", c: "regression" });
 });
 
 test("a host that is left out by configuration is not missing", () => {

@@ -8,7 +8,7 @@ import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
  * - `regression`: does not build any more; `eval-error`: does not evaluate any more
  * - `pre-existing`: does not build, and did not before either
  * - `missing-host`: was in the inventory before, and is not any more
- * - `infra`: has no verdict of its own
+ * - `infra`: has no verdict of its own; or it fails, and nobody can say whether it did before
  */
 export const hostClasses = [
   "ok",
@@ -46,8 +46,10 @@ export const greenHosts = (candidate: BuildState): HostName[] =>
 
 export function classifyHosts(candidate: BuildState, base: BaseKnowledge): Classes {
   const classes = new Map<string, HostClass>();
-  for (const host of candidate.hosts.values())
-    classes.set(host.host, classOf(host, base.hosts.get(host.host)));
+  for (const host of candidate.hosts.values()) {
+    const before = base.hosts.get(host.host) ?? (base.inventory.includes(host.host) ? "unknown" : undefined);
+    classes.set(host.host, classOf(host, before));
+  }
   // What nobody could list is not gone.
   const absent = hostsNotListed(candidate) ? "eval-error" : "missing-host";
   const skipped = new Set(candidate.skipped.map(({ host }) => host));
@@ -61,16 +63,19 @@ export function classifyHosts(candidate: BuildState, base: BaseKnowledge): Class
 export const hostsNotListed = ({ status, hosts }: BuildState): boolean =>
   status === "failed" && hosts.size === 0;
 
-function classOf({ finished, evaluated }: HostState, base: HostState | undefined): HostClass {
+/** @param base undefined for a host that is new */
+function classOf({ finished, evaluated }: HostState, base: HostState | "unknown" | undefined): HostClass {
   const verdict = finished?.verdict;
   if (verdict === undefined || !(isOwnFault(verdict) || isSuccess(verdict))) return "infra";
-  const before = base?.finished?.verdict;
+  const before = base === "unknown" ? undefined : base?.finished?.verdict;
   if (isOwnFault(verdict)) {
     if (before !== undefined && isOwnFault(before)) return "pre-existing";
+    if (base !== undefined && !(before !== undefined && isSuccess(before))) return "infra";
     return verdict === "eval-failed" ? "eval-error" : "regression";
   }
   if (before !== undefined && isOwnFault(before)) return "fixed";
-  const isSame = evaluated !== undefined && base?.evaluated?.drvPath === evaluated.drvPath;
+  const isSame =
+    base !== "unknown" && evaluated !== undefined && base?.evaluated?.drvPath === evaluated.drvPath;
   return isSame || verdict === "unchanged" ? "unchanged" : "ok";
 }
 

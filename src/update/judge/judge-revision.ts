@@ -83,7 +83,7 @@ async function buildBefore(
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;
-    // Nobody can say that it was broken before, so it counts as broken by the update.
+    // Nobody can say whether it was broken before, so nobody can say that the update broke it.
     log.warn({ err: error }, "the base could not be built for comparison");
     return undefined;
   }

@@ -65,8 +65,8 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
   }
 }
 
-const reasonsOf = ({ state, classes }: Validated, style: Style): readonly string[] =>
-  missingVerdicts(state, classes).map((line) => `  ${style.clean(line)}`);
+const reasonsOf = (validated: Validated, style: Style): readonly string[] =>
+  missingVerdicts(validated).map((line) => `  ${style.clean(line)}`);
 
 const mostWarnings = 5;
 
@@ -136,9 +136,7 @@ export function updateJson(result: SafeUpdateResult): object {
     build: validated.state.id,
     inputs: validated.candidate.changes,
     hosts: Object.fromEntries(validated.classes),
-    ...(result.type === "infra"
-      ? { missingVerdicts: missingVerdicts(validated.state, validated.classes) }
-      : {}),
+    ...(result.type === "infra" ? { missingVerdicts: missingVerdicts(validated) } : {}),
     ...(validated.state.warnings.length === 0 ? {} : { warnings: validated.state.warnings }),
     ...(validated.downstream.length === 0 ? {} : { downstream: validated.downstream.map(downstreamJson) }),
     ...(result.type === "proposed"
