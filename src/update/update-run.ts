@@ -195,6 +195,7 @@ async function findGuiltyInputs(
     ...searching,
     ...broken.place,
     builds: judging.builds,
+    kept: judging.kept,
     inputs: movedInputs(round.moment).filter((name) => source.inputs?.includes(name) !== false),
     makePart: (names, until, full = round.moment.full) =>
       makeCandidate(source, round.base, { ...round.moment, full }, names, until),

@@ -10,6 +10,8 @@ import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import type { LandedEffect } from "../protocol/update-events.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Classes, Outcome, Policy } from "./judge/decide-classes.ts";
+import type { KeptFindings } from "./kept/kept-findings.ts";
+import type { KeptBuilds } from "./kept/kept-builds.ts";
 import type { Journal } from "./journal.ts";
 import type { Hindrance } from "./judge/decide-hindrance.ts";
 import type { Downstream, DownstreamVerdict } from "./judge/judge-downstream.ts";
@@ -39,6 +41,7 @@ export interface Source {
 /** Who builds, and what counts. */
 export interface Judging {
   readonly builds: BuildReader;
+  readonly kept?: KeptBuilds;
   readonly policy: Policy;
   /** Repos that have this one as an input, and are built with it. */
   readonly downstream: readonly Downstream[];
@@ -50,6 +53,7 @@ export interface Judging {
 export interface Searching {
   /** Of the inputs, for finding the revision that does it. */
   readonly history: InputHistory;
+  readonly keptFindings?: KeptFindings;
   /** Parts that are built at most, and for how long; 0 looks for nothing. */
   readonly search: { readonly parts: number; readonly milliseconds: number };
   /** Whether what does not break it lands without the others. */

@@ -40,7 +40,7 @@ export async function validateCandidate(
 ): Promise<Validated> {
   const { run, source, judging } = options;
   const { repo } = source;
-  const { builds, policy, trigger } = judging;
+  const { builds, kept, policy, trigger } = judging;
   const { commit, base } = candidate;
   const id = await buildIdFor({ ...run, builds }, { commit }, signal);
   const judgement = {
@@ -51,13 +51,14 @@ export async function validateCandidate(
     requestedBy: `update ${run.journal.last("started")?.run ?? ""} (${trigger})`,
     inventory,
   };
-  const judged = await judgeRevision({ ...run, builds }, judgement, signal);
+  const judged = await judgeRevision({ ...run, builds, kept }, judgement, signal);
   const hasVerdict = decideOutcome(judged.classes, policy).type !== "infra";
   // Without a verdict on its own hosts it ends here, whatever the others say.
   const downstream = hasVerdict ? await judgeAll(options, candidate, signal) : [];
   const outcome = decideOutcome(judged.classes, policy, downstream);
-  run.log.info({ commit, build: id, outcome: outcome.type }, "validated the candidate");
-  if (outcome.type !== "infra") await run.journal.append({ step: "validated", commit, build: id });
+  run.log.info({ commit, build: judged.state.id, outcome: outcome.type }, "validated the candidate");
+  if (outcome.type !== "infra")
+    await run.journal.append({ step: "validated", commit, build: judged.state.id });
   return { candidate, ...judged, downstream, outcome };
 }
 
@@ -66,7 +67,7 @@ async function judgeAll(
   candidate: Candidate,
   signal: AbortSignal,
 ): Promise<readonly DownstreamVerdict[]> {
-  const options = { ...run, repo: source.repo, builds: judging.builds };
+  const options = { ...run, repo: source.repo, builds: judging.builds, kept: judging.kept };
   const verdicts: DownstreamVerdict[] = [];
   for (const downstream of judging.downstream) {
     verdicts.push(await judgeDownstream(options, downstream, candidate, signal));

@@ -22,6 +22,8 @@ import { combineOutboxes, createOutbox, type Outbox, type Teller } from "../upda
 import { redact } from "../redact/redact.ts";
 import type { SafeUpdateOptions } from "../update/safe-update.ts";
 import { createDescriptions } from "./describe-update.ts";
+import { createKeptBuilds, withoutFinding } from "../update/kept/kept-builds.ts";
+import { createKeptFindings } from "../update/kept/kept-findings.ts";
 import { createInputHistory } from "./input-history.ts";
 import { createNixDownstream } from "./nix-downstream.ts";
 import { createNixUpstream } from "./nix-upstream.ts";
@@ -44,6 +46,8 @@ export interface ComposeUpdateOptions {
   readonly tellers: Tellers;
   readonly dryRun: boolean;
   readonly inputs: readonly string[] | undefined;
+  /** Whether everything is built and searched for anew, whatever earlier runs were told. */
+  readonly fresh: boolean;
   readonly log: Log;
 }
 
@@ -91,6 +95,8 @@ export async function composeUpdate(
     maxBodyBytes: forge?.maxBodyBytes,
   });
 
+  const keptBuilds = createKeptBuilds({ directory: join(directory, "builds"), clock, log });
+  const kept = parts.fresh ? withoutFinding(keptBuilds) : keptBuilds;
   const { directory: flakeDirectory, branch } = settings;
   const trigger = triggerOf(environment);
   const hosts = giteaHosts(config);
@@ -116,6 +122,7 @@ export async function composeUpdate(
       },
       judging: {
         builds,
+        kept,
         policy: { preExisting: update.preExisting },
         downstream: createNixDownstream({
           config,
@@ -129,6 +136,7 @@ export async function composeUpdate(
         trigger,
       },
       searching: {
+        keptFindings: parts.fresh ? undefined : createKeptFindings(join(directory, "findings"), log),
         history: createInputHistory({
           config,
           repo,
@@ -180,7 +188,7 @@ function openOutbox(
 
 /** Tells of an update that could not even be put together. */
 export async function announceUncomposed(
-  parts: Omit<ComposeUpdateOptions, "nix" | "exec" | "builds" | "inputs">,
+  parts: Omit<ComposeUpdateOptions, "nix" | "exec" | "builds" | "inputs" | "fresh">,
   error: unknown,
   signal: AbortSignal,
 ): Promise<void> {

@@ -225,7 +225,7 @@ test("the input that takes a host away is named", async ({ lab, rig }) => {
   await lab.bump("alpha", { value: "2" });
   await lab.bump("beta", { value: "2", removes: ["host02"] });
   const result = await rig.update();
-  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: ["beta"] });
+  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: [["beta"]] });
 });
 
 test("an input that is out of reach stays as it is, and the others land; of none nothing does", async ({
@@ -275,7 +275,7 @@ test("what was broken before does not hide the input that breaks more", async ({
   await lab.bump("beta", { value: "2", breaks: ["host02"] });
   const result = await rig.update({ policy: { preExisting: "allow" }, partialLanding: true });
   expect(result.type === "proposed" && result.found).toMatchObject({
-    guilty: ["beta"],
+    guilty: [["beta"]],
     landed: { inputs: ["alpha"] },
   });
 });
@@ -286,7 +286,7 @@ test("the guilty input is named, and without partial landing nothing lands", asy
   await lab.bump("beta", { value: "2", breaks: ["host02"] });
   await lab.bump("gamma", { value: "2" });
   const result = await rig.update();
-  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: ["beta"] });
+  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: [["beta"]] });
   expect((await lab.branches())["master"]).toBe(before);
   // The branch has the whole update again, not the last part that was tried.
   expect((await lab.branches())[day]).toBe(

@@ -101,6 +101,7 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
         ...parts,
         builds: builder.reader,
         tellers: { nats: undefined, webhook: undefined },
+        fresh: false,
         dryRun: false,
         inputs: undefined,
       },

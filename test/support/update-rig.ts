@@ -17,6 +17,8 @@ import { createNix } from "../../src/nix/create-nix.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { parseBranchName, parseRepoName, type RepoName } from "../../src/protocol/names.ts";
 import type { UpdateEvent } from "../../src/protocol/update-events.ts";
+import { createKeptBuilds } from "../../src/update/kept/kept-builds.ts";
+import { createKeptFindings } from "../../src/update/kept/kept-findings.ts";
 import { openJournal, type Journal } from "../../src/update/journal.ts";
 import { createOutbox } from "../../src/update/tell/outbox.ts";
 import { lockDigest, printMarker } from "../../src/update/propose/pull-request-marker.ts";
@@ -127,6 +129,8 @@ export async function startUpdateRig(
     exec: createExec(),
     environment,
   });
+  const kept = createKeptBuilds({ directory: join(state, "kept-builds"), clock: systemClock, log });
+  const keptFindings = createKeptFindings(join(state, "kept-findings"), log);
   const journal = async (): Promise<Journal> => openJournal(join(state, "journal.jsonl"));
   return {
     told,
@@ -150,6 +154,7 @@ export async function startUpdateRig(
           },
           judging: {
             builds: bus,
+            kept,
             policy: { preExisting: "block" },
             downstream: settings === undefined ? [] : createNixDownstream({ ...rigNix, repo, settings }),
             trigger: "test",
@@ -157,6 +162,7 @@ export async function startUpdateRig(
           },
           searching: {
             history,
+            keptFindings,
             search: { parts: 20, milliseconds: 60_000 },
             partialLanding: false,
             ...overrides,

@@ -21,7 +21,7 @@ test("a builder that met a bug neither lets an update land nor turns it red", as
   };
   Object.assign(rig.nix, { evaluate: meeting });
   // Although one host failed by its own fault.
-  await expect(buildCommit(rig.bus, wish(), new AbortController().signal)).rejects.toMatchObject({
+  await expect(buildCommit({ builds: rig.bus }, wish(), new AbortController().signal)).rejects.toMatchObject({
     kind: "bug",
     code: "INTERNAL",
     cause: { message: "internal error: x is not a function" },
@@ -35,7 +35,7 @@ test("a build that somebody else asked for under our id is no verdict of ours", 
   // It is there before our request: another commit, green.
   await rig.ask("homelab/all", { id: mine.id, rev: parseCommit("b".repeat(40)) });
   await rig.verdict(mine.id);
-  await expect(buildCommit(rig.bus, mine, new AbortController().signal)).rejects.toMatchObject({
+  await expect(buildCommit({ builds: rig.bus }, mine, new AbortController().signal)).rejects.toMatchObject({
     kind: "unavailable",
     code: "BUILD_TAKEN",
   });
@@ -64,7 +64,7 @@ test.each([
     },
   };
   const builds = digit === "b" ? silent : rig.bus;
-  await expect(buildCommit(builds, mine, new AbortController().signal)).rejects.toMatchObject({
+  await expect(buildCommit({ builds }, mine, new AbortController().signal)).rejects.toMatchObject({
     code: "BUILD_TAKEN",
   });
   await rig.stop();
@@ -81,7 +81,7 @@ test("a builder that the repo's remote refuses needs somebody to give it access,
     ensureCommit: () => Promise.reject(refused),
   };
   const rig = await startRig({ repos: { homelab: { green: {} } }, mirrors: { homelab: mirror } });
-  await expect(buildCommit(rig.bus, wish(), new AbortController().signal)).rejects.toMatchObject({
+  await expect(buildCommit({ builds: rig.bus }, wish(), new AbortController().signal)).rejects.toMatchObject({
     kind: "refused",
     code: "GIT_DENIED",
     message: expect.stringContaining("cannot read https://git.lan/x"),

@@ -2,6 +2,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { HomelabError, internalCode } from "../../base/errors.ts";
 import type { BuildReader } from "../../bus/bus.ts";
+import type { BuildEvent } from "../../protocol/events.ts";
+import type { KeptBuilds } from "../kept/kept-builds.ts";
 import {
   applyEvent,
   isOver,
@@ -25,15 +27,22 @@ export interface BuildWish {
   readonly requestedBy: string;
 }
 
+export interface BuildCommitOptions {
+  readonly builds: BuildReader;
+  /** What earlier runs were told; without it everything is asked for. */
+  readonly kept?: KeptBuilds;
+}
+
 /**
- * Asks for the build and waits until it is over.
+ * Asks for the build and waits until it is over, unless an earlier run was told all of it.
  *
+ * @returns the state of the build that said so: its id may be another one.
  * @throws HomelabError `unavailable` `NO_VERDICT` when it ends without one: rejected, expired, cancelled; or when it
  *   was built without the overrides. `refused` `GIT_DENIED` or `INPUT_DENIED` when it was rejected because a remote
  *   refuses the builder. `bug` `INTERNAL` when a bug in homelab-deploy ended it or one of its hosts.
  */
 export async function buildCommit(
-  builds: BuildReader,
+  { builds, kept }: BuildCommitOptions,
   wish: BuildWish,
   signal: AbortSignal,
 ): Promise<BuildState> {
@@ -48,14 +57,20 @@ export async function buildCommit(
     overrides: overrides && [...overrides],
     hosts: hosts && [...hosts],
   } as const;
+  const about = requestDigest(target, request);
+  const before = await kept?.find(about, signal);
+  if (before !== undefined) return before;
   await builds.submit(target, request, signal);
   let state = unknownBuild(id);
+  const events: BuildEvent[] = [];
   for await (const message of builds.follow(id, {}, signal)) {
-    if (message.type === "event") state = applyEvent(state, message.event);
+    if (message.type !== "event") continue;
+    state = applyEvent(state, message.event);
+    events.push(message.event);
   }
   if (!isOver(state)) throw noVerdict(state, "its events ended");
   // Somebody else's build under our id, or one of a builder that does not say: then at least of this commit.
-  const isOurs = (state.about ?? requestDigest(target, request)) === requestDigest(target, request);
+  const isOurs = (state.about ?? about) === about;
   const isOfCommit = state.sources.every((source) => source.repo === repo && source.commit === commit);
   if (!isOurs || !isOfCommit) throw buildTaken(id);
   // Whatever else it says: a builder with a bug in it proves nothing, neither for a host nor against one.
@@ -72,6 +87,7 @@ export async function buildCommit(
   if (state.sources.length > 0 && !isDeepStrictEqual(taken, overrides)) {
     throw noVerdict(state, "the builder does not know overrides: bring it to the same release");
   }
+  await kept?.keep(about, id, events);
   return state;
 }
 

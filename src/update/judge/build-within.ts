@@ -1,6 +1,7 @@
 import type { Log } from "../../base/log.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
+import type { KeptBuilds } from "../kept/kept-builds.ts";
 import { buildCommit, type BuildWish } from "./build-commit.ts";
 
 /** To tell a builder that is out of reach that nothing is wanted any more. */
@@ -8,6 +9,7 @@ const cancelMs = 5_000;
 
 export interface BuildWithinOptions {
   readonly builds: BuildReader;
+  readonly kept?: KeptBuilds;
   readonly log: Log;
   /** It is waited for so long. */
   readonly milliseconds: number;
@@ -19,13 +21,13 @@ export interface BuildWithinOptions {
  * @throws what `buildCommit` throws, and when the time is over.
  */
 export async function buildWithin(
-  { builds, log, milliseconds }: BuildWithinOptions,
+  { builds, kept, log, milliseconds }: BuildWithinOptions,
   wish: BuildWish,
   signal: AbortSignal,
 ): Promise<BuildState> {
   const waiting = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
   try {
-    return await buildCommit(builds, wish, waiting);
+    return await buildCommit({ builds, kept }, wish, waiting);
   } catch (error) {
     if (waiting.aborted) {
       await builds

@@ -9,10 +9,12 @@ import { variantOf, type Override } from "../../protocol/overrides.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
 import { recordedHosts } from "./base-records.ts";
 import { classifyHosts, greenHosts, hostsToCompare, type Classes } from "./decide-classes.ts";
+import type { KeptBuilds } from "../kept/kept-builds.ts";
 import { buildCommit } from "./build-commit.ts";
 
 export interface JudgeOptions {
   readonly builds: BuildReader;
+  readonly kept?: KeptBuilds;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -48,7 +50,7 @@ export async function judgeRevision(
   { repo, before, after, id, hosts, requestedBy, inventory }: Judgement,
   signal: AbortSignal,
 ): Promise<Judged> {
-  const state = await buildCommit(options.builds, { id, repo, ...after, hosts, requestedBy }, signal);
+  const state = await buildCommit(options, { id, repo, ...after, hosts, requestedBy }, signal);
   if ("failure" in inventory) {
     const all = [...state.hosts.values()].map(
       (host) => [host.host, notEvaluated(host, inventory.failure)] as const,
@@ -74,12 +76,12 @@ const notEvaluated = ({ repo, host }: HostState, reason: string): HostState => (
 });
 
 async function buildBefore(
-  { builds, clock, log }: JudgeOptions,
+  { builds, kept, clock, log }: JudgeOptions,
   wish: Omit<Parameters<typeof buildCommit>[1], "id">,
   signal: AbortSignal,
 ): Promise<BuildState | undefined> {
   try {
-    return await buildCommit(builds, { id: newBuildId(clock.now()), ...wish }, signal);
+    return await buildCommit({ builds, kept }, { id: newBuildId(clock.now()), ...wish }, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;

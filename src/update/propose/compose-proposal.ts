@@ -112,8 +112,16 @@ async function readLogs(
         [log, createLogAttachment(wanted.get(drvPath)?.attachment ?? "log.log.gz", secrets)] as const,
     ),
   );
+  const stored = new Set<number>();
   for await (const chunk of builds.readLogs(state.id, signal)) {
     writers.get(chunk.log)?.write(Buffer.from(chunk.text));
+    stored.add(chunk.log);
+  }
+  // Of a build that an earlier run made: its verdict is kept for longer than its logs.
+  for (const [log, writer] of writers) {
+    if (stored.has(log)) continue;
+    const { tail = "" } = wanted.get(numbers.get(log) ?? "") ?? {};
+    writer.write(Buffer.from(`[the whole log is not stored any more; this is its end]\n${tail}\n`));
   }
   const files = new Map<string, FileToAttach>();
   for (const [log, writer] of writers) {

@@ -36,7 +36,7 @@ export async function findGuilty(
   broken: BrokenPart,
   signal: AbortSignal,
 ): Promise<Found> {
-  const { search, clock, claim, inputs, log } = options;
+  const { search, clock, claim, inputs, log, partialLanding, keptFindings } = options;
   if (inputs.length === 0) {
     return {
       guilty: [],
@@ -44,6 +44,10 @@ export async function findGuilty(
       unproven: "no input has moved: only what flake.nix has changed is new",
     };
   }
+  const subject = { candidate: candidate.commit, repo: options.repo, hosts: broken.hosts };
+  // Where parts may land, they have to be there again.
+  const before = partialLanding ? undefined : await keptFindings?.find(subject);
+  if (before !== undefined) return before;
   const budget = { parts: search.parts, deadline: clock.monotonic() + search.milliseconds };
   const known = new Map([[candidate.commit, "bad"]] as [typeof candidate.commit, PartVerdict][]);
   if (isProvenGood(broken)) known.set(candidate.base, "good");
@@ -57,8 +61,14 @@ export async function findGuilty(
   const landed = await landRest(options, landable, signal);
   const bisected = await bisectGuilty({ ...options, judge, test }, candidate, searched, signal);
   if (landed === undefined) await claim(candidate, signal);
-  return { guilty, unproven: whyUnproven(searched, judge), bisected, landed };
+  const findings = { guilty, unproven: whyUnproven(searched, judge), bisected };
+  if (judge.stopped === undefined && bisected.every(isFinal)) await keptFindings?.keep(subject, findings);
+  return { ...findings, landed };
 }
+
+/** What could not be found out is looked for again: its history may have been out of reach. */
+const isFinal = ({ firstBad, suspects }: BisectedInput): boolean =>
+  firstBad !== undefined || suspects !== undefined;
 
 /** Where the hosts were built at the base to be compared, that is the proof. */
 const isProvenGood = ({ hosts, baseState }: BrokenPart): boolean =>

@@ -9,9 +9,11 @@ import { newBuildId } from "../../protocol/ulid.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
 import type { OverriddenCommit } from "../judge/judge-revision.ts";
 import { buildCommit } from "../judge/build-commit.ts";
+import type { KeptBuilds } from "../kept/kept-builds.ts";
 
 export interface ProbeOptions {
   readonly builds: BuildReader;
+  readonly kept?: KeptBuilds;
   /** Whose hosts are built. */
   readonly repo: RepoName;
   /** What of it is built for a commit that is offered: that commit, or another with it as an input. */
@@ -42,7 +44,7 @@ export type Probed =
   | { readonly type: "unknown"; readonly reason: string };
 
 export async function probeCommit(
-  { builds, repo, revisionOf, clock, log, inventory }: ProbeOptions,
+  { builds, kept, repo, revisionOf, clock, log, inventory }: ProbeOptions,
   { commit, offer, hosts, question }: Probe,
   signal: AbortSignal,
 ): Promise<Probed> {
@@ -54,7 +56,7 @@ export async function probeCommit(
     await offer(signal);
     const id = newBuildId(clock.now());
     const wish = { id, repo, ...revisionOf(commit), hosts, requestedBy: `update: ${question}` };
-    return { type: "built", state: await buildCommit(builds, wish, signal) };
+    return { type: "built", state: await buildCommit({ builds, kept }, wish, signal) };
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;

@@ -15,6 +15,7 @@ export function addUpdate(command: Command, choose: Choose): void {
   command
     .option("--repo <name>", "only this repo")
     .option("--input <name>", "only this input of the flake, may be repeated", collect)
+    .option("--fresh", "build and look for guilty inputs anew, whatever earlier runs were told")
     .option("--dry-run", "build and say what would happen; nothing leaves this machine")
     .option("--proposal-succeeds", "exit with 0 also when an update became a pull request, for timers")
     .addOption(
@@ -57,7 +58,14 @@ export function addUpdate(command: Command, choose: Choose): void {
         let worst: number = exitCodes.success;
         const documents: object[] = [];
         for (const [repo, settings] of repos) {
-          const parts = { ...updates, repo, settings, dryRun, inputs: options.input };
+          const parts = {
+            ...updates,
+            repo,
+            settings,
+            dryRun,
+            inputs: options.input,
+            fresh: options.fresh === true,
+          };
           let composed: ComposedUpdate | undefined;
           try {
             composed = await wiring.composeUpdate(parts, signal);
