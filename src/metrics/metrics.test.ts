@@ -460,6 +460,29 @@ test("updates: when one last succeeded, and which pull requests are open as the 
   expect(await shown()).toEqual([success(5)]);
 });
 
+test("inputs that could not be updated are shown until an update reaches them again", async () => {
+  const metrics = metricsWith();
+  const tell = (unavailable: UpdateEvent["unavailable"]): void =>
+    metrics.observeUpdate({ ...landedElsewhere, repo: parseRepoName("nixos"), unavailable });
+  const shown = async (): Promise<readonly string[]> =>
+    (await metrics.render()).match(/^homelab_deploy_update_input_unavailable\{.*$/gm) ?? [];
+  const gone = { reason: "it is gone", runs: 1, needsPerson: true };
+  tell([
+    { input: "a", ...gone },
+    { input: "b", ...gone, needsPerson: false },
+  ]);
+  // An update that never asked upstream says nothing of them.
+  tell(undefined);
+  expect(await shown()).toEqual([
+    'homelab_deploy_update_input_unavailable{repo="nixos",input="a"} 1',
+    'homelab_deploy_update_input_unavailable{repo="nixos",input="b"} 0',
+  ]);
+  tell([{ input: "b", ...gone }]);
+  expect(await shown()).toEqual(['homelab_deploy_update_input_unavailable{repo="nixos",input="b"} 1']);
+  tell([]);
+  expect(await shown()).toEqual([]);
+});
+
 const landedElsewhere: Omit<UpdateEvent, "repo"> = {
   run: "1",
   outcome: "landed",

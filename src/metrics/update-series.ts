@@ -4,6 +4,8 @@ import type { UpdateEvent } from "../protocol/update-events.ts";
 
 /** More open pull requests than this of a repo get no series. */
 const maxPullRequests = 20;
+/** Nor more inputs. */
+const maxInputs = 100;
 
 /** What became of the updates of each repo. */
 export interface UpdateSeries {
@@ -25,11 +27,29 @@ export function createUpdateSeries(registry: Registry, repos: ReadonlySet<RepoNa
     labelNames: ["repo", "number"],
     registers: [registry],
   });
+  const unavailable = new Gauge({
+    name: "homelab_deploy_update_input_unavailable",
+    help: "1 when the newest update could not reach the input and that needs a person, 0 when it may pass by itself.",
+    labelNames: ["repo", "input"],
+    registers: [registry],
+  });
   const shown = new Map<RepoName, readonly number[]>();
+  const stuck = new Map<RepoName, readonly string[]>();
+
+  function showUnavailable(repo: RepoName, inputs: NonNullable<UpdateEvent["unavailable"]>): void {
+    for (const input of stuck.get(repo) ?? []) unavailable.remove({ repo, input });
+    const kept = inputs.slice(0, maxInputs);
+    for (const { input, needsPerson } of kept) unavailable.set({ repo, input }, needsPerson ? 1 : 0);
+    stuck.set(
+      repo,
+      kept.map(({ input }) => input),
+    );
+  }
 
   return {
-    observeUpdate({ repo, outcome, at, pullRequests }) {
+    observeUpdate({ repo, outcome, at, pullRequests, unavailable: inputs }) {
       if (!repos.has(repo)) return;
+      if (inputs !== undefined) showUnavailable(repo, inputs);
       if (outcome === "landed" || outcome === "no-change") lastSuccess.set({ repo }, seconds(at));
       if (pullRequests === undefined) return;
       for (const number of shown.get(repo) ?? []) created.remove({ repo, number });

@@ -47,7 +47,7 @@ export type LockUpdate =
 export interface LockUpdateFailure {
   /**
    * `unavailable`: an input or the network is out of reach, so that the same update may work later; `refused`: a remote
-   * does not let us in.
+   * does not let us in; `failed`: what flake.nix asks for is not there, or does not fit.
    */
   readonly kind: "failed" | "unavailable" | "refused";
   /** One line. */
@@ -55,6 +55,8 @@ export interface LockUpdateFailure {
   readonly hint?: string;
   /** The input of the flake itself by which it failed, where Nix tells. */
   readonly input?: string;
+  /** Nix went on with what it had fetched once, and does not say of which input that is. */
+  readonly isStale?: true;
   /** What Nix said, bounded to 8 KiB, without colours. */
   readonly details: string;
 }

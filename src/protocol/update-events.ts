@@ -81,6 +81,22 @@ export const UpdateEvent = v.object({
   url: v.optional(text),
   /** Why, where it did not land. */
   reason: v.optional(text),
+  /** Inputs that could not be updated; absent when upstream was not asked. */
+  unavailable: v.optional(
+    v.pipe(
+      v.array(
+        v.object({
+          input: text,
+          reason: text,
+          /** Updates in a row that could not reach it. */
+          runs: count,
+          /** It does not pass by itself: its remote does not have it, does not let us in, or is out of reach for long. */
+          needsPerson: v.boolean(),
+        }),
+      ),
+      v.maxLength(100),
+    ),
+  ),
   /** Pull requests of updates of this repo that are open then; absent when nobody asked the forge. */
   pullRequests: v.optional(
     v.pipe(

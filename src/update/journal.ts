@@ -9,6 +9,18 @@ import { decodeJson } from "../base/json.ts";
 import { replaceFile } from "../base/files/replace-file.ts";
 import { BranchName, BuildId, Commit, RepoName } from "../protocol/names.ts";
 
+/** An input that was out of reach. Older journals have only its name and the reason. */
+const Unreached = v.object({
+  input: v.string(),
+  kind: v.optional(v.picklist(["unavailable", "refused", "failed"]), "unavailable"),
+  reason: v.string(),
+  hint: v.optional(v.string()),
+  /** Updates in a row that could not reach it, with this one. */
+  runs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+  /** When the first of them began. */
+  since: v.optional(v.pipe(v.string(), v.isoTimestamp())),
+});
+
 const Entry = v.variant("step", [
   v.object({
     step: v.literal("started"),
@@ -18,13 +30,17 @@ const Entry = v.variant("step", [
     branch: BranchName,
     /** Those that were asked for; all without it. */
     inputs: v.optional(v.array(v.string())),
+    /** Inputs that the runs before could not reach. */
+    unreached: v.optional(v.array(Unreached)),
   }),
+  /** None of the inputs was in reach: upstream is asked again by the next run. */
+  v.object({ step: v.literal("unreached"), unavailable: v.array(Unreached) }),
   /** The one moment of upstream that this run is about: Nix's own complete update of the lock. */
   v.object({
     step: v.literal("resolved"),
     fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)),
     /** Inputs that were out of reach then. */
-    unavailable: v.optional(v.array(v.object({ input: v.string(), reason: v.string() }))),
+    unavailable: v.optional(v.array(Unreached)),
   }),
   v.object({ step: v.literal("candidate"), commit: Commit, base: Commit, inputs: v.array(v.string()) }),
   v.object({
@@ -51,6 +67,7 @@ const Entry = v.variant("step", [
   v.object({ step: v.literal("announced"), outcome: v.string(), commit: v.optional(Commit) }),
   v.object({ step: v.literal("ended"), outcome: v.string() }),
 ]);
+export type UnreachedInput = Readonly<v.InferOutput<typeof Unreached>>;
 export type JournalEntry = v.InferOutput<typeof Entry>;
 type EntryOf<Step extends JournalEntry["step"]> = Extract<JournalEntry, { step: Step }>;
 

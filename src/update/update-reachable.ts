@@ -4,17 +4,25 @@ import type { Log } from "../base/log.ts";
 import { updatableInputs } from "../nix/lock/flake-lock-diff.ts";
 import { parseFlakeLock } from "../nix/lock/flake-lock.ts";
 
-/** An input of the flake itself, or one of its inputs, cannot be reached; the same update without it may work. */
+/**
+ * - `unavailable`: its remote is out of reach, and the same may work later
+ * - `refused`: its remote does not let us in
+ * - `failed`: its remote answers, and what flake.nix asks for is not there, or does not fit
+ */
+export type UnavailableKind = "unavailable" | "refused" | "failed";
+
+/** An input of the flake itself, or one of its inputs, cannot be had; the same update without it may work. */
 export class InputUnavailableError extends HomelabError {
   override readonly name = "InputUnavailableError";
-  readonly input: string;
+  /** Undefined where Nix went on with what it had fetched once, and does not say of which input that is. */
+  readonly input: string | undefined;
+  declare readonly kind: UnavailableKind;
 
-  /** @param kind `refused` when its remote does not let us in */
   constructor(
-    input: string,
+    input: string | undefined,
     message: string,
     options: { readonly hint?: string; readonly cause?: unknown },
-    kind: "unavailable" | "refused" = "unavailable",
+    kind: UnavailableKind = "unavailable",
   ) {
     super(kind, message, { code: "INPUT_UPDATE_FAILED", ...options });
     this.input = input;
@@ -24,13 +32,17 @@ export class InputUnavailableError extends HomelabError {
 /** It stays as the base has it. */
 export interface UnavailableInput {
   readonly input: string;
+  readonly kind: UnavailableKind;
   /** In a line. Has text from outside. */
   readonly reason: string;
+  readonly hint?: string;
 }
 
 export interface ReachableUpdate {
-  readonly lock: string;
-  readonly unavailable: readonly UnavailableInput[];
+  /** Undefined when none of the inputs can be reached. */
+  readonly lock: string | undefined;
+  /** By input: why it stays. */
+  readonly unavailable: ReadonlyMap<string, InputUnavailableError>;
 }
 
 export interface UpdateReachableOptions {
@@ -43,28 +55,63 @@ export interface UpdateReachableOptions {
   readonly log: Log;
 }
 
-const reasonLength = 500;
-
-/** @throws HomelabError that of the last input, when none can be reached, and every other at once. */
-export async function updateReachable({
-  update,
-  baseLock,
-  inputs,
-  log,
-}: UpdateReachableOptions): Promise<ReachableUpdate> {
-  const unavailable: UnavailableInput[] = [];
+/** @throws HomelabError whatever is no fault of single inputs, such as a flake.nix that cannot be read. */
+export async function updateReachable(options: UpdateReachableOptions): Promise<ReachableUpdate> {
+  const { update, baseLock, inputs, log } = options;
+  const unavailable = new Map<string, InputUnavailableError>();
   let wanted = inputs;
   for (;;) {
     try {
       return { lock: await update(wanted), unavailable };
     } catch (error) {
       if (!(error instanceof InputUnavailableError) || baseLock === undefined) throw error;
-      const { input, message } = error;
       const asked: readonly string[] = wanted ?? updatableInputs(parseFlakeLock(baseLock));
-      wanted = asked.filter((name) => name !== input);
-      if (wanted.length === 0 || wanted.length === asked.length) throw error;
-      unavailable.push({ input, reason: message.slice(0, reasonLength).toWellFormed() });
-      log.warn({ input, err: error }, "an input is out of reach and stays as it is");
+      const failing = await failingOf(update, asked, error);
+      wanted = asked.filter((name) => !failing.has(name));
+      // The base does not have the one that fails, or alone each of them works.
+      if (wanted.length === asked.length) throw error;
+      for (const [input, cause] of failing) {
+        unavailable.set(input, cause);
+        log.warn({ input, err: cause }, "an input is out of reach and stays as it is");
+      }
+      if (wanted.length === 0) return { lock: undefined, unavailable };
     }
   }
 }
+
+/** Those by which it failed. Where Nix does not say which they are, each is asked for alone. */
+async function failingOf(
+  update: UpdateReachableOptions["update"],
+  asked: readonly string[],
+  error: InputUnavailableError,
+): Promise<ReadonlyMap<string, InputUnavailableError>> {
+  const [only] = asked;
+  const name = error.input ?? (asked.length === 1 ? only : undefined);
+  if (name !== undefined) return new Map([[name, error]]);
+  const failing = new Map<string, InputUnavailableError>();
+  for (const input of asked) {
+    try {
+      await update([input]);
+    } catch (cause) {
+      if (!(cause instanceof InputUnavailableError)) throw cause;
+      failing.set(cause.input ?? input, cause);
+    }
+  }
+  return failing;
+}
+
+const reasonLength = 500;
+
+export const unavailableInputs = (unavailable: ReachableUpdate["unavailable"]): readonly UnavailableInput[] =>
+  [...unavailable].map(([input, { kind, message, hint }]) => ({
+    input,
+    kind,
+    reason: message.slice(0, reasonLength).toWellFormed(),
+    hint,
+  }));
+
+/** What to say when none can be reached: what may pass by itself, so that the same is tried again, before the rest. */
+export const worstOf = (errors: readonly InputUnavailableError[]): HomelabError =>
+  errors.findLast(({ kind }) => kind === "unavailable") ??
+  errors.at(-1) ??
+  new HomelabError("unavailable", "no input can be reached", { code: "INPUT_UPDATE_FAILED" });

@@ -21,7 +21,8 @@ import { findGuilty, type GuiltyOptions } from "./search/find-guilty.ts";
 import { branchOfDay } from "./branch/decide-branch.ts";
 import { hindranceOf } from "./judge/decide-hindrance.ts";
 import { settleDirections } from "./settle-directions.ts";
-import { updateReachable } from "./update-reachable.ts";
+import { unavailableInputs, updateReachable, worstOf } from "./update-reachable.ts";
+import { countRuns, rememberedInputs } from "./unreached-inputs.ts";
 import { claimBranch } from "./branch/update-branch.ts";
 import { readBaseInventory, validateCandidate, type BaseInventory } from "./validate-candidate.ts";
 
@@ -222,6 +223,7 @@ async function beginRun(
   // What was resolved for some inputs says nothing of the others.
   const isSame = isDeepStrictEqual(started?.inputs?.toSorted(), inputs?.toSorted());
   if (isOpen && isSame && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs) return;
+  const unreached = rememberedInputs(journal);
   await journal.restart();
   const now = clock.now();
   await journal.append({
@@ -231,10 +233,15 @@ async function beginRun(
     base,
     branch: branchOfDay(now),
     inputs: inputs && [...inputs],
+    ...(unreached.length === 0 ? {} : { unreached: [...unreached] }),
   });
 }
 
-/** Upstream is asked once in a run: every candidate of it is about the same moment. */
+/**
+ * Upstream is asked once in a run: every candidate of it is about the same moment.
+ *
+ * @throws HomelabError that of an input, when none of them can be reached
+ */
 async function resolveFullLock(
   { run: { journal, log }, source }: Pick<UpdateOptions, "run" | "source">,
   base: Commit,
@@ -246,13 +253,18 @@ async function resolveFullLock(
   const baseLock = await repository.readFile(base, lockPath, signal);
   const update = async (names: readonly string[] | undefined): Promise<string> =>
     upstream.updateLock(base, names, signal);
-  const { lock, unavailable } = await updateReachable({ update, baseLock, inputs, log });
+  const { lock: fullLock, unavailable } = await updateReachable({ update, baseLock, inputs, log });
+  const counted = countRuns(unavailableInputs(unavailable), journal.last("started"));
+  if (fullLock === undefined) {
+    await journal.append({ step: "unreached", unavailable: counted });
+    throw worstOf([...unavailable.values()]);
+  }
   await journal.append({
     step: "resolved",
-    fullLock: lock,
-    ...(unavailable.length === 0 ? {} : { unavailable: [...unavailable] }),
+    fullLock,
+    ...(counted.length === 0 ? {} : { unavailable: counted }),
   });
-  return lock;
+  return fullLock;
 }
 
 interface Round {

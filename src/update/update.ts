@@ -73,7 +73,7 @@ export interface Publishing {
 export interface Upstream {
   /**
    * The lock with all inputs, or these, brought up to date now; with none of them only as flake.nix demands it.
-   * @throws InputUnavailableError when one of them cannot be reached; HomelabError.
+   * @throws InputUnavailableError when one of them cannot be had; HomelabError.
    */
   updateLock(base: Commit, inputs: readonly string[] | undefined, signal: AbortSignal): Promise<string>;
   /** Attributes of `nixosConfigurations` at a commit. */

@@ -16,6 +16,7 @@ import type { Locker } from "../nix/locker.ts";
 import type { Store } from "../nix/store.ts";
 import type { Exec } from "../process/exec.ts";
 import type { RepoName } from "../protocol/names.ts";
+import type { UpdateEvent } from "../protocol/update-events.ts";
 import { createMemoryJournal, openJournal } from "../update/journal.ts";
 import { announceError } from "../update/tell/announce.ts";
 import { combineOutboxes, createOutbox, type Outbox, type Teller } from "../update/tell/outbox.ts";
@@ -178,12 +179,24 @@ function openOutbox(
     createOutbox(
       join(stateDirectory, "updates", repo, name),
       async (event, signal) => {
-        const { reason } = event;
-        await tell?.(reason === undefined ? event : { ...event, reason: redact(reason, secrets) }, signal);
+        await tell?.(redactEvent(event, secrets), signal);
       },
       log,
     );
   return combineOutboxes([open("outbox", tellers.nats), open("outbox-webhook", tellers.webhook)]);
+}
+
+function redactEvent(
+  { reason, unavailable, ...event }: UpdateEvent,
+  secrets: readonly string[],
+): UpdateEvent {
+  return {
+    ...event,
+    ...(reason === undefined ? {} : { reason: redact(reason, secrets) }),
+    ...(unavailable === undefined
+      ? {}
+      : { unavailable: unavailable.map((each) => ({ ...each, reason: redact(each.reason, secrets) })) }),
+  };
 }
 
 /** Tells of an update that could not even be put together. */

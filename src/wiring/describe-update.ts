@@ -19,6 +19,7 @@ import { composeReport } from "../update/report/compose-report.ts";
 import { redactReport } from "../update/report/redact-report.ts";
 import { printBody } from "../update/report/report-markdown.ts";
 import { printReport, type UpdateReport } from "../update/report/report.ts";
+import { unreachedInputs } from "../update/unreached-inputs.ts";
 import type { Describe, Explain, LandedCommit, ProposalContext, Validated } from "../update/update.ts";
 import { compareSystems } from "./compare-systems.ts";
 import { lockPathOf } from "./open-repository.ts";
@@ -57,7 +58,7 @@ export function createDescriptions(parts: DescriptionParts): {
     comparison: SystemComparison,
   ): UpdateReport {
     const run = journal.last("started")?.run ?? "";
-    const unavailable = journal.last("resolved")?.unavailable ?? [];
+    const unavailable = unreachedInputs(journal) ?? [];
     return composeReport(validated, context, { run, repo, branch: settings.branch, comparison, unavailable });
   }
 

@@ -35,12 +35,12 @@ export function createNixUpstream({
       const at = directory === undefined ? checkout.directory : join(checkout.directory, directory);
       const result = await nix.updateLock(at, { inputs, timeoutMs: updateTimeoutMs }, signal);
       if (result.type === "updated") return result.lock;
-      const { kind, message, hint, input, details } = result.failure;
-      const which = input === undefined ? "the inputs" : `the input ${input}`;
-      const text = `${which} could not be updated: ${message}`;
+      const { kind, message, hint, input, isStale, details } = result.failure;
       const more = { hint, cause: details === "" ? undefined : new Error(details) };
-      if (kind !== "failed" && input !== undefined) throw new InputUnavailableError(input, text, more, kind);
-      throw new HomelabError(kind, text, { code: "INPUT_UPDATE_FAILED", ...more });
+      if (input !== undefined || isStale === true) {
+        throw new InputUnavailableError(input, message, more, kind);
+      }
+      throw new HomelabError(kind, message, { code: "INPUT_UPDATE_FAILED", ...more });
     },
     async listHosts(commit, signal) {
       const source = { mirror: repository.mirror.path, commit, directory, submodulesOrigin: origin };

@@ -6,6 +6,8 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Forge } from "../../src/forge/forge.ts";
 import { parseBranchName } from "../../src/protocol/names.ts";
+import { missingRefHint } from "../../src/nix/words/missing-ref.ts";
+import { nodeAt, parseFlakeLock, printFlakeLock } from "../../src/nix/lock/flake-lock.ts";
 import { createMemoryJournal } from "../../src/update/journal.ts";
 import { tidyBranches } from "../../src/update/branch/tidy-branches.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
@@ -243,6 +245,31 @@ test("an input that is out of reach stays as it is, and the others land; of none
   for (const name of ["alpha", "gamma"])
     await rename(join(lab.directory, name), join(lab.directory, `no-${name}`));
   await expect(rig.update()).rejects.toMatchObject({ kind: "unavailable", code: "INPUT_UPDATE_FAILED" });
+});
+
+test("a branch that is gone upstream is a finding at once, also where Nix goes on with what it had", async ({
+  lab,
+  rig,
+}) => {
+  const beta = join(lab.directory, "beta");
+  await lab.git("-C", beta, "branch", "kept-here");
+  const flake = await lab.show("master", "flake.nix");
+  const lock = parseFlakeLock(await lab.show("master", "flake.lock"));
+  const ref = "kept-here";
+  const { locked = { type: "git" }, original = { type: "git" } } = nodeAt(lock, "beta");
+  const nodes = { ...lock.nodes, beta: { locked: { ...locked, ref }, original: { ...original, ref } } };
+  await lab.commit("master", {
+    "flake.nix": flake.replace(/\/beta"/, `/beta?ref=${ref}"`),
+    "flake.lock": printFlakeLock({ ...lock, nodes }),
+  });
+  expect((await rig.update()).type).toBe("no-change");
+  await lab.git("-C", beta, "branch", "-D", "kept-here");
+  const alpha = await lab.bump("alpha", { value: "2" });
+  expect((await rig.update()).type).toBe("landed");
+  expect(await lab.show("master", "flake.lock")).toContain(alpha);
+  expect((await rig.journal()).last("resolved")?.unavailable).toMatchObject([
+    { input: "beta", kind: "failed", hint: missingRefHint },
+  ]);
 });
 
 test("the branch of a day that is over is deleted, unless it is somebody's", async ({ lab, rig }) => {

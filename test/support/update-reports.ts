@@ -57,7 +57,14 @@ export const reportOf = (changed: Partial<UpdateReport> = {}): UpdateReport => {
         attachment: "web-openssl-3.0.14-00000000.log.gz",
       },
     ],
-    unavailable: [{ input: "old-lib", reason: "the input old-lib could not be updated: HTTP error 503" }],
+    unavailable: [
+      {
+        input: "old-lib",
+        kind: "unavailable",
+        reason: "the flake's input old-lib cannot be updated: HTTP error 503",
+        runs: 1,
+      },
+    ],
     guilty: [["nixpkgs"]],
     bisected: [
       {

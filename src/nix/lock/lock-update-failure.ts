@@ -3,13 +3,14 @@ import type { EvaluationLog } from "../evaluate/evaluation-log.ts";
 import { boundedDetails, oneLine } from "../words/error-text.ts";
 import { deniedHint, fetchFault } from "../words/input-access.ts";
 import { looksLikeInfrastructure } from "../words/infrastructure-error.ts";
+import { missingRefHint, saysMissingRef } from "../words/missing-ref.ts";
 import type { LockUpdateFailure } from "../locker.ts";
 import type { ExecResult } from "../../process/exec.ts";
 
 export interface UpdaterEnd {
   readonly result: Pick<ExecResult, "exitCode" | "killedBy" | "timedOut">;
   readonly log: EvaluationLog;
-  /** What Nix could not fetch and then took from its own cache. */
+  /** That Nix could not fetch something and then took it from its own cache. */
   readonly stale: string | undefined;
   readonly timeoutMs: number;
 }
@@ -35,15 +36,27 @@ export function lockUpdateFailure({
     };
   };
 
+  const fetching = (error: string): LockUpdateFailure => {
+    const { message, isDenied } = fetchFault(error, log.plainLines);
+    if (saysMissingRef(error, message)) {
+      return { ...because("failed", message), hint: missingRefHint };
+    }
+    return isDenied ? { ...because("refused", message), hint: deniedHint } : because("unavailable", message);
+  };
+
   if (result.timedOut)
     return because("unavailable", `it took longer than ${Math.round(timeoutMs / 1000)} seconds`);
   if (result.killedBy !== undefined) return because("unavailable", `Nix was ended by ${result.killedBy}`);
-  if (result.exitCode === 0) return stale === undefined ? undefined : because("unavailable", stale);
+  if (result.exitCode === 0) {
+    if (stale === undefined) return undefined;
+    return {
+      ...fetching(stale.startsWith("fatal: ") ? "git could not fetch a repository" : stale),
+      isStale: true,
+    };
+  }
   const text = log.error?.text ?? plainError(log.plainLines);
   if (text === undefined) return because("unavailable", `Nix ended with ${result.exitCode} and said nothing`);
-  if (!looksLikeInfrastructure(text)) return because("failed", text);
-  const { message, isDenied } = fetchFault(text, log.plainLines);
-  return isDenied ? { ...because("refused", message), hint: deniedHint } : because("unavailable", message);
+  return looksLikeInfrastructure(text) || saysMissingRef(text) ? fetching(text) : because("failed", text);
 }
 
 /** Nix may have flushed an error past its own log format. */
@@ -67,12 +80,16 @@ function hintFor(said: string): string | undefined {
 }
 
 /**
- * Of a line of Nix: that it could not ask a git repository, and goes on with what it fetched once. It then exits with
- * 0, and a remote that is down looks like one that did not move. Undefined for any other line.
+ * Of a line of Nix or of its git: that it could not ask a git repository, and goes on with what it fetched once. It then
+ * exits with 0, and a remote that is down looks like one that did not move. Undefined for any other line.
  *
- * The words are those of `git.cc` of libfetchers, Nix 2.8 to 2.34.
+ * The words are those of `git.cc` of libfetchers, Nix 2.8 to 2.34. Nix 2.26 does not look at whether git could fetch
+ * what it has an older state of, and only git says anything.
  */
 export const staleRepository = (line: string): string | undefined =>
   /could not (?:get HEAD ref for repository|update cached head|update local clone of Git repository|update mtime for file) .*/.exec(
     line,
+  )?.[0] ??
+  /^fatal: (?:couldn't find remote ref |repository '.*' not found|'.*' does not appear to be a git repository|could not read (?:from remote repository|username|password)|unable to (?:access|connect|look up) |authentication failed|remote error: |the remote end hung up).*/i.exec(
+    line.trim(),
   )?.[0];

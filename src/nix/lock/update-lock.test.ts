@@ -6,6 +6,7 @@ import type { Exec, ExecResult } from "../../process/exec.ts";
 import { lockOf, node } from "../../../test/support/flake-locks.ts";
 import { parseFlakeLock, printFlakeLock } from "./flake-lock.ts";
 import type { LockUpdate } from "../locker.ts";
+import { missingRefHint } from "../words/missing-ref.ts";
 import { createLockUpdater, updateArguments } from "./update-lock.ts";
 
 const base = printFlakeLock(lockOf({ a: node("a"), b: node("b") }));
@@ -145,6 +146,70 @@ test.each([
       ),
     },
     { kind: "unavailable" },
+  ],
+  [
+    "a branch that is gone, of which Nix has an older state",
+    {
+      stderr: `fatal: couldn't find remote ref refs/heads/gone\n${message(1, "could not update local clone of Git repository 'https://x/y'; continuing with the most recent version")}`,
+    },
+    {
+      kind: "failed",
+      isStale: true,
+      message: expect.stringMatching(/fatal: couldn't find remote ref refs\/heads\/gone$/) as string,
+      hint: missingRefHint,
+    },
+  ],
+  [
+    "the same in Nix 2.26, where only git says anything",
+    { stderr: "fatal: couldn't find remote ref refs/heads/gone\n" },
+    { kind: "failed", isStale: true, hint: missingRefHint },
+  ],
+  [
+    "a repository that is gone, of which Nix 2.26 has an older state",
+    { stderr: "fatal: repository 'https://x/y/' not found\n" },
+    {
+      kind: "unavailable",
+      isStale: true,
+      message:
+        "the flake's inputs cannot be updated: git could not fetch a repository: fatal: repository 'https://x/y/' not found",
+    },
+  ],
+  [
+    "a repository that is gone, in the words that Nix 2.26 has for a branch",
+    {
+      exitCode: 1,
+      stderr: `fatal: repository 'https://x/y/' not found\n${trace("resolving Git reference 'main': revspec 'main' not found", "a")}`,
+    },
+    { kind: "unavailable", input: "a" },
+  ],
+  [
+    "a branch that a working tree of this machine does not have",
+    { exitCode: 1, stderr: trace("resolving Git reference 'gone': revspec 'gone' not found", "a") },
+    { kind: "failed", input: "a", hint: missingRefHint },
+  ],
+  [
+    "a branch that GitHub does not have",
+    {
+      exitCode: 1,
+      stderr: trace(
+        `unable to download 'https://api.github.com/repos/o/r/commits/gone': HTTP error 422\n\nresponse body:\n\n{"message": "No commit found for SHA: gone"}`,
+        "a",
+      ),
+    },
+    { kind: "failed", input: "a", hint: missingRefHint },
+  ],
+  [
+    "a branch that GitLab does not have",
+    {
+      exitCode: 1,
+      stderr: trace("No commits returned by GitLab API -- does the git ref really exist?", "a"),
+    },
+    { kind: "failed", input: "a", hint: missingRefHint },
+  ],
+  [
+    "a branch that sourcehut does not have",
+    { exitCode: 1, stderr: trace("in 'sourcehut:~o/r/gone', couldn't find ref 'gone'", "a") },
+    { kind: "failed", input: "a", hint: missingRefHint },
   ],
 ])("an update can fail by %s", async (_, result, failure) => {
   expect(await updateWith(result)).toMatchObject({ type: "failed", failure });

@@ -13,13 +13,13 @@ import { isRestGood } from "../search/find-guilty.ts";
 import { hostsNotListed, type Classes } from "../judge/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../judge/judge-downstream.ts";
 import type { SystemComparison } from "../landed/system-comparison.ts";
-import type { UnavailableInput } from "../update-reachable.ts";
+import type { UnreachedInput } from "../journal.ts";
 
 export interface ReportFacts {
   readonly run: string;
   readonly repo: RepoName;
   readonly branch: BranchName;
-  readonly unavailable: readonly UnavailableInput[];
+  readonly unavailable: readonly UnreachedInput[];
   readonly comparison: SystemComparison;
 }
 

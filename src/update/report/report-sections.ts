@@ -2,6 +2,7 @@
 import { movedBy, type InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import type { HostClass } from "../judge/decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
+import { historyText, needsPerson } from "../unreached-inputs.ts";
 import { firstLine } from "../../base/lines.ts";
 import {
   codeBlock,
@@ -109,9 +110,17 @@ const inputRow = ({ path, before, after, downgraded, compareUrl }: InputChange):
 
 const unavailableSection = ({ unavailable }: UpdateReport): Section => ({
   title: "Inputs out of reach",
-  pieces: unavailable.map(
-    ({ input, reason }) => `- ${codeSpan(input)} stays as it is: ${codeSpan(reason, 500)}`,
-  ),
+  pieces: unavailable
+    .toSorted((a, b) => Number(needsPerson(b)) - Number(needsPerson(a)))
+    .map((each) => {
+      const { input, reason, hint } = each;
+      const what = needsPerson(each) ? "stays as it is **until somebody looks at it**" : "stays as it is";
+      const ages = historyText(each);
+      return [
+        `- ${codeSpan(input)} ${what}${ages === undefined ? "" : `, ${ages}`}: ${codeSpan(reason, 500)}`,
+        ...(hint === undefined ? [] : [`; ${codeSpan(hint, 500)}`]),
+      ].join("");
+    }),
   between: "\n",
 });
 

@@ -300,7 +300,9 @@ const hostileReport = fc
           attachment: b,
           input: c,
         })),
-        unavailable: [{ input: c, reason: d }],
+        unavailable: [
+          { input: c, kind: "failed", reason: d, hint: d, runs: 3, since: "2026-11-01T00:00:00Z" },
+        ],
         notCompared: [{ reason: e, hosts: [f] }],
         bisected: [
           {

@@ -7,7 +7,7 @@ import type { HostClass } from "../judge/decide-classes.ts";
 import type { Hindrance } from "../judge/decide-hindrance.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
 import type { UnknownSystems } from "../landed/system-comparison.ts";
-import type { UnavailableInput } from "../update-reachable.ts";
+import type { UnreachedInput } from "../journal.ts";
 
 export interface ReportedHost {
   readonly host: string;
@@ -78,7 +78,7 @@ export interface UpdateReport {
   readonly hosts: readonly ReportedHost[];
   readonly failures: readonly RootFailure[];
   /** Inputs that were out of reach, and stay as the base has them. */
-  readonly unavailable: readonly UnavailableInput[];
+  readonly unavailable: readonly UnreachedInput[];
   /** Inputs that are proven to break hosts; those that stand together break them only together. */
   readonly guilty: readonly (readonly string[])[];
   /** Why no input is named, where they were looked for. */

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { hosts, simulateUpdate } from "../../../test/support/simulated-update.ts";
 import { HomelabError } from "../../base/errors.ts";
 import { safeUpdate } from "../safe-update.ts";
+import { InputUnavailableError } from "../update-reachable.ts";
 import { announce, announceError } from "./announce.ts";
 
 const signal = AbortSignal.timeout(60_000);
@@ -35,6 +36,40 @@ test("each end of a run is told once, with what it came to", async () => {
   sim.verdict = () => "infra-failed";
   sim.newest = { alpha: 3, beta: 3 };
   expect(await outcomes()).toEqual([["failed", ["alpha", "beta"], { infra: 2 }]]);
+});
+
+test("an input that cannot be had is told with every outcome, also when none can be reached", async () => {
+  const { sim, options, told } = await simulateNews();
+  let down: readonly string[] = ["beta"];
+  const { updateLock } = options.source.upstream;
+  const upstream = {
+    ...options.source.upstream,
+    updateLock: async (...[base, names, until]: Parameters<typeof updateLock>) => {
+      const failing = down.find((name) => names?.includes(name) !== false);
+      if (failing !== undefined) throw new InputUnavailableError(failing, `${failing} is gone`, {}, "failed");
+      return updateLock(base, names, until);
+    },
+  };
+  const update = async () => safeUpdate({ ...options, source: { ...options.source, upstream } }, signal);
+  const gone = (input: string, runs: number) => ({
+    input,
+    reason: `${input} is gone`,
+    runs,
+    needsPerson: true,
+  });
+  await update();
+  await update();
+  down = ["beta", "alpha"];
+  sim.newest = { alpha: 3, beta: 3 };
+  await expect(update()).rejects.toMatchObject({ kind: "failed", code: "INPUT_UPDATE_FAILED" });
+  down = [];
+  await update();
+  expect(told.map(({ outcome, unavailable }) => [outcome, unavailable])).toEqual([
+    ["landed", [gone("beta", 1)]],
+    ["no-change", [gone("beta", 2)]],
+    ["failed", [gone("beta", 3), gone("alpha", 1)]],
+    ["landed", []],
+  ]);
 });
 
 test("a dry run tells nobody", async () => {

@@ -9,6 +9,7 @@ import { hostClasses, type Classes } from "../judge/decide-classes.ts";
 import { isOurs } from "../propose/decide-pull-requests.ts";
 import type { Journal } from "../journal.ts";
 import type { Outbox } from "./outbox.ts";
+import { needsPerson, unreachedInputs } from "../unreached-inputs.ts";
 import type { Validated } from "../update.ts";
 
 export interface AnnounceOptions {
@@ -31,6 +32,7 @@ export type News = Pick<UpdateEvent, "outcome"> &
 
 const reasonLength = 1000;
 const mostPullRequests = 100;
+const mostInputs = 100;
 
 export async function announce(options: AnnounceOptions, news: News, signal: AbortSignal): Promise<void> {
   const { repo, journal, outbox, clock } = options;
@@ -44,6 +46,7 @@ export async function announce(options: AnnounceOptions, news: News, signal: Abo
     repo,
     at: now.toISOString(),
     reason: reason?.slice(0, reasonLength).toWellFormed(),
+    ...unavailableOf(journal),
     ...(await openPullRequests(options, signal)),
   };
   await outbox.put(event, signal);
@@ -89,6 +92,19 @@ export async function announceError(
   const news = { outcome: "failed", run: open ?? newBuildId(clock.now()), reason: messageOf(error) } as const;
   // The forge may be what failed; the next news say which pull requests are open.
   await announce({ ...options, forge: undefined }, news, signal);
+}
+
+function unavailableOf(journal: Pick<Journal, "last">): Pick<UpdateEvent, "unavailable"> {
+  const inputs = unreachedInputs(journal);
+  if (inputs === undefined) return {};
+  return {
+    unavailable: inputs.slice(0, mostInputs).map((each) => ({
+      input: each.input.slice(0, 200),
+      reason: each.reason,
+      runs: each.runs,
+      needsPerson: needsPerson(each),
+    })),
+  };
 }
 
 async function openPullRequests(

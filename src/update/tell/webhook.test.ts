@@ -21,6 +21,24 @@ test("outcomes that it is not to hear of are not told", async () => {
   expect(told.map((body) => body.includes("has landed"))).toEqual([true]);
 });
 
+test("an input that needs a person is told to those who hear of proposals, whatever became of the rest", async () => {
+  const told: string[] = [];
+  const answering = async (_url: unknown, request?: RequestInit): Promise<Response> => {
+    told.push(await new Response(request?.body ?? null).text());
+    return new Response("ok");
+  };
+  const tell = createWebhookTeller("https://chat.example.org/", ["proposed"], answering);
+  for (const needsPerson of [false, true]) {
+    const unavailable = [{ input: "beta", reason: "its branch is gone", runs: 1, needsPerson }];
+    const rest = { at: "2026-01-01T00:00:00Z", inputs: [], hosts: {}, unavailable };
+    const event = { repo: "fleet", run: "1", outcome: "no-change", ...rest };
+    await tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000));
+  }
+  expect(told.map((body) => (JSON.parse(body) as { text: string }).text)).toEqual([
+    "fleet: there is nothing to update. The input beta needs you: its branch is gone.",
+  ]);
+});
+
 test("an answer without success names the host, and nothing else of the address", async () => {
   const refusing = async (): Promise<Response> => new Response("no", { status: 403 });
   const tell = createWebhookTeller("https://chat.example.org/hooks/secret-part", ["landed"], refusing);

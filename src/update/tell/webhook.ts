@@ -7,7 +7,7 @@ import type { Teller } from "./outbox.ts";
 
 const timeoutMs = 10_000;
 
-/** @param outcomes others are not told */
+/** @param outcomes others are not told; an input that needs a person is, to those who are told of proposals */
 export function createWebhookTeller(
   url: string,
   outcomes: readonly UpdateOutcome[],
@@ -15,7 +15,7 @@ export function createWebhookTeller(
 ): Teller {
   const host = hostOf(url);
   return async (event, signal) => {
-    if (!outcomes.includes(event.outcome)) return;
+    if (!outcomes.includes(event.outcome) && !(outcomes.includes("proposed") && needsYou(event))) return;
     const failed = (why: string, cause?: unknown): HomelabError =>
       new HomelabError("unavailable", `the webhook at ${host} ${why}`, { code: "WEBHOOK_FAILED", cause });
     const response = await fetch(url, {
@@ -54,8 +54,22 @@ function downstreamSentence(downstream: UpdateEvent["downstream"] = {}): string 
   return bad.length === 0 ? "" : ` With it in repos that use it: ${bad.join("; ")}.`;
 }
 
+const needsYou = ({ unavailable = [] }: UpdateEvent): boolean =>
+  unavailable.some(({ needsPerson }) => needsPerson);
+
+/** Of inputs that stay as they are until somebody does something. */
+function inputSentence({ unavailable = [], reason = "" }: UpdateEvent): string {
+  const stuck = unavailable.filter(({ needsPerson }) => needsPerson);
+  const [first] = stuck;
+  if (first === undefined || reason.includes(first.reason)) return "";
+  const more = stuck.length === 1 ? "" : ` (and ${stuck.length - 1} more)`;
+  return ` The input ${first.input}${more} needs you: ${first.reason}.`;
+}
+
 /** One line for people. */
-export function sentenceOf(event: UpdateEvent): string {
+export const sentenceOf = (event: UpdateEvent): string => `${outcomeSentence(event)}${inputSentence(event)}`;
+
+function outcomeSentence(event: UpdateEvent): string {
   const { repo, outcome, commit, inputs, downstream, effect, url, reason } = event;
   const what =
     inputs.length === 0 ? "" : ` (${inputs.slice(0, 5).join(", ")}${inputs.length > 5 ? ", …" : ""})`;

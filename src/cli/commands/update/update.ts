@@ -27,12 +27,13 @@ export function addUpdate(command: Command, choose: Choose): void {
     .option("--json", "as one JSON document")
     .action(
       chosen(choose, async (context, options) => {
-        const [{ chooseRepos, refuseShared }, { openUpdates }, wiring, { safeUpdate }, print] =
+        const [{ chooseRepos, refuseShared }, { openUpdates }, wiring, { safeUpdate }, unreached, print] =
           await Promise.all([
             import("../../arguments/choose-repos.ts"),
             import("../../session/open-updates.ts"),
             import("../../../wiring/compose-update.ts"),
             import("../../../update/safe-update.ts"),
+            import("../../../update/unreached-inputs.ts"),
             import("../../print/pages/update-result.ts"),
           ]);
         const signal = untilInterrupted(context.signals);
@@ -70,9 +71,11 @@ export function addUpdate(command: Command, choose: Choose): void {
           try {
             composed = await wiring.composeUpdate(parts, signal);
             const result = await safeUpdate(composed.options, signal);
-            worst = Math.max(worst, updateExitCode(result, options.proposalSucceeds === true));
-            const unavailable = composed.options.run.journal.last("resolved")?.unavailable ?? [];
-            documents.push({ repo, ...print.updateJson(result), unavailable });
+            const unavailable = unreached.unreachedInputs(composed.options.run.journal) ?? [];
+            const isStuck = unavailable.some(unreached.needsPerson);
+            worst = Math.max(worst, updateExitCode(result, isStuck, options.proposalSucceeds === true));
+            const inputs = unavailable.map((each) => ({ ...each, needsPerson: unreached.needsPerson(each) }));
+            documents.push({ repo, ...print.updateJson(result), unavailable: inputs });
             if (context.json) continue;
             out.write(print.describeUpdate(repo, result, composed.reportFile, outStyle));
             out.write(print.describeUnavailable(unavailable, outStyle));
@@ -96,19 +99,21 @@ export function addUpdate(command: Command, choose: Choose): void {
  * 0: landed, or nothing to do. 1: a person is needed. 3: no verdict; the next run resumes. 4: no verdict, because a
  * remote refuses the builder.
  *
+ * @param isStuck an input needs a person, which nobody hears of where nothing is proposed
  * @param proposalSucceeds a proposal is 0 too: its pull request tells a person, so a service manager need not
  */
-function updateExitCode(result: SafeUpdateResult, proposalSucceeds: boolean): number {
+function updateExitCode(result: SafeUpdateResult, isStuck: boolean, proposalSucceeds: boolean): number {
   switch (result.type) {
     case "no-change":
     case "landed":
-      return exitCodes.success;
+      return isStuck ? exitCodes.failed : exitCodes.success;
     case "proposed":
-    case "declined":
       return proposalSucceeds ? exitCodes.success : exitCodes.failed;
+    case "declined":
+      return proposalSucceeds && !isStuck ? exitCodes.success : exitCodes.failed;
     case "infra":
       return result.isRefused ? exitCodes.refused : exitCodes.unavailable;
     case "dry-run":
-      return result.wouldLand ? exitCodes.success : exitCodes.failed;
+      return result.wouldLand && !isStuck ? exitCodes.success : exitCodes.failed;
   }
 }

@@ -6,7 +6,8 @@ import type { SafeUpdateResult } from "../../../update/conclude.ts";
 import type { BisectedInput } from "../../../update/search/bisect-input.ts";
 import { isRestGood } from "../../../update/search/find-guilty.ts";
 import type { Found, Validated } from "../../../update/update.ts";
-import type { UnavailableInput } from "../../../update/update-reachable.ts";
+import type { UnreachedInput } from "../../../update/journal.ts";
+import { historyText, needsPerson } from "../../../update/unreached-inputs.ts";
 import type { HostClass } from "../../../update/judge/decide-classes.ts";
 import { classWords } from "../../../update/judge/class-words.ts";
 import { missingVerdicts } from "../../../update/judge/missing-verdicts.ts";
@@ -89,14 +90,23 @@ function revisionLine({ input, firstBad, lastGood, suspects, note = "" }: Bisect
   return `First bad revision of ${input}: unknown: ${note}.`;
 }
 
-/** A line for each, or nothing. */
-export const describeUnavailable = (inputs: readonly UnavailableInput[], style: Style): string =>
-  inputs
-    .map(
-      ({ input, reason }) =>
-        `  ${style.clean(input)} was out of reach and stays as it is: ${style.clean(reason)}\n`,
-    )
-    .join("");
+/** Some lines for each, or nothing. */
+export const describeUnavailable = (inputs: readonly UnreachedInput[], style: Style): string =>
+  inputs.map((each) => unavailableText(each, style)).join("");
+
+function unavailableText(each: UnreachedInput, style: Style): string {
+  const { input, reason, hint } = each;
+  const name = style.clean(input);
+  const ages = historyText(each);
+  const history = ages === undefined ? "" : ` ${ages}`;
+  const because = style.clean(reason);
+  if (!needsPerson(each)) return `  ${name} was out of reach${history} and stays as it is: ${because}\n`;
+  const start = `${style.red(style.glyphs.failure)} ${style.bold(name)} stays as it is until somebody looks at it`;
+  return [
+    `  ${start}${ages === undefined ? "" : `, out of reach ${ages}`}: ${because}\n`,
+    ...(hint === undefined ? [] : [`    ${style.dim("hint:")} ${style.clean(hint)}\n`]),
+  ].join("");
+}
 
 /** Which inputs break it, or why nobody knows. */
 function causeOf(
