@@ -75,6 +75,7 @@ const portsFor: Readonly<Record<string, readonly string[]>> = {
     "nix/lock/flake-lock-diff.ts",
     "nix/lock/flake-lock-graft.ts",
     "nix/lock/flake-lock-check.ts",
+    "nix/lock/registry-inputs.ts",
     "nix/store/closure-diff.ts",
   ],
   cache: ["nix/store.ts", "nix/gc-roots.ts"],

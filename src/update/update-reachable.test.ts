@@ -9,16 +9,8 @@ import {
   type ReachableUpdate,
 } from "./update-reachable.ts";
 
-const names = ["alpha", "beta", "gamma"];
-const node = { locked: { type: "path" }, original: { type: "path" } };
-const baseLock = JSON.stringify({
-  version: 7,
-  root: "root",
-  nodes: {
-    root: { inputs: { ...Object.fromEntries(names.map((name) => [name, name])), same: ["alpha"] } },
-    ...Object.fromEntries(names.map((name) => [name, node])),
-  },
-});
+const all = ["alpha", "beta", "gamma"];
+const names = async (): Promise<readonly string[]> => all;
 
 /** Fails by the first of these that it is asked for. Where Nix names none, it went on with what it had. */
 function upstreamWithout(down: readonly string[], { isNamed = true } = {}) {
@@ -41,7 +33,7 @@ const reasonsOf = ({ lock, unavailable }: ReachableUpdate) => ({
 
 test("inputs that are out of reach are left out one after the other, and said", async () => {
   const { update, asked } = upstreamWithout(["gamma", "alpha"]);
-  expect(reasonsOf(await updateReachable({ update, baseLock, inputs: undefined, log: silentLog }))).toEqual({
+  expect(reasonsOf(await updateReachable({ update, names, inputs: undefined, log: silentLog }))).toEqual({
     lock: "lock",
     unavailable: [
       ["gamma", "gamma is down"],
@@ -53,7 +45,7 @@ test("inputs that are out of reach are left out one after the other, and said", 
 
 test("where Nix does not say which it is, each is asked for alone", async () => {
   const { update, asked } = upstreamWithout(["gamma", "alpha"], { isNamed: false });
-  expect(reasonsOf(await updateReachable({ update, baseLock, inputs: undefined, log: silentLog }))).toEqual({
+  expect(reasonsOf(await updateReachable({ update, names, inputs: undefined, log: silentLog }))).toEqual({
     lock: "lock",
     unavailable: [
       ["alpha", "alpha is down"],
@@ -65,30 +57,30 @@ test("where Nix does not say which it is, each is asked for alone", async () => 
 
 test("of chosen inputs the others of the choice are left", async () => {
   const { update, asked } = upstreamWithout(["beta"]);
-  await updateReachable({ update, baseLock, inputs: ["beta", "gamma"], log: silentLog });
+  await updateReachable({ update, names, inputs: ["beta", "gamma"], log: silentLog });
   expect(asked).toEqual([["beta", "gamma"], ["gamma"]]);
 });
 
 test.each<[string, readonly string[], readonly string[] | undefined, boolean]>([
-  ["none can be reached", names, undefined, true],
-  ["none can be reached, and Nix names none", names, undefined, false],
+  ["none can be reached", all, undefined, true],
+  ["none can be reached, and Nix names none", all, undefined, false],
   ["the only one that was asked for is down", ["beta"], ["beta"], true],
   ["the only one that was asked for is down, and Nix does not name it", ["beta"], ["beta"], false],
 ])("each has its own answer when %s", async (_name, down, inputs, isNamed) => {
   const { update } = upstreamWithout(down, { isNamed });
-  const found = await updateReachable({ update, baseLock, inputs, log: silentLog });
+  const found = await updateReachable({ update, names, inputs, log: silentLog });
   expect(found.lock).toBeUndefined();
   expect([...found.unavailable].map(([input, { message }]) => [input, message])).toEqual(
     down.map((name) => [name, `${name} is down`]),
   );
 });
 
-test.each<[string, readonly string[], string | undefined, boolean]>([
-  ["the base does not have it", ["delta"], baseLock, true],
-  ["the base has no lock", ["beta"], undefined, true],
-])("it is an infrastructure fault when %s", async (_name, down, lock, isNamed) => {
-  const { update } = upstreamWithout(down, { isNamed });
-  const found = updateReachable({ update, baseLock: lock, inputs: undefined, log: silentLog });
+test.each<[string, readonly string[], readonly string[]]>([
+  ["the base's lock does not have it", ["delta"], all],
+  ["the base has no lock", ["beta"], []],
+])("it is an infrastructure fault when %s", async (_name, down, locked) => {
+  const { update } = upstreamWithout(down);
+  const found = updateReachable({ update, names: async () => locked, inputs: undefined, log: silentLog });
   await expect(found).rejects.toMatchObject({ kind: "unavailable", code: "INPUT_UPDATE_FAILED" });
 });
 
@@ -97,13 +89,13 @@ test("what may pass by itself is said before what does not, when none can be rea
     (kind) => new InputUnavailableError("a", kind, {}, kind),
   );
   expect(
-    [[down, gone], [gone, down], [gone]].map((all) => worstOf(all.flatMap((one) => one ?? [])).kind),
+    [[down, gone], [gone, down], [gone]].map((errors) => worstOf(errors.flatMap((one) => one ?? [])).kind),
   ).toEqual(["unavailable", "unavailable", "failed"]);
 });
 
 test("any other error is one at once", async () => {
   const update = () => Promise.reject(new HomelabError("failed", "flake.nix is broken", { code: "X" }));
-  await expect(updateReachable({ update, baseLock, inputs: undefined, log: silentLog })).rejects.toThrow(
+  await expect(updateReachable({ update, names, inputs: undefined, log: silentLog })).rejects.toThrow(
     "flake.nix is broken",
   );
 });

@@ -1,8 +1,6 @@
 // Upstream's newest lock, without the inputs that are out of reach: one that is down keeps no other from its update.
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { updatableInputs } from "../nix/lock/flake-lock-diff.ts";
-import { parseFlakeLock } from "../nix/lock/flake-lock.ts";
 
 /**
  * - `unavailable`: its remote is out of reach, and the same may work later
@@ -48,8 +46,8 @@ export interface ReachableUpdate {
 export interface UpdateReachableOptions {
   /** The lock with these inputs updated, or all. @throws InputUnavailableError */
   readonly update: (inputs: readonly string[] | undefined) => Promise<string>;
-  /** The base's; without one nothing can stay as it is. */
-  readonly baseLock: string | undefined;
+  /** The inputs that can stay as they are. */
+  readonly names: () => Promise<readonly string[]>;
   /** All without it. */
   readonly inputs: readonly string[] | undefined;
   readonly log: Log;
@@ -57,18 +55,18 @@ export interface UpdateReachableOptions {
 
 /** @throws HomelabError whatever is no fault of single inputs, such as a flake.nix that cannot be read. */
 export async function updateReachable(options: UpdateReachableOptions): Promise<ReachableUpdate> {
-  const { update, baseLock, inputs, log } = options;
+  const { update, names, inputs, log } = options;
   const unavailable = new Map<string, InputUnavailableError>();
   let wanted = inputs;
   for (;;) {
     try {
       return { lock: await update(wanted), unavailable };
     } catch (error) {
-      if (!(error instanceof InputUnavailableError) || baseLock === undefined) throw error;
-      const asked: readonly string[] = wanted ?? updatableInputs(parseFlakeLock(baseLock));
+      if (!(error instanceof InputUnavailableError)) throw error;
+      const asked: readonly string[] = wanted ?? (await names());
       const failing = await failingOf(update, asked, error);
       wanted = asked.filter((name) => !failing.has(name));
-      // The base does not have the one that fails, or alone each of them works.
+      // The base's lock does not have the one that fails, or alone each of them works.
       if (wanted.length === asked.length) throw error;
       for (const [input, cause] of failing) {
         unavailable.set(input, cause);

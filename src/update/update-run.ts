@@ -13,6 +13,8 @@ import type {
 } from "./update.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { BranchName, Commit } from "../protocol/names.ts";
+import { updatableInputs } from "../nix/lock/flake-lock-diff.ts";
+import { parseFlakeLock } from "../nix/lock/flake-lock.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 import { makeCandidate, movedInputs, requireInputs, type Candidate, type LockMoment } from "./candidate.ts";
 import { pendingStatus, statusOf } from "./land/commit-statuses.ts";
@@ -251,9 +253,12 @@ async function resolveFullLock(
   const known = journal.last("resolved");
   if (known !== undefined) return known.fullLock;
   const baseLock = await repository.readFile(base, lockPath, signal);
-  const update = async (names: readonly string[] | undefined): Promise<string> =>
-    upstream.updateLock(base, names, signal);
-  const { lock: fullLock, unavailable } = await updateReachable({ update, baseLock, inputs, log });
+  const update = async (wanted: readonly string[] | undefined): Promise<string> =>
+    upstream.updateLock(base, wanted, signal);
+  // Without a lock nothing can stay as it is.
+  const names = async (): Promise<readonly string[]> =>
+    baseLock === undefined ? [] : updatableInputs(parseFlakeLock(await update([])));
+  const { lock: fullLock, unavailable } = await updateReachable({ update, names, inputs, log });
   const counted = countRuns(unavailableInputs(unavailable), journal.last("started"));
   if (fullLock === undefined) {
     await journal.append({ step: "unreached", unavailable: counted });

@@ -19,6 +19,7 @@ import { composeReport } from "../update/report/compose-report.ts";
 import { redactReport } from "../update/report/redact-report.ts";
 import { printBody } from "../update/report/report-markdown.ts";
 import { printReport, type UpdateReport } from "../update/report/report.ts";
+import { registryInputsOf } from "../update/registry-inputs.ts";
 import { unreachedInputs } from "../update/unreached-inputs.ts";
 import type { Describe, Explain, LandedCommit, ProposalContext, Validated } from "../update/update.ts";
 import { compareSystems } from "./compare-systems.ts";
@@ -59,7 +60,9 @@ export function createDescriptions(parts: DescriptionParts): {
   ): UpdateReport {
     const run = journal.last("started")?.run ?? "";
     const unavailable = unreachedInputs(journal) ?? [];
-    return composeReport(validated, context, { run, repo, branch: settings.branch, comparison, unavailable });
+    const registry = registryInputsOf(journal);
+    const { branch } = settings;
+    return composeReport(validated, context, { run, repo, branch, comparison, unavailable, registry });
   }
 
   async function write(report: UpdateReport): Promise<void> {

@@ -1,6 +1,7 @@
 // What the flakes are pinned to, for the metrics: read whenever a build of a repo's branch is accepted.
 import type { Log } from "../base/log.ts";
 import { type FlakeLock, nodeAt, parseFlakeLock, rootInputs } from "../nix/lock/flake-lock.ts";
+import { usableTime } from "../nix/lock/input-time.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 
@@ -57,7 +58,7 @@ export function followInputs({ branches, readLock, setInputs, log }: FollowInput
 export function inputTimes(lock: FlakeLock): ReadonlyMap<string, number> {
   return new Map(
     Object.entries(rootInputs(lock)).flatMap(([name, edge]): [string, number][] => {
-      const time = typeof edge === "string" ? nodeAt(lock, edge).locked?.lastModified : undefined;
+      const time = typeof edge === "string" ? usableTime(nodeAt(lock, edge).locked?.lastModified) : undefined;
       return time === undefined ? [] : [[name, time]];
     }),
   );

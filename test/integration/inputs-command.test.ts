@@ -61,7 +61,23 @@ test("a repo, or an upstream, that does not answer is said, hides nothing else, 
   await rename(`${beta}.away`, beta);
   expect(checked.exitCode).toBe(3);
   expect(checked.stdout).toMatch(/beta .* no answer/);
+  // The others have their own answers; alpha was moved by the test before.
+  expect(checked.stdout).toMatch(/alpha .* behind/);
+  expect(checked.stdout).toMatch(/gamma .* up to date/);
   expect(checked.stderr).toContain("beta");
+});
+
+test("what flake.nix declares and flake.lock does not have is listed as not locked", async ({
+  lab,
+  inputs,
+}) => {
+  const flake = await lab.show("master", "flake.nix");
+  const url = `git+file://${join(lab.directory, "alpha")}`;
+  await lab.commit("master", { "flake.nix": flake.replace("{", `{ inputs.fresh.url = "${url}";`) });
+  const checked = await inputs("--repo", "fleet", "--check");
+  expect(checked).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(checked.stdout).toMatch(/^fresh .* not locked$/m);
+  expect(checked.stdout).toMatch(/^gamma .* up to date$/m);
 });
 
 test("a repo that is not configured is an error of usage, with the name that was meant", async ({

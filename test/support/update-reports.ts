@@ -65,6 +65,7 @@ export const reportOf = (changed: Partial<UpdateReport> = {}): UpdateReport => {
         runs: 1,
       },
     ],
+    registry: [],
     guilty: [["nixpkgs"]],
     bisected: [
       {

@@ -1,21 +1,27 @@
 // What the configured flakes are pinned to. Reads the repos alone, and needs no NATS.
 import { join } from "node:path";
 import type { Config, RepoSettings } from "../../config/schema.ts";
-import { parseFlakeLock } from "../../nix/lock/flake-lock.ts";
+import type { Log } from "../../base/log.ts";
+import { updatableInputs } from "../../nix/lock/flake-lock-diff.ts";
+import { type FlakeLock, parseFlakeLock } from "../../nix/lock/flake-lock.ts";
 import { createExec } from "../../process/create-exec.ts";
-import type { RepoName } from "../../protocol/names.ts";
+import type { Commit, RepoName } from "../../protocol/names.ts";
+import { updateReachable, type ReachableUpdate } from "../../update/update-reachable.ts";
+import type { Upstream } from "../../update/update.ts";
 import { createInputAccess } from "../../wiring/input-access.ts";
 import { createNixUpstream } from "../../wiring/nix-upstream.ts";
 import { lockPathOf, openRepository } from "../../wiring/open-repository.ts";
 import type { Context } from "../context.ts";
-import { summarizeInputs, type InputSummary } from "../print/pages/inputs-table.ts";
+import { notesOf, type InputNote } from "../print/pages/input-notes.ts";
+import { summarizeInputs, type InputSummary, type NewestInputs } from "../print/pages/inputs-table.ts";
 import { userStateDirectory } from "./local-builder.ts";
 import { openNix } from "./open-nix.ts";
 import { createPeopleLog } from "./people-log.ts";
 
 export interface InputsRead {
   readonly inputs: readonly InputSummary[];
-  /** One repo's fault does not keep the others from being listed. */
+  readonly notes: readonly InputNote[];
+  /** One repo's fault, or one input's, does not keep the others from being listed. */
   readonly faults: readonly { readonly repo: RepoName; readonly error: unknown }[];
 }
 
@@ -41,6 +47,7 @@ export async function readInputs(
       )
     : undefined;
   const inputs: InputSummary[] = [];
+  const notes: InputNote[] = [];
   const faults: { readonly repo: RepoName; readonly error: unknown }[] = [];
   for (const [repo, settings] of repos) {
     const failed = (error: unknown): void => {
@@ -51,21 +58,43 @@ export async function readInputs(
       const repository = openRepository({ repo, settings, stateDirectory, exec, environment, log });
       const commit = await repository.mirror.resolveBranch(settings.branch, signal);
       const text = await repository.readFile(commit, lockPathOf(settings), signal);
-      if (text === undefined) continue;
-      const lock = parseFlakeLock(text);
-      const upstream =
-        nix === undefined ? undefined : createNixUpstream({ nix, repository, directory: settings.directory });
-      const newest = await upstream
-        ?.updateLock(commit, undefined, signal)
-        .then(parseFlakeLock)
-        .catch((error: unknown) => {
-          failed(error);
-          return "unknown" as const;
-        });
+      // What flake.nix declares only Nix can say.
+      if (text === undefined && nix === undefined) continue;
+      const lock = text === undefined ? noLock : parseFlakeLock(text);
+      notes.push(...notesOf(repo, lock));
+      const newest =
+        nix === undefined
+          ? undefined
+          : await askUpstream(
+              createNixUpstream({ nix, repository, directory: settings.directory }),
+              { commit, isLocked: text !== undefined, log },
+              signal,
+            ).catch((error: unknown) => {
+              failed(error);
+              return "unknown" as const;
+            });
       inputs.push(...summarizeInputs({ repo, commit, lock, newest }));
+      if (newest === undefined || newest === "unknown") continue;
+      faults.push(...[...newest.unavailable.values()].map((error) => ({ repo, error })));
     } catch (error) {
       failed(error);
     }
   }
-  return { inputs, faults };
+  return { inputs, notes, faults };
+}
+
+const noLock: FlakeLock = { version: 7, root: "root", nodes: { root: {} } };
+
+/** Each input has its own answer: one that is out of reach hides no other's. */
+async function askUpstream(
+  upstream: Pick<Upstream, "updateLock">,
+  { commit, isLocked, log }: { readonly commit: Commit; readonly isLocked: boolean; readonly log: Log },
+  signal: AbortSignal,
+): Promise<NewestInputs & Pick<ReachableUpdate, "unavailable">> {
+  const update = async (names: readonly string[] | undefined): Promise<string> =>
+    upstream.updateLock(commit, names, signal);
+  const fitted = parseFlakeLock(await update([]));
+  const names = async (): Promise<readonly string[]> => (isLocked ? updatableInputs(fitted) : []);
+  const { lock, unavailable } = await updateReachable({ update, names, inputs: undefined, log });
+  return { fitted, full: lock === undefined ? undefined : parseFlakeLock(lock), unavailable };
 }

@@ -13,6 +13,7 @@ import { isRestGood } from "../search/find-guilty.ts";
 import { hostsNotListed, type Classes } from "../judge/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../judge/judge-downstream.ts";
 import type { SystemComparison } from "../landed/system-comparison.ts";
+import type { RegistryInput } from "../../nix/lock/registry-inputs.ts";
 import type { UnreachedInput } from "../journal.ts";
 
 export interface ReportFacts {
@@ -20,6 +21,7 @@ export interface ReportFacts {
   readonly repo: RepoName;
   readonly branch: BranchName;
   readonly unavailable: readonly UnreachedInput[];
+  readonly registry: readonly RegistryInput[];
   readonly comparison: SystemComparison;
 }
 
@@ -57,6 +59,7 @@ export function composeReport(
       guilty === undefined ? failure : { ...failure, input: guilty },
     ),
     unavailable: facts.unavailable,
+    registry: facts.registry,
     guilty: context.found?.guilty ?? [],
     unproven: context.found?.unproven,
     bisected: (context.found?.bisected ?? []).map(bisectedReport),

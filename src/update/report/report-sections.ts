@@ -2,6 +2,7 @@
 import { movedBy, type InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import type { HostClass } from "../judge/decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
+import { registryAdvice, registryMessage } from "../../nix/lock/registry-inputs.ts";
 import { historyText, needsPerson } from "../unreached-inputs.ts";
 import { firstLine } from "../../base/lines.ts";
 import {
@@ -42,6 +43,7 @@ export const sectionsOf = (report: UpdateReport): readonly Section[] => [
   revisionSection(report),
   inputSection(report),
   unavailableSection(report),
+  registrySection(report),
   hostSection(report),
   failureSection(report),
   reproduceSection(report),
@@ -121,6 +123,14 @@ const unavailableSection = ({ unavailable }: UpdateReport): Section => ({
         ...(hint === undefined ? [] : [`; ${codeSpan(hint, 500)}`]),
       ].join("");
     }),
+  between: "\n",
+});
+
+const registrySection = ({ registry }: UpdateReport): Section => ({
+  title: "Inputs that a registry decides",
+  pieces: registry.map(
+    (each) => `- ${codeSpan(registryMessage(each.input), 500)}; ${codeSpan(registryAdvice(each), 500)}`,
+  ),
   between: "\n",
 });
 

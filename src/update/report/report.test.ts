@@ -303,6 +303,7 @@ const hostileReport = fc
         unavailable: [
           { input: c, kind: "failed", reason: d, hint: d, runs: 3, since: "2026-11-01T00:00:00Z" },
         ],
+        registry: [{ input: c, advice: d }],
         notCompared: [{ reason: e, hosts: [f] }],
         bisected: [
           {

@@ -7,6 +7,7 @@ import type { HostClass } from "../judge/decide-classes.ts";
 import type { Hindrance } from "../judge/decide-hindrance.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
 import type { UnknownSystems } from "../landed/system-comparison.ts";
+import type { RegistryInput } from "../../nix/lock/registry-inputs.ts";
 import type { UnreachedInput } from "../journal.ts";
 
 export interface ReportedHost {
@@ -79,6 +80,8 @@ export interface UpdateReport {
   readonly failures: readonly RootFailure[];
   /** Inputs that were out of reach, and stay as the base has them. */
   readonly unavailable: readonly UnreachedInput[];
+  /** Inputs that a registry decides, and what to write into flake.nix instead. */
+  readonly registry: readonly RegistryInput[];
   /** Inputs that are proven to break hosts; those that stand together break them only together. */
   readonly guilty: readonly (readonly string[])[];
   /** Why no input is named, where they were looked for. */

@@ -27,15 +27,25 @@ export function addUpdate(command: Command, choose: Choose): void {
     .option("--json", "as one JSON document")
     .action(
       chosen(choose, async (context, options) => {
-        const [{ chooseRepos, refuseShared }, { openUpdates }, wiring, { safeUpdate }, unreached, print] =
-          await Promise.all([
-            import("../../arguments/choose-repos.ts"),
-            import("../../session/open-updates.ts"),
-            import("../../../wiring/compose-update.ts"),
-            import("../../../update/safe-update.ts"),
-            import("../../../update/unreached-inputs.ts"),
-            import("../../print/pages/update-result.ts"),
-          ]);
+        const [
+          { chooseRepos, refuseShared },
+          { openUpdates },
+          wiring,
+          { safeUpdate },
+          unreached,
+          registry,
+          notes,
+          print,
+        ] = await Promise.all([
+          import("../../arguments/choose-repos.ts"),
+          import("../../session/open-updates.ts"),
+          import("../../../wiring/compose-update.ts"),
+          import("../../../update/safe-update.ts"),
+          import("../../../update/unreached-inputs.ts"),
+          import("../../../update/registry-inputs.ts"),
+          import("../../print/pages/input-notes.ts"),
+          import("../../print/pages/update-result.ts"),
+        ]);
         const signal = untilInterrupted(context.signals);
         const config = await loadCommandConfig(context);
         const repos = chooseRepos(config, options.repo);
@@ -75,10 +85,12 @@ export function addUpdate(command: Command, choose: Choose): void {
             const isStuck = unavailable.some(unreached.needsPerson);
             worst = Math.max(worst, updateExitCode(result, isStuck, options.proposalSucceeds === true));
             const inputs = unavailable.map((each) => ({ ...each, needsPerson: unreached.needsPerson(each) }));
-            documents.push({ repo, ...print.updateJson(result), unavailable: inputs });
+            const ofRegistry = registry.registryInputsOf(composed.options.run.journal);
+            documents.push({ repo, ...print.updateJson(result), unavailable: inputs, registry: ofRegistry });
             if (context.json) continue;
             out.write(print.describeUpdate(repo, result, composed.reportFile, outStyle));
             out.write(print.describeUnavailable(unavailable, outStyle));
+            out.write(notes.registryNotes(ofRegistry, outStyle));
           } catch (error) {
             signal.throwIfAborted();
             if (composed === undefined) await wiring.announceUncomposed(parts, error, signal);

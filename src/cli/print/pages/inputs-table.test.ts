@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { commitOf, lockOf, node } from "../../../../test/support/flake-locks.ts";
 import { parseCommit, parseRepoName } from "../../../protocol/names.ts";
-import { renderInputs, summarizeInputs } from "./inputs-table.ts";
+import { notesOf, renderNotes } from "./input-notes.ts";
+import { renderInputs, summarizeInputs, type InputSummary } from "./inputs-table.ts";
 import { plainStyle } from "../style.ts";
 
 const repo = parseRepoName("nixos-servers");
@@ -45,10 +46,120 @@ test.each([
   ["older", lockAt(-2 * day), { state: "moved-back", seconds: 2 * day }, "moved back 2 d"],
   ["not known", "unknown" as const, { state: "unknown" }, "no answer"],
 ])("upstream that is %s", (_, newest, upstream, text) => {
-  const [, nixpkgs, follower] = summarizeInputs({ repo, commit, lock: lockAt(0), newest });
+  const lock = lockAt(0);
+  const asked = newest === "unknown" ? newest : { fitted: lock, full: newest, unavailable: new Map() };
+  const [, nixpkgs, follower] = summarizeInputs({ repo, commit, lock, newest: asked });
   expect(nixpkgs?.upstream).toMatchObject(upstream);
   expect(follower).not.toHaveProperty("upstream");
   expect(nixpkgs && renderInputs([nixpkgs], print)).toContain(text);
+});
+
+const gone = { kind: "failed" } as const;
+const down = { kind: "unavailable" } as const;
+const textOf = (inputs: readonly InputSummary[], input: string): string =>
+  renderInputs(
+    inputs.filter((each) => each.input === input),
+    print,
+  ).split("\n")[1] ?? "";
+
+test("each input has its own answer, and one that stays because it is out of reach is not up to date", () => {
+  const [before, after] = [0, day].map((moved) =>
+    lockOf(
+      Object.fromEntries(
+        ["a", "b", "c", "d"].map((name) => [name, node(name, undefined, name === "d" ? moved : 0)]),
+      ),
+    ),
+  );
+  if (before === undefined || after === undefined) throw new Error("there are two");
+  const unavailable = new Map<string, typeof down | typeof gone>([
+    ["a", down],
+    ["b", gone],
+  ]);
+  const inputs = summarizeInputs({
+    repo,
+    commit,
+    lock: before,
+    newest: { fitted: before, full: after, unavailable },
+  });
+  expect(inputs.map(({ upstream }) => upstream?.state)).toEqual([
+    "unknown",
+    "failed",
+    "up-to-date",
+    "behind",
+  ]);
+  expect(["a", "b", "c", "d"].map((name) => textOf(inputs, name).replace(/^.*ago +/, ""))).toEqual([
+    "no answer",
+    "cannot be updated",
+    "up to date",
+    "behind 1 d",
+  ]);
+  const none = { fitted: before, full: undefined, unavailable: new Map([["a", down]]) };
+  expect(
+    summarizeInputs({ repo, commit, lock: before, newest: none }).map(({ upstream }) => upstream?.state),
+  ).toEqual(["unknown", "unknown", "unknown", "unknown"]);
+});
+
+test("what moves below an input without a lock of its own is behind", () => {
+  const at = (state: number) =>
+    lockOf({
+      root: { inputs: { tool: "tool" } },
+      tool: node("tool", { deep: "deep" }),
+      deep: node("deep", undefined, state),
+    });
+  const newest = { fitted: at(1), full: at(2), unavailable: new Map() };
+  const inputs = summarizeInputs({ repo, commit, lock: at(1), newest });
+  expect(inputs[0]?.upstream).toMatchObject({ state: "behind", below: ["tool/deep"] });
+  expect(textOf(inputs, "tool")).toMatch(/behind by tool\/deep$/);
+});
+
+test("what flake.nix declares and flake.lock does not have is not locked, and the other way round", () => {
+  const lock = lockOf({ a: node("a"), old: node("old"), moved: node("moved") });
+  const moved = { ...node("moved"), original: { type: "github", owner: "owner", repo: "elsewhere" } };
+  const fitted = lockOf({ a: node("a"), fresh: node("fresh"), moved });
+  const inputs = summarizeInputs({
+    repo,
+    commit,
+    lock,
+    newest: { fitted, full: fitted, unavailable: new Map() },
+  });
+  expect(inputs.map(({ input, upstream }) => [input, upstream?.state])).toEqual([
+    ["a", "up-to-date"],
+    ["fresh", "not-locked"],
+    ["moved", "not-locked"],
+    ["old", "not-declared"],
+  ]);
+  expect(inputs.find(({ input }) => input === "fresh")).not.toHaveProperty("rev");
+  expect(textOf(inputs, "fresh")).toMatch(/^fresh {2}github:owner\/fresh +not locked$/);
+});
+
+test.each([1, 0, -5, 9_999_999_999, undefined])("the time %j of a lock is no age", (lastModified) => {
+  const store = { type: "path", path: "/nix/store/x", narHash: "sha256-x", lastModified };
+  const lock = lockOf({ data: { locked: store, original: store, flake: false } });
+  const inputs = summarizeInputs({ repo, commit, lock });
+  expect(inputs[0]).not.toHaveProperty("lastModified");
+  expect(textOf(inputs, "data")).toMatch(/ unknown$/);
+});
+
+test("inputs that a registry decides, or that follow nothing, are said with what to do", () => {
+  const indirect = { ...node("nixpkgs"), original: { type: "indirect", id: "nixpkgs" } };
+  const lock = lockOf({
+    root: { inputs: { nixpkgs: "nixpkgs", tool: "tool", lost: ["gone"] } },
+    nixpkgs: indirect,
+    tool: node("tool", { pkgs: ["nixpkgs-old"] }),
+  });
+  expect(summarizeInputs({ repo, commit, lock }).map(({ input, follows }) => [input, follows])).toEqual([
+    ["lost", "gone"],
+    ["nixpkgs", undefined],
+    ["tool", undefined],
+  ]);
+  expect(renderNotes(notesOf(repo, lock), plainStyle).split("\n")).toEqual([
+    expect.stringMatching(
+      /^note: flake.nix names no place for nixpkgs, .*; write into flake.nix: inputs\.nixpkgs\.url = "github:owner\/nixpkgs\/BRANCH"; \(BRANCH: the one that you mean\)$/,
+    ),
+    "note: lost follows gone, which flake.lock does not have; nix flake lock mends it",
+    "note: tool/pkgs follows nixpkgs-old, which flake.lock does not have; nix flake lock mends it",
+    "",
+  ]);
 });
 
 test("what an input says of itself cannot leave its line or control the terminal", () => {

@@ -1,0 +1,47 @@
+// Inputs that flake.nix names no place for: a flake registry decides what they are. Nix up to 2.25 asks that of the
+// user and of the system too, and NixOS points it to a path of its own store.
+import { placeOf } from "./compare-url.ts";
+import { type FlakeLock, type FlakeReference, nodeAt, rootInputs } from "./flake-lock.ts";
+
+export interface RegistryInput {
+  readonly input: string;
+  /** What to write into flake.nix, so that the same is meant everywhere. BRANCH stands for what a person has to choose. */
+  readonly advice: string;
+}
+
+const refPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const namePattern = /^[A-Za-z][A-Za-z0-9_-]*$/;
+
+/** Of the flake itself. */
+export const registryInputs = (lock: FlakeLock): readonly RegistryInput[] =>
+  Object.entries(rootInputs(lock)).flatMap(([input, edge]) => {
+    if (typeof edge !== "string") return [];
+    const { original, locked } = nodeAt(lock, edge);
+    if (original?.type !== "indirect" || !namePattern.test(input)) return [];
+    return [{ input, advice: `inputs.${input}.url = "${urlFor(original, locked)}";` }];
+  });
+
+/** A branch of the same repository. A lock does not keep which one it was, but where flake.nix names it. */
+function urlFor(original: FlakeReference, locked: FlakeReference | undefined): string {
+  const { ref = locked?.ref ?? "" } = original;
+  const branch = refPattern.test(ref) ? ref : "BRANCH";
+  const place = locked === undefined ? undefined : placeOf(locked);
+  if (
+    place !== undefined &&
+    locked !== undefined &&
+    ["github", "gitlab", "sourcehut"].includes(locked.type)
+  ) {
+    const owner = place.path.slice(0, -1).join("%2F");
+    const host = locked.host === undefined ? "" : `?host=${place.host}`;
+    return `${locked.type}:${owner}/${place.path.at(-1) ?? ""}/${branch}${host}`;
+  }
+  return original.id === "nixpkgs" ? `github:NixOS/nixpkgs/${branch}` : `github:OWNER/REPOSITORY/${branch}`;
+}
+
+/** What to do about it. */
+export const registryAdvice = ({ advice }: Pick<RegistryInput, "advice">): string =>
+  `write into flake.nix: ${advice}${advice.includes("BRANCH") ? " (BRANCH: the one that you mean)" : ""}`;
+
+/** What is wrong with it. */
+export const registryMessage = (input: string): string =>
+  `flake.nix names no place for ${input}, so a flake registry decides what it is, and another machine may mean something else`;
