@@ -52,6 +52,8 @@ export interface LockUpdateFailure {
   readonly kind: "failed" | "unavailable" | "refused";
   /** One line. */
   readonly message: string;
+  /** The same without what it is about. */
+  readonly reason: string;
   readonly hint?: string;
   /** The input of the flake itself by which it failed, where Nix tells. */
   readonly input?: string;

@@ -9,21 +9,30 @@ import type { Log } from "../base/log.ts";
  */
 export type UnavailableKind = "unavailable" | "refused" | "failed";
 
+interface UnavailableDetails {
+  readonly hint?: string;
+  readonly cause?: unknown;
+  readonly reason?: string;
+}
+
 /** An input of the flake itself, or one of its inputs, cannot be had; the same update without it may work. */
 export class InputUnavailableError extends HomelabError {
   override readonly name = "InputUnavailableError";
   /** Undefined where Nix went on with what it had fetched once, and does not say of which input that is. */
   readonly input: string | undefined;
+  /** In a line, without the name of the input. */
+  readonly reason: string;
   declare readonly kind: UnavailableKind;
 
   constructor(
     input: string | undefined,
     message: string,
-    options: { readonly hint?: string; readonly cause?: unknown },
+    { reason = message, ...options }: UnavailableDetails,
     kind: UnavailableKind = "unavailable",
   ) {
     super(kind, message, { code: "INPUT_UPDATE_FAILED", ...options });
     this.input = input;
+    this.reason = reason;
   }
 }
 
@@ -101,10 +110,10 @@ async function failingOf(
 const reasonLength = 500;
 
 export const unavailableInputs = (unavailable: ReachableUpdate["unavailable"]): readonly UnavailableInput[] =>
-  [...unavailable].map(([input, { kind, message, hint }]) => ({
+  [...unavailable].map(([input, { kind, reason, hint }]) => ({
     input,
     kind,
-    reason: message.slice(0, reasonLength).toWellFormed(),
+    reason: reason.slice(0, reasonLength).toWellFormed(),
     hint,
   }));
 

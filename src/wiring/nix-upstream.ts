@@ -35,10 +35,10 @@ export function createNixUpstream({
       const at = directory === undefined ? checkout.directory : join(checkout.directory, directory);
       const result = await nix.updateLock(at, { inputs, timeoutMs: updateTimeoutMs }, signal);
       if (result.type === "updated") return result.lock;
-      const { kind, message, hint, input, isStale, details } = result.failure;
+      const { kind, message, reason, hint, input, isStale, details } = result.failure;
       const more = { hint, cause: details === "" ? undefined : new Error(details) };
       if (input !== undefined || isStale === true) {
-        throw new InputUnavailableError(input, message, more, kind);
+        throw new InputUnavailableError(input, message, { ...more, reason }, kind);
       }
       throw new HomelabError(kind, message, { code: "INPUT_UPDATE_FAILED", ...more });
     },

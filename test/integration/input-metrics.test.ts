@@ -37,6 +37,7 @@ test("a builder serves what alerts and dashboard name, and the age of every inpu
         at: "2026-01-02T00:00:00Z",
         inputs: [],
         hosts: {},
+        unavailable: [{ input: "gamma", reason: "it is down", runs: 3, needsPerson: true }],
         pullRequests: [{ number: 42, createdAt: "2026-01-01T00:00:00Z" }],
       };
     },

@@ -1,7 +1,7 @@
 // `homelab-deploy update` as an operator runs it: its own process, real Nix and git, and a forge.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -205,6 +205,37 @@ test("a person who closes the proposal is heard until there is something new", a
   await lab.bump("beta", { value: "3", breaks: ["host02"] });
   await update();
   expect(forge.state.pulls).toHaveLength(2);
+});
+
+test("an input that is out of reach: the rest lands, and the third time a person is needed", async ({
+  lab,
+  update,
+}) => {
+  await rename(join(lab.directory, "beta"), join(lab.directory, "away"));
+  for (const [state, exitCode] of [
+    ["2", 0],
+    ["3", 0],
+    ["4", 1],
+  ] as const) {
+    await lab.bump("alpha", { value: state });
+    const updated = await update({}, ["--json", "--proposal-succeeds"]);
+    expect(updated.exitCode).toBe(exitCode);
+    expect(JSON.parse(updated.stdout)).toMatchObject({
+      updates: [
+        {
+          outcome: "landed",
+          unavailable: [{ input: "beta", runs: Number(state) - 1, needsPerson: exitCode === 1 }],
+        },
+      ],
+    });
+  }
+  const told = await update();
+  expect(told).toMatchObject({ exitCode: 1 });
+  expect(told.stdout).toContain(
+    "beta stays as it is until somebody looks at it, out of reach for 4 updates in a row",
+  );
+  await rename(join(lab.directory, "away"), join(lab.directory, "beta"));
+  expect(await update()).toMatchObject({ exitCode: 0 });
 });
 
 test("nothing to update, a dry run, and words that mean nothing", async ({ forge, lab, update }) => {

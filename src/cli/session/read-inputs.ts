@@ -1,7 +1,7 @@
 // What the configured flakes are pinned to. Reads the repos alone, and needs no NATS.
 import { join } from "node:path";
 import type { Config, RepoSettings } from "../../config/schema.ts";
-import type { Log } from "../../base/log.ts";
+import { silentLog } from "../../base/log.ts";
 import { updatableInputs } from "../../nix/lock/flake-lock-diff.ts";
 import { type FlakeLock, parseFlakeLock } from "../../nix/lock/flake-lock.ts";
 import { createExec } from "../../process/create-exec.ts";
@@ -67,7 +67,7 @@ export async function readInputs(
           ? undefined
           : await askUpstream(
               createNixUpstream({ nix, repository, directory: settings.directory }),
-              { commit, isLocked: text !== undefined, log },
+              { commit, isLocked: text !== undefined },
               signal,
             ).catch((error: unknown) => {
               failed(error);
@@ -88,13 +88,14 @@ const noLock: FlakeLock = { version: 7, root: "root", nodes: { root: {} } };
 /** Each input has its own answer: one that is out of reach hides no other's. */
 async function askUpstream(
   upstream: Pick<Upstream, "updateLock">,
-  { commit, isLocked, log }: { readonly commit: Commit; readonly isLocked: boolean; readonly log: Log },
+  { commit, isLocked }: { readonly commit: Commit; readonly isLocked: boolean },
   signal: AbortSignal,
 ): Promise<NewestInputs & Pick<ReachableUpdate, "unavailable">> {
   const update = async (names: readonly string[] | undefined): Promise<string> =>
     upstream.updateLock(commit, names, signal);
   const fitted = parseFlakeLock(await update([]));
   const names = async (): Promise<readonly string[]> => (isLocked ? updatableInputs(fitted) : []);
-  const { lock, unavailable } = await updateReachable({ update, names, inputs: undefined, log });
+  // What is out of reach is said with the rest.
+  const { lock, unavailable } = await updateReachable({ update, names, inputs: undefined, log: silentLog });
   return { fitted, full: lock === undefined ? undefined : parseFlakeLock(lock), unavailable };
 }

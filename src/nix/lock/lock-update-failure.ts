@@ -30,6 +30,7 @@ export function lockUpdateFailure({
     return {
       kind,
       message: oneLine(`${subject} cannot be updated: ${reason}`),
+      reason: oneLine(reason),
       details: boundedDetails([said, ...(log.error === undefined ? [] : log.plainLines)].join("\n")),
       hint,
       input,

@@ -1,5 +1,5 @@
-// Inputs that flake.nix names no place for: a flake registry decides what they are. Nix up to 2.25 asks that of the
-// user and of the system too, and NixOS points it to a path of its own store.
+// Inputs that flake.nix names no place for: a flake registry decides what they are. Nix 2.8 and 2.26 ask those of the
+// user and of the system too, which NixOS points to a path of its own store; 2.34 asks only the global one.
 import { placeOf } from "./compare-url.ts";
 import { type FlakeLock, type FlakeReference, nodeAt, rootInputs } from "./flake-lock.ts";
 

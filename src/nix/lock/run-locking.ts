@@ -62,7 +62,12 @@ export async function runLocking(
   lines.end();
   const failure = lockUpdateFailure({ result, log: reader.end(), stale, timeoutMs });
   if (failure === undefined) return { type: "done", stdout: result.stdout };
-  const { message, details } = failure;
-  const cleaned = { ...failure, message: inputs.clean(message), details: inputs.clean(details) };
+  const { message, reason, details } = failure;
+  const cleaned = {
+    ...failure,
+    message: inputs.clean(message),
+    reason: inputs.clean(reason),
+    details: inputs.clean(details),
+  };
   return { type: "failed", failure: cleaned };
 }

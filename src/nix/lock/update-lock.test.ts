@@ -188,6 +188,14 @@ test.each([
     { kind: "failed", input: "a", hint: missingRefHint },
   ],
   [
+    "the same in Nix 2.34",
+    {
+      exitCode: 1,
+      stderr: trace("resolving Git reference 'gone': revspec 'gone' not found (libgit2 error code = 4)", "a"),
+    },
+    { kind: "failed", input: "a", hint: missingRefHint },
+  ],
+  [
     "a branch that GitHub does not have",
     {
       exitCode: 1,

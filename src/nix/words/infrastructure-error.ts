@@ -25,7 +25,7 @@ const infrastructure = [
   /^fetching Git repository '.*' (?:failed|timed out)/,
   /^(?:resolving|getaddrinfo).*: (?:Temporary failure in name resolution|Name or service not known)/,
   // Since 2.20, of a repository that could not be fetched, and of a branch that it does not have.
-  /^resolving Git reference '.*': revspec '.*' not found$/,
+  /^resolving Git reference '.*': revspec '.*' not found(?: \(libgit2 error code = -?\d+\))?$/,
   /^Git repository ".*" does not exist\.?$/,
   /^repository path '.*' is not owned by current user$/,
   // The store and its database.

@@ -6,7 +6,7 @@ const ofGit = [
   // Of a working tree on this machine, which Nix fetches nothing of: 2.8, and since 2.20. Where git could not fetch, the
   // latter comes too, and what git said stands behind it.
   /\bfatal: ambiguous argument '[^']*': unknown revision or path\b/i,
-  /^resolving Git reference '[^']*': revspec '[^']*' not found$/,
+  /^resolving Git reference '[^']*': revspec '[^']*' not found(?: \(libgit2 error code = -?\d+\))?$/,
   // sourcehut
   /^in '[^']*', couldn't find ref '/,
 ] as const;
