@@ -1,0 +1,172 @@
+// What a random history of updates is about: inputs that move, and what they break. The generator knows it, so that
+// whatever an update says of them can be judged. Pure.
+import type { HostVerdict } from "../../src/protocol/verdicts.ts";
+import type { Choices } from "./random-choices.ts";
+
+/** Of each input, those below others too, by its name: it counts its commits. */
+export type InputStates = Readonly<Record<string, number>>;
+
+/** Hosts that fail while each of these inputs is at one of its states `from`, …, `to`. */
+export interface Breakage {
+  readonly hosts: readonly string[];
+  readonly verdict: "build-failed" | "eval-failed";
+  readonly when: readonly { readonly input: string; readonly from: number; readonly to: number }[];
+}
+
+export interface UpdateWorld {
+  readonly hosts: readonly string[];
+  /** Of the flake itself, sorted. */
+  readonly inputs: readonly string[];
+  /** An input of an input that has no lock of its own, by the input that it is below: it floats. */
+  readonly below: Readonly<Record<string, string>>;
+  readonly breakages: readonly Breakage[];
+}
+
+/** Every name has a state: inputs of the flake, and those below them. */
+export const allInputs = ({ inputs, below }: UpdateWorld): readonly string[] =>
+  inputs.flatMap((input) => (below[input] === undefined ? [input] : [input, below[input]]));
+
+/** What Nix locks anew with an input. */
+export const movedWith = ({ below }: UpdateWorld, input: string): readonly string[] =>
+  below[input] === undefined ? [input] : [input, below[input]];
+
+/** What becomes of a host, when nothing is wrong with the infrastructure. */
+export function verdictOf({ breakages }: UpdateWorld, states: InputStates, host: string): HostVerdict {
+  const active = breakages.find(
+    ({ hosts, when }) => hosts.includes(host) && when.every((range) => isWithin(range, states)),
+  );
+  return active?.verdict ?? "built";
+}
+
+const isWithin = ({ input, from, to }: Breakage["when"][number], states: InputStates): boolean => {
+  const state = states[input] ?? 0;
+  return state >= from && state <= to;
+};
+
+export const failingHosts = (world: UpdateWorld, states: InputStates): readonly string[] =>
+  world.hosts.filter((host) => verdictOf(world, states, host) !== "built");
+
+/** Inputs of the flake that an update moves, by themselves or below. */
+export const movedInputs = (
+  world: UpdateWorld,
+  { before, after }: Pick<Change, "before" | "after">,
+): readonly string[] =>
+  world.inputs.filter((input) => movedWith(world, input).some((name) => before[name] !== after[name]));
+
+/** The base, with these inputs as in the update. */
+export function withInputs(
+  world: UpdateWorld,
+  { before, after }: Pick<Change, "before" | "after">,
+  inputs: readonly string[],
+): InputStates {
+  const taken = inputs.flatMap((input) => movedWith(world, input));
+  return { ...before, ...Object.fromEntries(taken.map((name) => [name, after[name] ?? 0])) };
+}
+
+/** An update: from the base's inputs to the candidate's. */
+export interface Change {
+  readonly before: InputStates;
+  readonly after: InputStates;
+}
+
+export interface Culprits {
+  /** Hosts that the update breaks. */
+  readonly hosts: readonly string[];
+  /** Inputs that have a part in it: without them, and perhaps others, a host builds again that needs each of them gone. */
+  readonly involved: ReadonlySet<string>;
+  /** Whether these alone, on the base, break one of the hosts. */
+  readonly breakAlone: (inputs: readonly string[]) => boolean;
+  /** Whether all hosts that the update breaks build without these. */
+  readonly buildWithout: (inputs: readonly string[]) => boolean;
+  /**
+   * What has to be named, where a proof needs few questions: one input that alone breaks all that is broken, while all
+   * builds without it; or two of which neither breaks anything by itself.
+   */
+  readonly evident: readonly string[] | undefined;
+}
+
+/** Of at most a handful of inputs: all their sets are gone through. */
+export function findCulprits(world: UpdateWorld, change: Change): Culprits {
+  const moved = movedInputs(world, change);
+  const sets = subsets(moved);
+  const broken = failingHosts(world, change.after).filter(
+    (host) => verdictOf(world, change.before, host) === "built",
+  );
+  const fails = (inputs: readonly string[], host: string): boolean =>
+    verdictOf(world, withInputs(world, change, inputs), host) !== "built";
+  const without = (inputs: readonly string[]): readonly string[] =>
+    moved.filter((input) => !inputs.includes(input));
+
+  const involved = new Set<string>();
+  for (const host of broken) {
+    const repairs = sets.filter((set) => !fails(without(set), host));
+    const smallest = repairs.filter((set) => !repairs.some((other) => isProperSubset(other, set)));
+    for (const input of smallest.flat()) involved.add(input);
+  }
+  const proven = sets.filter(
+    (set) => broken.every((host) => fails(set, host)) && broken.every((host) => !fails(without(set), host)),
+  );
+  const breakAlone = (inputs: readonly string[]): boolean => broken.some((host) => fails(inputs, host));
+  const buildWithout = (inputs: readonly string[]): boolean =>
+    broken.every((host) => !fails(without(inputs), host));
+  const smallest = proven.filter((set) => !proven.some((other) => isProperSubset(other, set)));
+  const [only, another] = smallest;
+  const isEvident =
+    only !== undefined &&
+    another === undefined &&
+    (only.length === 1 || (only.length === 2 && only.every((input) => !breakAlone([input]))));
+  return { hosts: broken, involved, breakAlone, buildWithout, evident: isEvident ? only : undefined };
+}
+
+const subsets = (names: readonly string[]): readonly (readonly string[])[] =>
+  names.reduce<(readonly string[])[]>((sets, name) => [...sets, ...sets.map((set) => [...set, name])], [[]]);
+
+const isProperSubset = (small: readonly string[], large: readonly string[]): boolean =>
+  small.length < large.length && small.every((name) => large.includes(name));
+
+/** Whether a state of an input is one at which a host breaks that built at the state before, in some part of the update. */
+export function breaksAt(world: UpdateWorld, change: Change, input: string, state: number): boolean {
+  const { hosts } = findCulprits(world, change);
+  return subsets(movedInputs(world, change)).some((set) => {
+    const states = withInputs(world, change, set);
+    return hosts.some(
+      (host) =>
+        verdictOf(world, { ...states, [input]: state - 1 }, host) === "built" &&
+        verdictOf(world, { ...states, [input]: state }, host) !== "built",
+    );
+  });
+}
+
+const inputNames = ["alpha", "beta", "delta", "gamma"] as const;
+const hostNames = ["db", "nas", "web"] as const;
+
+/** Two to four inputs, of which some break hosts from some state on: by themselves, or with, or without, another. */
+export function randomWorld(choices: Choices): UpdateWorld {
+  const hosts = choices.some(hostNames, choices.count(1, 3));
+  const inputs = choices.some(inputNames, choices.count(2, 4));
+  const floating = choices.chance(0.4) ? choices.some(inputs, choices.count(1, 2)) : [];
+  const below = Object.fromEntries(floating.map((input) => [input, `${input}-lib`]));
+  const world = { hosts, inputs, below, breakages: [] };
+  const breakages = Array.from({ length: choices.count(0, 4) }, () => randomBreakage(world, choices));
+  return { ...world, breakages };
+}
+
+/** None while all inputs are at their first state. */
+function randomBreakage(world: UpdateWorld, choices: Choices): Breakage {
+  const hosts = choices.some(world.hosts, choices.count(1, world.hosts.length));
+  const verdict = choices.pick(["build-failed", "build-failed", "eval-failed"] as const);
+  const range = (input: string): Breakage["when"][number] => {
+    const from = choices.count(2, 5);
+    return { input, from, to: choices.chance(0.5) ? 1000 : from + choices.count(0, 2) };
+  };
+  const [one, another] = choices.some(world.inputs, 2).map((input) => choices.pick(movedWith(world, input)));
+  if (one === undefined || another === undefined) throw new RangeError("a world has two inputs");
+  switch (choices.pick(["alone", "alone", "together", "without"] as const)) {
+    case "alone":
+      return { hosts, verdict, when: [range(choices.pick(allInputs(world)))] };
+    case "together":
+      return { hosts, verdict, when: [range(one), range(another)] };
+    case "without":
+      return { hosts, verdict, when: [range(one), { input: another, from: 0, to: choices.count(1, 4) }] };
+  }
+}
