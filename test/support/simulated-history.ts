@@ -4,7 +4,7 @@ import { HomelabError, messageOf } from "../../src/base/errors.ts";
 import { parseCommit, type Commit } from "../../src/protocol/names.ts";
 import type { SafeUpdateResult } from "../../src/update/conclude.ts";
 import { isOurCommit } from "../../src/update/commit-message.ts";
-import { lockDigest } from "../../src/update/propose/pull-request-marker.ts";
+import { findMarker, lockDigest } from "../../src/update/propose/pull-request-marker.ts";
 import { composeProposal } from "../../src/update/propose/compose-proposal.ts";
 import { composeReport } from "../../src/update/report/compose-report.ts";
 import { safeUpdate, type SafeUpdateOptions } from "../../src/update/safe-update.ts";
@@ -27,15 +27,17 @@ import {
 } from "./update-invariants.ts";
 import {
   allInputs,
+  describeChange,
+  describeWorld,
   failingHosts,
   findCulprits,
   movedInputs,
   movedWith,
   randomWorld,
   verdictOf,
+  withInputs,
   type Change,
   type InputStates,
-  type UpdateWorld,
 } from "./update-world.ts";
 import { printWorldLock, statesInLock } from "./world-lock.ts";
 
@@ -44,8 +46,11 @@ const dayMs = 24 * 60 * minuteMs;
 /** A run of the next day, when what is left of this one can go. */
 const nightMs = 26 * 60 * minuteMs;
 const quietRuns = 10;
+/** Parts of an update that can be built, with which whatever is plain is found. */
+const enough = 30;
+const mostStates = 100;
 
-/** What is wrong in the history of a seed: nothing, if updates are right. */
+/** What is wrong in the history of a seed: nothing, if updates are right. The first line is about its world. */
 export async function simulateHistory(seed: number): Promise<readonly string[]> {
   const choices = createChoices(seed);
   const life = await startLife(choices);
@@ -57,7 +62,7 @@ export async function simulateHistory(seed: number): Promise<readonly string[]> 
     await life.disturbedRun(`run ${run}`);
   }
   await life.settle();
-  return life.faults;
+  return life.faults.length === 0 ? [] : [describeWorld(life.world), ...new Set(life.faults)];
 }
 
 async function startLife(choices: Choices) {
@@ -65,8 +70,10 @@ async function startLife(choices: Choices) {
   const sim = await simulateUpdate();
   const { clock, repository, forge, told, journal } = sim;
   const partialLanding = choices.chance(0.5);
-  const parts = choices.chance(0.2) ? choices.count(1, 4) : 30;
+  const parts = choices.chance(0.2) ? choices.count(1, 4) : enough;
   const faults: string[] = [];
+  /** What was described, by the digest of its lock. */
+  const locks = new Map<string, InputStates>();
   const newest: Record<string, number> = Object.fromEntries(allInputs(world).map((name) => [name, 1]));
   await repository.person(master, { "flake.lock": printWorldLock(world, newest) });
   /** Sources of inputs that do not answer now, and how likely a build of a host ends without a verdict. */
@@ -115,9 +122,7 @@ async function startLife(choices: Choices) {
 
   const revOf = (input: string, state: number): Commit => parseCommit(commitOf(`${input} ${state}`));
   const stateOf = (input: string, rev: Commit): number | undefined =>
-    Array.from({ length: newest[input] ?? 0 }, (_, index) => index + 1).find(
-      (state) => revOf(input, state) === rev,
-    );
+    Array.from({ length: mostStates }, (_, index) => index + 1).find((state) => revOf(input, state) === rev);
   const history: InputHistory = {
     async revisions(input, { base, candidate }) {
       const [from = 0, to = 0] = [(await statesAt(base))[input], (await statesAt(candidate))[input]];
@@ -152,6 +157,7 @@ async function startLife(choices: Choices) {
       diffs: new Map(),
     });
     const lock = (await repository.readFile(validated.candidate.commit, "flake.lock", until)) ?? "";
+    locks.set(lockDigest(lock), statesInLock(lock));
     const parts = { report, lock: lockDigest(lock), states: [], builds, secrets: [] };
     return composeProposal({ ...parts, publishLogs: "excerpt", maxBodyBytes: 60_000 }, until);
   };
@@ -161,18 +167,19 @@ async function startLife(choices: Choices) {
     source: { ...sim.options.source, upstream },
     judging: { ...sim.options.judging, builds },
     searching: { history, search: { parts, milliseconds: minuteMs }, partialLanding },
+    landing: choices.pick(["push", "push", "pull-request"]),
     proposing: { ...sim.options.proposing, describe },
   };
 
-  /** What somebody does to the branch: another file, or an input that is good. */
+  /** What somebody does to the branch: another file, or an input, which they seldom push without having built it. */
   async function push(): Promise<void> {
     const states = await statesAt(requireTip(repository, master));
     const [input] = choices.some(world.inputs, 1);
     const moved = movedWith(world, input ?? "").map((name) => [name, newest[name] ?? 0] as const);
     const after = { ...states, ...Object.fromEntries(moved) };
-    const isGood = failingHosts(world, after).length === 0;
-    const lock = choices.chance(0.4) && isGood ? { "flake.lock": printWorldLock(world, after) } : {};
-    await repository.person(master, { ...lock, README: `${choices.count(1, 1_000_000)}` });
+    const isGood = failingHosts(world, after).length === 0 || choices.chance(0.2);
+    const lock = printWorldLock(world, choices.chance(0.4) && isGood ? after : states);
+    await repository.person(master, { "flake.lock": lock, README: `${choices.count(1, 1_000_000)}` });
   }
 
   /** What goes wrong in a run, by the number of the call. */
@@ -241,8 +248,11 @@ async function startLife(choices: Choices) {
       },
     );
     const result = await Promise.race([ending, killed.then(() => "killed" as const)]);
-    if (typeof result === "object") await judgeResult(result, before, disturb === undefined, fault);
     await judgeWorld(fault);
+    if (typeof result === "object") {
+      await judgeResult(result, before, disturb === undefined, fault);
+      await judgeProposals(fault);
+    }
     return result;
   }
 
@@ -254,34 +264,43 @@ async function startLife(choices: Choices) {
   ): Promise<void> {
     if (result.type === "infra") {
       if (isUndisturbed) fault("it has no verdicts, undisturbed");
-      if (shownPulls() !== before) fault("without a verdict it has changed pull requests");
+      // A part that has landed had its verdicts, and perhaps its pull request.
+      if (foundOf(result)?.landed === undefined && shownPulls() !== before)
+        fault("without a verdict it has changed pull requests");
     }
     const validated = validatedOf(result);
     if (validated === undefined) return;
     const { commit, base } = validated.candidate;
     const change = { before: await statesAt(base), after: await statesAt(commit) };
     const observed = { change, found: foundOf(result), stateOf };
-    for (const what of judgeFound(world, observed)) fault(what);
-    if (isUndisturbed && parts >= 30 && result.type === "proposed")
-      for (const what of judgeSearch(world, observed)) fault(what);
+    const about = describeChange(change);
+    for (const what of judgeFound(world, observed)) fault(`${what} (${about})`);
+    if (isUndisturbed && parts >= enough && result.type === "proposed")
+      for (const what of judgeSearch(world, observed)) fault(`${what} (${about})`);
   }
 
   async function judgeWorld(fault: (what: string) => void): Promise<void> {
     for (const commit of await ourCommits()) {
       for (const what of judgeLanded(world, commit.slice(0, 7), await statesAt(commit))) fault(what);
     }
-    for (const { commit, state } of forge.statuses) {
-      if (state !== "failure") continue;
+    for (const { commit, state, description } of forge.statuses) {
+      if (state !== "failure" || !description.includes("breaks")) continue;
       const status = `the status of ${commit.slice(0, 7)}`;
       for (const what of judgeAccusation(world, status, await changeOf(commit))) fault(what);
     }
+  }
+
+  /** By what they say that they are about: their branches can have the next candidate already. */
+  async function judgeProposals(fault: (what: string) => void): Promise<void> {
     for (const { head, labels, number, body } of openPulls()) {
-      const tip = repository.tip(head);
-      if (tip === undefined) {
-        fault(`pull request ${number} has no branch`);
+      if (repository.tip(head) === undefined) fault(`pull request ${number} has no branch`);
+      const marker = findMarker(body);
+      const after = locks.get(marker?.lock ?? "");
+      if (marker === undefined || after === undefined) {
+        fault(`pull request ${number} is about nothing that was validated`);
         continue;
       }
-      const change = await changeOf(tip);
+      const change = { before: await statesAt(marker.base), after };
       if (labels.includes("build-failure"))
         for (const what of judgeAccusation(world, `pull request ${number}`, change)) fault(what);
       const freed = /without `?(?<input>[\w-]+)`? the rest builds/.exec(body)?.groups?.["input"];
@@ -306,8 +325,13 @@ async function startLife(choices: Choices) {
     clock,
     world,
     newest,
+    /** Forward, or seldom back: somebody has forced a push. */
     moveInputs() {
-      for (const name of allInputs(world)) if (choices.chance(0.4)) newest[name] = (newest[name] ?? 0) + choices.count(1, 2);
+      for (const name of allInputs(world)) {
+        const state = newest[name] ?? 1;
+        if (choices.chance(0.4)) newest[name] = state + choices.count(1, 2);
+        else if (choices.chance(0.02)) newest[name] = Math.max(1, state - 1);
+      }
     },
     async people(): Promise<void> {
       if (choices.chance(0.2)) await push();
@@ -324,13 +348,16 @@ async function startLife(choices: Choices) {
       let last = "";
       for (let count = 1; ; count++) {
         await clock.advance(nightMs);
-        const result = await run(`quiet run ${count}`, undefined);
+        const result = await run("a quiet run", undefined);
         const now = JSON.stringify([
-          typeof result === "string" ? result : result.type,
-          [...repository.refs],
+          typeof result === "string" ? result : [result.type, validatedOf(result)?.candidate.commit],
+          requireTip(repository, master),
           openPulls().map(({ number }) => number),
         ]);
-        if (now === last) break;
+        if (now === last) {
+          if (typeof result === "object") await judgeRest("at rest", result);
+          break;
+        }
         if (count === quietRuns) {
           faults.push(`it never comes to rest: ${last} ${now}`);
           return;
@@ -339,27 +366,29 @@ async function startLife(choices: Choices) {
       }
       await clock.advance(15 * dayMs);
       const result = await run("a fortnight later", undefined);
-      if (typeof result === "object") await judgeRest(result);
+      if (typeof result === "object") await judgeRest("a fortnight later", result);
     },
   };
 
   /** When all is quiet nothing is left that nobody needs, and what could land has. */
-  async function judgeRest(result: SafeUpdateResult): Promise<void> {
-    const fault = (what: string): void => void faults.push(`at rest (${result.type}): ${what}`);
+  async function judgeRest(when: string, result: SafeUpdateResult): Promise<void> {
+    const fault = (what: string): void => void faults.push(`${when} (${result.type}): ${what}`);
     const branches = [...repository.refs.keys()].filter((ref) => ref !== `refs/heads/${master}`);
     const pulls = openPulls();
     const tip = requireTip(repository, master);
     const change = { before: await statesAt(tip), after: newest };
     const candidate = validatedOf(result)?.candidate;
-    const { hosts } = findCulprits(world, change);
+    const failing = failingHosts(world, newest);
     const moved = movedInputs(world, change);
+    // A person has to decide about what went back.
+    const isBack = allInputs(world).some((name) => (change.before[name] ?? 0) > (newest[name] ?? 0));
 
     if (moved.length === 0) {
       if (result.type !== "no-change") fault("there is nothing left to update");
-    } else if (hosts.length === 0) {
+    } else if (failing.length === 0 && !isBack) {
       fault(`${moved.join(", ")} could land, and have not`);
     } else if (result.type !== "proposed" && result.type !== "declined") {
-      fault(`${moved.join(", ")} break ${hosts.join(", ")}, and are not proposed`);
+      fault(`${failing.join(", ")} do not build with ${moved.join(", ")}, and nothing is proposed`);
     }
     const needed = result.type === "proposed" ? [`refs/heads/${result.branch}`] : [];
     for (const ref of branches.filter((each) => !needed.includes(each))) fault(`${ref} is left`);
@@ -372,11 +401,11 @@ async function startLife(choices: Choices) {
       if (candidate?.base !== tip) fault("the proposal does not stand on the branch");
       if (JSON.stringify(await statesAt(candidate?.commit ?? tip)) !== JSON.stringify(newest))
         fault("the proposal is not about the newest state");
-      const evident = findCulprits(world, change).evident;
-      if (partialLanding && parts >= 30 && evident !== undefined && evident.length < moved.length) {
-        const rest = moved.filter((input) => !evident.includes(input));
+      const evident = findCulprits(world, change).evident ?? [];
+      const rest = moved.filter((input) => !evident.includes(input));
+      const isGood = failingHosts(world, withInputs(world, change, rest)).length === 0;
+      if (partialLanding && parts >= enough && !isBack && isGood && evident.length > 0 && rest.length > 0)
         fault(`${rest.join(", ")} could land without ${evident.join(", ")}`);
-      }
     }
     const news = told.filter(({ outcome }) => outcome === "landed").map(({ commit }) => commit);
     const ours = await ourCommits();

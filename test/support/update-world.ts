@@ -137,6 +137,21 @@ export function breaksAt(world: UpdateWorld, change: Change, input: string, stat
   });
 }
 
+/** For whoever reads why a history failed. */
+export const describeWorld = ({ inputs, below, breakages }: UpdateWorld): string =>
+  [
+    `inputs ${inputs.map((input) => (below[input] === undefined ? input : `${input} (${below[input]})`)).join(", ")}`,
+    ...breakages.map(({ hosts, verdict, when }) => {
+      const ranges = when.map(({ input, from, to }) => `${input} ${from}..${to}`);
+      return `${ranges.join(" and ")}: ${hosts.join(", ")} ${verdict}`;
+    }),
+  ].join("; ");
+
+export const describeChange = ({ before, after }: Change): string =>
+  Object.keys(after)
+    .map((name) => `${name} ${before[name] ?? "-"}${before[name] === after[name] ? "" : ` → ${after[name]}`}`)
+    .join(", ");
+
 const inputNames = ["alpha", "beta", "delta", "gamma"] as const;
 const hostNames = ["db", "nas", "web"] as const;
 
