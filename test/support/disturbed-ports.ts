@@ -15,18 +15,17 @@ export type Disturbance =
   /** Somebody does something first. */
   | { readonly type: "meanwhile"; readonly act: () => Promise<void> };
 
+/** Is asked about each call, in order. */
+export type Disturb = (place: Place) => Disturbance | undefined;
+
 export interface DisturbedRun {
   readonly options: SafeUpdateOptions;
   /** Resolves when its process is gone: nothing that it has begun goes on. */
-  readonly killed: Promise<void>;
+  readonly killed: Promise<undefined>;
 }
 
-/** @param disturb is asked about each call, in order */
-export function disturbPorts(
-  options: SafeUpdateOptions,
-  disturb: (place: Place) => Disturbance | undefined,
-): DisturbedRun {
-  const { promise: killed, resolve: kill } = Promise.withResolvers<void>();
+export function disturbPorts(options: SafeUpdateOptions, disturb: Disturb): DisturbedRun {
+  const { promise: killed, resolve: kill } = Promise.withResolvers<undefined>();
   let isGone = false;
 
   async function act<Result>(place: Place, call: () => Promise<Result>): Promise<Result> {
@@ -54,7 +53,7 @@ export function disturbPorts(
   }
   async function die<Result>(): Promise<Result> {
     isGone = true;
-    kill();
+    kill(undefined);
     return never();
   }
   const through =
