@@ -114,7 +114,7 @@ function explain(before: FlakeLock, after: FlakeLock): string | undefined {
   const invented = [...told].filter((name) => !changed.includes(name));
   if (invented.length > 0) return "an input is named that has not changed";
   if (unseen.length > 0) return "something below an input changed, and the input is not named";
-  return told.size === 0 && !isDeepStrictEqual(before, after) ? "it changed otherwise" : undefined;
+  return told.size === 0 && !isDeepStrictEqual(before, after) ? "nothing that is locked changed" : undefined;
 }
 
 /** What is locked below an input of the flake, by the paths to it, as far as they can be told apart. */
@@ -147,6 +147,8 @@ function reproduce(before: FlakeLock, { lock: after, text }: Version): string | 
     const graft = graftLock(before, after, new Set(changed));
     if (printFlakeLock(graft) === text) return undefined;
     if (printFlakeLock(after) !== text) return "the version is printed otherwise";
+    if (!isDeepStrictEqual(followed(graft), followed(after)))
+      return "the flake's inputs follow others than before";
     if (isDeepStrictEqual(unnamed(graft), unnamed(after))) return "only the names of nodes differ";
     return isDeepStrictEqual(declared(before), declared(after))
       ? "something else differs"
@@ -156,6 +158,16 @@ function reproduce(before: FlakeLock, { lock: after, text }: Version): string | 
     return `${error.code}: ${error.message.split(":")[0]}`;
   }
 }
+
+/** Which inputs of the flake follow which, and of which of their inputs it says so. */
+const followed = (lock: FlakeLock): object =>
+  Object.fromEntries(
+    Object.entries(rootInputs(lock)).map(([name, edge]) => {
+      if (typeof edge !== "string") return [name, edge];
+      const inner = Object.entries(nodeAt(lock, edge).inputs ?? {});
+      return [name, Object.fromEntries(inner.filter(([, target]) => typeof target !== "string"))];
+    }),
+  );
 
 /** All that is locked by its path, whatever its node is called. */
 const unnamed = (lock: FlakeLock): object =>
