@@ -25,15 +25,15 @@ async function census(
   );
 }
 
-/** As Nix prints it: the keys of nodes in their order. */
+/** As Nix prints it: what is reached first has the plain name. */
 const lockAt = (a: number, b: number): string =>
   printFlakeLock({
     ...lockOf({}),
     nodes: {
-      a: node("a", { b: "b_2" }, a),
-      b: node("b", undefined, b),
-      b_2: node("b", undefined, a),
-      root: { inputs: { a: "a", b: "b" } },
+      a: node("a", { b: "b" }, a),
+      b: node("b", undefined, a),
+      b_2: node("b", undefined, b),
+      root: { inputs: { a: "a", b: "b_2" } },
     },
   });
 
