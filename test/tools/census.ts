@@ -117,7 +117,7 @@ function explain(before: FlakeLock, after: FlakeLock): string | undefined {
   return told.size === 0 && !isDeepStrictEqual(before, after) ? "nothing that is locked changed" : undefined;
 }
 
-/** What is locked below an input of the flake, by the paths to it, as far as they can be told apart. */
+/** All that is said of an input of the flake and of those below it, by the first path to it. */
 function reachable(lock: FlakeLock, input: string): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>();
   const seen = new Set<string>();
@@ -125,9 +125,12 @@ function reachable(lock: FlakeLock, input: string): ReadonlyMap<string, unknown>
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const { path, edge } = next;
     // What follows another is at its own place.
-    if (typeof edge !== "string") continue;
-    const { locked, inputs = {} } = nodeAt(lock, edge);
-    found.set(path, locked);
+    if (typeof edge !== "string") {
+      found.set(path, edge);
+      continue;
+    }
+    const { inputs = {}, ...node } = nodeAt(lock, edge);
+    found.set(path, node);
     if (seen.has(edge)) continue;
     seen.add(edge);
     for (const [name, inner] of Object.entries(inputs).toSorted(([a], [b]) => (a < b ? -1 : 1)))
@@ -139,37 +142,26 @@ function reachable(lock: FlakeLock, input: string): ReadonlyMap<string, unknown>
 /** Undefined when the base with the changed inputs is the next version, byte for byte. */
 function reproduce(before: FlakeLock, { lock: after, text }: Version): string | undefined {
   if (after === undefined) return "it does not parse";
-  const [was, is] = [Object.keys(rootInputs(before)), Object.keys(rootInputs(after))];
-  if (!isDeepStrictEqual(was.toSorted(), is.toSorted())) return "inputs came or went";
   if (before.version !== after.version) return "the version of the format changed";
   try {
     const changed = diffLocks(before, after).map(({ path }) => path[0] ?? "");
     const graft = graftLock(before, after, new Set(changed));
     if (printFlakeLock(graft) === text) return undefined;
     if (printFlakeLock(after) !== text) return "the version is printed otherwise";
-    if (!isDeepStrictEqual(followed(graft), followed(after)))
-      return "the flake's inputs follow others than before";
     if (isDeepStrictEqual(unnamed(graft), unnamed(after))) return "only the names of nodes differ";
     return isDeepStrictEqual(declared(before), declared(after))
       ? "something else differs"
       : "what the flake declares changed before this commit";
   } catch (error) {
     if (!(error instanceof HomelabError)) throw error;
-    return `${error.code}: ${error.message.split(":")[0]}`;
+    const [was, is] = [Object.keys(rootInputs(before)), Object.keys(rootInputs(after))];
+    return isDeepStrictEqual(was.toSorted(), is.toSorted())
+      ? `${error.code}: ${error.message.split(":")[0]}`
+      : "inputs came or went";
   }
 }
 
-/** Which inputs of the flake follow which, and of which of their inputs it says so. */
-const followed = (lock: FlakeLock): object =>
-  Object.fromEntries(
-    Object.entries(rootInputs(lock)).map(([name, edge]) => {
-      if (typeof edge !== "string") return [name, edge];
-      const inner = Object.entries(nodeAt(lock, edge).inputs ?? {});
-      return [name, Object.fromEntries(inner.filter(([, target]) => typeof target !== "string"))];
-    }),
-  );
-
-/** All that is locked by its path, whatever its node is called. */
+/** All of it by its paths, whatever nodes are called. */
 const unnamed = (lock: FlakeLock): object =>
   Object.fromEntries(Object.keys(rootInputs(lock)).map((name) => [name, [...reachable(lock, name)]]));
 
