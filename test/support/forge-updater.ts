@@ -1,7 +1,7 @@
 // An updater in this process, as its command puts it together, with a builder and a forge that is asked in haste.
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { systemClock } from "../../src/base/clock.ts";
+import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { composeUpdate } from "../../src/wiring/compose-update.ts";
 import { startLocalBuilder } from "../../src/cli/session/local-builder.ts";
@@ -39,7 +39,12 @@ function requireSettings(settings: RepoSettings | undefined): RepoSettings {
   return settings;
 }
 
-export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Promise<ForgeUpdater> {
+/** @param clock of the updater and its builder: builders take no requests of the future */
+export async function startForgeUpdater(
+  lab: UpdateLab,
+  server: ForgeServer,
+  clock: Clock = systemClock,
+): Promise<ForgeUpdater> {
   const state = join(lab.directory, "state");
   const tokenFile = join(lab.directory, "token");
   await writeFile(tokenFile, `${server.bot.token}\n`, { mode: 0o600 });
@@ -65,6 +70,7 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
   const { context, said } = createCommandContext({
     options: { config: file, debug: true },
     environment,
+    clock,
   });
   const [exec, log, stopped] = [createExec(), silentLog, new AbortController()];
   const builder = await startLocalBuilder(
@@ -74,7 +80,7 @@ export async function startForgeUpdater(lab: UpdateLab, server: ForgeServer): Pr
     join(state, "builder"),
   );
   const nix = await createNix(
-    { exec, environment, stateDirectory: join(state, "nix"), clock: systemClock, log },
+    { exec, environment, stateDirectory: join(state, "nix"), clock, log },
     stopped.signal,
   );
   const forge = await createForge(

@@ -10,7 +10,6 @@ import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
 const run = promisify(execFile);
 
 export const inputNames = ["alpha", "beta", "gamma"] as const;
-export type InputName = (typeof inputNames)[number];
 
 /** What an input does to the hosts. */
 export interface InputState {
@@ -28,6 +27,13 @@ export interface InputState {
   readonly prints?: string;
 }
 
+/** Which inputs the fleet has. */
+export interface LabShape {
+  readonly inputs: readonly string[];
+  /** An input of an input, which has no lock of its own, by the input that it is below. */
+  readonly below: Readonly<Record<string, string>>;
+}
+
 export interface UpdateLab extends AsyncDisposable {
   readonly store: ThrowAwayStore;
   readonly directory: string;
@@ -35,7 +41,7 @@ export interface UpdateLab extends AsyncDisposable {
   readonly remote: string;
   readonly url: string;
   /** @param date of the commit; otherwise now */
-  bump(input: InputName, state: InputState, date?: Date): Promise<Commit>;
+  bump(input: string, state: InputState, date?: Date): Promise<Commit>;
   /** A commit of a person on a branch of the remote: a file changed, or what the hosts are. */
   commit(branch: string, files: Readonly<Record<string, string>>): Promise<Commit>;
   /** Where the remote's branches are. */
@@ -44,19 +50,28 @@ export interface UpdateLab extends AsyncDisposable {
   git(...args: string[]): Promise<string>;
 }
 
-const flakeOf = (urls: Readonly<Record<InputName, string>>): string => `{
+/** Breakages of `hosts.json` (see update-world.ts) look at all values; what an input says itself is easier to write. */
+const flakeOf = ({ inputs, below }: LabShape, at: (name: string) => string): string => `{
   inputs = {
-${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join("\n")}
+${inputs.map((name) => `    ${name}.url = "git+file://${at(name)}";`).join("\n")}
   };
-  outputs = { self, ${inputNames.join(", ")} }:
+  outputs = { self, ${inputs.join(", ")} }:
     let
-      inherit (builtins) elem listToAttrs filter all attrNames concatStringsSep fromJSON readFile;
-      inputs = { inherit ${inputNames.join(" ")}; };
-      states = map (name: inputs.\${name}.state) (attrNames inputs);
+      inherit (builtins) all any attrNames attrValues concatStringsSep elem filter fromJSON head listToAttrs readFile;
+      inputs = {
+${inputs.map((name) => `        ${name} = ${name}.state;`).join("\n")}
+${Object.entries(below)
+  .map(([name, inner]) => `        ${inner} = ${name}.below;`)
+  .join("\n")}
+      };
+      states = attrValues inputs;
       own = fromJSON (readFile ./hosts.json);
-      has = key: host: builtins.any (state: elem host (state.\${key} or [ ])) states;
-      unmet = builtins.any (state: builtins.any (name: inputs.\${name}.state.value != state.needs.\${name}) (attrNames (state.needs or { }))) states;
+      has = key: host: any (state: elem host (state.\${key} or [ ])) states;
+      unmet = any (state: any (name: inputs.\${name}.value != state.needs.\${name}) (attrNames (state.needs or { }))) states;
       prints = concatStringsSep "" (map (state: state.prints or "") states);
+      isWithin = { input, from, to }: let value = fromJSON inputs.\${input}.value; in value >= from && value <= to;
+      breakages = host: filter (each: elem host each.hosts && all isWithin each.when) (own.breakages or [ ]);
+      doesThrow = host: has "throws" host || (breakages host != [ ] && (head (breakages host)).verdict == "eval-failed");
       toplevel = host: derivation {
         inherit prints;
         name = "nixos-system-\${host}";
@@ -66,7 +81,7 @@ ${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join
         values = map (state: state.value) states;
         motd = own.motd or "";
         args = [ "-c" (
-          if has "breaks" host || unmet || elem host (own.broken or [ ])
+          if has "breaks" host || unmet || elem host (own.broken or [ ]) || breakages host != [ ]
           then "echo building \${host}; printf '%s' \\"$prints\\"; echo; echo 'E: it does not compile' >&2; exit 1"
           else "mkdir -p $out; echo \${host} > $out/name"
         ) ];
@@ -75,18 +90,28 @@ ${inputNames.map((name) => `    ${name}.url = "git+file://${urls[name]}";`).join
       nixosConfigurations = listToAttrs (map (host: {
         name = host;
         value.config.system.build.toplevel =
-          if has "throws" host then throw "the option that \${host} needs is gone: \${prints}" else toplevel host;
+          if doesThrow host then throw "the option that \${host} needs is gone: \${prints}" else toplevel host;
       }) (filter (host: !(has "removes" host)) own.hosts));
     };
 }
 `;
 
-const inputFlake = `{ outputs = { self }: { state = builtins.fromJSON (builtins.readFile ./state.json); }; }\n`;
+const inputFlake = (name: string, { below }: LabShape, at: (name: string) => string): string => {
+  const inner = below[name];
+  const state = "builtins.fromJSON (builtins.readFile ./state.json)";
+  return inner === undefined
+    ? `{ outputs = { self }: { state = ${state}; }; }\n`
+    : `{ inputs.${inner}.url = "git+file://${at(inner)}"; outputs = { self, ${inner} }: { state = ${state}; below = ${inner}.state; }; }\n`;
+};
 
-/** @param existing a bare repository without a `master`, such as a forge's; a new one without it */
+/**
+ * @param existing a bare repository without a `master`, such as a forge's; a new one without it
+ * @param shape the usual three inputs without it
+ */
 export async function createUpdateLab(
   hosts: readonly string[] = ["host01", "host02", "host03"],
   existing?: string,
+  shape: LabShape = { inputs: inputNames, below: {} },
 ): Promise<UpdateLab> {
   const directory = await mkdtemp(join(tmpdir(), "homelab-update-"));
   const store = await createThrowAwayStore();
@@ -118,24 +143,23 @@ export async function createUpdateLab(
     await gitAt(date, "-C", repository, "commit", "--quiet", "--allow-empty", "--message", "Change");
     return parseCommit(await git("-C", repository, "rev-parse", "HEAD"));
   }
-  async function bump(input: InputName, state: InputState, date?: Date): Promise<Commit> {
+  async function bump(input: string, state: InputState, date?: Date): Promise<Commit> {
     const before = JSON.parse(
       await readFile(join(at(input), "state.json"), "utf8").catch(() => '{"value":"1"}'),
     ) as InputState;
     return commitIn(at(input), { "state.json": JSON.stringify({ value: before.value, ...state }) }, date);
   }
 
-  for (const input of inputNames) {
+  for (const input of [...shape.inputs, ...Object.values(shape.below)]) {
     await mkdir(at(input));
     await git("-C", at(input), "init", "--quiet", "--initial-branch=main");
-    await writeFile(join(at(input), "flake.nix"), inputFlake);
+    await writeFile(join(at(input), "flake.nix"), inputFlake(input, shape, at));
     await bump(input, { value: "1" });
   }
   if (existing === undefined) await git("init", "--quiet", "--bare", "--initial-branch=master", remote);
   await git("clone", "--quiet", remote, work).catch(() => undefined);
   await git("-C", work, "checkout", "--quiet", "-B", "master");
-  const urls = Object.fromEntries(inputNames.map((name) => [name, at(name)])) as Record<InputName, string>;
-  await writeFile(join(work, "flake.nix"), flakeOf(urls));
+  await writeFile(join(work, "flake.nix"), flakeOf(shape, at));
   await commitIn(work, { "hosts.json": JSON.stringify({ hosts }) });
   await store.run("nix", "flake", "lock", `git+file://${work}`);
   await commitIn(work, {});
