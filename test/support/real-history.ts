@@ -77,7 +77,14 @@ export async function liveRealHistory(seed: number): Promise<readonly string[]> 
     };
   }
 
+  const known = new Map<Commit, InputStates>();
   async function statesAt(commit: Commit): Promise<InputStates> {
+    const states = known.get(commit) ?? (await readStates(commit));
+    known.set(commit, states);
+    return states;
+  }
+  async function readStates(commit: Commit): Promise<InputStates> {
+    await options.source.repository.mirror.ensureCommit(commit, signal).catch(() => undefined);
     const text = await options.source.repository.readFile(commit, "flake.lock", signal);
     const { nodes } = parseFlakeLock(text ?? "");
     const states = allInputs(world).map((name) => {
@@ -86,10 +93,7 @@ export async function liveRealHistory(seed: number): Promise<readonly string[]> 
     });
     return Object.fromEntries(states) as InputStates;
   }
-  async function at(commit: Commit): Promise<ObservedCommit> {
-    await options.source.repository.mirror.ensureCommit(commit, signal).catch(() => undefined);
-    return { commit, states: await statesAt(commit) };
-  }
+  const at = async (commit: Commit): Promise<ObservedCommit> => ({ commit, states: await statesAt(commit) });
   async function observe(): Promise<ObservedFleet> {
     const tip = await lab.git("-C", lab.remote, "rev-parse", "master");
     const log = await lab.git("-C", lab.remote, "log", "-z", "--format=%H%n%ae%n%B", "master");
@@ -156,7 +160,7 @@ export async function liveRealHistory(seed: number): Promise<readonly string[]> 
       await faults.end();
     },
   };
-  return await liveHistory(fleet, choices, { runs: [1, 3], quietRuns: 8 });
+  return await liveHistory(fleet, choices, { runs: [1, 2], quietRuns: 8 });
 }
 
 /** The repositories of the inputs. */
