@@ -2,6 +2,7 @@
 import { HomelabError } from "../../src/base/errors.ts";
 import { parseCommit, type Commit } from "../../src/protocol/names.ts";
 import { isOurCommit } from "../../src/update/commit-message.ts";
+import { nothingKnown } from "../../src/update/landed/system-comparison.ts";
 import { composeProposal } from "../../src/update/propose/compose-proposal.ts";
 import { findMarker, lockDigest } from "../../src/update/propose/pull-request-marker.ts";
 import { composeReport } from "../../src/update/report/compose-report.ts";
@@ -188,7 +189,7 @@ function createDescribe(
       repo,
       branch,
       unavailable: journal.last("resolved")?.unavailable ?? [],
-      diffs: new Map(),
+      comparison: nothingKnown,
     });
     const text = (await repository.readFile(validated.candidate.commit, "flake.lock", until)) ?? "";
     const lock = lockDigest(text);
