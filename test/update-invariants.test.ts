@@ -41,14 +41,23 @@ test("nobody is where nothing breaks", () => {
 
 const stateOf = (): number => 2;
 const rev = parseCommit("a".repeat(40));
-const named = (...guilty: readonly string[]) => ({ guilty, bisected: [] });
+const named = (...guilty: readonly (readonly string[])[]) => ({ guilty, bisected: [] });
+const alone = worldOf([from("alpha", 2)]);
+const together = worldOf([from("alpha", 2), from("beta", 2)]);
+const either = worldOf([from("alpha", 2)], [from("beta", 2)]);
 
 test.each([
-  ["somebody innocent", worldOf([from("alpha", 2)]), named("beta"), 2],
-  ["somebody innocent beside the guilty", worldOf([from("alpha", 2)]), named("alpha", "beta"), 1],
-  ["one of two that only break together", worldOf([from("alpha", 2), from("beta", 2)]), named("alpha"), 1],
-  ["both of them", worldOf([from("alpha", 2), from("beta", 2)]), named("alpha", "beta"), 0],
-  ["nobody", worldOf([from("alpha", 2)]), named(), 0],
+  ["somebody innocent", alone, named(["beta"]), 3],
+  ["somebody innocent beside the guilty", alone, named(["alpha"], ["beta"]), 2],
+  ["somebody innocent together with the guilty", alone, named(["alpha", "beta"]), 2],
+  ["one of two that only break together", together, named(["alpha"]), 1],
+  ["both of them, each for itself", together, named(["alpha"], ["beta"]), 2],
+  ["both of them", together, named(["alpha", "beta"]), 0],
+  ["one of two that each break it", either, named(["alpha"]), 1],
+  ["both of those", either, named(["alpha"], ["beta"]), 0],
+  ["both of those as if together", either, named(["alpha", "beta"]), 2],
+  ["nobody, and says not why", alone, named(), 1],
+  ["nobody, and says why", alone, { ...named(), unproven: "there was no time" }, 0],
 ])("a verdict that names %s", (_, world, found, faults) => {
   expect(judgeFound(world, { change, found, stateOf })).toHaveLength(faults);
 });
@@ -60,7 +69,7 @@ test("the first bad revision is one at which something breaks", () => {
   const judge = (state: number) =>
     judgeFound(worldOf([from("alpha", state)]), {
       change,
-      found: { guilty: ["alpha"], bisected },
+      found: { guilty: [["alpha"]], bisected },
       stateOf,
     });
   expect(judge(2)).toEqual([]);
@@ -69,7 +78,7 @@ test("the first bad revision is one at which something breaks", () => {
 
 test("what is plain has to be found, and what breaks must not land", () => {
   const world = worldOf([from("alpha", 2)]);
-  expect(judgeSearch(world, { change, found: named("alpha") })).toEqual([]);
+  expect(judgeSearch(world, { change, found: named(["alpha"]) })).toEqual([]);
   expect(judgeSearch(world, { change, found: undefined })).toHaveLength(1);
   const tip = { commit: rev, states: change.after };
   const fleet = { newest: change.after, tip, landed: [tip], told: [], refs: new Map(), openPulls: [] };

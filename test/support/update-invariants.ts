@@ -62,18 +62,31 @@ export const validatedOf = (result: SafeUpdateResult): Validated | undefined =>
 export const foundOf = (result: SafeUpdateResult): Found | undefined =>
   "found" in result ? result.found : undefined;
 
-/** Nobody innocent is named, and who only breaks something together with another is not named without it. */
+/**
+ * Nobody innocent is named. Each group that is named breaks something alone, and none of its members is there for nothing;
+ * without all of them the rest builds. Where nobody is named it is said why.
+ */
 export function judgeFound(world: UpdateWorld, { change, found, stateOf }: ObservedRun): readonly string[] {
   if (found === undefined) return [];
   const faults: string[] = [];
   const truth = findCulprits(world, change);
-  const named = new Set([...found.guilty, ...found.bisected.map(({ input }) => input)]);
+  const { guilty, unproven, bisected } = found;
+  const named = new Set([...guilty.flat(), ...bisected.map(({ input }) => input)]);
   for (const input of named) {
     if (!truth.involved.has(input)) faults.push(`${input} is named, and has no part in it`);
   }
-  if (found.guilty.length > 0 && !truth.breakAlone(found.guilty))
-    faults.push(`named: ${found.guilty.join(", ")}; without another that breaks nothing`);
-  for (const { input, firstBad } of found.bisected) {
+  for (const group of guilty) {
+    const names = group.join(", ");
+    if (!truth.breakAlone(group)) faults.push(`named: ${names}; without another that breaks nothing`);
+    for (const input of group.length > 1 ? group : []) {
+      const others = group.filter((each) => each !== input);
+      if (truth.breakAlone(others)) faults.push(`named: ${names}; ${others.join(", ")} would have done`);
+    }
+  }
+  if (guilty.length > 0 && !truth.buildWithout(guilty.flat()))
+    faults.push(`named: ${guilty.flat().join(", ")}; without that hosts fail too`);
+  if (guilty.length === 0 && (unproven ?? "") === "") faults.push("nobody is named, and it is not said why");
+  for (const { input, firstBad } of bisected) {
     if (firstBad === undefined) continue;
     const state = stateOf(input, firstBad.rev);
     if (state === undefined) faults.push(`${firstBad.rev} is no commit of ${input}`);
@@ -89,10 +102,11 @@ export function judgeSearch(
   { change, found }: Pick<ObservedRun, "change" | "found">,
 ): readonly string[] {
   const { evident } = findCulprits(world, change);
-  const named = found?.guilty.toSorted().join(", ") ?? "";
-  if (evident === undefined || named === evident.toSorted().join(", ")) return [];
-  const who = named === "" ? "nobody" : named;
-  return [`${evident.join(", ")} ought to be named, and ${who} is (${describeChange(change)})`];
+  const groups = found?.guilty.map((group) => group.toSorted().join(" with ")) ?? [];
+  const named = groups.join(", ");
+  if (evident === undefined || named === evident.toSorted().join(" with ")) return [];
+  const who = named === "" ? `nobody (${found?.unproven ?? ""})` : named;
+  return [`${evident.join(" with ")} ought to be named, and ${who} is (${describeChange(change)})`];
 }
 
 /** At any time, also while a run is in the middle of its work or was killed there. */
@@ -113,14 +127,19 @@ export function judgeProposals(world: UpdateWorld, { openPulls, refs }: Observed
     const name = `pull request ${number}`;
     if (!refs.has(`refs/heads/${head}`)) return [`${name} has no branch`];
     if (change === undefined) return [`${name} is about nothing that was validated`];
-    const { hosts, buildWithout } = findCulprits(world, change);
+    const { hosts, involved, buildWithout } = findCulprits(world, change);
     const about = ` (${describeChange(change)})`;
     if (labels.includes("build-failure") && hosts.length === 0)
       return [`${name} says that hosts break, and none does${about}`];
-    const freed = /without `?(?<input>[\w-]+)`? the rest builds/.exec(body)?.groups?.["input"];
-    return freed === undefined || buildWithout([freed])
+    const causes = body.split("\n").filter((line) => line.includes("**Caused by:** the input"));
+    const innocent = world.inputs.filter(
+      (input) => !involved.has(input) && causes.some((line) => line.includes(`\`${input}\``)),
+    );
+    if (innocent.length > 0) return [`${name} accuses ${innocent.join(", ")}${about}`];
+    const freed = /without (?<inputs>[\w, -]+) the rest builds/.exec(body)?.groups?.["inputs"]?.split(", ");
+    return freed === undefined || buildWithout(freed)
       ? []
-      : [`${name} says that without ${freed} the rest builds, and it does not${about}`];
+      : [`${name} says that without ${freed.join(", ")} the rest builds, and it does not${about}`];
   });
 }
 

@@ -79,7 +79,8 @@ export interface Culprits {
   readonly buildWithout: (inputs: readonly string[]) => boolean;
   /**
    * What has to be named, where a proof needs few questions: one input that alone breaks all that is broken, while all
-   * builds without it; or two of which neither breaks anything by itself.
+   * builds without it; or two of which neither breaks anything by itself. Undefined too where parts of the update fail
+   * in other ways than the whole: those prove nothing.
    */
   readonly evident: readonly string[] | undefined;
 }
@@ -110,7 +111,14 @@ export function findCulprits(world: UpdateWorld, change: Change): Culprits {
     broken.every((host) => !fails(without(inputs), host));
   const smallest = proven.filter((set) => !proven.some((other) => isProperSubset(other, set)));
   const [only, another] = smallest;
+  const isPlain = sets.every((set) =>
+    broken.every((host) => {
+      const verdict = verdictOf(world, withInputs(world, change, set), host);
+      return verdict === "built" || verdict === verdictOf(world, change.after, host);
+    }),
+  );
   const isEvident =
+    isPlain &&
     only !== undefined &&
     another === undefined &&
     (only.length === 1 || (only.length === 2 && only.every((input) => !breakAlone([input]))));
