@@ -16,10 +16,10 @@ import { startForgeUpdater } from "./forge-updater.ts";
 import { createChoices } from "./random-choices.ts";
 import { randomWorld } from "./random-world.ts";
 import { createScratch } from "./scratch.ts";
-import { liveHistory, type HistoryFleet } from "./update-history.ts";
+import { changeAbout, liveHistory, type HistoryFleet } from "./update-history.ts";
 import type { ObservedCommit, ObservedFleet, ObservedPull } from "./update-invariants.ts";
 import { createUpdateLab, type UpdateLab } from "./update-lab.ts";
-import { allInputs, movedInputs, type InputStates } from "./update-world.ts";
+import { allInputs, movedInputs, type Change, type InputStates } from "./update-world.ts";
 
 const signal = AbortSignal.timeout(2 ** 31 - 1);
 
@@ -46,7 +46,7 @@ export async function liveRealHistory(seed: number): Promise<readonly string[]> 
 
   const told: (Commit | undefined)[] = [];
   /** What was described, by the digest of its lock. */
-  const described = new Map<string, Commit>();
+  const described = new Map<string, Change>();
   let options = await compose();
   await options.source.repository.mirror.resolveBranch(options.source.branch, signal);
 
@@ -70,7 +70,8 @@ export async function liveRealHistory(seed: number): Promise<readonly string[]> 
         ...proposing,
         async describe(validated, context, until) {
           const proposal = await proposing.describe(validated, context, until);
-          described.set(proposal.lock, validated.candidate.commit);
+          const change = await changeAbout({ statesAt, parentOf }, validated.candidate, context.found);
+          described.set(proposal.lock, change);
           return proposal;
         },
       },
@@ -119,20 +120,19 @@ export async function liveRealHistory(seed: number): Promise<readonly string[]> 
       accused: await Promise.all(accused.map(async (commit) => ({ commit, change: await changeAt(commit) }))),
     };
   }
-  async function changeAt(commit: Commit) {
-    const { parents } = await options.source.repository.facts(commit, signal);
-    return { before: await statesAt(parents[0] ?? commit), after: await statesAt(commit) };
-  }
+  const parentOf = async (commit: Commit): Promise<Commit> =>
+    (await options.source.repository.facts(commit, signal)).parents[0] ?? commit;
+  const changeAt = async (commit: Commit): Promise<Change> => ({
+    before: await statesAt(await parentOf(commit)),
+    after: await statesAt(commit),
+  });
   async function seen({
     number,
     head,
     labels,
     body,
   }: (typeof server.state.pulls)[number]): Promise<ObservedPull> {
-    const marker = findMarker(body);
-    const candidate = described.get(marker?.lock ?? "");
-    const change = marker &&
-      candidate && { before: await statesAt(marker.base), after: await statesAt(candidate) };
+    const change = described.get(findMarker(body)?.lock ?? "");
     return { number, head, labels: labels.map(({ name }) => name), body, change };
   }
 
@@ -141,6 +141,7 @@ export async function liveRealHistory(seed: number): Promise<readonly string[]> 
     ability: { canSearch, partialLanding },
     compose: async () => (options = await compose()),
     statesAt,
+    parentOf,
     stateOf: upstream.stateOf,
     observe,
     advance: async (milliseconds) => void (shift += milliseconds),

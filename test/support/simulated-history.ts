@@ -8,7 +8,7 @@ import { findMarker, lockDigest } from "../../src/update/propose/pull-request-ma
 import { composeReport } from "../../src/update/report/compose-report.ts";
 import type { InputHistory } from "../../src/update/search/bisect-input.ts";
 import type { SafeUpdateOptions } from "../../src/update/safe-update.ts";
-import type { Describe, Upstream } from "../../src/update/update.ts";
+import type { Describe, ProposalContext, Upstream, Validated } from "../../src/update/update.ts";
 import { InputUnavailableError } from "../../src/update/update-reachable.ts";
 import { createFakeBuilds, type FakeBuilds } from "./fake-builds.ts";
 import { requireTip } from "./fake-repository.ts";
@@ -16,7 +16,7 @@ import { commitOf } from "./flake-locks.ts";
 import { createChoices } from "./random-choices.ts";
 import { randomWorld } from "./random-world.ts";
 import { master, simulateUpdate, type SimulatedUpdate } from "./simulated-update.ts";
-import { liveHistory, type HistoryFleet } from "./update-history.ts";
+import { changeAbout, liveHistory, type HistoryFleet } from "./update-history.ts";
 import type { ObservedCommit, ObservedFleet, ObservedPull } from "./update-invariants.ts";
 import { allInputs, movedWith, verdictOf, type Change, type InputStates } from "./update-world.ts";
 import { printWorldLock, statesInLock } from "./world-lock.ts";
@@ -37,6 +37,8 @@ export async function simulateHistory(seed: number): Promise<readonly string[]> 
 
   const statesAt = async (commit: Commit): Promise<InputStates> =>
     statesInLock((await repository.readFile(commit, "flake.lock", signal)) ?? "");
+  const parentOf = async (commit: Commit): Promise<Commit> =>
+    (await repository.facts(commit, signal)).parents[0] ?? commit;
   let away: ReadonlySet<string> = new Set();
   let faultRate = 0;
   const fetched = new Set(allInputs(world).map((name) => `${name} ${newest[name]}`));
@@ -70,8 +72,10 @@ export async function simulateHistory(seed: number): Promise<readonly string[]> 
   const isAway = (input: string): boolean => away.has(input);
   const history = createHistory({ statesAt, lockText, isAway });
   /** What was described, by the digest of its lock. */
-  const described = new Map<string, InputStates>();
-  const describe = createDescribe(sim, builds, described);
+  const described = new Map<string, Change>();
+  const describe = createDescribe(sim, builds, async (lock, { candidate }, { found }) => {
+    described.set(lock, await changeAbout({ statesAt, parentOf }, candidate, found));
+  });
   const options: SafeUpdateOptions = {
     ...sim.options,
     source: { ...sim.options.source, upstream },
@@ -82,10 +86,10 @@ export async function simulateHistory(seed: number): Promise<readonly string[]> 
   };
 
   const at = async (commit: Commit): Promise<ObservedCommit> => ({ commit, states: await statesAt(commit) });
-  const changeAt = async (commit: Commit): Promise<Change> => {
-    const [parent = commit] = (await repository.facts(commit, signal)).parents;
-    return { before: await statesAt(parent), after: await statesAt(commit) };
-  };
+  const changeAt = async (commit: Commit): Promise<Change> => ({
+    before: await statesAt(await parentOf(commit)),
+    after: await statesAt(commit),
+  });
   async function observe(): Promise<ObservedFleet> {
     const tip = requireTip(repository, master);
     const refs = new Map([...repository.refs].filter(([ref]) => ref !== `refs/heads/${master}`));
@@ -105,10 +109,7 @@ export async function simulateHistory(seed: number): Promise<readonly string[]> 
     };
   }
   async function seen({ number, head, labels, body }: (typeof forge.pulls)[number]): Promise<ObservedPull> {
-    const marker = findMarker(body);
-    const after = described.get(marker?.lock ?? "");
-    const change = marker && after && { before: await statesAt(marker.base), after };
-    return { number, head, labels, body, change };
+    return { number, head, labels, body, change: described.get(findMarker(body)?.lock ?? "") };
   }
 
   const fleet: HistoryFleet = {
@@ -116,6 +117,7 @@ export async function simulateHistory(seed: number): Promise<readonly string[]> 
     ability: { canSearch, partialLanding },
     compose: async () => options,
     statesAt,
+    parentOf,
     stateOf,
     observe,
     advance: clock.advance,
@@ -180,7 +182,7 @@ function createHistory({
 function createDescribe(
   { repository, journal, options }: SimulatedUpdate,
   builds: FakeBuilds,
-  described: Map<string, InputStates>,
+  note: (lock: string, validated: Validated, context: ProposalContext) => Promise<void>,
 ): Describe {
   const { repo, branch } = options.source;
   return async (validated, context, until) => {
@@ -193,7 +195,7 @@ function createDescribe(
     });
     const text = (await repository.readFile(validated.candidate.commit, "flake.lock", until)) ?? "";
     const lock = lockDigest(text);
-    described.set(lock, statesInLock(text));
+    await note(lock, validated, context);
     return composeProposal(
       { report, lock, states: [], builds, secrets: [], publishLogs: "excerpt", maxBodyBytes: 60_000 },
       until,

@@ -2,8 +2,10 @@
 // and updates are killed. Then nothing more happens, and updates run until nothing changes.
 import { HomelabError } from "../../src/base/errors.ts";
 import type { Commit } from "../../src/protocol/names.ts";
+import type { Candidate } from "../../src/update/candidate.ts";
 import type { SafeUpdateResult } from "../../src/update/conclude.ts";
 import { safeUpdate, type SafeUpdateOptions } from "../../src/update/safe-update.ts";
+import type { Found } from "../../src/update/update.ts";
 import { disturbPorts, type Disturb } from "./disturbed-ports.ts";
 import type { Choices } from "./random-choices.ts";
 import { planTrouble } from "./random-trouble.ts";
@@ -23,6 +25,7 @@ import {
   describeWorld,
   failingHosts,
   movedWith,
+  type Change,
   type InputStates,
   type UpdateWorld,
 } from "./update-world.ts";
@@ -34,6 +37,7 @@ export interface HistoryFleet {
   /** Everything of a new process. */
   compose(): Promise<SafeUpdateOptions>;
   statesAt(commit: Commit): Promise<InputStates>;
+  parentOf(commit: Commit): Promise<Commit>;
   stateOf(input: string, rev: Commit): number | undefined;
   observe(): Promise<ObservedFleet>;
   advance(milliseconds: number): Promise<void>;
@@ -148,13 +152,22 @@ async function runOnce(fleet: HistoryFleet, disturb: Disturb | undefined): Promi
   }
   const candidate = validatedOf(result)?.candidate;
   if (candidate === undefined) return { result, faults };
-  const { base, commit } = candidate;
-  const change = { before: await fleet.statesAt(base), after: await fleet.statesAt(commit) };
   const found = foundOf(result);
+  const change = await changeAbout(fleet, candidate, found);
   faults.push(...judgeFound(world, { change, found, stateOf: fleet.stateOf }));
   if (disturb === undefined && fleet.ability.canSearch && result.type === "proposed")
     faults.push(...judgeSearch(world, { change, found }));
   return { result, faults };
+}
+
+/** What was looked at to find the guilty inputs: before a part of it landed. */
+export async function changeAbout(
+  { statesAt, parentOf }: Pick<HistoryFleet, "statesAt" | "parentOf">,
+  { base, commit }: Pick<Candidate, "base" | "commit">,
+  found: Found | undefined,
+): Promise<Change> {
+  const first = found?.landed === undefined ? base : await parentOf(found.landed.commit);
+  return { before: await statesAt(first), after: await statesAt(commit) };
 }
 
 const pullsOf = ({ openPulls }: ObservedFleet): string =>
