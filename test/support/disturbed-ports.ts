@@ -107,7 +107,11 @@ export function disturbPorts(options: SafeUpdateOptions, disturb: Disturb): Dist
       },
       searching: {
         ...searching,
-        history: { revisions: sources(history.revisions), lockAt: sources(history.lockAt) },
+        history: {
+          direction: sources(history.direction),
+          revisions: sources(history.revisions),
+          lockAt: sources(history.lockAt),
+        },
       },
       outbox: { put: disk(outbox.put), flush: disk(outbox.flush) },
       proposing: {

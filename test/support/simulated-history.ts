@@ -172,6 +172,11 @@ function createHistory({
       const old = revOf(input, from);
       return { type: "found", old, before: old, revisions, compareUrl: () => undefined };
     },
+    async direction(input, { base, candidate }) {
+      const [from = 0, to = 0] = [(await statesAt(base))[input], (await statesAt(candidate))[input]];
+      if (isAway(input)) return { type: "unreachable", reason: "its server does not answer" };
+      return { type: to >= from ? "forward" : "back" };
+    },
     async lockAt(commit, input, rev) {
       return lockText({ ...(await statesAt(commit)), [input]: stateOf(input, rev) ?? 0 });
     },
