@@ -64,7 +64,10 @@ export async function conclude(
   result: UpdateResult,
   signal: AbortSignal,
 ): Promise<SafeUpdateResult> {
-  if (result.type === "no-change") return result;
+  if (result.type === "no-change") {
+    await closeProposals(options, signal);
+    return result;
+  }
   const { found } = { found: undefined, ...result };
   const effect = await tellPart(options, found, signal);
   switch (result.type) {
@@ -143,6 +146,7 @@ async function concludeProposal(
   const proposed = await propose(proposals, branch, validated.candidate.commit, proposal, signal);
   const { url } = proposed.pullRequest;
   if (proposed.type === "declined") {
+    await dropDeclined(proposals, branch, validated.candidate.commit, signal);
     await journal.append({ step: "ended", outcome: "declined" });
     return { type: "declined", url, validated, ...because };
   }
@@ -150,6 +154,32 @@ async function concludeProposal(
   await announceValidated(telling, validated, { outcome: "proposed", url, reason }, signal);
   await journal.append({ step: "ended", outcome: "proposed" });
   return { type: "proposed", branch, url, validated, ...because };
+}
+
+/** Nobody needs its branch, unless somebody else's pull request is about it. */
+async function dropDeclined(
+  { forge, repository, log }: ProposeOptions,
+  branch: BranchName,
+  commit: Commit,
+  signal: AbortSignal,
+): Promise<void> {
+  await unlessRefused(log, "the branch of an update that was declined could not be deleted", async () => {
+    const open = await forge.pullRequests({ state: "open", head: branch }, signal);
+    if (open.length === 0) await deleteUpdateBranch(repository, branch, commit, signal);
+  });
+}
+
+/** The branch has all that upstream has, as far as all of it was asked for and answered. */
+async function closeProposals(
+  { proposals, journal, log }: ConcludeOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const isAll = journal.last("started")?.inputs === undefined;
+  const isAnswered = (journal.last("resolved")?.unavailable ?? []).length === 0;
+  if (proposals === undefined || !isAll || !isAnswered) return;
+  await unlessRefused(log, "earlier proposals could not be closed", () =>
+    supersede(proposals, { why: "there is nothing left to update" }, signal),
+  );
 }
 
 /** An earlier run landed its commit and was ended before it had told so and tidied up. */

@@ -19,7 +19,18 @@ import { branchesOfPeople, tendStale, type TendOptions } from "./propose/tend-pr
 import { announce, announceError, announceValidated } from "./tell/announce.ts";
 import type { Outbox } from "./tell/outbox.ts";
 import { runUpdate } from "./update-run.ts";
-import type { Describe, Explain, Judging, Publishing, Run, Searching, Source } from "./update.ts";
+import { dropSearchBranches } from "./branch/update-branch.ts";
+import { withdrawBranch } from "./branch/withdraw-branch.ts";
+import type {
+  Describe,
+  Explain,
+  Judging,
+  Publishing,
+  Run,
+  Searching,
+  Source,
+  UpdateResult,
+} from "./update.ts";
 
 export interface SafeUpdateOptions {
   readonly run: Run;
@@ -85,7 +96,9 @@ async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Pro
   const concluding = concludeOptions(options);
   await tidyLanded(concluding, running);
   const publishing = publishingOf(options);
-  const result = await runUpdate({ run, source, judging, searching, publishing }, running);
+  const result = await leavingNoTraces(options, running, () =>
+    runUpdate({ run, source, judging, searching, publishing }, running),
+  );
   const concluded = await conclude(concluding, result, running);
   if (forge !== undefined && concluded.type !== "infra") {
     const current = concluded.type === "proposed" ? concluded : {};
@@ -106,6 +119,32 @@ async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Pro
     await announceValidated(telling, validated, { outcome: "declined", url }, running);
   }
   return concluded;
+}
+
+/** Without a verdict nothing stays behind at the remote, and of a search in no case. */
+async function leavingNoTraces(
+  { run: { journal, log }, source: { repository, author } }: SafeUpdateOptions,
+  signal: AbortSignal,
+  update: () => Promise<UpdateResult>,
+): Promise<UpdateResult> {
+  const withdraw = async (): Promise<void> =>
+    orWarn(log, "the branch of an update without a verdict could not be taken back", () =>
+      withdrawBranch({ repository, journal }, signal),
+    );
+  try {
+    const result = await update();
+    if (result.type === "infra") await withdraw();
+    return result;
+  } catch (error) {
+    if (!signal.aborted) await withdraw();
+    throw error;
+  } finally {
+    if (!signal.aborted) {
+      await orWarn(log, "the branches of a search could not be deleted", () =>
+        dropSearchBranches({ repository, author }, signal),
+      );
+    }
+  }
 }
 
 function publishingOf(options: SafeUpdateOptions): Publishing {

@@ -25,7 +25,7 @@ import { hindranceOf } from "./judge/decide-hindrance.ts";
 import { settleDirections } from "./settle-directions.ts";
 import { unavailableInputs, updateReachable, worstOf } from "./update-reachable.ts";
 import { countRuns, rememberedInputs } from "./unreached-inputs.ts";
-import { claimBranch } from "./branch/update-branch.ts";
+import { claimBranch, offerPart } from "./branch/update-branch.ts";
 import { readBaseInventory, validateCandidate, type BaseInventory } from "./validate-candidate.ts";
 
 /** An unfinished run is gone on with for so long; then upstream is asked anew. */
@@ -105,7 +105,7 @@ async function publishedRun(
         ({ base, moment } = await onto(options, found.landed.commit, moment, signal));
         continue;
       }
-      // Where parts of it were, and under another name if that one cannot be replaced.
+      // A part of it may have been on its branch to land, and could not.
       if (isNew) claimed = await claim(options, candidate, signal);
       return { type: "broken", ...sofar() };
     }
@@ -202,7 +202,7 @@ async function findGuiltyInputs(
     inputs: movedInputs(round.moment).filter((name) => source.inputs?.includes(name) !== false),
     makePart: (names, until, full = round.moment.full) =>
       makeCandidate(source, round.base, { ...round.moment, full }, names, until),
-    claim: async (part, until) => void (await claim(options, part, until)),
+    offer: async (part, until) => offerPart({ ...run, ...source, ...publishing }, part, until),
     async land(part, until) {
       const judged = await validateCandidate(options, part, inventory, until);
       await publishing.tellStatus(part.commit, statusOf(judged), until);

@@ -196,6 +196,7 @@ function createDescribe(
       repo,
       branch,
       unavailable: journal.last("resolved")?.unavailable ?? [],
+      registry: [],
       comparison: nothingKnown,
     });
     const text = (await repository.readFile(validated.candidate.commit, "flake.lock", until)) ?? "";

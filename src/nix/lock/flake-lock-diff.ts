@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { compareUrl } from "./compare-url.ts";
-import { type FlakeEdge, type FlakeLock, type FlakeReference, nodeAt, rootInputs } from "./flake-lock.ts";
+import {
+  type FlakeEdge,
+  type FlakeLock,
+  type FlakeReference,
+  inNewestVersion,
+  nodeAt,
+  rootInputs,
+} from "./flake-lock.ts";
 import { usableTime } from "./input-time.ts";
 
 /** One state of an input. */
@@ -39,10 +46,11 @@ export interface InputChange {
  * @param giteaHosts see `compareUrl`
  */
 export function diffLocks(
-  before: FlakeLock,
-  after: FlakeLock,
+  from: FlakeLock,
+  to: FlakeLock,
   giteaHosts: readonly string[] = [],
 ): readonly InputChange[] {
+  const [before, after] = [inNewestVersion(from), inNewestVersion(to)];
   const isSame = sameInputs(before, after);
   const [old, young] = [rootInputs(before), rootInputs(after)];
   const names = new Set([...Object.keys(old), ...Object.keys(young)].toSorted());

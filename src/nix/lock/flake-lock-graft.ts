@@ -3,6 +3,7 @@ import {
   type FlakeEdge,
   type FlakeLock,
   type FlakeNode,
+  inNewestVersion,
   nodeAt,
   requireFollowed,
   rootInputs,
@@ -22,11 +23,15 @@ interface Origin {
  * input that it was reached by first, with `_2`, `_3` and so on where that name is taken. What nothing points to any
  * more is left out.
  *
+ * @param from the base lock
+ * @param newest the full update
  * @param inputs names of inputs of the flake itself
  * @throws HomelabError `usage` with code `UNKNOWN_FLAKE_INPUT`; `failed` with code `FLAKE_LOCK_UNFIT` when an input
  *   follows another that only the other lock has.
  */
-export function graftLock(base: FlakeLock, full: FlakeLock, inputs: ReadonlySet<string>): FlakeLock {
+export function graftLock(from: FlakeLock, newest: FlakeLock, inputs: ReadonlySet<string>): FlakeLock {
+  // As Nix, which leaves an old lock alone until something in it changes.
+  const [base, full] = inputs.size === 0 ? [from, newest] : [inNewestVersion(from), inNewestVersion(newest)];
   for (const name of inputs) {
     if (!Object.hasOwn(rootInputs(full), name) || !Object.hasOwn(rootInputs(base), name)) {
       throw new HomelabError("usage", `the flake has no input ${JSON.stringify(name)}`, {

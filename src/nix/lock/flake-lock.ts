@@ -6,6 +6,7 @@ import { HomelabError, messageOf } from "../../base/errors.ts";
 export const maxLockBytes = 4 * 1024 * 1024;
 const maxNodes = 5_000;
 const maxFollowDepth = 100;
+const newestVersion = 7;
 const rootPath = "the flake itself";
 
 /** What a flake says of an input, or what became of it: its type, where it is, and which state of it. */
@@ -83,7 +84,41 @@ export function parseFlakeLock(text: string): FlakeLock {
 }
 
 /** As Nix prints it. */
-export const printFlakeLock = (lock: FlakeLock): string => `${JSON.stringify(lock, null, 2)}\n`;
+export const printFlakeLock = (lock: FlakeLock): string => `${printJson(lock, "")}\n`;
+
+/** `JSON.stringify(value, null, 2)`, but for names that are numbers: JavaScript has these first, and Nix sorts bytes. */
+function printJson(value: unknown, indent: string): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const inner = `${indent}  `;
+  const items = Array.isArray(value)
+    ? value.map((item) => printJson(item, inner))
+    : inOrder(Object.entries(value)).map(
+        ([key, item]) => `${JSON.stringify(key)}: ${printJson(item, inner)}`,
+      );
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  if (items.length === 0) return `${open}${close}`;
+  return `${open}\n${items.map((item) => `${inner}${item}`).join(",\n")}\n${indent}${close}`;
+}
+
+function inOrder(entries: readonly (readonly [string, unknown])[]): readonly (readonly [string, unknown])[] {
+  const known = entries.filter(([, value]) => value !== undefined);
+  const hasNumber = known.some(([key]) => /^(?:0|[1-9]\d*)$/.test(key));
+  return hasNumber ? known.toSorted(([a], [b]) => (a < b ? -1 : 1)) : known;
+}
+
+/**
+ * A lock of an older version as Nix writes it when it changes anything in it: before version 6 a part of what is locked
+ * stood beside it, in `info`.
+ */
+export function inNewestVersion(lock: FlakeLock): FlakeLock {
+  if (lock.version === newestVersion) return lock;
+  const nodes = Object.entries(lock.nodes).map(([key, { info, ...node }]): [string, FlakeNode] => {
+    if (typeof info !== "object" || info === null || node.locked === undefined) return [key, node];
+    const locked = Object.entries({ ...info, ...node.locked }).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return [key, { ...node, locked: Object.fromEntries(locked) as FlakeReference }];
+  });
+  return { ...lock, nodes: Object.fromEntries(nodes), version: newestVersion };
+}
 
 /** A node of the lock. @throws Error when it is not there, which `parseFlakeLock` excludes. */
 export function nodeAt(lock: FlakeLock, key: string): FlakeNode {

@@ -35,8 +35,15 @@ export type BranchChoice =
   /** From this value to our commit; from nothing when it is new. */
   | { readonly type: "push"; readonly name: BranchName; readonly from: Commit | undefined };
 
+/** Where parts of the update of a day are for builders while it is searched for what breaks it. */
+export const searchBranchOf = (day: BranchName): BranchName => parseBranchName(`${day}-search`);
+
+/** Whether it is one of these: nobody needs it once the search is over. */
+export const isSearchBranch = (name: string): boolean => ofSearch.test(name);
+
 const mostSuffixes = 50;
 
+const ofSearch = new RegExp(`^${branchPrefix}\\d{4}-\\d{2}-\\d{2}-search(?:-\\d+)?$`);
 const ofSomeDay = new RegExp(`^${branchPrefix}\\d{4}-\\d{2}-\\d{2}(?:-\\d+)?$`);
 
 /**

@@ -3,7 +3,14 @@ import type { CommitFacts, Repository } from "../../git/git.ts";
 import { parseBranchName, type BranchName, type Commit } from "../../protocol/names.ts";
 import type { Candidate } from "../candidate.ts";
 import { isOurCommit } from "../commit-message.ts";
-import { branchPrefix, chooseBranch, type UpdateBranch } from "./decide-branch.ts";
+import {
+  branchPrefix,
+  chooseBranch,
+  isSearchBranch,
+  searchBranchOf,
+  type BranchChoice,
+  type UpdateBranch,
+} from "./decide-branch.ts";
 import type { Journal } from "../journal.ts";
 import type { Publishing } from "../update.ts";
 
@@ -32,17 +39,58 @@ export async function claimBranch(
   candidate: Candidate,
   signal: AbortSignal,
 ): Promise<BranchName> {
-  const { repository, journal } = options;
+  const { journal } = options;
+  const { commit } = candidate;
+  const day = requireDay(journal);
+  const choose: Choose = async (branches) =>
+    chooseBranch(day, commit, branches, await withLockOf(options, commit, branches, signal));
+  const { name, choice } = await pushTo(options, commit, choose, signal);
+  const before = choice.type === "adopt" ? commit : (choice.from ?? "nothing");
+  await journal.append({ step: "branch-pushed", branch: name, commit, before });
+  return name;
+}
+
+/** Puts a part of the update where builders find it; the update's own branch stays as it is. */
+export async function offerPart(
+  options: ClaimOptions,
+  { commit }: Pick<Candidate, "commit">,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = searchBranchOf(requireDay(options.journal));
+  await pushTo(options, commit, async (branches) => chooseBranch(name, commit, branches), signal);
+}
+
+/** For whoever holds the lease: nobody else searches. */
+export async function dropSearchBranches(
+  { repository, author }: BranchOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { name, tip, isOurs } of await updateBranches({ repository, author }, new Set(), signal)) {
+    if (isOurs && isSearchBranch(name)) await deleteUpdateBranch(repository, name, tip, signal);
+  }
+}
+
+function requireDay(journal: ClaimOptions["journal"]): BranchName {
   const day = journal.last("started")?.branch;
   if (day === undefined) throw new Error("the run was not begun");
+  return day;
+}
+
+type Choose = (branches: readonly UpdateBranch[]) => Promise<BranchChoice>;
+
+async function pushTo(
+  options: ClaimOptions,
+  commit: Commit,
+  choose: Choose,
+  signal: AbortSignal,
+): Promise<{ readonly name: BranchName; readonly choice: BranchChoice }> {
+  const { repository } = options;
   const fixed = new Set(await options.branchesOfPeople(signal));
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const branches = await updateBranches(options, fixed, signal);
-    const sameLock = await withLockOf(options, candidate.commit, branches, signal);
-    const choice = chooseBranch(day, candidate.commit, branches, sameLock);
+    const choice = await choose(await updateBranches(options, fixed, signal));
     if (choice.type === "push") {
       const ref = `${heads}${choice.name}`;
-      const pushed = await repository.push([{ ref, from: choice.from, to: candidate.commit }], signal);
+      const pushed = await repository.push([{ ref, from: choice.from, to: commit }], signal);
       if (pushed.type === "refused" && choice.from !== undefined) {
         // A rule may allow new branches, and none that are replaced.
         fixed.add(choice.name);
@@ -56,11 +104,9 @@ export async function claimBranch(
       }
       if (pushed.type === "moved") continue;
     }
-    const before = choice.type === "adopt" ? candidate.commit : (choice.from ?? "nothing");
-    await journal.append({ step: "branch-pushed", branch: choice.name, commit: candidate.commit, before });
-    return choice.name;
+    return { name: choice.name, choice };
   }
-  throw new HomelabError("unavailable", `somebody else keeps moving the branch ${day}`, {
+  throw new HomelabError("unavailable", "somebody else keeps moving the branches of updates", {
     code: "BRANCH_MOVES",
     hint: "the next run tries again",
   });

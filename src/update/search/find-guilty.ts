@@ -12,7 +12,7 @@ import { createPartJudge, type PartJudge, type PartJudgeOptions } from "./part-j
 import type { ProbeOptions } from "./probe-commit.ts";
 import { searchInputs, type PartVerdict, type SearchResult } from "./search-inputs.ts";
 
-export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOptions, "claim"> {
+export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOptions, "offer"> {
   /** Of the flake itself, those that upstream has moved and the update has. */
   readonly inputs: readonly string[];
   /** The base with some inputs of a lock, without one of the complete update; undefined when nothing would change. */
@@ -29,14 +29,13 @@ export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOp
 export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { guilty }: Found): boolean =>
   guilty.length > 0 && guilty.flat().length < candidate.changes.length;
 
-/** When it returns, builders find the candidate again where they did before, unless a part of it has landed. */
 export async function findGuilty(
   options: GuiltyOptions,
   candidate: Candidate,
   broken: BrokenPart,
   signal: AbortSignal,
 ): Promise<Found> {
-  const { search, clock, claim, inputs, log, partialLanding, keptFindings } = options;
+  const { search, clock, inputs, log, partialLanding, keptFindings } = options;
   if (inputs.length === 0) {
     return {
       guilty: [],
@@ -60,7 +59,6 @@ export async function findGuilty(
   log.info({ guilty, landable, built: judge.built }, "looked for the inputs that break the update");
   const landed = await landRest(options, landable, signal);
   const bisected = await bisectGuilty({ ...options, judge, test }, candidate, searched, signal);
-  if (landed === undefined) await claim(candidate, signal);
   const findings = { guilty, unproven: whyUnproven(searched, judge), bisected };
   if (judge.stopped === undefined && bisected.every(isFinal)) await keptFindings?.keep(subject, findings);
   return { ...findings, landed };
@@ -95,13 +93,12 @@ function whyUnproven({ unproven }: SearchResult, judge: PartJudge): string | und
 }
 
 async function landRest(
-  { partialLanding, makePart, claim, land }: GuiltyOptions,
+  { partialLanding, makePart, land }: GuiltyOptions,
   landable: readonly string[],
   signal: AbortSignal,
 ): Promise<Found["landed"]> {
   const rest = partialLanding && landable.length > 0 ? await makePart(landable, signal) : undefined;
   if (rest === undefined) return undefined;
-  await claim(rest, signal);
   return (await land(rest, signal)) ? { commit: rest.commit, inputs: landable } : undefined;
 }
 

@@ -20,7 +20,7 @@ export interface PartJudgeOptions extends ProbeOptions {
   readonly breakage: Breakage;
   readonly budget: SearchBudget;
   /** Puts it where builders find it. */
-  readonly claim: (part: Candidate, signal: AbortSignal) => Promise<void>;
+  readonly offer: (part: Candidate, signal: AbortSignal) => Promise<void>;
   /** What was found out before. */
   readonly known: Map<Commit, PartVerdict>;
 }
@@ -42,7 +42,7 @@ export interface PartJudge {
 }
 
 export function createPartJudge(options: PartJudgeOptions): PartJudge {
-  const { base, breakage, budget, claim, known, clock, log } = options;
+  const { base, breakage, budget, known, clock, log } = options;
   const hosts: readonly HostName[] = [...breakage.keys()];
   let stopped: string | undefined;
   let built = 0;
@@ -61,7 +61,7 @@ export function createPartJudge(options: PartJudgeOptions): PartJudge {
     built++;
     const commit = part?.commit ?? base;
     const offer = async (until: AbortSignal): Promise<void> => {
-      if (part !== undefined) await claim(part, until);
+      if (part !== undefined) await options.offer(part, until);
     };
     const verdict = judgePart(
       await probeCommit(options, { commit, offer, hosts, question }, signal),
