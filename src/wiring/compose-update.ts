@@ -96,7 +96,12 @@ export async function composeUpdate(
     maxBodyBytes: forge?.maxBodyBytes,
   });
 
-  const keptBuilds = createKeptBuilds({ directory: join(directory, "builds"), clock, log });
+  const keptBuilds = createKeptBuilds({
+    directory: join(directory, "builds"),
+    clean: (text) => redact(text, secrets),
+    clock,
+    log,
+  });
   const kept = parts.fresh ? withoutFinding(keptBuilds) : keptBuilds;
   const { directory: flakeDirectory, branch } = settings;
   const trigger = triggerOf(environment);

@@ -129,7 +129,12 @@ export async function startUpdateRig(
     exec: createExec(),
     environment,
   });
-  const kept = createKeptBuilds({ directory: join(state, "kept-builds"), clock: systemClock, log });
+  const kept = createKeptBuilds({
+    directory: join(state, "kept-builds"),
+    clean: (text) => text,
+    clock: systemClock,
+    log,
+  });
   const keptFindings = createKeptFindings(join(state, "kept-findings"), log);
   const journal = async (): Promise<Journal> => openJournal(join(state, "journal.jsonl"));
   return {

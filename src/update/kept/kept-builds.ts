@@ -23,6 +23,8 @@ export interface KeptBuilds {
 export interface KeptBuildsOptions {
   /** Absolute path; made when there is something to keep. */
   readonly directory: string;
+  /** Takes secrets out of a text: what builds print is for nobody who reads our files. */
+  readonly clean: (text: string) => string;
   readonly clock: Pick<Clock, "now">;
   readonly log: Log;
 }
@@ -33,7 +35,7 @@ const mostKept = 500;
 const maxBytes = 32 * 1024 * 1024;
 const namePattern = /^(?<about>[0-9a-f]{64})\.(?<id>[0-9A-Z]{26})\.jsonl$/;
 
-export function createKeptBuilds({ directory, clock, log }: KeptBuildsOptions): KeptBuilds {
+export function createKeptBuilds({ directory, clean, clock, log }: KeptBuildsOptions): KeptBuilds {
   async function names(): Promise<readonly string[]> {
     return (await readdir(directory).catch(() => [])).filter((name) => namePattern.test(name));
   }
@@ -69,11 +71,11 @@ export function createKeptBuilds({ directory, clock, log }: KeptBuildsOptions): 
     async keep(about, id, events) {
       try {
         if (!saysAll(foldEvents(id, events))) return;
-        const lines = events.map((event) => Buffer.concat([encodeEvent(event), Buffer.from("\n")]));
+        const lines = events.map((event) => `${cleaned(event, clean)}\n`);
         for (const name of await names()) {
           if (name.startsWith(`${about}.`)) await rm(join(directory, name), { force: true });
         }
-        await replaceFile(join(directory, `${about}.${id}.jsonl`), Buffer.concat(lines));
+        await replaceFile(join(directory, `${about}.${id}.jsonl`), lines.join(""));
         await prune();
       } catch (error) {
         log.warn({ build: id, err: error }, "the verdicts of a build could not be kept for the next run");
@@ -81,6 +83,12 @@ export function createKeptBuilds({ directory, clock, log }: KeptBuildsOptions): 
     },
   };
 }
+
+/** In JSON. */
+const cleaned = (event: BuildEvent, clean: (text: string) => string): string =>
+  JSON.stringify(JSON.parse(Buffer.from(encodeEvent(event)).toString()), (_, value: unknown) =>
+    typeof value === "string" ? clean(value) : value,
+  );
 
 /** For a run that wants everything built anew: the next one finds what this one is told. */
 export const withoutFinding = (kept: KeptBuilds): KeptBuilds => ({ ...kept, find: async () => undefined });
