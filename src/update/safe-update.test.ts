@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { requireTip } from "../../test/support/fake-repository.ts";
-import { lockText, master, simulateUpdate } from "../../test/support/simulated-update.ts";
+import { lockText, master, simulateUpdate, type States } from "../../test/support/simulated-update.ts";
+import { HomelabError } from "../base/errors.ts";
 import { leaseRef } from "./lease.ts";
 import { safeUpdate } from "./safe-update.ts";
 
@@ -62,6 +63,71 @@ test("a run without a verdict tends no proposals", async () => {
   sim.verdict = () => "infra-failed";
   expect((await update()).type).toBe("infra");
   expect(forge.pulls).toMatchObject([{ state: "open" }]);
+});
+
+test("a run without a verdict leaves the remote as it was", async () => {
+  const { sim, update, repository, branch } = await simulateProposed();
+  const before = new Map(repository.refs);
+  sim.newest = { alpha: 3, beta: 3 };
+  sim.verdict = () => "infra-failed";
+  expect((await update()).type).toBe("infra");
+  // Of the same day, so the branch of the proposal had the new candidate meanwhile.
+  expect(repository.refs).toEqual(before);
+  expect(repository.tip(branch)).toBeDefined();
+});
+
+test("nothing is pushed while nobody can say which hosts the base has", async () => {
+  const sim = await simulateUpdate();
+  const before = new Map(sim.repository.refs);
+  sim.onList = () => Promise.reject(new HomelabError("unavailable", "Nix is away"));
+  await expect(safeUpdate(sim.options, signal)).rejects.toThrow("Nix is away");
+  expect(sim.repository.refs).toEqual(before);
+  expect(sim.builds.requests).toEqual([]);
+});
+
+test("a base that does not list its hosts is mended by an update that lists them", async () => {
+  const sim = await simulateUpdate();
+  let asked = 0;
+  sim.onList = async () => {
+    if (asked++ === 0) throw new HomelabError("failed", "the option foo is gone");
+  };
+  const result = await safeUpdate(sim.options, signal);
+  expect(result).toMatchObject({
+    type: "landed",
+    validated: {
+      classes: new Map([
+        ["web", "fixed"],
+        ["db", "fixed"],
+      ]),
+    },
+  });
+});
+
+test("a search ends with the first verdict that the infrastructure keeps back, and accuses nobody", async () => {
+  const sim = await simulateUpdate();
+  sim.newest = { alpha: 2, beta: 2, gamma: 2, delta: 2 };
+  await sim.repository.person(master, { "flake.lock": lockText({ alpha: 1, beta: 1, gamma: 1, delta: 1 }) });
+  const isPart = (states: States): boolean => new Set(Object.values(states)).size > 1;
+  sim.verdict = (states, host) =>
+    host === "web"
+      ? "built"
+      : isPart(states)
+        ? "infra-failed"
+        : states["beta"] === 2
+          ? "build-failed"
+          : "built";
+  const result = await safeUpdate(sim.options, signal);
+  expect(result).toMatchObject({
+    type: "proposed",
+    found: {
+      guilty: [],
+      unproven: expect.stringMatching(/^the search ended: does it build with .* has no answer/) as string,
+    },
+  });
+  // The candidate, the base of the host that fails, and one part.
+  expect(sim.builds.requests).toHaveLength(3);
+  const ours = [...sim.repository.refs.keys()].filter((ref) => ref.includes("flake-update/"));
+  expect(ours).toEqual(["refs/heads/flake-update/2026-11-23"]);
 });
 
 test("no verdict because a remote refuses the builder is told apart from an outage", async () => {
