@@ -11,25 +11,17 @@ import type {
   UpdateResult,
   Validated,
 } from "./update.ts";
-import { isDeepStrictEqual } from "node:util";
 import type { BranchName, Commit } from "../protocol/names.ts";
-import { updatableInputs } from "../nix/lock/flake-lock-diff.ts";
-import { parseFlakeLock } from "../nix/lock/flake-lock.ts";
-import { newBuildId } from "../protocol/ulid.ts";
 import { makeCandidate, movedInputs, requireInputs, type Candidate, type LockMoment } from "./candidate.ts";
 import { pendingStatus, statusOf } from "./land/commit-statuses.ts";
 import { brokenPart } from "./search/broken-part.ts";
 import { findGuilty, type GuiltyOptions } from "./search/find-guilty.ts";
-import { branchOfDay } from "./branch/decide-branch.ts";
 import { hindranceOf } from "./judge/decide-hindrance.ts";
 import { settleDirections } from "./settle-directions.ts";
-import { unavailableInputs, updateReachable, worstOf } from "./update-reachable.ts";
-import { countRuns, rememberedInputs } from "./unreached-inputs.ts";
+import { beginRun, momentFor, resolveMoment } from "./run-moment.ts";
 import { claimBranch, offerPart } from "./branch/update-branch.ts";
 import { readBaseInventory, validateCandidate, type BaseInventory } from "./validate-candidate.ts";
 
-/** An unfinished run is gone on with for so long; then upstream is asked anew. */
-const maxCandidateAgeMs = 24 * 3_600_000;
 /** How often a base that moves is followed. */
 const rounds = 3;
 
@@ -56,8 +48,7 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
   const { source, publishing } = options;
   const base = await source.repository.mirror.resolveBranch(source.branch, signal);
   await beginRun(options, base);
-  const fitted = await fitLock(options, base, signal);
-  const round = { base, moment: { fitted, full: await resolveFullLock(options, base, signal) } };
+  const round = { base, moment: await resolveMoment(options, base, signal) };
   return publishing === undefined
     ? dryRun(options, round, signal)
     : publishedRun({ ...options, publishing }, round, signal);
@@ -102,7 +93,8 @@ async function publishedRun(
       if (isNew) found = await findGuiltyInputs(options, { base, moment }, inventory, validated, signal);
       if (isNew && found?.landed !== undefined) {
         // What is left is proposed on top of what has landed.
-        ({ base, moment } = await onto(options, found.landed.commit, moment, signal));
+        base = found.landed.commit;
+        moment = await momentFor(options, base, moment, signal);
         continue;
       }
       // A part of it may have been on its branch to land, and could not.
@@ -118,26 +110,10 @@ async function publishedRun(
       return { type: "not-landed", why: { reason: "race", message }, ...sofar() };
     }
     run.log.info({ base }, "the branch has moved: the update is carried onto its new tip");
-    const tip = await source.repository.mirror.resolveBranch(source.branch, signal);
-    ({ base, moment } = await onto(options, tip, moment, signal));
+    base = await source.repository.mirror.resolveBranch(source.branch, signal);
+    moment = await momentFor(options, base, moment, signal);
   }
 }
-
-/** The same moment of upstream for another base. */
-async function onto(
-  options: Pick<UpdateOptions, "source">,
-  base: Commit,
-  { full }: LockMoment,
-  signal: AbortSignal,
-): Promise<Round> {
-  return { base, moment: { fitted: await fitLock(options, base, signal), full } };
-}
-
-const fitLock = async (
-  { source: { upstream } }: Pick<UpdateOptions, "source">,
-  base: Commit,
-  signal: AbortSignal,
-): Promise<string> => upstream.updateLock(base, [], signal);
 
 /** What is left after a part has landed. */
 function leftOf(found: Found | undefined): Round["without"] {
@@ -204,6 +180,8 @@ async function findGuiltyInputs(
       makeCandidate(source, round.base, { ...round.moment, full }, names, until),
     offer: async (part, until) => offerPart({ ...run, ...source, ...publishing }, part, until),
     async land(part, until) {
+      // What is known of it may be from an earlier run, so builders need not have it.
+      await offerPart({ ...run, ...source, ...publishing }, part, until);
       const judged = await validateCandidate(options, part, inventory, until);
       await publishing.tellStatus(part.commit, statusOf(judged), until);
       if (judged.outcome.type !== "land") return false;
@@ -214,62 +192,6 @@ async function findGuiltyInputs(
     },
   };
   return findGuilty(parts, validated.candidate, broken, signal);
-}
-
-async function beginRun(
-  { run: { journal, clock }, source: { inputs } }: Pick<UpdateOptions, "run" | "source">,
-  base: Commit,
-): Promise<void> {
-  const started = journal.last("started");
-  const isOpen = started !== undefined && journal.last("ended") === undefined;
-  // What was resolved for some inputs says nothing of the others.
-  const isSame = isDeepStrictEqual(started?.inputs?.toSorted(), inputs?.toSorted());
-  if (isOpen && isSame && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs) return;
-  const unreached = rememberedInputs(journal);
-  await journal.restart();
-  const now = clock.now();
-  await journal.append({
-    step: "started",
-    run: newBuildId(now),
-    at: now.toISOString(),
-    base,
-    branch: branchOfDay(now),
-    inputs: inputs && [...inputs],
-    ...(unreached.length === 0 ? {} : { unreached: [...unreached] }),
-  });
-}
-
-/**
- * Upstream is asked once in a run: every candidate of it is about the same moment.
- *
- * @throws HomelabError that of an input, when none of them can be reached
- */
-async function resolveFullLock(
-  { run: { journal, log }, source }: Pick<UpdateOptions, "run" | "source">,
-  base: Commit,
-  signal: AbortSignal,
-): Promise<string> {
-  const { upstream, repository, lockPath, inputs } = source;
-  const known = journal.last("resolved");
-  if (known !== undefined) return known.fullLock;
-  const baseLock = await repository.readFile(base, lockPath, signal);
-  const update = async (wanted: readonly string[] | undefined): Promise<string> =>
-    upstream.updateLock(base, wanted, signal);
-  // Without a lock nothing can stay as it is.
-  const names = async (): Promise<readonly string[]> =>
-    baseLock === undefined ? [] : updatableInputs(parseFlakeLock(await update([])));
-  const { lock: fullLock, unavailable } = await updateReachable({ update, names, inputs, log });
-  const counted = countRuns(unavailableInputs(unavailable), journal.last("started"));
-  if (fullLock === undefined) {
-    await journal.append({ step: "unreached", unavailable: counted });
-    throw worstOf([...unavailable.values()]);
-  }
-  await journal.append({
-    step: "resolved",
-    fullLock,
-    ...(counted.length === 0 ? {} : { unavailable: counted }),
-  });
-  return fullLock;
 }
 
 interface Round {
