@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { requireTip } from "../../test/support/fake-repository.ts";
 import { lockText, master, simulateUpdate, type States } from "../../test/support/simulated-update.ts";
 import { HomelabError } from "../base/errors.ts";
+import { foldEvents, type BuildState } from "../protocol/build-state.ts";
+import type { KeptBuilds } from "./kept/kept-builds.ts";
 import { leaseRef } from "./lease.ts";
 import { safeUpdate } from "./safe-update.ts";
 
@@ -128,6 +130,24 @@ test("a search ends with the first verdict that the infrastructure keeps back, a
   expect(sim.builds.requests).toHaveLength(3);
   const ours = [...sim.repository.refs.keys()].filter((ref) => ref.includes("flake-update/"));
   expect(ours).toEqual(["refs/heads/flake-update/2026-11-23"]);
+});
+
+test("what lands without the guilty input is offered to builders, also where its verdicts are known", async () => {
+  const { sim, repository } = await simulateProposed();
+  const { judging, searching } = sim.options;
+  const known = new Map<string, BuildState>();
+  const kept: KeptBuilds = {
+    find: async (about) => known.get(about),
+    keep: async (about, id, events) => void known.set(about, foldEvents(id, events)),
+  };
+  const update = async (partialLanding: boolean) =>
+    safeUpdate(
+      { ...sim.options, judging: { ...judging, kept }, searching: { ...searching, partialLanding } },
+      signal,
+    );
+  expect(await update(false)).toMatchObject({ type: "proposed", found: { guilty: [["beta"]] } });
+  expect(await update(true)).toMatchObject({ type: "proposed", found: { landed: { inputs: ["alpha"] } } });
+  expect(await sim.statesAt(requireTip(repository, master))).toEqual({ alpha: 2, beta: 1 });
 });
 
 test("no verdict because a remote refuses the builder is told apart from an outage", async () => {

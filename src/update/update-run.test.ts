@@ -54,7 +54,8 @@ test("nothing new: nothing is pushed or built", async () => {
 });
 
 test("a dry run pushes nothing and tells nobody", async () => {
-  const { update, repository, statuses } = await simulateRun();
+  const { sim, update, repository, statuses } = await simulateRun();
+  sim.buildsLocally = true;
   const before = new Map(repository.refs);
   expect(await update({ publishing: undefined })).toMatchObject({ type: "dry-run", wouldLand: true });
   expect(repository.refs).toEqual(before);

@@ -28,6 +28,8 @@ export interface SimulatedUpdate {
   newest: States;
   /** What becomes of a host with inputs at these states. */
   verdict: (states: States, host: string) => HostVerdict;
+  /** As with a dry run: builders have every commit that is made here. */
+  buildsLocally: boolean;
   /** Before each answer of upstream about the hosts of a commit. */
   onList: () => Promise<unknown>;
   /** What a landed commit changes. */
@@ -59,6 +61,18 @@ function statesOf(lock: string): States {
   );
 }
 
+/** Builders have what is on a branch of the remote. */
+async function requireOffered(
+  repository: FakeRepository,
+  commit: Commit,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const tip of repository.refs.values()) {
+    if (await repository.isAncestor(commit, tip, signal)) return;
+  }
+  throw new Error(`no branch has ${commit}`);
+}
+
 /** `master` has `alpha` and `beta` at 1, upstream has both at 2, and everything builds. */
 export async function simulateUpdate(): Promise<SimulatedUpdate> {
   const clock = createFakeClock();
@@ -67,7 +81,10 @@ export async function simulateUpdate(): Promise<SimulatedUpdate> {
   const lockAt = async (commit: Commit): Promise<string> =>
     (await repository.readFile(commit, "flake.lock", signal)) ?? "";
   const statesAt = async (commit: Commit): Promise<States> => statesOf(await lockAt(commit));
-  const builds = createFakeBuilds(hosts, async (commit, host) => sim.verdict(await statesAt(commit), host));
+  const builds = createFakeBuilds(hosts, async (commit, host) => {
+    if (!sim.buildsLocally) await requireOffered(repository, commit, signal);
+    return sim.verdict(await statesAt(commit), host);
+  });
   const forge = createFakeForge(repository, clock.now);
   const journal = createMemoryJournal();
   const told: UpdateEvent[] = [];
@@ -92,6 +109,7 @@ export async function simulateUpdate(): Promise<SimulatedUpdate> {
     told,
     newest: { alpha: 2, beta: 2 },
     verdict: () => "built",
+    buildsLocally: false,
     onList: async () => undefined,
     explain: async () => undefined,
     statesAt,

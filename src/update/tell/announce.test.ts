@@ -73,7 +73,8 @@ test("an input that cannot be had is told with every outcome, also when none can
 });
 
 test("a dry run tells nobody", async () => {
-  const { options, told } = await simulateNews();
+  const { sim, options, told } = await simulateNews();
+  sim.buildsLocally = true;
   await safeUpdate({ ...options, dryRun: true }, signal);
   expect(told).toEqual([]);
 });
