@@ -17,8 +17,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   bus: ["base", "protocol"],
   builder: ["base", "protocol", "nix", "git", "bus"],
   update: ["base", "protocol", "redact", "nix", "git", "bus", "forge"],
-  cache: ["base", "protocol", "narinfo", "nix"],
-  metrics: ["base", "protocol"],
+  cache: ["base", "protocol", "redact", "narinfo", "nix"],
+  metrics: ["base", "protocol", "redact"],
   words: ["base", "protocol"],
   wiring: [
     "base",

@@ -1,6 +1,7 @@
 // What a cache says of itself, and how fast.
 import { HomelabError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
+import { describeRefusal } from "../redact/refusal-line.ts";
 import type { CacheClient } from "./cache-client.ts";
 
 export interface CacheInfo {
@@ -46,17 +47,18 @@ export async function probeCache(
 ): Promise<CacheProbe> {
   const durations: number[] = [];
   let text = "";
-  let refusedWith: number | undefined;
+  let refusal: string | undefined;
   // The first answer has the time in it that connecting takes.
   for (let round = 0; round <= rounds; round++) {
     const startedAt = clock.monotonic();
     const { status, body } = await client.get("nix-cache-info", { maxBytes }, signal);
     if (round > 0) durations.push(clock.monotonic() - startedAt);
-    text = status === 200 ? new TextDecoder().decode(body) : "";
-    refusedWith = status === 401 || status === 403 ? status : undefined;
+    const answer = new TextDecoder().decode(body);
+    text = status === 200 ? answer : "";
+    refusal = status === 401 || status === 403 ? describeRefusal(status, answer, []) : undefined;
   }
-  if (refusedWith !== undefined) {
-    throw new HomelabError("refused", `the cache ${client.url} refuses us (HTTP ${refusedWith})`, {
+  if (refusal !== undefined) {
+    throw new HomelabError("refused", `the cache ${client.url} refuses us (HTTP ${refusal})`, {
       code: "CACHE_REFUSED",
       hint: "set cache.netrcFile where it wants a name and password",
     });

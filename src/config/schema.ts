@@ -341,7 +341,10 @@ export const MetricsSettings = v.strictObject({
     v.optional(
       v.pipe(
         v.string(),
-        v.regex(/^https?:\/\/[^\s@]+$/, "must be an http:// or https:// URL without a password"),
+        v.regex(
+          /^https?:\/\/[^\s@?#]+$/,
+          "must be an http:// or https:// URL without a user, a password or a query: the builder cannot sign in to a pushgateway",
+        ),
       ),
     ),
     "URL of a Prometheus pushgateway that gets the metrics at the end of each build.",

@@ -3,6 +3,7 @@ import { causesOf, HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { retry, type RetryPolicy } from "../base/retry.ts";
 import type { BuilderName } from "../protocol/names.ts";
+import { refusalOf } from "../redact/refusal-line.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface PushOptions {
@@ -32,6 +33,7 @@ export async function pushMetrics(options: PushOptions): Promise<boolean> {
   const { url, builder, clock, log, signal } = options;
   const target = `${url.replace(/\/+$/, "")}/metrics/job/homelab-deploy/instance/${encodeURIComponent(builder)}`;
   try {
+    requireNoUser(url);
     await retry({
       policy,
       clock,
@@ -43,9 +45,18 @@ export async function pushMetrics(options: PushOptions): Promise<boolean> {
   } catch (error) {
     const reason = [messageOf(error), ...causesOf(error)].join(": ");
     const err = new HomelabError("unavailable", reason, { cause: error });
-    log.warn({ url, err }, "the metrics could not be pushed");
+    log.warn({ url: url.replace(/(?<=:\/\/)[^/]*@/, ""), err }, "the metrics could not be pushed");
     return false;
   }
+}
+
+/** fetch refuses such a URL, and quotes it with its password. */
+function requireNoUser(url: string): void {
+  const parsed = URL.parse(url);
+  if ((parsed?.username ?? "") === "" && (parsed?.password ?? "") === "") return;
+  throw new RefusedPushError(
+    "metrics.pushgateway has a user or a password in it: the builder cannot sign in",
+  );
 }
 
 async function put(target: string, { metrics, clock, signal }: PushOptions): Promise<void> {
@@ -63,9 +74,11 @@ async function put(target: string, { metrics, clock, signal }: PushOptions): Pro
       redirect: "error",
       signal: AbortSignal.any([signal, late.signal]),
     });
-    await response.body?.cancel();
-    if (response.ok) return;
-    const message = `the pushgateway answered ${response.status}`;
+    if (response.ok) {
+      await response.body?.cancel();
+      return;
+    }
+    const message = `the pushgateway answered ${await refusalOf(response, [])}`;
     const mayPass = response.status >= 500 || response.status === 429;
     throw mayPass ? new Error(message) : new RefusedPushError(message);
   } finally {

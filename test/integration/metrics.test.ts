@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
+import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { messageOf } from "../../src/base/errors.ts";
@@ -189,7 +190,7 @@ async function pushTo(statuses: readonly number[]) {
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
     request.resume();
-    response.writeHead(statuses[requests.length - 1] ?? 500).end("go away");
+    response.writeHead(statuses[requests.length - 1] ?? 500).end("\u001b[31mgo away\u001b[0m\nand more");
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -220,7 +221,7 @@ test("tries again when the gateway is not well, and only then", async () => {
   expect(await pushTo([400])).toMatchObject({
     worked: false,
     requests: [put],
-    warnings: ["the metrics could not be pushed: the pushgateway answered 400"],
+    warnings: ["the metrics could not be pushed: the pushgateway answered 400: go away"],
   });
   const { worked, requests, waits, warnings } = await pushTo([500, 500, 500, 200]);
   expect({ worked, requests: requests.length, waits: waits.length }).toEqual({
@@ -228,7 +229,19 @@ test("tries again when the gateway is not well, and only then", async () => {
     requests: 3,
     waits: 2,
   });
-  expect(warnings).toEqual(["the metrics could not be pushed: the pushgateway answered 500"]);
+  expect(warnings).toEqual(["the metrics could not be pushed: the pushgateway answered 500: go away"]);
+});
+
+test("a user and a password in the address are not sent, and not told", async () => {
+  const fields: unknown[] = [];
+  const log: Log = { ...silentLog, warn: (given, message) => fields.push(given, message) };
+  const url = "http://user:hunter22@127.0.0.1:1/gateway";
+  const options = { url, builder, metrics: livedMetrics(), clock: systemClock, log, signal: never };
+  expect(await pushMetrics(options)).toBe(false);
+  const said = inspect(fields, { depth: null });
+  expect(said).toContain("metrics.pushgateway has a user or a password in it");
+  expect(said).toContain("http://127.0.0.1:1/gateway");
+  expect(said).not.toContain("hunter22");
 });
 
 async function freeUrl(): Promise<string> {

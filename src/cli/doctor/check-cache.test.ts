@@ -18,6 +18,11 @@ test.each([
   expect(judgeInfo(url, status, text, "/nix/store").state).toBe(state);
 });
 
+test("what a cache says when it refuses is shown", () => {
+  const { message } = judgeInfo(url, 403, "address not in the list\nof the admin", "/nix/store");
+  expect(message).toBe(`${url} refuses us (HTTP 403: address not in the list)`);
+});
+
 test("without a Nix here any store is taken", () => {
   expect(judgeInfo(url, 200, "StoreDir: /other/store\n", undefined).state).toBe("ok");
 });

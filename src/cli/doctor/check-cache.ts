@@ -4,6 +4,7 @@ import { messageOf } from "../../base/errors.ts";
 import { readBounded } from "../../base/files/read-bounded.ts";
 import type { CacheClient } from "../../cache/cache-client.ts";
 import type { CacheSettings } from "../../config/cache-schema.ts";
+import { describeRefusal } from "../../redact/refusal-line.ts";
 import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";
 
 export interface CacheParts {
@@ -50,12 +51,12 @@ export function judgeInfo(
   storeDirectory: string | undefined,
 ): Finding {
   if (status === 401 || status === 403) {
-    const message = `${url} refuses us (HTTP status ${status})`;
+    const message = `${url} refuses us (HTTP ${describeRefusal(status, text, [])})`;
     return wrong("cache", message, "set cache.netrcFile where it wants a name and password");
   }
   const store = /^StoreDir: (?<store>\/\S+)$/m.exec(text)?.groups?.["store"];
   if (status !== 200 || store === undefined) {
-    const message = `${url}/nix-cache-info is not that of a binary cache (HTTP status ${status})`;
+    const message = `${url}/nix-cache-info is not that of a binary cache (HTTP ${describeRefusal(status, text, [])})`;
     return wrong("cache", message, "cache.url is the root of the cache: curl URL/nix-cache-info");
   }
   if (storeDirectory !== undefined && store !== storeDirectory) {

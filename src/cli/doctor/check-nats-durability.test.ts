@@ -15,6 +15,12 @@ test.each([
   expect(judgeVarz(varz).state).toBe(state);
 });
 
+test("what refuses the monitoring pages is quoted", async () => {
+  const refusing: typeof fetch = async () => new Response("ask the admin\n", { status: 403 });
+  const finding = await checkNatsDurability("nats.lan:4222", refusing, new AbortController().signal);
+  expect(finding).toMatchObject({ state: "unknown", message: expect.stringContaining("403: ask the admin") });
+});
+
 test("without monitoring pages nothing is known", async () => {
   const asked: string[] = [];
   const away: typeof fetch = async (url) => {

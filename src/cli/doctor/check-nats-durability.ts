@@ -1,6 +1,7 @@
 // Whether what NATS acknowledges survives a power cut. No client can see that; the server's monitoring pages tell.
 import * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
+import { refusalOf } from "../../redact/refusal-line.ts";
 import { ok, unknown, wrong, type Finding } from "./finding.ts";
 
 const check = "NATS durability";
@@ -32,6 +33,7 @@ export async function checkNatsDurability(
   const url = `http://${host}:${monitoringPort}/varz`;
   try {
     const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+    if (!response.ok) throw new Error(`it answers ${await refusalOf(response, [])}`);
     return judgeVarz(await response.json());
   } catch (error) {
     signal.throwIfAborted();

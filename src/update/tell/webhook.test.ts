@@ -7,6 +7,11 @@ test.each(["", "not an address", "file:///etc/passwd"])("an address that is none
   expect(() => createWebhookTeller(url, ["landed"], fetch)).toThrow("no address");
 });
 
+test("an address with a user is refused, and its password is not quoted", () => {
+  const create = () => createWebhookTeller("https://kai:hunter22@chat.lan/x", ["landed"], fetch);
+  expect(create).toThrow("the address of the webhook at chat.lan has a user or a password");
+});
+
 test("outcomes that it is not to hear of are not told", async () => {
   const told: string[] = [];
   const answering = async (_url: unknown, request?: RequestInit): Promise<Response> => {
@@ -40,7 +45,8 @@ test("an input that needs a person is told to those who hear of proposals, whate
 });
 
 test("an answer without success names the host, and nothing else of the address", async () => {
-  const refusing = async (): Promise<Response> => new Response("no", { status: 403 });
+  const refusing = async (): Promise<Response> =>
+    new Response("no hook\u0007 secret-part\nhere", { status: 403 });
   const tell = createWebhookTeller("https://chat.example.org/hooks/secret-part", ["landed"], refusing);
   const event = {
     repo: "fleet",
@@ -51,7 +57,7 @@ test("an answer without success names the host, and nothing else of the address"
     hosts: {},
   };
   await expect(tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000))).rejects.toThrow(
-    "the webhook at chat.example.org answered 403",
+    /^the webhook at chat\.example\.org answered 403: no hook \S*redacted\S*$/,
   );
 });
 

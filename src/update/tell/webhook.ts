@@ -3,6 +3,7 @@ import { HomelabError } from "../../base/errors.ts";
 import type { UpdateEvent, UpdateOutcome } from "../../protocol/update-events.ts";
 import { effectSentence } from "../landed/effect-words.ts";
 import { countWords } from "../judge/class-words.ts";
+import { refusalOf, secretsOfUrl } from "../../redact/refusal-line.ts";
 import type { Teller } from "./outbox.ts";
 
 const timeoutMs = 10_000;
@@ -28,19 +29,32 @@ export function createWebhookTeller(
       signal.throwIfAborted();
       throw failed("is out of reach", error instanceof Error ? error.cause : undefined);
     });
+    // The URL itself may hold a secret, so only its host is named.
+    if (!response.ok) throw failed(`answered ${await refusalOf(response, secretsOfUrl(url))}`);
     await response.body?.cancel();
-    // The URL itself may hold a secret, so only its host is said.
-    if (!response.ok) throw failed(`answered ${response.status}`);
   };
 }
 
 function hostOf(url: string): string {
   const parsed = URL.parse(url);
-  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return parsed.host;
-  throw new HomelabError("config", "what stands in the webhook's file is no address", {
-    code: "BAD_WEBHOOK",
-    hint: "it has one line: https://…",
-  });
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+    throw new HomelabError("config", "what stands in the webhook's file is no address", {
+      code: "BAD_WEBHOOK",
+      hint: "it has one line: https://…",
+    });
+  }
+  // fetch refuses such an address, and quotes it.
+  if (parsed.username !== "" || parsed.password !== "") {
+    throw new HomelabError(
+      "config",
+      `the address of the webhook at ${parsed.host} has a user or a password`,
+      {
+        code: "BAD_WEBHOOK",
+        hint: "use an address with its secret in the path or the query, such as https://ntfy.lan/topic?auth=…",
+      },
+    );
+  }
+  return parsed.host;
 }
 
 /** Of repos that use it, what did not become green. */
