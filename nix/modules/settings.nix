@@ -158,6 +158,11 @@ rec {
       defaultText = lib.literalExpression (builtins.toJSON inboxPrefix);
       description = "Prefix of the subjects that answers come back on, as the server's permissions demand it.";
     };
+    jetstreamDomain = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      description = "JetStream domain of the server that has the streams, where `servers` are leaf nodes of it.";
+    };
     tls = {
       caFile = mkOption {
         type = types.nullOr types.str;
@@ -186,6 +191,7 @@ rec {
         nkeyFile
         credentialsFile
         inboxPrefix
+        jetstreamDomain
         ;
       tls = lib.filterAttrs (_: value: value != null) nats.tls;
     };

@@ -1,10 +1,10 @@
 // The last status of every builder, from its bucket.
-import { jetstreamManager } from "@nats-io/jetstream";
 import { decodeBuilderStatus, type BuilderStatus } from "../protocol/builder-status.ts";
 import { parseBuilderName } from "../protocol/names.ts";
 import { builderKey, streams } from "../protocol/subjects.ts";
-import { call, requestTimeoutMs } from "./call.ts";
+import { call } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
+import { openManager } from "./jetstream-api.ts";
 import { readable } from "./readable.ts";
 import { createStreamReader } from "./stored-messages.ts";
 
@@ -14,10 +14,10 @@ export async function readBuilderStatuses(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<readonly BuilderStatus[]> {
-  const { nats, log } = connection;
+  const { log } = connection;
   const builders = createStreamReader(connection, streams.builders);
   const info = await call(connection, "list the builders", signal, async () => {
-    const manager = await jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs });
+    const manager = await openManager(connection);
     return manager.streams.info(streams.builders, {
       subjects_filter: `${keys}*`,
       deleted_details: false,

@@ -19,6 +19,7 @@ async function callThatFails(
 ) {
   const clock = createFakeClock();
   const used: Partial<Connection> = {
+    nats: {} as Connection["nats"],
     clock,
     log: silentLog,
     role,

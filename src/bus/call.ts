@@ -45,10 +45,10 @@ export async function call<T>(
       isTransient: (error) =>
         clock.monotonic() <= giveUpAt && (isTransient(error) || (role === "daemon" && isMissing(error))),
       onRetry: (error, _, delayMs) =>
-        log.warn({ err: explainNatsError(error, doing), delayMs }, "NATS call is tried again"),
+        log.warn({ err: explainNatsError(error, doing, connection), delayMs }, "NATS call is tried again"),
     });
   } catch (error) {
     signal.throwIfAborted();
-    throw explainNatsError(error, doing);
+    throw explainNatsError(error, doing, connection);
   }
 }

@@ -49,7 +49,10 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     try {
       nats.publish(subject, data);
     } catch (error) {
-      log.warn({ subject, err: explainNatsError(error, "publish") }, "a message could not be published");
+      log.warn(
+        { subject, err: explainNatsError(error, "publish", connection) },
+        "a message could not be published",
+      );
     }
   }
 
@@ -62,7 +65,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
     const subscription = nats.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) {
-          log.error({ subject, err: explainNatsError(error, "subscribe") }, "cannot listen");
+          log.error({ subject, err: explainNatsError(error, "subscribe", connection) }, "cannot listen");
           return;
         }
         try {

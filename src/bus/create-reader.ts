@@ -1,4 +1,3 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import { decodeBuilderStatus } from "../protocol/builder-status.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import { parseBuildId, type BuildId } from "../protocol/names.ts";
@@ -12,10 +11,11 @@ import {
 } from "../protocol/subjects.ts";
 import { readBuilderStatuses } from "./builder-statuses.ts";
 import { hasLostEvents, type BuildReader } from "./bus.ts";
-import { call, requestTimeoutMs } from "./call.ts";
+import { call } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
 import { createEventSequence, readEvent } from "./event-sequence.ts";
 import { followBuild } from "./follow-build.ts";
+import { openManager } from "./jetstream-api.ts";
 import { readQueueLength } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./logs/log-order.ts";
 import { isEventOf } from "./message-ids.ts";
@@ -35,8 +35,7 @@ export function createReader(connection: Connection): BuildReader {
   const { log, nats } = connection;
   const events = createStreamReader(connection, streams.events);
   const logs = createStreamReader(connection, streams.logs);
-  // Without the check: it asks for $JS.API.INFO, which most roles may not.
-  const managing = jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs });
+  const managing = openManager(connection);
 
   /** The subjects that a stream has messages of: 100,000 come with one request. */
   async function subjectsOf(stream: string, filter: string, signal: AbortSignal): Promise<readonly string[]> {

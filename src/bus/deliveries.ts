@@ -1,11 +1,11 @@
 // Taking messages from the work queue, one at a time. The library's `next()` cannot be aborted, and its messages
 // can be acknowledged only once, even when the acknowledgement got lost; hence the two requests ourselves.
 // https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-13.md (pull), ADR-15 (ack subjects)
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import type { Delivery } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
+import { apiSubject, openManager } from "./jetstream-api.ts";
 import { isServerAnswer } from "./message-ids.ts";
 import { explainNatsError, isTransient } from "./connect/nats-errors.ts";
 
@@ -27,7 +27,7 @@ export async function nextDelivery(
   await connection.whenConnected(signal);
   const { nats, log } = connection;
   const pulling = nats.request(
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+    apiSubject(connection, `CONSUMER.MSG.NEXT.${stream}.${consumer}`),
     JSON.stringify({ batch: 1, expires: nanoseconds(waitMs) }),
     // Its own inbox: when we stop waiting the server sees it go and gives the message to somebody else.
     { timeout: waitMs + requestTimeoutMs, noMux: true },
@@ -37,7 +37,7 @@ export async function nextDelivery(
     message = await connection.whileConnected(pulling, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!isTransient(error)) throw explainNatsError(error, "take a request from the queue");
+    if (!isTransient(error)) throw explainNatsError(error, "take a request from the queue", connection);
     return undefined;
   } finally {
     if (message === undefined) void handBackLate(connection, pulling);
@@ -74,7 +74,7 @@ async function deliveryOf(
   const ackSubject = message.reply ?? "";
   const place = parseAckSubject(ackSubject);
   const streamCreated = await call(connection, "take a request from the queue", signal, async () => {
-    const manager = await jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs });
+    const manager = await openManager(connection);
     return (await manager.streams.info(stream)).created;
   });
   const say = (word: string): void => {

@@ -1,13 +1,12 @@
 // How full the event stream is. When it is full the server drops the oldest events, whoever still needs them.
-import { jetstreamManager } from "@nats-io/jetstream";
 import { streams } from "../protocol/subjects.ts";
 import type { EventSpace } from "./bus.ts";
-import { requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
+import { openManager } from "./jetstream-api.ts";
 
 /** One attempt. Rejects with the library's errors. */
-export async function readEventSpace({ nats }: Connection): Promise<EventSpace> {
-  const manager = await jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs });
+export async function readEventSpace(connection: Connection): Promise<EventSpace> {
+  const manager = await openManager(connection);
   const { config, state } = await manager.streams.info(streams.events);
   return {
     bytes: state.bytes,

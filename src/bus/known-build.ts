@@ -1,15 +1,14 @@
 // Whether NATS (still) knows a build that somebody follows. A server that was put back to an older state says nothing
 // by itself: it only never has anything new.
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { HomelabError } from "../base/errors.ts";
 import { presence } from "../protocol/builder-status.ts";
 import type { BuildId } from "../protocol/names.ts";
 import { consumers, eventSubject, streams } from "../protocol/subjects.ts";
 import { readBuilderStatuses } from "./builder-statuses.ts";
-import { requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
 import { eventsIncomplete } from "./event-sequence.ts";
 import { readEventSpace } from "./event-space.ts";
+import { openManager } from "./jetstream-api.ts";
 import { createStreamReader } from "./stored-messages.ts";
 
 /** So many looks in a row must find nothing: the request may still be on its way, for longer than a command tries. */
@@ -18,9 +17,8 @@ const looks = 4;
 const looksForHolder = 8;
 
 /** How many requests wait that no builder has accepted yet. One attempt. */
-export async function readQueueLength({ nats }: Connection): Promise<number> {
-  // Without the check: it asks for $JS.API.INFO, which most roles may not.
-  const manager = await jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs });
+export async function readQueueLength(connection: Connection): Promise<number> {
+  const manager = await openManager(connection);
   const info = await manager.consumers.info(streams.requests, consumers.requests);
   return info.num_pending + info.num_ack_pending;
 }

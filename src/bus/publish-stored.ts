@@ -1,6 +1,7 @@
 import { jetstream, type JetStreamPublishOptions, type PubAck } from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
 import { call, requestTimeoutMs } from "./call.ts";
+import { storedSubject } from "./jetstream-api.ts";
 import type { Connection } from "./connect/connection.ts";
 
 export interface Publication {
@@ -44,5 +45,9 @@ export async function publishOnce(
     headers,
     ...(lastSubjectSequence === undefined ? {} : { expect: { lastSubjectSequence } }),
   };
-  return jetstream(connection.nats, { timeout: requestTimeoutMs }).publish(subject, data, options);
+  return jetstream(connection.nats, { timeout: requestTimeoutMs }).publish(
+    storedSubject(connection, subject),
+    data,
+    options,
+  );
 }

@@ -1,8 +1,8 @@
 // Reading streams by direct get: it needs no consumer, and so no right to create one.
-import { jetstreamManager, type DirectStreamAPI } from "@nats-io/jetstream";
+import type { DirectStreamAPI } from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
 import type { Connection } from "./connect/connection.ts";
-import { requestTimeoutMs } from "./call.ts";
+import { openManager } from "./jetstream-api.ts";
 
 export interface StoredMessage {
   readonly sequence: number;
@@ -18,12 +18,10 @@ export interface StreamReader {
 }
 
 /** Each read is one request, tried once: see `call`. */
-export function createStreamReader({ nats }: Connection, stream: string): StreamReader {
+export function createStreamReader(connection: Connection, stream: string): StreamReader {
   let api: Promise<DirectStreamAPI> | undefined;
   const direct = async (): Promise<DirectStreamAPI> => {
-    api ??= jetstreamManager(nats, { checkAPI: false, timeout: requestTimeoutMs }).then(
-      (manager) => manager.direct,
-    );
+    api ??= openManager(connection).then((manager) => manager.direct);
     return api;
   };
   type Query = Parameters<DirectStreamAPI["getMessage"]>[1];

@@ -17,6 +17,7 @@ export interface GlobalOptions {
   readonly tlsKey?: string;
   readonly context?: string;
   readonly inboxPrefix?: string;
+  readonly jetstreamDomain?: string;
   readonly color?: ColourChoice;
   readonly ascii?: boolean;
   readonly debug?: boolean;

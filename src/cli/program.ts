@@ -163,6 +163,10 @@ export function createProgram(choose: Choose): Program {
       "a context of the nats command (default: $NATS_CONTEXT, then the selected one)",
     )
     .option("--inbox-prefix <prefix>", "where answers come back, such as _INBOX_operator")
+    .option(
+      "--jetstream-domain <domain>",
+      "of the server that has the streams, when we connect to a leaf node",
+    )
     .addOption(new Option("--color <when>", "colours").choices(colourChoices).default("auto" as const))
     .option("--ascii", "no characters beyond ASCII")
     .option("--debug", "show where errors come from")

@@ -50,6 +50,12 @@ export const NatsSettings = v.strictObject({
     v.optional(v.pipe(v.string(), v.regex(/^_INBOX_[A-Za-z0-9_-]{1,140}$/, "must be _INBOX_ and a name"))),
     "Prefix of the subjects that answers come back on, as the server's permissions demand it, such as `_INBOX_operator`.",
   ),
+  jetstreamDomain: described(
+    v.optional(
+      v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, "must be letters, digits, _ and -, at most 64")),
+    ),
+    "JetStream domain of the server that has the streams. Only where `servers` are leaf nodes of it: set it to the `domain` in the hub's `jetstream` block.",
+  ),
 });
 export type NatsSettings = v.InferOutput<typeof NatsSettings>;
 

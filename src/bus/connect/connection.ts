@@ -7,6 +7,7 @@ import { retry } from "../../base/retry.ts";
 import { readHeadersLeniently } from "./lenient-headers.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
+import { requireDomainName } from "./domain-name.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
 
 export interface ConnectionOptions extends SignIn {
@@ -16,6 +17,8 @@ export interface ConnectionOptions extends SignIn {
   readonly tls?: TlsFiles;
   /** Where answers come back: `_INBOX_operator`. Without it the library's `_INBOX`. */
   readonly inboxPrefix?: string;
+  /** Of the JetStream that has our streams, where it is not the server's own: on a leaf node. */
+  readonly jetstreamDomain?: string;
   /** Shown by the server's monitoring. */
   readonly name: string;
   /** A daemon waits for a server for ever. A command fails when there is none, and after a minute without one. */
@@ -26,6 +29,7 @@ export interface ConnectionOptions extends SignIn {
 export interface Connection extends AsyncDisposable {
   readonly nats: NatsConnection;
   readonly role: ConnectionOptions["role"];
+  readonly jetstreamDomain: string | undefined;
   readonly log: Log;
   readonly clock: Clock;
   isConnected(): boolean;
@@ -65,6 +69,7 @@ export async function connectNats(
   clock: Clock = systemClock,
 ): Promise<Connection> {
   readHeadersLeniently();
+  requireDomainName(options.jetstreamDomain);
   const libraryOptions = await libraryOptionsOf(options);
   const nats = await retry({
     policy: firstConnectPolicy,
@@ -178,6 +183,7 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
   return {
     nats,
     role: options.role,
+    jetstreamDomain: options.jetstreamDomain,
     log,
     clock,
     isConnected,

@@ -21,6 +21,7 @@ const test = base.extend("home", async ({}, { onCleanup }) => {
       ca: "/keys/ca.pem",
       user: "",
       inbox_prefix: "_INBOX_operator",
+      jetstream_domain: "hub",
       color_scheme: "",
     }),
   );
@@ -38,7 +39,15 @@ test("reads the selected context of the nats command", async ({ home }) => {
     nkeyFile: "/keys/operator.nk",
     tls: { caFile: "/keys/ca.pem" },
     inboxPrefix: "_INBOX_operator",
+    jetstreamDomain: "hub",
   });
+});
+
+test("the domain of the configuration comes before that of the environment", async () => {
+  const environment = { NATS_URL: "nats://a:4222", HOMELAB_DEPLOY_JETSTREAM_DOMAIN: "hub" };
+  expect(await findNatsAccess({}, environment)).toMatchObject({ jetstreamDomain: "hub" });
+  const configured = { jetstreamDomain: "home" };
+  expect(await findNatsAccess(configured, environment)).toMatchObject({ jetstreamDomain: "home" });
 });
 
 test("reads the context that is named, with its password", async ({ home }) => {

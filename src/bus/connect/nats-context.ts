@@ -26,6 +26,7 @@ const Context = v.object({
   key: field,
   ca: field,
   inbox_prefix: field,
+  jetstream_domain: field,
 });
 
 /** Names become file names. */
@@ -67,7 +68,8 @@ export async function readNatsContext(directory: string, name?: string): Promise
 /**
  * What the environment says, in the words of the `nats` command. Undefined without `$NATS_URL`.
  *
- * `$HOMELAB_DEPLOY_INBOX_PREFIX` is ours: the `nats` command has no variable for it.
+ * `$HOMELAB_DEPLOY_INBOX_PREFIX` and `$HOMELAB_DEPLOY_JETSTREAM_DOMAIN` are ours: the `nats` command has no variables
+ * for them.
  */
 function natsAccessOfEnvironment(environment: Environment): NatsAccess | undefined {
   const value = (name: string): string => environment[name] ?? "";
@@ -83,6 +85,7 @@ function natsAccessOfEnvironment(environment: Environment): NatsAccess | undefin
     key: value("NATS_KEY"),
     ca: value("NATS_CA"),
     inbox_prefix: value("HOMELAB_DEPLOY_INBOX_PREFIX"),
+    jetstream_domain: value("HOMELAB_DEPLOY_JETSTREAM_DOMAIN"),
   });
 }
 
@@ -101,6 +104,7 @@ function accessOf(context: v.InferOutput<typeof Context>): NatsAccess {
     token,
     tls: hasTls ? withoutEmpty({ caFile: ca, certFile: cert, keyFile: key }) : undefined,
     inboxPrefix: context.inbox_prefix === "" ? undefined : context.inbox_prefix,
+    jetstreamDomain: context.jetstream_domain === "" ? undefined : context.jetstream_domain,
   };
 }
 
@@ -159,7 +163,7 @@ export async function findNatsAccess(
     (await readNatsContext(natsConfigDirectory(environment), environment["NATS_CONTEXT"])) ??
     localServer;
   const place = found.servers.length > 0 ? found : { ...found, servers: localServer.servers };
-  const { nkeyFile, credentialsFile, tls, inboxPrefix } = configured;
+  const { nkeyFile, credentialsFile, tls, inboxPrefix, jetstreamDomain } = configured;
   const ownSignIn = nkeyFile !== undefined || credentialsFile !== undefined;
   return {
     servers: place.servers,
@@ -173,5 +177,6 @@ export async function findNatsAccess(
         }),
     tls: tls ?? place.tls,
     inboxPrefix: inboxPrefix ?? place.inboxPrefix,
+    jetstreamDomain: jetstreamDomain ?? place.jetstreamDomain,
   };
 }

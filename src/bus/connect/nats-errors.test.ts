@@ -1,5 +1,11 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
-import { PermissionViolationError, RequestError, TimeoutError } from "@nats-io/transport-node";
+import {
+  InvalidArgumentError,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  TimeoutError,
+} from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { ConnectionLostError, explainNatsError, isTransient, isWrongLastSequence } from "./nats-errors.ts";
 
@@ -50,4 +56,50 @@ test("knows both codes of a refused compare-and-swap", () => {
     true,
     false,
   ]);
+});
+
+const noAnswer = new RequestError("…", { cause: new NoRespondersError("$JS.API.INFO") });
+const ofAccount = Object.assign(new Error("…", { cause: apiError(10_039, 503) }), {
+  name: "JetStreamNotEnabled",
+});
+
+test.each([
+  ["the account", ofAccount, { jetstream: true }, undefined, /our account .* has no JetStream/],
+  ["the account, in the server's words", apiError(10_039, 503), {}, undefined, /our account .* has no/],
+  ["the server", noAnswer, { server_name: "leaf1" }, undefined, /the NATS server leaf1 has no JetStream/],
+  ["a leaf node of 2.9, which is silent", new TimeoutError(), {}, undefined, /has no JetStream/],
+  ["the domain", noAnswer, { jetstream: true }, "hub", /the JetStream domain hub does not answer/],
+  ["a stream", apiError(10_059, 404), {}, undefined, /one of our streams is missing/],
+  ["nobody knows what", noAnswer, { jetstream: true }, undefined, /JetStream or one of our streams/],
+  ["nobody knows what, while it connects", noAnswer, undefined, undefined, /JetStream or one of our streams/],
+])("says that it is %s that is missing", (_, error, info, jetstreamDomain, message) => {
+  const explained = explainNatsError(error, "look", { nats: { info }, jetstreamDomain });
+  expect(explained).toMatchObject({ kind: "unavailable", code: "JETSTREAM_MISSING" });
+  expect(explained.message).toMatch(message);
+});
+
+test("a server that is slow is not taken for one without JetStream", () => {
+  for (const asked of [
+    undefined,
+    { nats: { info: undefined }, jetstreamDomain: undefined },
+    { nats: { info: { jetstream: true } }, jetstreamDomain: undefined },
+    { nats: { info: {} }, jetstreamDomain: "hub" },
+  ])
+    expect(explainNatsError(new TimeoutError(), "look", asked).code).toBe("NATS_TIMEOUT");
+});
+
+test("where the server has a domain of its own, streams that are missing may be in another", () => {
+  const asked = { nats: { info: { jetstream: true, domain: "leaf" } }, jetstreamDomain: undefined };
+  expect(explainNatsError(apiError(10_059, 404), "look", asked).hint).toContain(
+    "has the JetStream domain leaf: if the streams are in another one, set nats.jetstreamDomain",
+  );
+});
+
+test("a message above max_payload names it", () => {
+  const error = new InvalidArgumentError("max_payload size exceeded");
+  const asked = { nats: { info: { max_payload: 4096 } }, jetstreamDomain: undefined };
+  expect(explainNatsError(error, "look", asked)).toMatchObject({
+    code: "TOO_LARGE",
+    message: expect.stringContaining("max_payload, 4096 bytes"),
+  });
 });

@@ -15,12 +15,15 @@ import { HomelabError, internalCode, isProgrammingError, messageOf } from "../..
 
 /** JetStream's own error codes (nats-server, server/errors.json) that we tell apart. */
 export const apiCodes = {
+  accountStorageExceeded: 10_002,
   consumerNotFound: 10_014,
   insufficientResources: 10_023,
   noMessage: 10_037,
   notEnabledForAccount: 10_039,
   storageExceeded: 10_047,
   messageTooLarge: 10_054,
+  ackPendingTooLarge: 10_121,
+  badStreamConfig: 10_052,
   streamNotFound: 10_059,
   wrongLastSequence: 10_071,
   storeFailed: 10_077,
@@ -28,6 +31,7 @@ export const apiCodes = {
 } as const;
 
 const storageCodes: ReadonlySet<number> = new Set([
+  apiCodes.accountStorageExceeded,
   apiCodes.insufficientResources,
   apiCodes.storageExceeded,
   apiCodes.storeFailed,
@@ -58,11 +62,17 @@ export const isNoResponders = (error: unknown): boolean =>
 const isJetStreamNotEnabled = (error: unknown): boolean =>
   error instanceof Error && error.name === "JetStreamNotEnabled";
 
+const isNotEnabledForAccount = (error: unknown): boolean =>
+  [error, error instanceof Error ? error.cause : undefined].some(
+    (each) => apiCodeOf(each) === apiCodes.notEnabledForAccount,
+  );
+
 /** JetStream, the stream, or the consumer is not there (yet). */
 export function isMissing(error: unknown): boolean {
   const code = apiCodeOf(error);
   return (
     isJetStreamNotEnabled(error) ||
+    code === apiCodes.notEnabledForAccount ||
     code === apiCodes.streamNotFound ||
     code === apiCodes.consumerNotFound ||
     isNoResponders(error)
@@ -90,13 +100,32 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
+export const isPermissionViolation = (error: unknown): boolean => permissionViolationOf(error) !== undefined;
+
 function permissionViolationOf(error: unknown): PermissionViolationError | undefined {
   if (error instanceof PermissionViolationError) return error;
   return error instanceof Error && error.cause instanceof PermissionViolationError ? error.cause : undefined;
 }
 
-/** @param doing for the message: `publish`, `read the events of 01J…`. */
-export function explainNatsError(error: unknown, doing: string): HomelabError {
+/** Whom we asked: of a connection. */
+export interface AskedServer {
+  /** The client forgets it while it connects again. */
+  readonly nats: {
+    readonly info?: {
+      readonly server_name?: string;
+      readonly jetstream?: boolean;
+      readonly domain?: string;
+      readonly max_payload?: number;
+    };
+  };
+  readonly jetstreamDomain: string | undefined;
+}
+
+/**
+ * @param doing for the message: `publish`, `read the events of 01J…`.
+ * @param asked for advice that fits the server
+ */
+export function explainNatsError(error: unknown, doing: string, asked?: AskedServer): HomelabError {
   if (error instanceof HomelabError) return error;
   const explain = (kind: HomelabError["kind"], message: string, code: string, hint: string): HomelabError =>
     new HomelabError(kind, message, { code, hint, cause: error });
@@ -113,13 +142,9 @@ export function explainNatsError(error: unknown, doing: string): HomelabError {
         : "use a key whose role may do this; `homelab-deploy nats config` prints the roles",
     );
   }
-  if (isMissing(error)) {
-    return explain(
-      "unavailable",
-      `cannot ${doing}: JetStream or one of our streams is missing on this server`,
-      "JETSTREAM_MISSING",
-      "enable JetStream in the server's configuration, then run once: homelab-deploy nats setup",
-    );
+  if (isMissing(error) || (error instanceof TimeoutError && lacksJetStream(asked))) {
+    const { what, hint } = describeMissing(error, asked);
+    return explain("unavailable", `cannot ${doing}: ${what}`, "JETSTREAM_MISSING", hint);
   }
   const code = apiCodeOf(error);
   if (isStreamFull(error)) {
@@ -131,14 +156,25 @@ export function explainNatsError(error: unknown, doing: string): HomelabError {
     );
   }
   if (code === apiCodes.messageTooLarge || isPayloadTooLarge(error)) {
-    return explain("usage", `cannot ${doing}: the message is too large`, "TOO_LARGE", "send less at once");
+    const most = asked?.nats.info?.max_payload;
+    const limit = isPayloadTooLarge(error) && most !== undefined ? ` for max_payload, ${most} bytes` : "";
+    return explain(
+      "usage",
+      `cannot ${doing}: the message is too large${limit}`,
+      "TOO_LARGE",
+      limit === ""
+        ? "send less at once"
+        : "see whether max_payload of the NATS server, or of our account, is large enough: homelab-deploy doctor",
+    );
   }
   if (code !== undefined && storageCodes.has(code)) {
     return explain(
       "unavailable",
       `cannot ${doing}: the NATS server has no storage left`,
       "NATS_STORAGE",
-      "free disk space at the server or raise jetstream.max_file_store; servers of 2.9 and 2.15 need a restart after that",
+      code === apiCodes.accountStorageExceeded
+        ? "raise the account's max_file in the server's configuration (a JWT's --js-disk-storage): homelab-deploy doctor"
+        : "free disk space at the server or raise jetstream.max_file_store; servers of 2.9 and 2.15 need a restart after that",
     );
   }
   if (error instanceof ClosedConnectionError || error instanceof DrainingConnectionError) {
@@ -167,6 +203,53 @@ export function explainNatsError(error: unknown, doing: string): HomelabError {
     "NATS_ERROR",
     "look into the log of the NATS server",
   );
+}
+
+/** The server says that it has none. A leaf node of 2.9 does not answer at all. */
+const lacksJetStream = (asked: AskedServer | undefined): boolean =>
+  asked?.nats.info !== undefined && asked.nats.info.jetstream !== true && asked.jetstreamDomain === undefined;
+
+const thenSetUp = "then run once: homelab-deploy nats setup";
+
+function describeMissing(
+  error: unknown,
+  asked: AskedServer | undefined,
+): { readonly what: string; readonly hint: string } {
+  if (isNotEnabledForAccount(error)) {
+    return {
+      what: "our account on the NATS server has no JetStream",
+      hint: `set in the server's configuration: accounts { OUR_ACCOUNT { jetstream: enabled } } (accounts that are JWTs: nsc edit account --js-disk-storage 8G), ${thenSetUp}; the account of clients imports instead what \`homelab-deploy nats config\` prints`,
+    };
+  }
+  const code = apiCodeOf(error);
+  const isFound = code === apiCodes.streamNotFound || code === apiCodes.consumerNotFound;
+  const name = asked?.nats.info?.server_name ?? "that we are connected to";
+  if (!isFound && lacksJetStream(asked)) {
+    return {
+      what: `the NATS server ${name} has no JetStream`,
+      hint: `enable JetStream in its configuration, ${thenSetUp}. If it is a leaf node: set nats.jetstreamDomain to the domain of the hub's JetStream, or nats.servers to the hub`,
+    };
+  }
+  const domain = asked?.jetstreamDomain;
+  if (!isFound && domain !== undefined) {
+    return {
+      what: `the JetStream domain ${domain} does not answer through the NATS server ${name}`,
+      hint: "compare nats.jetstreamDomain with the `domain` in the hub's `jetstream` block, and see in the leaf node's log whether it is connected to the hub, with our account",
+    };
+  }
+  const own = asked?.nats.info?.domain;
+  const elsewhere =
+    domain === undefined && own !== undefined
+      ? `. The server has the JetStream domain ${own}: if the streams are in another one, set nats.jetstreamDomain`
+      : "";
+  return {
+    what: isFound
+      ? "one of our streams is missing on the NATS server"
+      : "JetStream or one of our streams is missing on this server",
+    hint: isFound
+      ? `run once with the admin's key: homelab-deploy nats setup${elsewhere}`
+      : `enable JetStream in the server's configuration, ${thenSetUp}${elsewhere}`,
+  };
 }
 
 /** The client refuses to send more than the server's `max_payload`. */

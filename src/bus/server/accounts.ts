@@ -36,11 +36,11 @@ const clients: readonly Identity[] = [
 ];
 
 /** Derived from what clients may publish and subscribe to: what no client may use is not shared. */
-export function sharedSubjects(): SharedSubjects {
+export function sharedSubjects(domain?: string): SharedSubjects {
   const services = new Set<string>();
   const streams = new Set<string>(["build-replies.>"]);
   for (const user of clients) {
-    const { publish, subscribe } = permissionsOf(user);
+    const { publish, subscribe } = permissionsOf(user, domain);
     const own = [`${inboxPrefixOf(user)}.>`, `build-replies.${userLabel(user)}.>`, permissionsMarker];
     for (const subject of publish) if (!own.includes(subject)) services.add(subject);
     for (const subject of subscribe) if (!own.includes(subject)) streams.add(subject);

@@ -96,7 +96,24 @@ const requesting = ["build.>", "build-control.*"];
 const limits = `${api}.INFO`;
 const tellingOfUpdates = "update-events.*";
 
-export function permissionsOf(user: Identity): Permissions {
+/**
+ * @param domain of the server's JetStream: the same calls are then allowed also as clients of a leaf node make them
+ */
+export function permissionsOf(user: Identity, domain?: string): Permissions {
+  const { publish, subscribe } = ownPermissions(user);
+  return {
+    publish: domain === undefined ? publish : publish.flatMap((subject) => withDomain(subject, domain)),
+    subscribe,
+  };
+}
+
+/** `$JS.hub.API.` beside `$JS.API.`, and a bucket's keys below it: see jetstream-api.ts. */
+function withDomain(subject: string, domain: string): readonly string[] {
+  if (subject.startsWith(`${api}.`)) return [subject, `$JS.${domain}.API${subject.slice(api.length)}`];
+  return subject.startsWith("$KV.") ? [subject, `$JS.${domain}.API.${subject}`] : [subject];
+}
+
+function ownPermissions(user: Identity): Permissions {
   const inbox = `${inboxPrefixOf(user)}.>`;
   const asking: Permissions = {
     publish: [...reading.publish, "builder.*.status"],

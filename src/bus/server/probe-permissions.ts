@@ -4,6 +4,7 @@ import { headers, PermissionViolationError, type NatsConnection } from "@nats-io
 import { builderKey, builderStatusSubject, live } from "../../protocol/subjects.ts";
 import type { BuildId, BuilderName } from "../../protocol/names.ts";
 import type { Connection } from "../connect/connection.ts";
+import { storedSubject } from "../jetstream-api.ts";
 import { importedReplies } from "./permissions.ts";
 
 /** Whose key it should be; a reader only looks. */
@@ -62,14 +63,15 @@ export function probesOf(who: ProbedRole, nobody: BuildId): readonly Probe[] {
 }
 
 export async function probePermissions(
-  { nats }: Connection,
+  connection: Connection,
   probes: readonly Probe[],
 ): Promise<readonly ProbeResult[]> {
+  const { nats } = connection;
   return Promise.all(
     probes.map(async (probe) => ({
       ...probe,
       isAllowed: await (probe.action === "publish"
-        ? mayPublish(nats, probe.subject)
+        ? mayPublish(nats, storedSubject(connection, probe.subject))
         : maySubscribe(nats, probe.subject)),
     })),
   );

@@ -128,3 +128,24 @@ test.each([
 ] as const)("refuses %s", (_, change, message) => {
   expect(() => serverConfig({ ...options, ...change })).toThrow(message);
 });
+
+test("with a domain each user may make the same calls as a client of a leaf node, and no other", () => {
+  const text = serverConfig({ ...options, domain: "hub" });
+  expect(text).toMatch(/^ {2}domain: "hub"$/m);
+  expect(serverConfig(options)).not.toContain("hub");
+  for (const user of users) {
+    const plain = permissionsOf(user);
+    const { publish, subscribe } = permissionsOf(user, "hub");
+    expect(subscribe).toEqual(plain.subscribe);
+    const added = publish.filter((subject) => !plain.publish.includes(subject));
+    expect(publish.filter((subject) => plain.publish.includes(subject))).toEqual(plain.publish);
+    const calls = plain.publish.filter((subject) => /^\$(?:JS\.API|KV)\./.test(subject));
+    const ofDomain = (subject: string): string =>
+      subject.startsWith("$KV.") ? `$JS.hub.API.${subject}` : subject.replace("$JS.API.", "$JS.hub.API.");
+    expect(added).toEqual(calls.map(ofDomain));
+  }
+  const { services } = sharedSubjects("hub");
+  expect(services).toContain("$JS.hub.API.STREAM.INFO.BUILD_EVENTS");
+  expect(services.filter((subject) => subject.includes("$KV"))).toEqual([]);
+  expect(() => serverConfig({ ...options, domain: "a.b" })).toThrow("cannot be a JetStream domain");
+});

@@ -1,6 +1,7 @@
 // The configuration of nats-server: the two accounts, their users with the least they need, and settings under which
 // an acknowledged message is really stored. Pure functions.
 import { HomelabError } from "../../base/errors.ts";
+import { requireDomainName } from "../connect/domain-name.ts";
 import { accountOf, sharedSubjects, type AccountName } from "./accounts.ts";
 import { isUserPublicKey } from "./keys.ts";
 import { inboxPrefixOf, permissionsOf, userLabel, type Identity, type NatsUser } from "./permissions.ts";
@@ -27,6 +28,8 @@ export interface ServerConfigOptions {
    * server demands a password for that user; nobody needs to know it.
    */
   readonly localPassword?: string;
+  /** Of its JetStream, for clients of leaf nodes. */
+  readonly domain?: string;
   /** Where the server writes its process id. */
   readonly pidFile?: string;
 }
@@ -38,7 +41,7 @@ export interface ServerConfigOptions {
  */
 export function serverConfig(options: ServerConfigOptions): string {
   requireDistinctUsers(options.users, options.systemKey);
-  const { listen, monitoring, tls, users, systemKey, localPassword, pidFile } = options;
+  const { listen, monitoring, tls, users, systemKey, localPassword, domain, pidFile } = options;
   return `${[
     "# nats-server for homelab-deploy, made by: homelab-deploy nats config",
     'server_name: "homelab-deploy"',
@@ -60,7 +63,7 @@ export function serverConfig(options: ServerConfigOptions): string {
     "",
     "accounts {",
     `  SYS { users: [ ${systemKey === undefined ? "" : `{ nkey: ${quoted(systemKey)} } `}] }`,
-    ...accountBlocks(users, localPassword).map(indented),
+    ...accountBlocks(users, { localPassword, domain }).map(indented),
     "}",
     "system_account: SYS",
     ...(localPassword === undefined ? [] : ["no_auth_user: local"]),
@@ -72,26 +75,30 @@ export function serverConfig(options: ServerConfigOptions): string {
  *
  * @throws HomelabError `usage`: see `serverConfig`.
  */
-export function accountsFragment(users: readonly NatsUser[]): string {
+export function accountsFragment(users: readonly NatsUser[], domain?: string): string {
   requireDistinctUsers(users, undefined);
   return `${[
     "# The accounts of homelab-deploy, made by: homelab-deploy nats config --fragment",
     "# In the server's configuration:  accounts { include ./this-file  …your own accounts… }",
     "# It also needs JetStream, outside of any account, from nats-server 2.10 with sync_interval: always",
-    ...accountBlocks(users),
+    ...accountBlocks(users, { domain }),
   ].join("\n")}\n`;
 }
 
-function accountBlocks(users: readonly NatsUser[], localPassword?: string): readonly string[] {
-  const { services, streams } = sharedSubjects();
+function accountBlocks(
+  users: readonly NatsUser[],
+  { localPassword, domain }: Pick<ServerConfigOptions, "localPassword" | "domain">,
+): readonly string[] {
+  requireDomainName(domain);
+  const { services, streams } = sharedSubjects(domain);
   const usersOf = (account: AccountName): readonly string[] =>
     users
       .filter(({ role }) => accountOf(role) === account)
-      .flatMap((user) => userBlock(user, `nkey: ${quoted(user.publicKey)}`));
+      .flatMap((user) => userBlock(user, `nkey: ${quoted(user.publicKey)}`, domain));
   const local =
     localPassword === undefined
       ? []
-      : userBlock({ role: "local" }, `user: local, password: ${quoted(localPassword)}`);
+      : userBlock({ role: "local" }, `user: local, password: ${quoted(localPassword)}`, domain);
   const each = (kind: "service" | "stream", subjects: readonly string[], what: (subject: string) => string) =>
     subjects.map((subject) => `    { ${kind}: ${what(subject)} }`);
   const exported = (subject: string): string => `${quoted(subject)}, accounts: [ CLIENTS ]`;
@@ -124,10 +131,16 @@ function accountBlocks(users: readonly NatsUser[], localPassword?: string): read
 
 const indented = (line: string): string => `  ${line}`;
 
-function jetStream({ storeDirectory, maxFileStore, serverVersion }: ServerConfigOptions): readonly string[] {
+function jetStream({
+  storeDirectory,
+  maxFileStore,
+  serverVersion,
+  domain,
+}: ServerConfigOptions): readonly string[] {
   return [
     "jetstream {",
     `  store_dir: ${quoted(storeDirectory)}`,
+    ...(domain === undefined ? [] : [`  domain: ${quoted(domain)}`]),
     "  max_memory_store: 67108864",
     ...(maxFileStore === undefined ? [] : [`  max_file_store: ${Math.floor(maxFileStore)}`]),
     ...(isAtLeast(serverVersion, "2.10.0")
@@ -156,8 +169,8 @@ const tlsBlock = ({
   "}",
 ];
 
-function userBlock(user: Identity, signIn: string): readonly string[] {
-  const { publish, subscribe } = permissionsOf(user);
+function userBlock(user: Identity, signIn: string, domain: string | undefined): readonly string[] {
+  const { publish, subscribe } = permissionsOf(user, domain);
   const list = (subjects: readonly string[]): readonly string[] =>
     subjects.map((subject) => `        ${quoted(subject)}`);
   return [

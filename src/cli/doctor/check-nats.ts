@@ -18,7 +18,10 @@ export function describeServer(connection: Connection): Finding[] {
   const server: Finding = {
     check: "NATS server",
     state: "ok",
-    message: `connected to ${connection.nats.getServer()}, nats-server ${version ?? "of an unknown version"}`,
+    message: [
+      `connected to ${connection.nats.getServer()}, nats-server ${version ?? "of an unknown version"}`,
+      ...(connection.jetstreamDomain === undefined ? [] : [`JetStream domain ${connection.jetstreamDomain}`]),
+    ].join(", "),
   };
   const warnings = warningsAbout(version).map((message): Finding => ({
     check: "NATS durability",

@@ -20,13 +20,14 @@ export async function natsTargetOf({ environment, options }: Context, config: Co
   const { resolveSecretPath } = await import("../../config/secrets.ts");
   const path = (file: string | undefined): string | undefined =>
     file === undefined ? undefined : resolveSecretPath(file, environment["CREDENTIALS_DIRECTORY"]);
-  const { servers, nkeyFile, credentialsFile, tls, inboxPrefix } = config.nats;
+  const { servers, nkeyFile, credentialsFile, tls, inboxPrefix, jetstreamDomain } = config.nats;
   const configured = {
     servers,
     nkeyFile: path(nkeyFile),
     credentialsFile: path(credentialsFile),
     tls: tls === undefined ? undefined : { ...tls, keyFile: path(tls.keyFile) },
     inboxPrefix,
+    jetstreamDomain,
   };
   const named =
     options.context === undefined
@@ -43,12 +44,13 @@ function flagged({
   tlsCert,
   tlsKey,
   inboxPrefix,
+  jetstreamDomain,
 }: GlobalOptions): Partial<NatsTarget> {
   const files = given({ caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey });
   // One way to sign in: a flag's key is not sent beside the configuration's credentials.
   const signIn = nkey === undefined && creds === undefined ? {} : { nkeyFile: nkey, credentialsFile: creds };
   return {
-    ...given({ servers: server, inboxPrefix }),
+    ...given({ servers: server, inboxPrefix, jetstreamDomain }),
     ...signIn,
     ...(Object.keys(files).length > 0 ? { tls: files } : {}),
   };

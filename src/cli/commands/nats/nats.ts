@@ -92,6 +92,7 @@ export function addNats(nats: Command, choose: Choose): void {
     .option("--server-tls-key <file>", "the key of --server-tls-cert")
     .option("--server-tls-ca <file>", "authority of the clients' certificates")
     .option("--server-version <version>", "the nats-server that reads it", "2.10.0")
+    .option("--domain <name>", "JetStream domain of the server, for clients and builders on its leaf nodes")
     .option("--fragment", "only the two accounts, to be included into a server that has others")
     .action(
       chosen(choose, async (context, options) => {
@@ -107,7 +108,7 @@ export function addNats(nats: Command, choose: Choose): void {
           });
         }
         if (options.fragment === true) {
-          context.out.write(accountsFragment(users));
+          context.out.write(accountsFragment(users, options.domain));
           return exitCodes.success;
         }
         const { serverTlsCert, serverTlsKey, serverTlsCa, monitoring, system } = options;
@@ -123,6 +124,7 @@ export function addNats(nats: Command, choose: Choose): void {
             maxFileStore: options.maxStore * gibibyte,
             serverVersion: options.serverVersion,
             users,
+            domain: options.domain,
             monitoring,
             systemKey: system,
             tls:

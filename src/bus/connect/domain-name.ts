@@ -1,0 +1,10 @@
+import { HomelabError } from "../../base/errors.ts";
+
+/** The name of a JetStream domain becomes a token of subjects. @throws HomelabError `usage` `BAD_NAME` */
+export function requireDomainName(domain: string | undefined): void {
+  if (domain === undefined || /^[A-Za-z0-9_-]{1,64}$/.test(domain)) return;
+  throw new HomelabError("usage", `${JSON.stringify(domain.slice(0, 80))} cannot be a JetStream domain`, {
+    code: "BAD_NAME",
+    hint: "name the `domain` of the `jetstream` block of the server that has the streams",
+  });
+}
