@@ -8,6 +8,7 @@ import type { BuilderBus } from "../bus/bus.ts";
 import type { Connection } from "../bus/connect/connection.ts";
 import { createBuilderBus } from "../bus/create-builder-bus.ts";
 import { inspectAccounts, sharedAccountError } from "../bus/server/inspect-accounts.ts";
+import { adviseLimits, decideLimits, describeLimit } from "../bus/server/server-limits.ts";
 import { checkStreams, requireSound, setUpStreams } from "../bus/server/setup.ts";
 import type { Config } from "../config/schema.ts";
 import type { BuilderName } from "../protocol/names.ts";
@@ -29,6 +30,7 @@ export async function runDaemon(
   signal: AbortSignal,
 ): Promise<void> {
   await ensureStreams(connection, log);
+  warnOfPayload(connection, log);
   await warnOfSharedAccount(connection, log);
   const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
@@ -51,6 +53,15 @@ async function requireFreeName(bus: BuilderBus, name: BuilderName, signal: Abort
   );
 }
 
+/** A long event would be refused when it is too late. The other limits are those of `nats setup` and doctor. */
+function warnOfPayload({ nats }: Connection, log: Log): void {
+  const limits = { maxPayload: nats.info?.max_payload };
+  const problems = decideLimits(limits, { missing: [], existingBytes: 0, scale: 1 });
+  if (problems.length === 0) return;
+  const hint = adviseLimits(problems, undefined);
+  log.warn({ code: "NATS_LIMIT", limits: problems.map(describeLimit), hint }, "a limit of NATS is too small");
+}
+
 async function warnOfSharedAccount(connection: Connection, log: Log): Promise<void> {
   if ((await inspectAccounts(connection)) !== "shared") return;
   const { code, message, hint } = sharedAccountError();
@@ -65,6 +76,7 @@ async function ensureStreams(connection: Connection, log: Log): Promise<void> {
       findings = await setUpStreams(connection);
       log.info({}, "created the streams");
     } catch (error) {
+      if (!(error instanceof HomelabError && error.code === "NATS_PERMISSION")) throw error;
       log.warn({ err: error }, "the streams are missing and cannot be created with this key");
     }
   }

@@ -41,7 +41,7 @@ const publishing: readonly Probe[] = [
   { subject: "$KV.builders.b1", allowed: ["builder1"] },
   { subject: "$KV.builders.b2", allowed: ["builder2"] },
   { subject: "builder.b1.status", allowed: [...clients, "builder1"] },
-  { subject: `${api}.INFO`, allowed: ["admin", "operator"] },
+  { subject: `${api}.INFO`, allowed: ["admin", "operator", ...builders] },
   { subject: `${api}.STREAM.INFO.BUILD_EVENTS`, allowed: ["admin", ...readers] },
   { subject: `${api}.STREAM.NAMES`, allowed: ["admin"] },
   { subject: `${api}.STREAM.CREATE.EVIL`, allowed: ["admin"] },

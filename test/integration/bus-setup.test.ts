@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { expect } from "vitest";
 import { HomelabError } from "../../src/base/errors.ts";
 import { checkStreams, requireSound, setUpStreams, type Finding } from "../../src/bus/server/setup.ts";
-import { connectTo, startNatsServer } from "../support/nats-server.ts";
+import { connectTo, startNatsServer, type ServerPlace } from "../support/nats-server.ts";
 import { test } from "../support/nats.ts";
 
 const states = (findings: readonly Finding[]): readonly string[] => [
@@ -85,10 +85,104 @@ test("says what a server with too little storage needs, and fits it with a small
   expect(states(await checkStreams(connection))).toEqual(["sound"]);
 });
 
+const inAccount =
+  (account: string, server = "") =>
+  ({ port, storeDirectory }: ServerPlace): string =>
+    `listen: "127.0.0.1:${port}"
+${server}
+jetstream { store_dir: "${storeDirectory}", max_file_store: 50GB }
+accounts { A { ${account}, users: [ { user: u, password: p } ] } }
+no_auth_user: u`;
+
+test.for([
+  ["max_file: 1G", "max_file of our account is 953.7MiB, must be at least 6.3GiB", "--scale 0.1"],
+  [
+    "disk_max_stream_bytes: 1G",
+    "disk_max_stream_bytes of our account is 953.7MiB, must be at least 5GiB",
+    "--scale 0.1",
+  ],
+  ["max_streams: 3", "max_streams of our account is 3, must be at least 5", "--js-streams 5"],
+  ["max_consumers: 1", "max_consumers of our account is 1, must be at least 2", "--js-consumer 2"],
+  [
+    "max_ack_pending: 10",
+    "max_ack_pending of our account is 10, must be at least 1000",
+    "jetstream { max_ack_pending: 1000 }",
+  ],
+] as const)("names the limit of the account: %s", async ([limit, message, advice]) => {
+  await using server = await startNatsServer(inAccount(`jetstream { ${limit} }`));
+  await using connection = await connectTo(server);
+  await expect(setUpStreams(connection)).rejects.toMatchObject({
+    kind: "refused",
+    code: "NATS_LIMIT",
+    message: `limits of the NATS server are too small: ${message}`,
+    hint: expect.stringContaining(advice),
+  });
+  expect(states(await checkStreams(connection))).toEqual(["missing"]);
+});
+
+test("what it advises is enough", async () => {
+  await using server = await startNatsServer(
+    inAccount(
+      "jetstream { max_mem: 0, max_file: 6794772480, max_streams: 5, max_consumers: 2, max_ack_pending: 1000, max_bytes_required: true }, limits { max_payload: 540672 }",
+    ),
+  );
+  await using connection = await connectTo(server);
+  expect(states(await setUpStreams(connection))).toEqual(["created"]);
+  expect(states(await setUpStreams(connection))).toEqual(["sound"]);
+});
+
+test("a smaller scale is enough where it is advised", async () => {
+  await using server = await startNatsServer(inAccount("jetstream { max_file: 1G }"));
+  await using connection = await connectTo(server);
+  expect(states(await setUpStreams(connection, { scale: 0.1 }))).toEqual(["created"]);
+});
+
+test.for([
+  ["the account", inAccount("jetstream: enabled, limits { max_payload: 4096 }")],
+  ["the server", inAccount("jetstream: enabled", "max_payload: 4096")],
+] as const)("names max_payload of %s", async ([, config]) => {
+  await using server = await startNatsServer(config);
+  await using connection = await connectTo(server);
+  await expect(setUpStreams(connection)).rejects.toMatchObject({
+    code: "NATS_LIMIT",
+    message: expect.stringContaining("max_payload of the server or of our account is 4KiB"),
+  });
+});
+
+test.for([
+  ["max_ack_pending: 20", "max_ack_pending: 1000"],
+  ['duplicate_window: "1m"', 'duplicate_window: "10m"'],
+] as const)("names the limit of the server: %s", async ([limit, advice]) => {
+  await using server = await startNatsServer(
+    ({ port, storeDirectory }) =>
+      `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${storeDirectory}", max_file_store: 50GB, limits { ${limit} } }`,
+  );
+  await using connection = await connectTo(server);
+  await expect(setUpStreams(connection)).rejects.toMatchObject({
+    code: "NATS_LIMIT",
+    hint: expect.stringContaining(`jetstream { limits { ${advice} } }`),
+  });
+});
+
+test("says that the account has no JetStream", async () => {
+  await using server = await startNatsServer(inAccount("exports: []"));
+  await using connection = await connectTo(server);
+  await expect(setUpStreams(connection)).rejects.toMatchObject({
+    code: "JETSTREAM_MISSING",
+    message: "cannot read BUILD_REQUESTS: our account on the NATS server has no JetStream",
+    hint: expect.stringContaining("jetstream: enabled"),
+  });
+});
+
 test("says that JetStream is off", async () => {
   await using server = await startNatsServer(({ port }) => `listen: "127.0.0.1:${port}"`);
   await using connection = await connectTo(server);
   const error: unknown = await checkStreams(connection).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(HomelabError);
-  expect(error).toMatchObject({ kind: "unavailable", code: "JETSTREAM_MISSING" });
+  expect(error).toMatchObject({
+    kind: "unavailable",
+    code: "JETSTREAM_MISSING",
+    message: expect.stringMatching(/the NATS server \S+ has no JetStream$/),
+    hint: expect.stringContaining("nats.jetstreamDomain"),
+  });
 });

@@ -54,7 +54,7 @@ test("someone who only asks needs a server, streams and a builder", async ({ hom
   expect(together.report.sound).toBe(true);
   expect(together.exitCode).toBe(0);
   expect(together.in("ok")).toContain("builder b1");
-  expect(together.in("ok")).toContain("NATS rights");
+  expect(together.in("ok")).toEqual(expect.arrayContaining(["NATS rights", "NATS limits"]));
   // Nothing was asked for by looking.
   expect((await homelab.run(["builds", "list", "--json"])).stdout).not.toContain("any");
 });
@@ -69,6 +69,13 @@ test.for<[TestUser, readonly string[]]>([
   const { report } = await doctor(homelab, {}, { user });
   const rights = report.findings.filter(({ check, state }) => check === "NATS rights" && state === "wrong");
   expect(rights.length > 0).toBe(expected.length > 0);
+  const limits = report.findings.find(({ check }) => check === "NATS limits")?.state;
+  const seen = new Map<TestUser, string>([
+    ["builder2", "ok"],
+    ["admin", "ok"],
+    ["listener", "wrong"],
+  ]);
+  expect(limits).toBe(seen.get(user) ?? "unknown");
 });
 
 test("what is planted is found, each with what to do", async ({ homelab }) => {

@@ -89,7 +89,7 @@ export function isTransient(error: unknown): boolean {
   if (error instanceof TimeoutError || error instanceof ConnectionLostError) return true;
   const code = apiCodeOf(error);
   // "insufficient resources" is also a full disk; 503 is a server that is not ready.
-  if (code === apiCodes.insufficientResources) return true;
+  if (code === apiCodes.insufficientResources || code === apiCodes.accountStorageExceeded) return true;
   if (error instanceof JetStreamApiError && error.status === 503) {
     return code !== apiCodes.notEnabledForAccount && !isStreamFull(error);
   }
@@ -170,7 +170,7 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
   if (code !== undefined && storageCodes.has(code)) {
     return explain(
       "unavailable",
-      `cannot ${doing}: the NATS server has no storage left`,
+      `cannot ${doing}: ${code === apiCodes.accountStorageExceeded ? "our account on the NATS server" : "the NATS server"} has no storage left`,
       "NATS_STORAGE",
       code === apiCodes.accountStorageExceeded
         ? "raise the account's max_file in the server's configuration (a JWT's --js-disk-storage): homelab-deploy doctor"

@@ -140,6 +140,7 @@ function ownPermissions(user: Identity): Permissions {
       return {
         publish: [
           ...reading.publish,
+          limits,
           ...Object.values(consumers).flatMap((consumer) => [
             `${api}.CONSUMER.MSG.NEXT.${streams.requests}.${consumer}`,
             // The newer form has the domain and the account before the stream.

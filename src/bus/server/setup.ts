@@ -1,9 +1,11 @@
 // Creates the streams and consumers, or checks those that exist. Weaker settings are never accepted in silence:
 // a stream that forgets too early or answers before it stored breaks promises that the rest is built on.
-import { jetstreamManager, type JetStreamManager, type StreamInfo } from "@nats-io/jetstream";
-import { HomelabError } from "../../base/errors.ts";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import { HomelabError, messageOf } from "../../base/errors.ts";
 import { bytes, compareConsumer, compareStream, type Difference } from "./compare-settings.ts";
 import type { Connection } from "../connect/connection.ts";
+import { openManager } from "../jetstream-api.ts";
+import { readServerLimits, requireLimits, type ServerLimits, type StreamNeeds } from "./server-limits.ts";
 import { apiCodeOf, apiCodes, explainNatsError } from "../connect/nats-errors.ts";
 import { isAtLeast } from "../../base/version.ts";
 import {
@@ -34,18 +36,22 @@ export interface SetupOptions {
 /**
  * Creates what is missing. Running it again changes nothing.
  *
- * @throws HomelabError `unavailable` `NATS_STORAGE` when the server's limit is too small, `JETSTREAM_MISSING`,
- *   `refused` `NATS_PERMISSION`: only the admin's key may do this.
+ * @throws HomelabError `refused` `NATS_LIMIT` before anything is created, when a limit of our account is too small;
+ *   `unavailable` `NATS_STORAGE` when that of the server is, `JETSTREAM_MISSING`; `refused` `NATS_PERMISSION`: only the
+ *   admin's key may do this.
  */
 export async function setUpStreams(
   connection: Connection,
   { repair = false, scale = 1 }: SetupOptions = {},
 ): Promise<readonly Finding[]> {
-  const manager = await managerOf(connection);
+  const manager = await openManager(connection, timeoutMs);
   const canCompress = isAtLeast(connection.nats.info?.version, "2.10.0");
   const findings: Finding[] = [];
-  for (const settings of streamSettings) {
-    const found = await inspectStream(manager, settings);
+  const streams = await inspectStreams(connection, manager);
+  const limits = await readServerLimits(connection);
+  requireLimits(limits, needsOf(streams, scale));
+  for (const found of streams) {
+    const { settings } = found;
     const config = creationConfig(settings, scale, canCompress);
     if (found.finding.state === "missing") {
       await explained(
@@ -65,7 +71,7 @@ export async function setUpStreams(
     } else findings.push(found.finding);
   }
   for (const settings of consumerSettings) {
-    const finding = await inspectConsumer(manager, settings);
+    const finding = await inspectConsumer(connection, manager, settings);
     const { stream, create } = settings;
     if (finding.state === "missing") {
       await explained(
@@ -88,11 +94,22 @@ export async function setUpStreams(
 
 /** Only reads. Every role but the listener may do it. */
 export async function checkStreams(connection: Connection): Promise<readonly Finding[]> {
-  const manager = await managerOf(connection);
-  const findings: Finding[] = [];
-  for (const settings of streamSettings) findings.push((await inspectStream(manager, settings)).finding);
-  for (const settings of consumerSettings) findings.push(await inspectConsumer(manager, settings));
+  const manager = await openManager(connection, timeoutMs);
+  const findings = (await inspectStreams(connection, manager)).map(({ finding }) => finding);
+  for (const settings of consumerSettings) {
+    findings.push(await inspectConsumer(connection, manager, settings));
+  }
   return findings;
+}
+
+/** What the server allows our account, and what the streams need of it. Only reads. */
+export async function checkLimits(
+  connection: Connection,
+  scale = 1,
+): Promise<{ readonly limits: ServerLimits; readonly needs: StreamNeeds }> {
+  const manager = await openManager(connection, timeoutMs);
+  const streams = await inspectStreams(connection, manager);
+  return { limits: await readServerLimits(connection), needs: needsOf(streams, scale) };
 }
 
 /**
@@ -122,10 +139,8 @@ export function requireSound(findings: readonly Finding[]): void {
 export const describeDifference = ({ setting, is, required }: Difference): string =>
   `${setting}: is ${is}, must be ${required}`;
 
-async function managerOf({ nats }: Connection): Promise<JetStreamManager> {
-  // Without the check: it asks for $JS.API.INFO, which most roles may not.
-  return jetstreamManager(nats, { checkAPI: false, timeout: 5000 });
-}
+/** Creating a stream takes longer than reading from one. */
+const timeoutMs = 5000;
 
 const isRepairable = ({ state, differences }: Finding): boolean =>
   state === "weaker" && differences.every(({ fixed }) => !fixed);
@@ -136,21 +151,50 @@ function repairOf({ object, differences }: Finding, config: object): object {
   return Object.fromEntries(Object.entries(config).filter(([key]) => keys.has(key)));
 }
 
+interface FoundStream {
+  readonly settings: StreamSettings;
+  readonly finding: Finding;
+  readonly info?: StreamInfo;
+}
+
+async function inspectStreams(
+  connection: Connection,
+  manager: JetStreamManager,
+): Promise<readonly FoundStream[]> {
+  const found: FoundStream[] = [];
+  for (const settings of streamSettings) found.push(await inspectStream(connection, manager, settings));
+  return found;
+}
+
+function needsOf(streams: readonly FoundStream[], scale: number): StreamNeeds {
+  return {
+    missing: streams.filter(({ info }) => info === undefined).map(({ settings }) => settings),
+    existingBytes: streams.reduce((sum, { info }) => sum + Math.max(0, info?.config.max_bytes ?? 0), 0),
+    scale,
+  };
+}
+
 async function inspectStream(
+  connection: Connection,
   manager: JetStreamManager,
   settings: StreamSettings,
-): Promise<{ finding: Finding; info?: StreamInfo }> {
+): Promise<FoundStream> {
   const object = settings.name;
   try {
     const info = await manager.streams.info(object);
-    return { info, finding: judged(object, compareStream(settings, info.config)) };
+    return { settings, info, finding: judged(object, compareStream(settings, info.config)) };
   } catch (error) {
-    if (apiCodeOf(error) !== apiCodes.streamNotFound) throw explainNatsError(error, `read ${object}`);
-    return { finding: { object, state: "missing", differences: [] } };
+    if (apiCodeOf(error) !== apiCodes.streamNotFound)
+      throw explainNatsError(error, `read ${object}`, connection);
+    return { settings, finding: { object, state: "missing", differences: [] } };
   }
 }
 
-async function inspectConsumer(manager: JetStreamManager, settings: ConsumerSettings): Promise<Finding> {
+async function inspectConsumer(
+  connection: Connection,
+  manager: JetStreamManager,
+  settings: ConsumerSettings,
+): Promise<Finding> {
   const object = `${settings.stream}.${settings.create.durable_name}`;
   try {
     const info = await manager.consumers.info(settings.stream, settings.create.durable_name);
@@ -158,7 +202,7 @@ async function inspectConsumer(manager: JetStreamManager, settings: ConsumerSett
   } catch (error) {
     const code = apiCodeOf(error);
     if (code !== apiCodes.consumerNotFound && code !== apiCodes.streamNotFound) {
-      throw explainNatsError(error, `read ${object}`);
+      throw explainNatsError(error, `read ${object}`, connection);
     }
     return { object, state: "missing", differences: [] };
   }
@@ -175,6 +219,7 @@ async function explained<T>(doing: string, scale: number, work: Promise<T>): Pro
     return await work;
   } catch (error) {
     const code = apiCodeOf(error);
+    // The account's limits were large enough.
     if (code === apiCodes.storageExceeded || code === apiCodes.insufficientResources) {
       throw new HomelabError("unavailable", `cannot ${doing}: the server's storage limit is too small`, {
         code: "NATS_STORAGE",
@@ -182,6 +227,22 @@ async function explained<T>(doing: string, scale: number, work: Promise<T>): Pro
         cause: error,
       });
     }
+    const setting = serverLimitOf(error);
+    if (setting !== undefined) {
+      throw new HomelabError("refused", `cannot ${doing}: a limit of the NATS server is too small`, {
+        code: "NATS_LIMIT",
+        hint: `raise it in the server's configuration, or leave it out: jetstream { limits { ${setting} } }`,
+        cause: error,
+      });
+    }
     throw explainNatsError(error, doing);
   }
+}
+
+/** A setting of the server for all accounts, which no client can read. */
+function serverLimitOf(error: unknown): string | undefined {
+  const code = apiCodeOf(error);
+  if (code === apiCodes.ackPendingTooLarge) return "max_ack_pending: 1000";
+  const isWindow = code === apiCodes.badStreamConfig && /duplicates? window/.test(messageOf(error));
+  return isWindow ? 'duplicate_window: "10m"' : undefined;
 }

@@ -18,6 +18,7 @@ import { checkDisk, checkStateDirectory } from "./check-disk.ts";
 import { checkForge } from "./check-forge.ts";
 import { checkAccounts, checkBuilders, checkStreamSettings, describeServer } from "./check-nats.ts";
 import { checkNatsDurability } from "./check-nats-durability.ts";
+import { checkNatsLimits } from "./check-nats-limits.ts";
 import { checkNatsRights } from "./check-nats-rights.ts";
 import { checkInputs } from "./check-inputs.ts";
 import { checkNix } from "./check-nix.ts";
@@ -97,6 +98,7 @@ async function examineNats(
       await checkNatsDurability(connection.nats.getServer(), fetch, signal),
       await checkAccounts(connection),
       ...(await checkNatsRights(connection, inboxPrefix)),
+      ...(await checkNatsLimits(connection)),
       ...(await checkStreamSettings(connection)),
       ...(await checkBuilders(createReader(connection), context.clock.now(), signal)),
     ];

@@ -38,10 +38,12 @@ export function addNats(nats: Command, choose: Choose): void {
     .action(
       chosen(choose, async (context, { check, repair, scale }) => {
         const [
-          { checkStreams, describeDifference, requireSound, setUpStreams },
+          { checkLimits, checkStreams, describeDifference, requireSound, setUpStreams },
+          { requireLimits },
           { inspectAccounts, sharedAccountError },
         ] = await Promise.all([
           import("../../../bus/server/setup.ts"),
+          import("../../../bus/server/server-limits.ts"),
           import("../../../bus/server/inspect-accounts.ts"),
         ]);
         const signal = untilInterrupted(context.signals);
@@ -59,6 +61,10 @@ export function addNats(nats: Command, choose: Choose): void {
           json: () => ({ accounts, findings }),
           text: () => `${[`accounts: ${accounts}`, ...lines].join("\n")}\n`,
         });
+        if (check === true) {
+          const { limits, needs } = await checkLimits(connection, scale);
+          requireLimits(limits, needs);
+        }
         requireSound(findings);
         if (accounts === "shared") throw sharedAccountError();
         return exitCodes.success;
