@@ -85,7 +85,8 @@ export async function startForgeUpdater(
   );
   const forge = await createForge(
     { ...forgeAt, repo: name },
-    { fetch, clock: hastyClock, readSecret: async () => server.bot.token },
+    // Waits are short, and the deadline of an answer, which is that clock's too, is what it is: 30 s.
+    { fetch, clock: hastyClock, readSecret: async () => server.bot.token, timeoutMs: 3_000_000 },
     stopped.signal,
   );
 
