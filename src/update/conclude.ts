@@ -194,7 +194,7 @@ export async function tidyLanded(options: ConcludeOptions, signal: AbortSignal):
     (entry) => entry.step === "announced" && entry.outcome === "landed" && entry.commit === landing.commit,
   );
   if (!isTold) {
-    const inputs = journal.last("candidate")?.inputs ?? [];
+    const inputs = landing.inputs ?? journal.last("candidate")?.inputs ?? [];
     const { base, commit } = landing;
     const branch = journal.last("branch-pushed")?.branch;
     await tellLanded(options, { base, commit, branch }, inputs, signal);

@@ -60,7 +60,13 @@ const Entry = v.variant("step", [
     downstream: v.optional(RepoName),
   }),
   v.object({ step: v.literal("validated"), commit: Commit, build: BuildId }),
-  v.object({ step: v.literal("landing"), commit: Commit, base: Commit }),
+  v.object({
+    step: v.literal("landing"),
+    commit: Commit,
+    base: Commit,
+    /** That it changes: a part of an update has fewer than the candidate. */
+    inputs: v.optional(v.array(v.string())),
+  }),
   v.object({ step: v.literal("landed"), commit: Commit, base: Commit }),
   v.object({ step: v.literal("proposing"), commit: Commit }),
   v.object({ step: v.literal("proposed"), commit: Commit, number: v.number(), url: v.string() }),

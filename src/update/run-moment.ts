@@ -36,11 +36,16 @@ export const momentFor = async (
   signal: AbortSignal,
 ): Promise<LockMoment> => ({ fitted: await fitLock(options, base, signal), full });
 
-const fitLock = async (
-  { source: { upstream } }: Pick<MomentOptions, "source">,
+async function fitLock(
+  { source: { upstream, repository, lockPath } }: Pick<MomentOptions, "source">,
   base: Commit,
   signal: AbortSignal,
-): Promise<string> => upstream.updateLock(base, [], signal);
+): Promise<string> {
+  // Nix says less of a lock that it cannot read, and 2.8 nothing in its log.
+  const text = await repository.readFile(base, lockPath, signal);
+  if (text !== undefined) parseFlakeLock(text);
+  return upstream.updateLock(base, [], signal);
+}
 
 /** Goes on with the run that was not ended, or begins a new one. */
 export async function beginRun(

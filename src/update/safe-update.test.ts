@@ -139,6 +139,7 @@ test("what lands without the guilty input is offered to builders, also where its
   const kept: KeptBuilds = {
     find: async (about) => known.get(about),
     keep: async (about, id, events) => void known.set(about, foldEvents(id, events)),
+    forget: async () => undefined,
   };
   const update = async (partialLanding: boolean) =>
     safeUpdate(

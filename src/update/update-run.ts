@@ -20,7 +20,7 @@ import { hindranceOf } from "./judge/decide-hindrance.ts";
 import { settleDirections } from "./settle-directions.ts";
 import { beginRun, momentFor, resolveMoment } from "./run-moment.ts";
 import { claimBranch, offerPart } from "./branch/update-branch.ts";
-import { readBaseInventory, validateCandidate, type BaseInventory } from "./validate-candidate.ts";
+import { readStanding, validateCandidate, type Standing } from "./validate-candidate.ts";
 
 /** How often a base that moves is followed. */
 const rounds = 3;
@@ -57,8 +57,9 @@ export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Pr
 async function dryRun(options: UpdateOptions, round: Round, signal: AbortSignal): Promise<UpdateResult> {
   const candidate = await nextCandidate(options, round, signal);
   if (candidate === undefined) return endUnchanged(options.run, round);
-  const inventory = await readBaseInventory(options, candidate.base, signal);
-  const validated = await validateCandidate(options, candidate, inventory, signal);
+  const fitted = await fittedBase(options, round, signal);
+  const standing = await readStanding(options, fitted?.commit ?? round.base, signal);
+  const validated = await validateCandidate(options, candidate, standing, signal);
   const strange = hindranceOf(candidate.findings);
   const wouldLand = validated.outcome.type === "land" && strange === undefined;
   return { type: "dry-run", wouldLand, why: strange, ...validated };
@@ -77,9 +78,11 @@ async function publishedRun(
     const candidate = await nextCandidate(options, { base, moment, without: leftOf(found) }, signal);
     if (candidate === undefined) return endUnchanged(run, { base });
     // First: whatever hinders it, nothing has been pushed yet.
-    const inventory = await readBaseInventory(options, base, signal);
+    const fitted = await fittedBase(options, { base, moment }, signal);
+    const standing = await readStanding(options, fitted?.commit ?? base, signal);
+    if (fitted !== undefined) await offer(options, fitted, signal);
     let claimed = await claim(options, candidate, signal);
-    const validated = await validateOpenly(options, candidate, inventory, signal);
+    const validated = await validateOpenly(options, candidate, standing, signal);
     const { outcome } = validated;
     const strange = hindranceOf(candidate.findings);
     const sofar = (): { readonly branch: BranchName; readonly found?: Found } & Validated => ({
@@ -90,7 +93,7 @@ async function publishedRun(
     if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
-      if (isNew) found = await findGuiltyInputs(options, { base, moment }, inventory, validated, signal);
+      if (isNew) found = await findGuiltyInputs(options, { base, moment }, standing, validated, signal);
       if (isNew && found?.landed !== undefined) {
         // What is left is proposed on top of what has landed.
         base = found.landed.commit;
@@ -125,6 +128,19 @@ async function endUnchanged({ journal }: Run, { base }: Pick<Round, "base">): Pr
   return { type: "no-change", base };
 }
 
+/** The base with what its flake.nix demands of its lock, and nothing else; undefined where that fits as it is. */
+const fittedBase = async (
+  { source }: Pick<UpdateOptions, "source">,
+  { base, moment }: Round,
+  signal: AbortSignal,
+): Promise<Candidate | undefined> => makeCandidate(source, base, moment, [], signal);
+
+const offer = async (
+  { run, source, publishing }: PublishedUpdate,
+  part: Candidate,
+  signal: AbortSignal,
+): Promise<void> => offerPart({ ...run, ...source, ...publishing }, part, signal);
+
 const claim = async (
   { run, source, publishing }: PublishedUpdate,
   candidate: Candidate,
@@ -134,12 +150,12 @@ const claim = async (
 async function validateOpenly(
   options: PublishedUpdate,
   candidate: Candidate,
-  inventory: BaseInventory,
+  standing: Standing,
   signal: AbortSignal,
 ): Promise<Validated> {
   const { tellStatus } = options.publishing;
   await tellStatus(candidate.commit, pendingStatus, signal);
-  const validated = await validateCandidate(options, candidate, inventory, signal);
+  const validated = await validateCandidate(options, candidate, standing, signal);
   await tellStatus(candidate.commit, statusOf(validated), signal);
   return validated;
 }
@@ -151,8 +167,9 @@ async function land(
   updateBranch: BranchName,
   signal: AbortSignal,
 ): Promise<Landed> {
-  const { commit, base } = validated.candidate;
-  await journal.append({ step: "landing", commit, base });
+  const { commit, base, changes } = validated.candidate;
+  const inputs = changes.map(({ path }) => path[0] ?? "");
+  await journal.append({ step: "landing", commit, base, inputs });
   const landed = await publishing.land(validated, updateBranch, signal);
   if (landed.type === "landed") await journal.append({ step: "landed", commit, base });
   return landed;
@@ -162,7 +179,7 @@ async function land(
 async function findGuiltyInputs(
   options: PublishedUpdate,
   round: Round,
-  inventory: BaseInventory,
+  standing: Standing,
   validated: Validated,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
@@ -178,11 +195,11 @@ async function findGuiltyInputs(
     inputs: movedInputs(round.moment).filter((name) => source.inputs?.includes(name) !== false),
     makePart: (names, until, full = round.moment.full) =>
       makeCandidate(source, round.base, { ...round.moment, full }, names, until),
-    offer: async (part, until) => offerPart({ ...run, ...source, ...publishing }, part, until),
+    offer: async (part, until) => offer(options, part, until),
     async land(part, until) {
       // What is known of it may be from an earlier run, so builders need not have it.
-      await offerPart({ ...run, ...source, ...publishing }, part, until);
-      const judged = await validateCandidate(options, part, inventory, until);
+      await offer(options, part, until);
+      const judged = await validateCandidate(options, part, standing, until);
       await publishing.tellStatus(part.commit, statusOf(judged), until);
       if (judged.outcome.type !== "land") return false;
       const settled = await settleDirections(searching.history, part, until);
@@ -191,7 +208,7 @@ async function findGuiltyInputs(
       return (await land(options, judged, claimed, until)).type === "landed";
     },
   };
-  return findGuilty(parts, validated.candidate, broken, signal);
+  return findGuilty(parts, validated.candidate, standing.commit, broken, signal);
 }
 
 interface Round {

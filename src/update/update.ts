@@ -86,6 +86,8 @@ export interface Validated {
   /** Of the base, for the hosts that fail; absent where none does. */
   readonly baseState?: BuildState;
   readonly classes: Classes;
+  /** Whether its verdicts are those that an earlier run was told. */
+  readonly isRemembered?: boolean;
   readonly downstream: readonly DownstreamVerdict[];
   readonly outcome: Outcome;
 }

@@ -14,20 +14,29 @@ export interface ValidateOptions {
   readonly judging: Judging;
 }
 
-/** The hosts of a base, or why it does not say by its own fault: an update may mend that. */
-export type BaseInventory = readonly string[] | { readonly failure: string };
+/**
+ * What an update is compared with: its base, with a lock that fits its flake.nix. A lock that does not would keep every
+ * host from building, and so excuse whatever the update breaks.
+ */
+export interface Standing {
+  readonly commit: Commit;
+  /** Its hosts, or why it does not say by its own fault: an update may mend that. */
+  readonly inventory: readonly string[] | { readonly failure: string };
+}
 
 /** @throws HomelabError when nobody can say. */
-export async function readBaseInventory(
-  { source: { upstream } }: Pick<ValidateOptions, "source">,
-  base: Commit,
+export async function readStanding(
+  { source: { upstream } }: { readonly source: Pick<Source, "upstream"> },
+  commit: Commit,
   signal: AbortSignal,
-): Promise<BaseInventory> {
+): Promise<Standing> {
   try {
-    return await upstream.listHosts(base, signal);
+    return { commit, inventory: await upstream.listHosts(commit, signal) };
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof HomelabError && error.kind === "failed") return { failure: error.message };
+    if (error instanceof HomelabError && error.kind === "failed") {
+      return { commit, inventory: { failure: error.message } };
+    }
     throw error;
   }
 }
@@ -35,21 +44,21 @@ export async function readBaseInventory(
 export async function validateCandidate(
   options: ValidateOptions,
   candidate: Candidate,
-  inventory: BaseInventory,
+  standing: Standing,
   signal: AbortSignal,
 ): Promise<Validated> {
   const { run, source, judging } = options;
   const { repo } = source;
   const { builds, kept, policy, trigger } = judging;
-  const { commit, base } = candidate;
+  const { commit } = candidate;
   const id = await buildIdFor({ ...run, builds }, { commit }, signal);
   const judgement = {
     repo,
-    before: { commit: base },
+    before: { commit: standing.commit },
     after: { commit },
     id,
     requestedBy: `update ${run.journal.last("started")?.run ?? ""} (${trigger})`,
-    inventory,
+    inventory: standing.inventory,
   };
   const judged = await judgeRevision({ ...run, builds, kept }, judgement, signal);
   const hasVerdict = decideOutcome(judged.classes, policy).type !== "infra";
@@ -59,7 +68,8 @@ export async function validateCandidate(
   run.log.info({ commit, build: judged.state.id, outcome: outcome.type }, "validated the candidate");
   if (outcome.type !== "infra")
     await run.journal.append({ step: "validated", commit, build: judged.state.id });
-  return { candidate, ...judged, downstream, outcome };
+  // The state of an earlier run has that run's build.
+  return { candidate, ...judged, isRemembered: judged.state.id !== id, downstream, outcome };
 }
 
 async function judgeAll(

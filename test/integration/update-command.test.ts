@@ -88,7 +88,7 @@ test("red: one pull request that says what, where and why, with the log; and the
   expect(pullRequest?.body).toContain("E: it does not compile");
   expect(pullRequest?.body).toContain("host02");
   expect(pullRequest?.body).toContain("beta");
-  expect(first.stdout).toContain("Without beta the rest builds");
+  expect(first.stdout).toContain("Without beta they build");
   const { comments } = forge.state;
   expect(comments.length).toBeGreaterThanOrEqual(2);
   const attachment = comments.flatMap((comment) => comment.files)[0];

@@ -118,9 +118,11 @@ test("inputs without a usable time land", async ({ lab, rig }) => {
       .replace("  inputs = {", `  inputs.data = { url = "path:${data}"; flake = false; };\n  inputs = {`)
       .replace("outputs = { self,", "outputs = { self, data,"),
   });
-  // An input that flake.nix has and its lock has not: the base has no hosts, and the update mends that.
-  const mended = await rig.update();
-  expect(mended).toMatchObject({ type: "landed", validated: { classes: new Map([["host01", "fixed"]]) } });
+  // An input that flake.nix has and its lock has not: the base lists no hosts, and the update mends that.
+  expect(await rig.update()).toMatchObject({
+    type: "landed",
+    validated: { classes: new Map([["host01", "unchanged"]]) },
+  });
   await write("2");
   expect((await rig.update()).type).toBe("landed");
   expect(await subject(lab)).toMatch(/^flake.lock: update data\n\s*data: sha256-\S+ → sha256-\S+\n/);
@@ -152,4 +154,20 @@ test("a follows that points nowhere, and an input that is gone from flake.nix, a
   expect(Object.keys(landed.nodes)).toEqual(["alpha", "beta", "root"]);
   expect(landed.nodes["alpha"]).not.toHaveProperty("inputs");
   expect((await rig.update()).type).toBe("no-change");
+});
+
+test("a lock that lags behind flake.nix excuses nothing that an input breaks", async ({ lab, rig }) => {
+  const flake = await textOf(lab, "flake.nix");
+  await lab.commit("master", {
+    "flake.nix": flake.replaceAll("alpha", "renamed").replace('/renamed"', '/alpha"'),
+  });
+  const guilty = await lab.bump("gamma", { value: "2", breaks: ["host01"] });
+  await lab.bump("beta", { value: "2" });
+  const result = await rig.update({ policy: { preExisting: "allow" }, partialLanding: true });
+  expect(result).toMatchObject({
+    type: "proposed",
+    found: { guilty: [["gamma"]], landed: { inputs: ["beta"] } },
+    validated: { classes: new Map([["host01", "regression"]]) },
+  });
+  expect(await textOf(lab, "flake.lock")).not.toContain(guilty);
 });

@@ -136,10 +136,10 @@ export function judgeProposals(world: UpdateWorld, { openPulls, refs }: Observed
       (input) => !involved.has(input) && causes.some((line) => line.includes(`\`${input}\``)),
     );
     if (innocent.length > 0) return [`${name} accuses ${innocent.join(", ")}${about}`];
-    const freed = /without (?<inputs>[\w, -]+) the rest builds/.exec(body)?.groups?.["inputs"]?.split(", ");
+    const freed = /without (?<inputs>[\w, -]+) they build/.exec(body)?.groups?.["inputs"]?.split(", ");
     return freed === undefined || buildWithout(freed)
       ? []
-      : [`${name} says that without ${freed.join(", ")} the rest builds, and it does not${about}`];
+      : [`${name} says that without ${freed.join(", ")} the hosts build, and they do not${about}`];
   });
 }
 

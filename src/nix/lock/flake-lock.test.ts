@@ -13,6 +13,7 @@ const withNode = (changed: object): string => JSON.stringify({ ...lockOf({ a: no
 
 test.each([
   ["no JSON", "{", /JSON/],
+  ["a merge conflict", "{\n<<<<<<< HEAD\n", /the markers of a merge conflict/],
   ["another version", withNode({ version: 8 }), /version/],
   ["no root", withNode({ root: "other" }), /its root is not there/],
   [

@@ -69,6 +69,7 @@ export function parseFlakeLock(text: string): FlakeLock {
   try {
     json = JSON.parse(text, refuseOddKeys);
   } catch (error) {
+    if (/^<{7} /m.test(text)) throw conflicted();
     throw invalid(messageOf(error));
   }
   const result = v.safeParse(Lock, json);
@@ -225,6 +226,12 @@ function refuseOddKeys(key: string, value: unknown): unknown {
   }
   return value;
 }
+
+const conflicted = (): HomelabError =>
+  new HomelabError("failed", "flake.lock cannot be read: it has the markers of a merge conflict", {
+    code: "FLAKE_LOCK_INVALID",
+    hint: "take one side (`git checkout --theirs flake.lock`), run `nix flake lock`, and commit it",
+  });
 
 const invalid = (reason: string): HomelabError =>
   new HomelabError("failed", `flake.lock cannot be read: ${reason}`, {

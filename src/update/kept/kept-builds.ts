@@ -18,6 +18,8 @@ export interface KeptBuilds {
   find(about: string, signal: AbortSignal): Promise<BuildState | undefined>;
   /** Keeps a build that is over, if it says something of every host. Never fails. */
   keep(about: string, id: BuildId, events: readonly BuildEvent[]): Promise<void>;
+  /** The next run builds it again: it turned out to be chance. */
+  forget(id: BuildId): Promise<void>;
 }
 
 export interface KeptBuildsOptions {
@@ -66,6 +68,11 @@ export function createKeptBuilds({ directory, clean, clock, log }: KeptBuildsOpt
         signal.throwIfAborted();
         log.warn({ build: id, err: error }, "a build of an earlier run cannot be read, and is made again");
         return undefined;
+      }
+    },
+    async forget(id) {
+      for (const name of await names()) {
+        if (name.includes(`.${id}.`)) await rm(join(directory, name), { force: true });
       }
     },
     async keep(about, id, events) {

@@ -10,7 +10,7 @@ import type { BisectedReport, ReportedHost, ReportedRevision, RootFailure, Updat
 import type { ProposalContext, Validated } from "../update.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
 import { isRestGood } from "../search/find-guilty.ts";
-import { hostsNotListed, type Classes } from "../judge/decide-classes.ts";
+import { brokenHosts, hostsNotListed, type Classes } from "../judge/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../judge/judge-downstream.ts";
 import type { SystemComparison } from "../landed/system-comparison.ts";
 import type { RegistryInput } from "../../nix/lock/registry-inputs.ts";
@@ -32,6 +32,8 @@ export function composeReport(
   facts: ReportFacts,
 ): UpdateReport {
   const { candidate, state, classes, downstream } = validated;
+  // Not those that failed before.
+  const broken = new Set(brokenHosts(classes));
   const [group = [], ...more] = context.found?.guilty ?? [];
   const guilty = more.length === 0 && group.length === 1 ? group[0] : undefined;
   return {
@@ -56,7 +58,9 @@ export function composeReport(
       ...downstream.flatMap(downstreamHosts),
     ],
     failures: [...failuresOf(state, classes), ...downstream.flatMap(downstreamFailures)].map((failure) =>
-      guilty === undefined ? failure : { ...failure, input: guilty },
+      guilty === undefined || !failure.hosts.some((host) => broken.has(host))
+        ? failure
+        : { ...failure, input: guilty },
     ),
     unavailable: facts.unavailable,
     registry: facts.registry,
@@ -137,17 +141,18 @@ function downstreamFailures({ repo, state, classes }: DownstreamVerdict): RootFa
 function verdictOf(validated: Validated, { why, found }: ProposalContext): string {
   const { outcome, candidate } = validated;
   const all = gatedHosts(validated);
+  const old = [...validated.classes.values()].filter((each) => each === "pre-existing").length;
   const inputs = candidate.changes.length === 1 ? "1 input" : `${candidate.changes.length} inputs`;
   const landed =
     found?.landed === undefined
       ? ""
       : ` ${found.landed.inputs.join(", ")} landed without the others as ${found.landed.commit.slice(0, 7)}.`;
   if (outcome.type !== "propose")
-    return `The update of ${inputs} builds on all ${all} hosts${why === undefined ? "" : `, but did not land: ${why.message}`}.`;
+    return `The update of ${inputs} builds on ${old === 0 ? `all ${all} hosts` : `${all - old} of ${all} hosts, and the others did not build before either`}${why === undefined ? "" : `, but did not land: ${why.message}`}.`;
   const hosts = `${outcome.hosts.length} of ${all} hosts`;
   const culprit =
     found !== undefined && isRestGood({ candidate }, found)
-      ? `; without ${found.guilty.flat().join(", ")} the rest builds`
+      ? `; without ${found.guilty.flat().join(", ")} they build`
       : "";
   return outcome.label === "build-failure"
     ? `The update of ${inputs} breaks ${hosts}${culprit}.${landed}`

@@ -24,6 +24,18 @@ test("the same derivation in another version is the same failure", () => {
   expect(judge(broken("openssl-3.0.13", ["web"]))).toBe("bad");
 });
 
+test("a system that failed, and builds the next time, is no input's fault", () => {
+  const build = (): BuildScript => onWeb().evaluated("web");
+  const failed = breakageOf(build().hostsFinished("build-failed", ["web"]).state, [web]);
+  const again = build().hostsFinished("built", ["web"]).state;
+  expect(judgePart({ type: "built", state: again }, failed)).toEqual({
+    noVerdict: "the failure of web does not repeat: it has just built the same system",
+  });
+  expect(judgePart({ type: "built", state: onWeb().hostsFinished("built", ["web"]).state }, failed)).toBe(
+    "good",
+  );
+});
+
 test("what is broken for a reason of its own says nothing", () => {
   expect(judge(broken("firefox-140.0", ["web"]))).toBe("other");
   expect(judge(throws("attribute 'x' missing"))).toBe("other");

@@ -2,21 +2,28 @@
 // which say nothing of what is looked for. Pure.
 import { firstLine } from "../../base/lines.ts";
 import type { BuildState, HostState } from "../../protocol/build-state.ts";
-import type { HostName } from "../../protocol/names.ts";
+import type { HostName, StorePath } from "../../protocol/names.ts";
 import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
 import { hostsNotListed } from "../judge/decide-classes.ts";
 import { allBuilt, type Probed } from "./probe-commit.ts";
 import type { PartVerdict } from "./search-inputs.ts";
 
 /** How each host breaks with the whole update: by what `failureMarks` says, or because it is not there. */
-export type Breakage = ReadonlyMap<HostName, ReadonlySet<string> | "missing">;
+export type Breakage = ReadonlyMap<HostName, HostBreakage>;
+
+export interface HostBreakage {
+  readonly marks: ReadonlySet<string> | "missing";
+  /** Its toplevel, where it evaluates. */
+  readonly drvPath?: StorePath;
+}
 
 export function breakageOf(state: BuildState, hosts: readonly HostName[]): Breakage {
   const unlisted = hostsNotListed(state) ? new Set([listingMark(state.reason ?? "")]) : "missing";
   return new Map(
-    hosts.map((host) => {
+    hosts.map((host): [HostName, HostBreakage] => {
       const found = [...state.hosts.values()].find((each) => each.host === host);
-      return [host, found === undefined ? unlisted : failureMarks(state, found)];
+      if (found === undefined) return [host, { marks: unlisted }];
+      return [host, { marks: failureMarks(state, found), drvPath: found.evaluated?.drvPath }];
     }),
   );
 }
@@ -58,7 +65,9 @@ export function judgePart(probed: Probed, breakage: Breakage): PartVerdict | { r
       return probed.hosts.some((host) => isMissing(breakage, host)) ? "bad" : "other";
     case "unlisted": {
       const mark = listingMark(probed.reason);
-      return [...breakage.values()].some((marks) => marks !== "missing" && marks.has(mark)) ? "bad" : "other";
+      return [...breakage.values()].some(({ marks }) => marks !== "missing" && marks.has(mark))
+        ? "bad"
+        : "other";
     }
     case "built":
       return judgeBuild(probed.state, breakage);
@@ -67,8 +76,10 @@ export function judgePart(probed: Probed, breakage: Breakage): PartVerdict | { r
 
 function judgeBuild(state: BuildState, breakage: Breakage): PartVerdict | { readonly noVerdict: string } {
   const hosts = [...state.hosts.values()];
+  const mended = hosts.find((host) => doesNotRepeat(host, breakage.get(host.host)));
+  if (mended !== undefined) return { noVerdict: `the failure of ${mended.host} ${unrepeated}` };
   const isAlike = hosts.some((host) => {
-    const marks = breakage.get(host.host);
+    const { marks } = breakage.get(host.host) ?? {};
     return (
       marks !== undefined &&
       marks !== "missing" &&
@@ -82,8 +93,18 @@ function judgeBuild(state: BuildState, breakage: Breakage): PartVerdict | { read
   return { noVerdict: firstLine(without?.finished?.reason ?? state.reason ?? "it never had any hosts") };
 }
 
+/** Begins what is said of a failure that came by chance. */
+export const unrepeated = "does not repeat: it has just built the same system";
+
+/** The very system that failed with the whole update builds now, so no input is to blame for it. */
+const doesNotRepeat = ({ evaluated, finished }: HostState, before: HostBreakage | undefined): boolean =>
+  before?.drvPath !== undefined &&
+  evaluated?.drvPath === before.drvPath &&
+  finished !== undefined &&
+  isSuccess(finished.verdict);
+
 const hasVerdict = (verdict: Parameters<typeof isOwnFault>[0] | undefined): boolean =>
   verdict !== undefined && (isOwnFault(verdict) || isSuccess(verdict));
 
 const isMissing = (breakage: Breakage, name: string): boolean =>
-  [...breakage].some(([host, marks]) => host === name && marks === "missing");
+  [...breakage].some(([host, { marks }]) => host === name && marks === "missing");

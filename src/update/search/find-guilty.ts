@@ -1,13 +1,13 @@
 // Why an update breaks hosts: by which of its inputs, and by which revisions of these.
 import type { Found, Searching, Validated } from "../update.ts";
-import type { HostName } from "../../protocol/names.ts";
+import type { Commit, HostName } from "../../protocol/names.ts";
 import { isSuccess } from "../../protocol/verdicts.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import { movedBy, type InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import { bisectInput, type BisectedInput } from "./bisect-input.ts";
 import type { BrokenPart } from "./broken-part.ts";
 import type { Candidate } from "../candidate.ts";
-import { breakageOf } from "./breakage.ts";
+import { breakageOf, unrepeated } from "./breakage.ts";
 import { createPartJudge, type PartJudge, type PartJudgeOptions } from "./part-judge.ts";
 import type { ProbeOptions } from "./probe-commit.ts";
 import { searchInputs, type PartVerdict, type SearchResult } from "./search-inputs.ts";
@@ -29,9 +29,11 @@ export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOp
 export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { guilty }: Found): boolean =>
   guilty.length > 0 && guilty.flat().length < candidate.changes.length;
 
+/** @param standing what the hosts were compared with */
 export async function findGuilty(
   options: GuiltyOptions,
   candidate: Candidate,
+  standing: Commit,
   broken: BrokenPart,
   signal: AbortSignal,
 ): Promise<Found> {
@@ -49,13 +51,14 @@ export async function findGuilty(
   if (before !== undefined) return before;
   const budget = { parts: search.parts, deadline: clock.monotonic() + search.milliseconds };
   const known = new Map([[candidate.commit, "bad"]] as [typeof candidate.commit, PartVerdict][]);
-  if (isProvenGood(broken)) known.set(candidate.base, "good");
+  if (isProvenGood(broken)) known.set(standing, "good");
   const breakage = breakageOf(broken.state, broken.hosts);
   const judge = createPartJudge({ ...options, base: candidate.base, breakage, budget, known });
   const test = async (part: readonly string[]): Promise<PartVerdict | undefined> =>
     part.length === inputs.length ? "bad" : judgeInputs(options, judge, part, signal);
   const searched = await searchInputs({ inputs, test });
   const { guilty, landable } = searched;
+  if (judge.stopped?.includes(unrepeated) === true) await options.kept?.forget(broken.state.id);
   log.info({ guilty, landable, built: judge.built }, "looked for the inputs that break the update");
   const landed = await landRest(options, landable, signal);
   const bisected = await bisectGuilty({ ...options, judge, test }, candidate, searched, signal);

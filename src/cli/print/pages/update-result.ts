@@ -45,6 +45,7 @@ function outcomeText(repo: string, result: SafeUpdateResult, reportFile: string,
       return [
         `${style.red(failure)} ${name} ${inputsOf(result.validated)} did not land: ${style.clean(result.why?.message ?? brokenOf(result.validated))}.`,
         ...causeOf(result.validated, result.found, style),
+        ...rememberedOf(result.validated),
         ...(result.found?.bisected ?? []).map((found) => `  ${style.clean(revisionLine(found))}`),
         ...partOf(result.found, style),
         ...effectOf(result.effect, style),
@@ -108,9 +109,16 @@ function unavailableText(each: UnreachedInput, style: Style): string {
   ].join("");
 }
 
+const rememberedOf = ({ isRemembered, state }: Validated): readonly string[] =>
+  isRemembered === true
+    ? [
+        `  Nothing was built again: its verdicts are those of the build ${state.id}. To build anew: update --fresh`,
+      ]
+    : [];
+
 /** Which inputs break it, or why nobody knows. */
 function causeOf(
-  validated: Pick<Validated, "candidate">,
+  validated: Pick<Validated, "candidate" | "classes">,
   found: Found | undefined,
   style: Style,
 ): readonly string[] {
@@ -121,7 +129,10 @@ function causeOf(
     .filter((inputs) => inputs.length > 1)
     .map((inputs) => `  ${style.clean(inputs.join(" and "))} break it only together.`);
   if (!isRestGood(validated, found)) return together;
-  return [...together, `  Without ${style.clean(guilty.flat().join(", "))} the rest builds.`];
+  return [
+    ...together,
+    `  Without ${style.clean(guilty.flat().join(", "))} ${validated.classes.size === 1 ? "it builds" : "they build"}.`,
+  ];
 }
 
 /** What landed although the whole did not. */
@@ -144,6 +155,7 @@ export function updateJson(result: SafeUpdateResult): object {
     base: validated.candidate.base,
     commit: validated.candidate.commit,
     build: validated.state.id,
+    ...(validated.isRemembered === true ? { remembered: true } : {}),
     inputs: validated.candidate.changes,
     hosts: Object.fromEntries(validated.classes),
     ...(result.type === "infra" ? { missingVerdicts: missingVerdicts(validated) } : {}),
@@ -197,6 +209,8 @@ const inputsOf = ({ candidate }: Validated): string => {
 
 function hostsOf(validated: Validated): string {
   const count = gatedHosts(validated);
+  const old = [...validated.classes.values()].filter((each) => each === "pre-existing").length;
+  if (old > 0) return `${count - old} of ${count} hosts, and the others did not build before either`;
   return count === 1 ? "the one host" : `all ${count} hosts`;
 }
 
