@@ -1,11 +1,12 @@
 // Whether a candidate may land: its hosts, and those of the repos downstream of it, judged by the base.
-import { HomelabError } from "../base/errors.ts";
-import type { Commit } from "../protocol/names.ts";
+import { hasCode, HomelabError } from "../base/errors.ts";
+import type { BuildId, Commit } from "../protocol/names.ts";
 import { buildIdFor } from "./build-id.ts";
 import type { Candidate } from "./candidate.ts";
 import { decideOutcome } from "./judge/decide-classes.ts";
 import { judgeDownstream, type DownstreamVerdict } from "./judge/judge-downstream.ts";
-import { judgeRevision } from "./judge/judge-revision.ts";
+import { unknownBuild } from "../protocol/build-state.ts";
+import { judgeRevision, type Judged } from "./judge/judge-revision.ts";
 import type { Judging, Run, Source, Validated } from "./update.ts";
 
 export interface ValidateOptions {
@@ -60,7 +61,9 @@ export async function validateCandidate(
     requestedBy: `update ${run.journal.last("started")?.run ?? ""} (${trigger})`,
     inventory: standing.inventory,
   };
-  const judged = await judgeRevision({ ...run, builds, kept }, judgement, signal);
+  const judged = await judgeRevision({ ...run, builds, kept }, judgement, signal).catch(
+    async (error: unknown) => withoutHosts(options, { commit, id, standing }, error, signal),
+  );
   const hasVerdict = decideOutcome(judged.classes, policy).type !== "infra";
   // Without a verdict on its own hosts it ends here, whatever the others say.
   const downstream = hasVerdict ? await judgeAll(options, candidate, signal) : [];
@@ -70,6 +73,23 @@ export async function validateCandidate(
     await run.journal.append({ step: "validated", commit, build: judged.state.id });
   // The state of an earlier run has that run's build.
   return { candidate, ...judged, isRemembered: judged.state.id !== id, downstream, outcome };
+}
+
+/** Builders refuse what has no hosts. Where the base had some, the update has taken them away. */
+async function withoutHosts(
+  { source: { upstream } }: ValidateOptions,
+  { commit, id, standing }: { readonly commit: Commit; readonly id: BuildId; readonly standing: Standing },
+  error: unknown,
+  signal: AbortSignal,
+): Promise<Judged> {
+  signal.throwIfAborted();
+  const { inventory } = standing;
+  if (!hasCode(error, "NO_VERDICT") || "failure" in inventory || inventory.length === 0) throw error;
+  if ((await upstream.listHosts(commit, signal)).length > 0) throw error;
+  return {
+    state: unknownBuild(id),
+    classes: new Map(inventory.map((host) => [host, "missing-host"] as const)),
+  };
 }
 
 async function judgeAll(

@@ -171,3 +171,13 @@ test("a lock that lags behind flake.nix excuses nothing that an input breaks", a
   });
   expect(await textOf(lab, "flake.lock")).not.toContain(guilty);
 });
+
+test("an input that takes the last host away is named", async ({ lab, rig }) => {
+  await lab.bump("beta", { value: "2" });
+  await lab.bump("gamma", { value: "2", removes: ["host01"] });
+  expect(await rig.update()).toMatchObject({
+    type: "proposed",
+    found: { guilty: [["gamma"]] },
+    validated: { classes: new Map([["host01", "missing-host"]]) },
+  });
+});
