@@ -151,6 +151,24 @@ test("what lands without the guilty input is offered to builders, also where its
   expect(await sim.statesAt(requireTip(repository, master))).toEqual({ alpha: 2, beta: 1 });
 });
 
+test("a part that landed before the run was ended is told with its own inputs", async () => {
+  const sim = await simulateUpdate();
+  sim.verdict = ({ beta }, host) => (beta === 2 && host === "db" ? "build-failed" : "built");
+  const options = { ...sim.options, searching: { ...sim.options.searching, partialLanding: true } };
+  const isLanded = (): boolean => sim.journal.last("landed") !== undefined;
+  sim.onList = async () => {
+    if (isLanded()) throw new HomelabError("unavailable", "Nix is away");
+  };
+  await expect(safeUpdate(options, signal)).rejects.toThrow("Nix is away");
+  expect(sim.told.map(({ outcome }) => outcome)).toEqual(["failed"]);
+  sim.onList = async () => undefined;
+  expect((await safeUpdate(options, signal)).type).toBe("proposed");
+  expect(sim.told.slice(1)).toMatchObject([
+    { outcome: "landed", commit: requireTip(sim.repository, master), inputs: ["alpha"] },
+    { outcome: "proposed", inputs: ["beta"] },
+  ]);
+});
+
 test("no verdict because a remote refuses the builder is told apart from an outage", async () => {
   const sim = await simulateUpdate();
   sim.verdict = () => "infra-failed";

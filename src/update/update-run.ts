@@ -112,8 +112,8 @@ async function publishedRun(
       const message = `${source.branch} moved ${rounds} times while this was validated`;
       return { type: "not-landed", why: { reason: "race", message }, ...sofar() };
     }
-    run.log.info({ base }, "the branch has moved: the update is carried onto its new tip");
     base = await source.repository.mirror.resolveBranch(source.branch, signal);
+    run.log.info({ base }, "the branch has moved: the update is carried onto its new tip");
     moment = await momentFor(options, base, moment, signal);
   }
 }
