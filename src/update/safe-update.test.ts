@@ -169,6 +169,22 @@ test("a part that landed before the run was ended is told with its own inputs", 
   ]);
 });
 
+test("why the rest does not land without the guilty input is said", async () => {
+  const sim = await simulateUpdate();
+  sim.newest = { alpha: 2, beta: 2, gamma: 2 };
+  await sim.repository.person(master, { "flake.lock": lockText({ alpha: 1, beta: 1, gamma: 1 }) });
+  // alpha breaks db, and web needs alpha and beta to move together.
+  sim.verdict = ({ alpha, beta }, host) =>
+    (host === "db" ? alpha === 2 : alpha !== beta) ? "build-failed" : "built";
+  const options = { ...sim.options, searching: { ...sim.options.searching, partialLanding: true } };
+  const before = sim.repository.tip(master);
+  expect(await safeUpdate(options, signal)).toMatchObject({
+    type: "proposed",
+    found: { guilty: [["alpha"]], held: { inputs: ["beta", "gamma"], why: "web would not build" } },
+  });
+  expect(sim.repository.tip(master)).toBe(before);
+});
+
 test("no verdict because a remote refuses the builder is told apart from an outage", async () => {
   const sim = await simulateUpdate();
   sim.verdict = () => "infra-failed";

@@ -201,11 +201,18 @@ async function findGuiltyInputs(
       await offer(options, part, until);
       const judged = await validateCandidate(options, part, standing, until);
       await publishing.tellStatus(part.commit, statusOf(judged), until);
-      if (judged.outcome.type !== "land") return false;
+      const { outcome } = judged;
+      if (outcome.type !== "land") {
+        const hosts = outcome.hosts.slice(0, 5).join(", ");
+        return { why: outcome.type === "infra" ? `no verdict on ${hosts}` : `${hosts} would not build` };
+      }
       const settled = await settleDirections(searching.history, part, until);
-      if (hindranceOf(settled.findings) !== undefined) return false;
+      const hindrance = hindranceOf(settled.findings);
+      if (hindrance !== undefined) return { why: hindrance.message };
       const claimed = await claim(options, part, until);
-      return (await land(options, judged, claimed, until)).type === "landed";
+      const landed = await land(options, judged, claimed, until);
+      if (landed.type === "landed") return "landed";
+      return { why: landed.type === "refused" ? landed.why.message : "the branch has moved" };
     },
   };
   return findGuilty(parts, validated.candidate, standing.commit, broken, signal);

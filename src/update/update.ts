@@ -127,6 +127,8 @@ export interface Found {
   /** Of the guilty inputs, as far as their revisions were looked at. */
   readonly bisected: readonly BisectedInput[];
   readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };
+  /** What builds on the hosts that fail and could not land all the same, and why, in a clause. */
+  readonly held?: { readonly inputs: readonly string[]; readonly why: string };
 }
 
 /** What a proposal says beside the verdicts. */

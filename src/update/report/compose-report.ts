@@ -143,9 +143,13 @@ function verdictOf(validated: Validated, { why, found }: ProposalContext): strin
   const all = gatedHosts(validated);
   const old = [...validated.classes.values()].filter((each) => each === "pre-existing").length;
   const inputs = candidate.changes.length === 1 ? "1 input" : `${candidate.changes.length} inputs`;
+  const held =
+    found?.held === undefined
+      ? ""
+      : ` ${found.held.inputs.join(", ")} did not land without it: ${found.held.why}.`;
   const landed =
     found?.landed === undefined
-      ? ""
+      ? held
       : ` ${found.landed.inputs.join(", ")} landed without the others as ${found.landed.commit.slice(0, 7)}.`;
   if (outcome.type !== "propose")
     return `The update of ${inputs} builds on ${old === 0 ? `all ${all} hosts` : `${all - old} of ${all} hosts, and the others did not build before either`}${why === undefined ? "" : `, but did not land: ${why.message}`}.`;

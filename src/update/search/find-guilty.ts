@@ -21,8 +21,8 @@ export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOp
     signal: AbortSignal,
     fullLock?: string,
   ) => Promise<Candidate | undefined>;
-  /** Validates it on every host, and lands it if it may. */
-  readonly land: (part: Candidate, signal: AbortSignal) => Promise<boolean>;
+  /** Validates it on every host, and lands it if it may; otherwise why not, in a clause. */
+  readonly land: (part: Candidate, signal: AbortSignal) => Promise<"landed" | { readonly why: string }>;
 }
 
 /** Whether what an update has besides the guilty inputs is known to build. */
@@ -60,11 +60,11 @@ export async function findGuilty(
   const { guilty, landable } = searched;
   if (judge.stopped?.includes(unrepeated) === true) await options.kept?.forget(broken.state.id);
   log.info({ guilty, landable, built: judge.built }, "looked for the inputs that break the update");
-  const landed = await landRest(options, landable, signal);
+  const { landed, held } = await landRest(options, landable, signal);
   const bisected = await bisectGuilty({ ...options, judge, test }, candidate, searched, signal);
   const findings = { guilty, unproven: whyUnproven(searched, judge), bisected };
   if (judge.stopped === undefined && bisected.every(isFinal)) await keptFindings?.keep(subject, findings);
-  return { ...findings, landed };
+  return { ...findings, landed, held };
 }
 
 /** What could not be found out is looked for again: its history may have been out of reach. */
@@ -99,10 +99,12 @@ async function landRest(
   { partialLanding, makePart, land }: GuiltyOptions,
   landable: readonly string[],
   signal: AbortSignal,
-): Promise<Found["landed"]> {
+): Promise<Pick<Found, "landed" | "held">> {
   const rest = partialLanding && landable.length > 0 ? await makePart(landable, signal) : undefined;
-  if (rest === undefined) return undefined;
-  return (await land(rest, signal)) ? { commit: rest.commit, inputs: landable } : undefined;
+  if (rest === undefined) return {};
+  const result = await land(rest, signal);
+  if (result === "landed") return { landed: { commit: rest.commit, inputs: landable } };
+  return { held: { inputs: landable, why: result.why } };
 }
 
 interface BisectGuiltyOptions extends GuiltyOptions {

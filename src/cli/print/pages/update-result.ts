@@ -137,6 +137,10 @@ function causeOf(
 
 /** What landed although the whole did not. */
 function partOf(found: Found | undefined, style: Style): readonly string[] {
+  if (found?.held !== undefined) {
+    const { inputs, why } = found.held;
+    return [`  ${style.clean(inputs.join(", "))} did not land without it: ${style.clean(why)}.`];
+  }
   if (found?.landed === undefined) return [];
   const { inputs, commit } = found.landed;
   return [`  ${style.clean(inputs.join(", "))} landed as ${commit.slice(0, 7)}.`];
