@@ -58,6 +58,7 @@ test("a commit changes what it says, and the same content is the same commit", a
   expect(await repository.facts(commit, never)).toEqual({
     parents: [parent],
     authorEmail: author.email,
+    committedAt: date,
     message: "flake.lock: update\n\nmore",
     changedFiles: ["flake.lock"],
   });
