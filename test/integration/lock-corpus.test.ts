@@ -78,13 +78,12 @@ test("every input that Nix moves is said to have moved", ({ kinds }) => {
   const { first, full } = kinds;
   const [before, after] = [first, full].map(parseFlakeLock);
   if (before === undefined || after === undefined) throw new Error("there are two locks");
-  const pinned = [before, after].map((lock) => nodeAt(lock, "pinned").locked);
-  const changed = diffLocks(before, after).map(({ path }) => path[0]);
-  expect(changed, JSON.stringify(pinned)).toEqual(
-    updatableInputs(parseFlakeLock(first))
-      .filter((name) => name !== "pinned")
-      .toSorted(),
-  );
+  // A pinned revision stays; what else Nix writes beside it has differed between two runs of it.
+  const [old, young] = [before, after].map((lock) => nodeAt(lock, "pinned").locked?.rev);
+  expect(old).toBe(young);
+  const isLoose = (name: string): boolean => name !== "pinned";
+  const changed = diffLocks(before, after).map(({ path }) => path[0] ?? "");
+  expect(changed.filter(isLoose)).toEqual(updatableInputs(before).filter(isLoose).toSorted());
 });
 
 test("a graft of any of its inputs is what Nix writes, byte for byte", async ({ kinds }) => {
