@@ -57,7 +57,7 @@ function titleOf(text: string): string | undefined {
   return title === "" ? "a web page" : `a web page, ${title}`;
 }
 
-/** What of it came; the rest is not read. A body that breaks off changes nothing in the refusal. */
+/** As much of the body as arrived, up to the limit. It was refused all the same where the body breaks off. */
 async function readStart({ body }: Response): Promise<string> {
   if (body === null) return "";
   const chunks: Uint8Array[] = [];

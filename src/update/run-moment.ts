@@ -16,7 +16,7 @@ export interface MomentOptions {
   readonly source: Source;
 }
 
-/** An unfinished run is gone on with for so long; then upstream is asked anew. */
+/** An unfinished run is resumed for so long; after that, upstream is asked again. */
 const maxCandidateAgeMs = 24 * 3_600_000;
 /** @throws HomelabError that of an input, when none of them can be reached */
 export async function resolveMoment(
@@ -47,7 +47,7 @@ async function fitLock(
   return upstream.updateLock(base, [], signal);
 }
 
-/** Goes on with the run that was not ended, or begins a new one. */
+/** Resumes the run that did not end, or begins a new one. */
 export async function beginRun(
   { run: { journal, clock }, source: { inputs } }: MomentOptions,
   base: Commit,

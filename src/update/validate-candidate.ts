@@ -66,7 +66,7 @@ export async function validateCandidate(
   );
   const hasVerdict = decideOutcome(judged.classes, policy).type !== "infra";
   // Without a verdict on its own hosts it ends here, whatever the others say.
-  const downstream = hasVerdict ? await judgeAll(options, candidate, signal) : [];
+  const downstream = hasVerdict ? await judgeAll(options, { commit, base: standing.commit }, signal) : [];
   const outcome = decideOutcome(judged.classes, policy, downstream);
   run.log.info({ commit, build: judged.state.id, outcome: outcome.type }, "validated the candidate");
   if (outcome.type !== "infra")
@@ -94,7 +94,7 @@ async function withoutHosts(
 
 async function judgeAll(
   { run, source, judging }: ValidateOptions,
-  candidate: Candidate,
+  candidate: Pick<Candidate, "commit" | "base">,
   signal: AbortSignal,
 ): Promise<readonly DownstreamVerdict[]> {
   const options = { ...run, repo: source.repo, builds: judging.builds, kept: judging.kept };

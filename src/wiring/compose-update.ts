@@ -96,12 +96,8 @@ export async function composeUpdate(
     maxBodyBytes: forge?.maxBodyBytes,
   });
 
-  const keptBuilds = createKeptBuilds({
-    directory: join(directory, "builds"),
-    clean: (text) => redact(text, secrets),
-    clock,
-    log,
-  });
+  const keeping = { clean: (text: string) => redact(text, secrets), clock, log };
+  const keptBuilds = createKeptBuilds({ ...keeping, directory: join(directory, "builds") });
   const kept = parts.fresh ? withoutFinding(keptBuilds) : keptBuilds;
   const { directory: flakeDirectory, branch } = settings;
   const trigger = triggerOf(environment);
@@ -142,7 +138,9 @@ export async function composeUpdate(
         trigger,
       },
       searching: {
-        keptFindings: parts.fresh ? undefined : createKeptFindings(join(directory, "findings"), log),
+        keptFindings: parts.fresh
+          ? undefined
+          : createKeptFindings({ ...keeping, directory: join(directory, "findings") }),
         history: createInputHistory({
           config,
           repo,

@@ -249,7 +249,7 @@ test("an input that is out of reach stays as it is, and the others land; of none
   await expect(rig.update()).rejects.toMatchObject({ kind: "unavailable", code: "INPUT_UPDATE_FAILED" });
 });
 
-test("a branch that is gone upstream is a finding at once, also where Nix goes on with what it had", async ({
+test("a branch that is gone upstream is a finding at once, even if Nix uses what it had", async ({
   lab,
   rig,
 }) => {

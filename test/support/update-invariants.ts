@@ -85,7 +85,8 @@ export function judgeFound(world: UpdateWorld, { change, found, stateOf }: Obser
   }
   if (guilty.length > 0 && !truth.buildWithout(guilty.flat()))
     faults.push(`named: ${guilty.flat().join(", ")}; without that hosts fail too`);
-  if (guilty.length === 0 && (unproven ?? "") === "") faults.push("nobody is named, and it is not said why");
+  if (guilty.length === 0 && (unproven ?? "") === "")
+    faults.push("no input is named, and no reason is given");
   for (const { input, firstBad } of bisected) {
     if (firstBad === undefined) continue;
     const state = stateOf(input, firstBad.rev);

@@ -135,7 +135,12 @@ export async function startUpdateRig(
     clock: systemClock,
     log,
   });
-  const keptFindings = createKeptFindings(join(state, "kept-findings"), log);
+  const keptFindings = createKeptFindings({
+    directory: join(state, "kept-findings"),
+    clean: (text) => text,
+    clock: systemClock,
+    log,
+  });
   const journal = async (): Promise<Journal> => openJournal(join(state, "journal.jsonl"));
   return {
     told,

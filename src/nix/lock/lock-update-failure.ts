@@ -81,7 +81,7 @@ function hintFor(said: string): string | undefined {
 }
 
 /**
- * Of a line of Nix or of its git: that it could not ask a git repository, and goes on with what it fetched once. It then
+ * Of a line of Nix or of its git: that it could not ask a git repository, and uses what it fetched before. It then
  * exits with 0, and a remote that is down looks like one that did not move. Undefined for any other line.
  *
  * The words are those of `git.cc` of libfetchers, Nix 2.8 to 2.34. Nix 2.26 does not look at whether git could fetch

@@ -18,7 +18,7 @@ export interface KeptBuilds {
   find(about: string, signal: AbortSignal): Promise<BuildState | undefined>;
   /** Keeps a build that is over, if it says something of every host. Never fails. */
   keep(about: string, id: BuildId, events: readonly BuildEvent[]): Promise<void>;
-  /** The next run builds it again: it turned out to be chance. */
+  /** The next run builds it again: it turned out to be chance. Never fails. */
   forget(id: BuildId): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface KeptBuildsOptions {
 }
 
 /** As long as a proposal stays open by default: what failed by chance is built again then. */
-const maxAgeMs = 14 * 24 * 3_600_000;
+export const maxAgeMs = 14 * 24 * 3_600_000;
 const mostKept = 500;
 const maxBytes = 32 * 1024 * 1024;
 const namePattern = /^(?<about>[0-9a-f]{64})\.(?<id>[0-9A-Z]{26})\.jsonl$/;
@@ -71,8 +71,12 @@ export function createKeptBuilds({ directory, clean, clock, log }: KeptBuildsOpt
       }
     },
     async forget(id) {
-      for (const name of await names()) {
-        if (name.includes(`.${id}.`)) await rm(join(directory, name), { force: true });
+      try {
+        for (const name of await names()) {
+          if (name.includes(`.${id}.`)) await rm(join(directory, name), { force: true });
+        }
+      } catch (error) {
+        log.warn({ build: id, err: error }, "the verdicts of a build could not be forgotten");
       }
     },
     async keep(about, id, events) {
@@ -91,11 +95,12 @@ export function createKeptBuilds({ directory, clean, clock, log }: KeptBuildsOpt
   };
 }
 
-/** In JSON. */
-const cleaned = (event: BuildEvent, clean: (text: string) => string): string =>
-  JSON.stringify(JSON.parse(Buffer.from(encodeEvent(event)).toString()), (_, value: unknown) =>
-    typeof value === "string" ? clean(value) : value,
-  );
+const cleaned = (event: BuildEvent, clean: KeptBuildsOptions["clean"]): string =>
+  cleanedJson(JSON.parse(Buffer.from(encodeEvent(event)).toString()), clean);
+
+/** JSON without secrets in any of its texts. */
+export const cleanedJson = (value: unknown, clean: KeptBuildsOptions["clean"]): string =>
+  JSON.stringify(value, (_, each: unknown) => (typeof each === "string" ? clean(each) : each));
 
 /** For a run that wants everything built anew: the next one finds what this one is told. */
 export const withoutFinding = (kept: KeptBuilds): KeptBuilds => ({ ...kept, find: async () => undefined });

@@ -1,6 +1,7 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
+import { createFakeClock } from "../../../test/support/fake-clock.ts";
 import { createScratch } from "../../../test/support/scratch.ts";
 import { silentLog } from "../../base/log.ts";
 import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.ts";
@@ -12,6 +13,14 @@ const test = base.extend("directory", async ({}, { onCleanup }) => {
   return scratch.directory;
 });
 
+const clock = createFakeClock(new Date().toISOString());
+const keepIn = (directory: string) =>
+  createKeptFindings({
+    directory,
+    clean: (text) => text.replaceAll("hunter2", "***"),
+    clock,
+    log: silentLog,
+  });
 const [web, db] = [parseHostName("web"), parseHostName("db")];
 const subject = { candidate: parseCommit("a".repeat(40)), repo: parseRepoName("fleet"), hosts: [web, db] };
 const firstBad = {
@@ -25,7 +34,7 @@ const findings = {
 };
 
 test("what was found out is found again, for the same hosts in whatever order", async ({ directory }) => {
-  const kept = createKeptFindings(directory, silentLog);
+  const kept = keepIn(directory);
   expect(await kept.find(subject)).toBeUndefined();
   await kept.keep(subject, findings);
   expect(await kept.find({ ...subject, hosts: [db, web] })).toMatchObject(findings);
@@ -33,8 +42,18 @@ test("what was found out is found again, for the same hosts in whatever order", 
   expect(await kept.find({ ...subject, candidate: parseCommit("c".repeat(40)) })).toBeUndefined();
 });
 
+test("what is old is looked for again, and no secret is kept", async ({ directory }) => {
+  const kept = keepIn(directory);
+  await kept.keep(subject, { ...findings, unproven: "the password is hunter2" });
+  expect(await kept.find(subject)).toMatchObject({ unproven: "the password is ***" });
+  const [name = ""] = await readdir(directory);
+  const longAgo = new Date(clock.now().getTime() - 15 * 24 * 3_600_000);
+  await utimes(join(directory, name), longAgo, longAgo);
+  expect(await kept.find(subject)).toBeUndefined();
+});
+
 test("what is damaged is looked for again", async ({ directory }) => {
-  const kept = createKeptFindings(directory, silentLog);
+  const kept = keepIn(directory);
   await kept.keep(subject, findings);
   const [name = ""] = await readdir(directory);
   await writeFile(join(directory, name), '{"v":1,"guilty":"nixpkgs"}');

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { replaceFile } from "../../base/files/replace-file.ts";
 import { decodeJson } from "../../base/json.ts";
-import type { Log } from "../../base/log.ts";
 import { Commit, type HostName, type RepoName } from "../../protocol/names.ts";
+import { cleanedJson, maxAgeMs, type KeptBuildsOptions } from "./kept-builds.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
 
 /** What was searched for. */
@@ -62,18 +62,20 @@ const Document = v.object({
 const mostKept = 100;
 const maxBytes = 1024 * 1024;
 
-export function createKeptFindings(directory: string, log: Log): KeptFindings {
+export function createKeptFindings({ directory, clean, clock, log }: KeptBuildsOptions): KeptFindings {
   return {
     async find(subject) {
       const file = join(directory, fileOf(subject));
-      const bytes = await readFile(file).catch(() => undefined);
-      if (bytes === undefined || bytes.length > maxBytes) return undefined;
+      const status = await stat(file).catch(() => undefined);
+      if (status === undefined || status.size > maxBytes) return undefined;
+      if (clock.now().getTime() - status.mtimeMs >= maxAgeMs) return undefined;
+      const bytes = await readFile(file).catch(() => Buffer.from(""));
       return decodeJson(Document, bytes.toString());
     },
     async keep(subject, { guilty, unproven, bisected }) {
       try {
         const document = { v: 1, guilty, unproven, bisected };
-        await replaceFile(join(directory, fileOf(subject)), JSON.stringify(document));
+        await replaceFile(join(directory, fileOf(subject)), cleanedJson(document, clean));
         await prune(directory);
       } catch (error) {
         log.warn({ err: error }, "what was found out about an update could not be kept for the next run");

@@ -30,7 +30,7 @@ export interface SearchResult {
 class Stopped extends Error {}
 
 /**
- * Halves the inputs until one is left by which they turn bad, and goes on with those before it for as long as it needs
+ * Halves the inputs until one is left that turns them bad, then adds inputs from before it for as long as it needs
  * them to be bad: ⌈log₂ n⌉ questions for each guilty input, and a few for the proof. No part is asked about twice.
  */
 export async function searchInputs({ inputs, test }: SearchOptions): Promise<SearchResult> {

@@ -26,7 +26,7 @@ test("outcomes that it is not to hear of are not told", async () => {
   expect(told.map((body) => body.includes("has landed"))).toEqual([true]);
 });
 
-test("an input that needs a person is told to those who hear of proposals, whatever became of the rest", async () => {
+test("whoever hears of proposals hears of an input that needs a person, whether or not the rest landed", async () => {
   const told: string[] = [];
   const answering = async (_url: unknown, request?: RequestInit): Promise<Response> => {
     told.push(await new Response(request?.body ?? null).text());
