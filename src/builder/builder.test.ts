@@ -167,11 +167,10 @@ test("infrastructure faults are tried three times and then are nobody's fault", 
   expect(state.hosts.get("homelab/unlucky")?.finished?.reason).toContain("tried 3 times");
 });
 
-test("a batch that the infrastructure fails through one host is taken apart before anybody is charged", async () => {
+test("what the infrastructure does to one host is charged to no other, and costs none a second evaluation", async () => {
   const { ask, verdict, events, nix } = await rig({
     repos: { homelab: { fetches: { evaluation: "infra-always" }, ...hosts(3) } },
     slots: 1,
-    batchSize: 4,
   });
   const id = await ask("homelab/all");
   const state = await verdict(id);
@@ -183,8 +182,8 @@ test("a batch that the infrastructure fails through one host is taken apart befo
   });
   const retried = (await events(id)).flatMap((event) => (event.type === "retrying" ? event.hosts : []));
   expect(new Set(retried.map(({ host }) => host))).toEqual(new Set(["fetches"]));
-  // The batch, each host alone, and the two retries.
-  expect(nix.evaluations.map((names) => names.length)).toEqual([4, 1, 1, 1, 1, 1, 1]);
+  // All of them, those behind it, and the two retries.
+  expect(nix.evaluations.map((names) => names.length)).toEqual([4, 3, 1, 1]);
 });
 
 test.each([
@@ -248,7 +247,7 @@ test("the first build starts before the last evaluation ends", async () => {
   const held = nix.hold("evaluate");
   const id = await ask("homelab/all");
   held.release(1);
-  await expect.poll(() => nix.realised).toHaveLength(1);
+  await expect.poll(() => nix.realised.length).toBeGreaterThan(0);
   held.release();
   await verdict(id);
   const seen = types(await events(id));

@@ -5,7 +5,7 @@ import { internalCode, isBug } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { RetryPolicy } from "../base/retry.ts";
 import type { EventLogWriter } from "../bus/bus.ts";
-import type { EvaluationOptions, Evaluator } from "../nix/evaluator.ts";
+import type { EvaluationLimits, Evaluator } from "../nix/evaluator.ts";
 import type { GcRoots } from "../nix/gc-roots.ts";
 import type { RealiseOptions, Realiser } from "../nix/realiser.ts";
 import type { Store } from "../nix/store.ts";
@@ -21,6 +21,7 @@ import { createBuildRecord, type BuildRecord } from "./record/build-record.ts";
 import { bugReason } from "./decide-verdicts.ts";
 import { endingBy, endingOf, hasBug, isSuperseded, storeEnding } from "./record/end-build.ts";
 import { runEvaluationPool } from "./evaluation/evaluation-pool.ts";
+import type { MemoryLimits } from "./evaluation/plan-evaluations.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
@@ -35,8 +36,9 @@ import { createWorkBoard, verdictOf } from "./work-board.ts";
 
 export interface EngineSettings {
   readonly evaluationSlots: number;
-  readonly evaluationBatchSize: number;
-  readonly evaluationLimits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
+  /** Hosts for one evaluator at most. */
+  readonly mostHostsOfEvaluator: number;
+  readonly evaluationLimits: EvaluationLimits & MemoryLimits;
   readonly buildLimits: RealiseOptions;
   /** Bytes of the store's disk below which no build begins. */
   readonly minFreeBytes: number;
@@ -250,7 +252,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       const pool = {
         ...common,
         slots: settings.evaluationSlots,
-        batchSize: settings.evaluationBatchSize,
+        mostHosts: settings.mostHostsOfEvaluator,
         limits: settings.evaluationLimits,
       };
       const floor = { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes };

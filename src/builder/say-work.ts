@@ -72,12 +72,18 @@ export function sayEvaluated(build: RunningBuild, works: readonly HostWork[], du
   if (hosts.length > 0) build.record.emit({ type: "evaluated", hosts, durationMs: Math.round(durationMs) });
 }
 
+/** Hosts that are named as being evaluated. */
+const mostEvaluating = 64;
+
 export function reportEvaluations(build: RunningBuild): void {
-  const running: HostRef[] = [];
-  let waiting = 0;
-  for (const work of build.open.values()) {
-    if (work.evaluation === undefined) waiting++;
-    if (work.stage === "evaluating") running.push({ repo: work.repo, host: work.host });
-  }
-  build.progress.evaluations(build.hosts.length - waiting, build.hosts.length, running);
+  build.progress.evaluations(() => {
+    const running: HostRef[] = [];
+    let waiting = 0;
+    for (const work of build.open.values()) {
+      if (work.evaluation === undefined) waiting++;
+      if (work.stage === "evaluating" && running.length < mostEvaluating)
+        running.push({ repo: work.repo, host: work.host });
+    }
+    return { done: build.hosts.length - waiting, total: build.hosts.length, running };
+  });
 }

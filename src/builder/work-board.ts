@@ -42,7 +42,7 @@ export interface WorkBoard {
   /** Another builder has it: nothing more is said about it. */
   forget(id: BuildId): void;
   move(works: readonly HostWork[], stage: "evaluation" | "evaluating" | "check" | "ready" | "building"): void;
-  /** The results of one evaluator process. */
+  /** What hosts evaluate to. */
   evaluated(results: ReadonlyMap<HostWork, HostEvaluation>, durationMs: number, remembered?: boolean): void;
   decide(decisions: ReadonlyMap<HostWork, Decision>): void;
   /** Something that all need is away: they are tried again after the delay, which counts as no attempt. */
@@ -95,7 +95,7 @@ export function createWorkBoard({
     if (stage === "building")
       eachBuild(wanted, (build, hosts) => build.record.emit({ type: "building", hosts: refs(hosts) }));
     if (stage === "evaluating") eachBuild(wanted, reportEvaluations);
-    ringAll();
+    else ringAll();
   }
 
   function evaluated(
@@ -250,7 +250,7 @@ export function createWorkBoard({
       stage: "evaluation",
       evaluation: undefined,
       remembered: false,
-      alone: false,
+      goesFirst: false,
       outcome: undefined,
       attempt: 1,
       interruptions: 0,

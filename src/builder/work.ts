@@ -76,8 +76,8 @@ export interface HostWork extends Revision {
   evaluation: HostEvaluation | undefined;
   /** Known from before: this builder did not evaluate it for these builds. */
   remembered: boolean;
-  /** Evaluate it in a process of its own: its batch failed, and perhaps through it. */
-  alone: boolean;
+  /** It was too much for an evaluator that held others: the next one begins with it. */
+  goesFirst: boolean;
   /** The process that decides about it, of those that build it. */
   process?: BuildProcess;
   /** How its output came to be there, the first time that it was seen. */

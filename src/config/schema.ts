@@ -258,19 +258,19 @@ export const BuilderSettings = v.strictObject({
           "Evaluator processes at a time; `auto` takes the cores, as far as the memory allows.",
         ),
         batchSize: described(
-          v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)), 4),
-          "Hosts for one evaluator process at most; fewer where its heap is too small for so many real hosts (1.75 GiB, and 0.75 GiB for each further one).",
+          v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 1000),
+          "Hosts for one evaluator process at most. It is replaced before that where it holds much memory.",
         ),
         maxMemoryMiB: described(
           v.optional(
             v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(128), v.maxValue(1_048_576))]),
             "auto",
           ),
-          "Heap of one evaluator process; `auto` shares what is free, between 1 and 8 GiB. A host that needs more when evaluated alone fails.",
+          "Heap of one evaluator process; `auto` shares what is free, between 1 and 8 GiB. A host that needs more than that as the first of a process fails.",
         ),
         timeoutSeconds: described(
           v.optional(seconds(1, 86_400), 900),
-          "After this an evaluator process is ended.",
+          "How long the evaluation of one host may take.",
         ),
       }),
       {},

@@ -12,7 +12,7 @@ import {
 import { createClosureReader } from "./store/closure.ts";
 import { createDerivationReader } from "./store/derivation.ts";
 import { createNixCache } from "./evaluate/nix-cache.ts";
-import { createEvaluator } from "./evaluate/evaluate.ts";
+import { createEvaluator } from "./evaluate/create-evaluator.ts";
 import { createFindFailures } from "./realise/failures.ts";
 import type { Evaluator } from "./evaluator.ts";
 import { openToAll, type InputAccess } from "./input-access.ts";
@@ -108,6 +108,7 @@ export async function createNix(
     inputAccess,
     version,
     buildsDirectory,
+    clock,
     outOfMemoryKills: countOutOfMemoryKills,
     nixCache: createNixCache(environment, (reason) =>
       log.warn({ reason }, "Nix's own cache is dropped: a git repository in it is damaged"),

@@ -12,14 +12,40 @@ export interface Evaluator {
    */
   listHosts(source: FlakeSource, options: EvaluationOptions, signal: AbortSignal): Promise<readonly string[]>;
 
-  /** Evaluates hosts in one process. Throws only when aborted, or when Nix cannot be run at all. */
+  /**
+   * One evaluator process that takes the hosts in their order, and says of each what it found as soon as it has. It ends
+   * after the last host, or after one whose error ends Nix: what it has not judged then is for another. The caller may leave it
+   * at any event, which ends the process.
+   *
+   * Throws only when aborted, or when Nix cannot be run at all.
+   */
   evaluate(
     source: FlakeSource,
     hosts: readonly HostName[],
     options: EvaluationOptions,
     signal: AbortSignal,
-  ): Promise<BatchEvaluation>;
+  ): AsyncIterable<EvaluationEvent>;
 }
+
+export type EvaluationEvent =
+  /** The evaluator has come to this host; what was before of others is over. */
+  | { readonly type: "begun"; readonly host: HostName }
+  | {
+      readonly type: "evaluated";
+      readonly host: HostName;
+      readonly evaluation: HostEvaluation;
+      /** Memory of the process then, if that is known. */
+      readonly heldBytes?: number;
+    }
+  /** By the host that was begun; by all that were asked for where the flake itself failed, before the first of them. */
+  | { readonly type: "failed"; readonly hosts: readonly HostName[]; readonly failure: EvaluationFailure }
+  /**
+   * The process was killed or out of memory at this host, but held others before. As the first of another process the host
+   * gets its verdict.
+   */
+  | { readonly type: "undecided"; readonly host: HostName; readonly reason: string }
+  /** Those of the flake's `nixConfig`, which is never accepted. */
+  | { readonly type: "ignored-settings"; readonly settings: readonly string[] };
 
 /** A flake in a bare mirror at one commit: the only kind of source that is ever evaluated. */
 export interface FlakeSource {
@@ -41,10 +67,14 @@ export interface SourceOverride extends Omit<FlakeSource, "overrides"> {
   readonly input: FlakeInput;
 }
 
-export interface EvaluationOptions {
+export interface EvaluationLimits {
+  /** For each host. */
   readonly timeoutMs: number;
-  /** For the evaluator's heap. */
+  /** For the evaluator's heap, of which nothing is collected before it is full. */
   readonly maxMemoryBytes: number;
+}
+
+export interface EvaluationOptions extends EvaluationLimits {
   readonly allowImportFromDerivation: boolean;
 }
 
@@ -72,25 +102,6 @@ export interface EvaluationFailure {
    */
   readonly isOwn?: boolean;
 }
-
-/**
- * The result of one evaluator process over several hosts. `threw` names hosts whose error Nix caught without its
- * message; `failed` says that the process as a whole gave nothing, by the fault of one of its hosts or of none.
- * Both are to be evaluated again, each host alone, which gives exactly one of `evaluated` and `failed`.
- * `ignoredSettings` are those of the flake's `nixConfig`, which is never accepted.
- */
-export type BatchEvaluation =
-  | {
-      readonly type: "evaluated";
-      readonly hosts: ReadonlyMap<HostName, HostEvaluation>;
-      readonly threw: readonly HostName[];
-      readonly ignoredSettings?: readonly string[];
-    }
-  | {
-      readonly type: "failed";
-      readonly failure: EvaluationFailure;
-      readonly ignoredSettings?: readonly string[];
-    };
 
 /** What decides an evaluation's result besides Nix's version and system. */
 export interface EvaluationKey {

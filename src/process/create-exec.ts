@@ -39,6 +39,7 @@ export function createExec(clock: Clock = systemClock, marks: Readonly<Record<st
     const { pid, stdout: stdoutPipe, stderr: stderrPipe } = program;
     if (pid === undefined) throw cannotStart(file, await program);
 
+    options.onStarted?.(pid);
     const family = createProcessFamily(pid, options.ownedDirectory, clock);
     const { promise: stopped, resolve: stop } = Promise.withResolvers<Stop>();
     const over = new AbortController();
@@ -60,8 +61,7 @@ export function createExec(clock: Clock = systemClock, marks: Readonly<Record<st
 
     try {
       let reason = await Promise.race([exit.then(() => undefined), stopped]);
-      if (reason !== undefined)
-        await endFamily(program.nodeChildProcess, family, options.graceMs ?? defaultGraceMs, clock);
+      if (reason !== undefined) await endFamily(program.nodeChildProcess, family, graceOf(options), clock);
       else if (options.ownedDirectory !== undefined) await family.killAll();
       const { exitCode, killedBy } = await exit;
 
@@ -91,6 +91,9 @@ export function createExec(clock: Clock = systemClock, marks: Readonly<Record<st
     }
   };
 }
+
+const graceOf = ({ graceMs = defaultGraceMs }: ExecOptions): number =>
+  typeof graceMs === "number" ? graceMs : graceMs();
 
 type Program = ReturnType<typeof start>;
 

@@ -8,8 +8,8 @@ export interface ExecOptions {
   readonly cwd?: string;
   /** Our own deadline; the result then says `timedOut`. */
   readonly timeoutMs?: number;
-  /** Between SIGTERM and SIGKILL. Default 5,000. */
-  readonly graceMs?: number;
+  /** Between SIGTERM and SIGKILL, asked for when it is to be ended. Default 5,000. */
+  readonly graceMs?: number | (() => number);
   /** More than this on stdout ends the program with an error (`OUTPUT_TOO_LARGE`). Default 64 MiB. */
   readonly maxStdoutBytes?: number;
   /** Gets stdout as it comes, like `onStderr`; the result then has none, and its size has no limit. */
@@ -19,6 +19,8 @@ export interface ExecOptions {
    * consumer slows the program instead of filling our memory.
    */
   readonly onStderr?: (chunk: Uint8Array) => void | Promise<void>;
+  /** With its process id, once it runs. */
+  readonly onStarted?: (pid: number) => void;
   /** A directory that only this program uses: a descendant that escaped its session is found by it and ended. */
   readonly ownedDirectory?: string;
 }

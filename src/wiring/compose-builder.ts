@@ -162,14 +162,14 @@ async function decideResources({
 
 function engineSettings(
   { build, evaluation, retry }: BuilderSettings,
-  { workers, maxMemoryBytes, batchSize }: ReturnType<typeof decideEvaluationResources>,
+  { workers, ...memory }: ReturnType<typeof decideEvaluationResources>,
 ): EngineSettings {
   const { timeoutSeconds, silenceSeconds, maxJobs, cores, minFreeGiB, withoutSubstituters } = build;
   const firstDelayMs = retry.firstDelaySeconds * 1000;
   return {
     evaluationSlots: workers,
-    evaluationBatchSize: batchSize,
-    evaluationLimits: { timeoutMs: evaluation.timeoutSeconds * 1000, maxMemoryBytes },
+    mostHostsOfEvaluator: evaluation.batchSize,
+    evaluationLimits: { timeoutMs: evaluation.timeoutSeconds * 1000, ...memory },
     buildLimits: {
       timeoutSeconds,
       silenceSeconds,

@@ -3,12 +3,12 @@ import type { BuilderSettings } from "../config/schema.ts";
 const gibibyte = 1024 ** 3;
 const mebibyte = 1024 ** 2;
 
-/** What an evaluator of one real NixOS host needs, also of one with a container (docs/benchmarks.md). */
-const firstHostBytes = 1.75 * gibibyte;
-/** What each further host of the same process adds to it. */
-const furtherHostBytes = 0.75 * gibibyte;
-/** Two hosts: an evaluator with less would load nixpkgs anew for each. */
-const usualBytes = firstHostBytes + furtherHostBytes;
+/** What an evaluator of two real NixOS hosts holds, of which nothing is collected (docs/benchmarks.md). */
+const usualBytes = 2.5 * gibibyte;
+/** With so much it has evaluated two of them, and is replaced before the third. */
+const fullBytes = 1.75 * gibibyte;
+/** At most, where less is free than one needs who never collects: what it then has to collect needs some room. */
+const mostFull = 0.7;
 /** Of what is free, so much is for evaluators: the rest is for builds, the builder itself, and what else grows. */
 const share = 0.8;
 
@@ -21,17 +21,13 @@ export interface Machine {
 export interface EvaluationResources {
   readonly workers: number;
   readonly maxMemoryBytes: number;
-  /** Hosts for one evaluator at most. One that needs too much memory for all of them has worked for nothing. */
-  readonly batchSize: number;
+  /** An evaluator that holds so much between two hosts is replaced, where that costs little. */
+  readonly fullBytes: number;
 }
 
-/** As many evaluators as cores, as far as each of them can have the memory that a host usually needs. */
+/** As many evaluators as cores, as far as each of them can have the memory that hosts usually need. */
 export function decideEvaluationResources(
-  {
-    workers,
-    maxMemoryMiB,
-    batchSize,
-  }: Pick<BuilderSettings["evaluation"], "workers" | "maxMemoryMiB" | "batchSize">,
+  { workers, maxMemoryMiB }: Pick<BuilderSettings["evaluation"], "workers" | "maxMemoryMiB">,
   { cores, availableBytes }: Machine,
 ): EvaluationResources {
   const usable = availableBytes * share;
@@ -39,6 +35,5 @@ export function decideEvaluationResources(
   const count = workers === "auto" ? Math.max(1, Math.min(cores, Math.floor(usable / needed))) : workers;
   const each = Math.max(gibibyte, Math.min(8 * gibibyte, Math.floor(usable / count)));
   const maxMemoryBytes = maxMemoryMiB === "auto" ? each : needed;
-  const fitting = 1 + Math.floor((maxMemoryBytes - firstHostBytes) / furtherHostBytes);
-  return { workers: count, maxMemoryBytes, batchSize: Math.max(1, Math.min(batchSize, fitting)) };
+  return { workers: count, maxMemoryBytes, fullBytes: Math.min(fullBytes, mostFull * maxMemoryBytes) };
 }

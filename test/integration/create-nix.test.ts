@@ -43,9 +43,9 @@ test("a fleet goes from its commit to valid outputs, and a host that fails to it
   const source: FlakeSource = { mirror: fleet.bare, commit };
   expect(await nix.listHosts(source, evaluation, signal)).toEqual(hosts);
 
-  const batch = await nix.evaluate(source, hosts, evaluation, signal);
-  const evaluated: ReadonlyMap<HostName, HostEvaluation> =
-    batch.type === "evaluated" ? batch.hosts : new Map();
+  const evaluated = new Map<HostName, HostEvaluation>();
+  for await (const event of nix.evaluate(source, hosts, evaluation, signal))
+    if (event.type === "evaluated") evaluated.set(event.host, event.evaluation);
   const [good, bad] = hosts.map((host) => evaluated.get(host)).filter((host) => host !== undefined);
   expect([...evaluated.keys()]).toEqual(hosts);
   if (good === undefined || bad === undefined) return;

@@ -3,17 +3,23 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
 import { createDerivationReader } from "../../src/nix/store/derivation.ts";
 import { createNixCache } from "../../src/nix/evaluate/nix-cache.ts";
-import { createEvaluator } from "../../src/nix/evaluate/evaluate.ts";
+import { createEvaluator } from "../../src/nix/evaluate/create-evaluator.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environment.ts";
 import { readNixSettings } from "../../src/nix/settings/nix-settings.ts";
-import type { EvaluationOptions, FlakeSource } from "../../src/nix/evaluator.ts";
+import type {
+  EvaluationEvent,
+  EvaluationOptions,
+  FlakeSource,
+  HostEvaluation,
+} from "../../src/nix/evaluator.ts";
 import { countOutOfMemoryKills } from "../../src/nix/create-nix.ts";
 import { createStoreQueries } from "../../src/nix/store/store-queries.ts";
 import { createExec } from "../../src/process/create-exec.ts";
 import { readProcessTable } from "../../src/process/process-table.ts";
-import { type Commit, parseHostName, StorePath } from "../../src/protocol/names.ts";
+import { type Commit, type HostName, parseHostName, StorePath } from "../../src/protocol/names.ts";
 import { createFleet, type Fleet, type FleetToggles } from "../support/fleet.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
 
@@ -63,6 +69,7 @@ const evaluator = (changes: Readonly<Record<string, string>> = {}) =>
     exec,
     environment: environment(changes),
     version,
+    clock: systemClock,
     buildsDirectory: join(store.directory, "ours", "builds"),
     outOfMemoryKills: countOutOfMemoryKills,
     nixCache: createNixCache(environment(changes)),
@@ -70,9 +77,20 @@ const evaluator = (changes: Readonly<Record<string, string>> = {}) =>
     storeDirectory: store.storeDirectory,
   });
 
-async function evaluate(names: readonly string[], of = source, changed: Partial<EvaluationOptions> = {}) {
-  return evaluator().evaluate(of, names.map(parseHostName), { ...options, ...changed }, signal);
-}
+/** All that the evaluator says. */
+const eventsOf = async (
+  names: readonly string[],
+  of = source,
+  changed: Partial<EvaluationOptions> = {},
+): Promise<readonly EvaluationEvent[]> =>
+  Array.fromAsync(evaluator().evaluate(of, names.map(parseHostName), { ...options, ...changed }, signal));
+
+/** What it found of the last host that it came to. */
+const evaluate = async (...args: Parameters<typeof eventsOf>): Promise<EvaluationEvent | undefined> =>
+  (await eventsOf(...args)).at(-1);
+
+const evaluationsIn = (events: readonly EvaluationEvent[]): ReadonlyMap<HostName, HostEvaluation> =>
+  new Map(events.flatMap((event) => (event.type === "evaluated" ? [[event.host, event.evaluation]] : [])));
 
 test("says what this Nix is", async () => {
   const settings = await readNixSettings(exec, environment(), signal);
@@ -93,9 +111,7 @@ test("lists all hosts, broken ones and odd names too", async () => {
 });
 
 test("evaluates hosts to derivations that are in the store, with their warnings", async () => {
-  const outcome = await evaluate(["host01", "web.example.com"]);
-  expect(outcome).toMatchObject({ type: "evaluated", threw: [] });
-  const hosts = outcome.type === "evaluated" ? outcome.hosts : new Map<never, never>();
+  const hosts = evaluationsIn(await eventsOf(["host01", "web.example.com"]));
   expect([...hosts.keys()]).toEqual(["host01", "web.example.com"]);
   const first = hosts.get(parseHostName("host01"));
   expect(first).toMatchObject({
@@ -109,10 +125,14 @@ test("evaluates hosts to derivations that are in the store, with their warnings"
   expect(await validPaths([drvPath, outPath], signal)).toEqual(new Set([drvPath]));
 });
 
-test("a host that throws does not take the others with it", async () => {
-  const outcome = await evaluate(["host01", "host02"]);
-  expect(outcome).toMatchObject({ type: "evaluated", threw: ["host02"] });
-  expect(outcome.type === "evaluated" && [...outcome.hosts.keys()]).toEqual(["host01"]);
+test("a host that throws takes nothing from those before it", async () => {
+  const events = await eventsOf(["host01", "host02", "web.example.com"]);
+  expect(events.map((event) => [event.type, "host" in event ? event.host : undefined])).toEqual([
+    ["begun", "host01"],
+    ["evaluated", "host01"],
+    ["begun", "host02"],
+    ["failed", undefined],
+  ]);
 });
 
 test.each([
@@ -126,9 +146,13 @@ test.each([
   const outcome = await evaluate([host]);
   expect(outcome).toMatchObject({
     type: "failed",
-    failure: { cause: "error", message: expect.stringContaining(message) as string },
+    hosts: [host],
+    failure: {
+      cause: "error",
+      message: expect.stringContaining(message) as string,
+      details: expect.not.stringContaining("\u001b") as string,
+    },
   });
-  expect(outcome.type === "failed" && outcome.failure.details).not.toContain("\u001b");
 });
 
 test("a host that throws still says what its configuration warns of", async () => {
@@ -138,8 +162,49 @@ test("a host that throws still says what its configuration warns of", async () =
   });
 });
 
-test("a host whose error Nix cannot catch fails the process, and nothing is made up for the others", async () => {
-  expect(await evaluate(["host01", "host05"])).toMatchObject({ type: "failed", failure: { cause: "error" } });
+test("a host whose error Nix cannot catch is named, with its own words", async () => {
+  expect(await evaluate(["host01", "host05"])).toMatchObject({
+    type: "failed",
+    hosts: ["host05"],
+    failure: { cause: "error", message: expect.stringContaining("attribute 'missingAttribute' missing") },
+  });
+});
+
+test("the time limit is for each host", async () => {
+  const slow = { hosts: 4, heavy: { ops: 1_500_000, cells: 10 } };
+  const commit = await fleet.commit(slow, { branch: "slow" });
+  const began = performance.now();
+  const names = ["host01", "host02", "host03", "host04"];
+  const [alone] = await eventsOf(["host01"], { mirror: fleet.bare, commit });
+  expect(alone?.type).toBe("begun");
+  const oneMs = performance.now() - began;
+  const events = await eventsOf(names, { mirror: fleet.bare, commit }, { timeoutMs: 2.5 * oneMs });
+  expect([...evaluationsIn(events).keys()]).toEqual(names);
+});
+
+test("says how much memory the evaluator holds", async () => {
+  const events = await eventsOf(["host01", "web.example.com"]);
+  const held = events.flatMap((event) => (event.type === "evaluated" ? [event.heldBytes ?? 0] : []));
+  expect(held.map((bytes) => bytes > 5 * 1024 ** 2 && bytes < 1024 ** 3)).toEqual([true, true]);
+});
+
+test("what takes too much memory beside others is not judged there", async () => {
+  const limits = { maxMemoryBytes: 256 * 1024 ** 2 };
+  expect(await evaluate(["host01", "host07"], source, limits)).toMatchObject({
+    type: "undecided",
+    host: "host07",
+  });
+});
+
+test("hosts that are one configuration are evaluated once", async () => {
+  const flake = `{ outputs = _: let
+    one.config.system.build.toplevel = builtins.trace "evaluated" (derivation {
+      name = "one"; system = "x86_64-linux"; builder = "/bin/sh"; });
+    in { nixosConfigurations = { inherit one; alias = one; }; };
+  }`;
+  const of = { mirror: fleet.bare, commit: await commitFlake(flake) };
+  const found = evaluationsIn(await eventsOf(["alias", "one"], of));
+  expect([...found.values()].map(({ warnings }) => warnings)).toEqual([["evaluated"], []]);
 });
 
 test("ends an evaluation that does not", async () => {
@@ -153,10 +218,20 @@ test("ends an evaluation that does not", async () => {
 
 test("an abort leaves no evaluator behind", async () => {
   const controller = new AbortController();
-  const outcome = evaluator().evaluate(source, [parseHostName("host06")], options, controller.signal);
+  const outcome = Array.fromAsync(
+    evaluator().evaluate(source, [parseHostName("host06")], options, controller.signal),
+  );
   await expect.poll(evaluatorsLeft).toHaveLength(1);
   controller.abort(new Error("cancelled"));
   await expect(outcome).rejects.toThrow("cancelled");
+  expect(await evaluatorsLeft()).toEqual([]);
+});
+
+test("one that is left between two hosts leaves none behind", async () => {
+  const names = ["host01", "host06"].map(parseHostName);
+  for await (const event of evaluator().evaluate(source, names, options, signal)) {
+    if (event.type === "begun" && event.host === "host06") break;
+  }
   expect(await evaluatorsLeft()).toEqual([]);
 });
 
@@ -170,7 +245,7 @@ test("ends an evaluation that takes too much memory", async () => {
 
 test("imports from derivations only where that is allowed", async () => {
   const allowed = await evaluate(["host08"], source, { allowImportFromDerivation: true });
-  expect(allowed).toMatchObject({ type: "evaluated", threw: [] });
+  expect(allowed).toMatchObject({ type: "evaluated", host: "host08" });
 });
 
 test("evaluates commits of any branch, also side by side", async () => {
@@ -195,12 +270,9 @@ test("in a process of several hosts each has its own warnings", async () => {
   const flake = `{ outputs = _: { nixosConfigurations = builtins.mapAttrs (name: said: {
     config.system.build.toplevel = builtins.trace said (builtins.trace "warning: \${name} too" (derivation {
       inherit name; system = "x86_64-linux"; builder = "/bin/sh"; })); }) { one = "first"; two = "second"; three = "first"; }; }; }`;
-  const outcome = await evaluate(["one", "two", "three"], {
-    mirror: fleet.bare,
-    commit: await commitFlake(flake),
-  });
-  if (outcome.type !== "evaluated") throw new Error(outcome.failure.message);
-  expect([...outcome.hosts].map(([host, { warnings }]) => [host, warnings])).toEqual([
+  const of = { mirror: fleet.bare, commit: await commitFlake(flake) };
+  const found = evaluationsIn(await eventsOf(["one", "two", "three"], of));
+  expect([...found].map(([host, { warnings }]) => [host, warnings])).toEqual([
     ["one", ["first", "one too"]],
     ["two", ["second", "two too"]],
     ["three", ["first", "three too"]],
@@ -226,7 +298,7 @@ test("an error has its place in the flake, whoever threw it, and what was warned
   const of = { mirror: fleet.bare, commit: await commitFlake(flake) };
   const failureOf = async (host: string) => {
     const outcome = await evaluate([host], of);
-    if (outcome.type === "evaluated") throw new Error("it evaluates");
+    if (outcome?.type !== "failed") throw new Error("it evaluates");
     return outcome.failure;
   };
   const thrown = await failureOf("thrown");
@@ -326,8 +398,9 @@ test("a host that throws the words of a fault has failed by itself", async () =>
 
 test("a daemon that is not there is not a fault of the host", async () => {
   const changes = { NIX_REMOTE: `unix://${store.directory}/no-daemon` };
-  const outcome = await evaluator(changes).evaluate(source, [parseHostName("host01")], options, signal);
-  expect(outcome).toMatchObject({ type: "failed", failure: { cause: "infra" } });
+  const hosts = [parseHostName("host01"), parseHostName("web.example.com")];
+  const events = await Array.fromAsync(evaluator(changes).evaluate(source, hosts, options, signal));
+  expect(events).toMatchObject([{ type: "failed", hosts, failure: { cause: "infra" } }]);
 });
 
 test("a flake's own settings are not taken: they can run programs", async () => {

@@ -38,9 +38,9 @@ export const builderMutants: readonly Mutant[] = [
     why: "an inventory without the repos that were out of reach counts as complete, and their hosts as gone",
   },
   {
-    file: "src/builder/evaluation/pick-evaluations.ts",
-    from: "      work.variant === first.variant &&\n",
-    to: "",
+    file: "src/builder/evaluation/plan-evaluations.ts",
+    from: "`${of.repo}@${revisionName(of)}`",
+    to: "`${of.repo}@${of.commit}`",
     why: "hosts with overrides are evaluated in one process with those without, from the wrong source",
   },
   {

@@ -128,8 +128,8 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
       log: silentLog,
       settings: {
         evaluationSlots: options.slots ?? 2,
-        evaluationBatchSize: options.batchSize ?? 4,
-        evaluationLimits: { timeoutMs: 1000, maxMemoryBytes: 1e9 },
+        mostHostsOfEvaluator: options.batchSize ?? 1000,
+        evaluationLimits: { timeoutMs: 1000, maxMemoryBytes: 1e9, fullBytes: 1e9 },
         minFreeBytes: 2 ** 30,
         withoutSubstituters: options.withoutSubstituters ?? "wait",
         buildLimits: options.limits ?? { timeoutSeconds: 10, silenceSeconds: 10 },

@@ -100,7 +100,9 @@ for (const [name, url] of [
     { files: { "flake.nix": flakeWithInput(url), "flake.lock": lockOf(url) } },
   );
   directly.heard.length = 0;
-  await directly.nix.evaluate({ mirror: fleet.bare, commit }, [parseHostName("web")], evaluation, anHour);
+  await Array.fromAsync(
+    directly.nix.evaluate({ mirror: fleet.bare, commit }, [parseHostName("web")], evaluation, anHour),
+  );
   await keep(name, directly.heard);
 }
 

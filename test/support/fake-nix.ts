@@ -1,6 +1,6 @@
 // A Nix for tests of the engine: hosts are data, evaluations and builds last until the test lets them go or at
 // once. What real Nix does is tested with real Nix; here only the order of things matters.
-import type { BatchEvaluation, Evaluator, HostEvaluation } from "../../src/nix/evaluator.ts";
+import type { EvaluationEvent, EvaluationFailure, Evaluator } from "../../src/nix/evaluator.ts";
 import type { GcRoots } from "../../src/nix/gc-roots.ts";
 import type {
   FailureAnalysis,
@@ -47,6 +47,15 @@ export interface FakeNix extends Evaluator, Store, Realiser {
   /** From now on evaluations (or builds) wait for a release. */
   hold(kind: "evaluate" | "realise"): { release(count?: number): void };
 }
+
+const infra: EvaluationFailure = { cause: "infra", message: "the daemon is gone", details: "" };
+const failures: Readonly<Record<NonNullable<FakeHost["evaluation"]>, EvaluationFailure>> = {
+  infra,
+  "infra-always": infra,
+  throw: { cause: "error", message: "the host throws", details: "trace", isOwn: true },
+  crash: { cause: "error", message: "evaluation crash", details: "trace", isOwn: true },
+  "time-out": { cause: "timed-out", message: "evaluation time-out", details: "trace" },
+};
 
 const hash = (text: string): string => {
   const digits = "0123456789abcdfghijklmnpqrsvwxyz";
@@ -128,46 +137,22 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       };
     },
     listHosts: async () => [...hosts.keys()],
-    async evaluate(_, names, __, signal): Promise<BatchEvaluation> {
+    async *evaluate(_, names, __, signal): AsyncGenerator<EvaluationEvent> {
       fake.evaluations.push([...names]);
       await gate("evaluate", signal);
-      const modes = names.map((name) => hosts.get(name)?.evaluation);
-      const isTransient = modes.includes("infra") && !transient.has(`evaluate ${names.join()}`);
-      if (isTransient || modes.includes("infra-always")) {
-        transient.add(`evaluate ${names.join()}`);
-        return { type: "failed", failure: { cause: "infra", message: "the daemon is gone", details: "" } };
+      for (const host of names) {
+        yield { type: "begun", host };
+        const mode = hosts.get(host)?.evaluation;
+        const isTransient = mode === "infra" && !transient.has(`evaluate ${host}`);
+        transient.add(`evaluate ${host}`);
+        if (mode !== undefined && (mode !== "infra" || isTransient)) {
+          yield { type: "failed", hosts: [host], failure: failures[mode] };
+          return;
+        }
+        const system = hosts.get(host)?.system ?? "x86_64-linux";
+        const evaluation = { drvPath: fakeDrv(host), outPath: fakeOut(host), system, warnings: [] };
+        yield { type: "evaluated", host, evaluation };
       }
-      const failing = modes.find((mode) => mode === "crash" || mode === "time-out");
-      if (failing !== undefined) {
-        const cause = failing === "crash" ? "error" : "timed-out";
-        const isOwn = cause === "error";
-        return {
-          type: "failed",
-          failure: { cause, message: `evaluation ${failing}`, details: "trace", isOwn },
-        };
-      }
-      const evaluated = new Map<HostName, HostEvaluation>();
-      const threw: HostName[] = [];
-      for (const name of names) {
-        if (hosts.get(name)?.evaluation === "throw") threw.push(name);
-        else
-          evaluated.set(name, {
-            drvPath: fakeDrv(name),
-            outPath: fakeOut(name),
-            system: hosts.get(name)?.system ?? "x86_64-linux",
-            warnings: [],
-          });
-      }
-      if (names.length === 1 && threw.length === 1) {
-        const failure = {
-          cause: "error",
-          message: "the host throws",
-          details: "trace",
-          isOwn: true,
-        } as const;
-        return { type: "failed", failure };
-      }
-      return { type: "evaluated", hosts: evaluated, threw };
     },
     async validPaths(paths) {
       fake.validityQuestions.push([...paths]);

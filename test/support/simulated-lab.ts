@@ -339,7 +339,13 @@ function faultyNix(nix: FakeNix, clock: FakeClock, fails: () => boolean): FakeNi
       return call(...args);
     };
   const faults: Partial<FakeNix> = {
-    evaluate: perhaps(nix.evaluate),
+    async *evaluate(...args) {
+      for await (const event of nix.evaluate(...args)) {
+        await clock.sleep(event.type === "begun" ? 0 : 500);
+        if (fails()) throw new Error("the Nix daemon is gone");
+        yield event;
+      }
+    },
     realise: perhaps(nix.realise),
     validPaths: perhaps(nix.validPaths),
     findFailures: perhaps(nix.findFailures),

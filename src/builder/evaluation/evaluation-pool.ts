@@ -1,13 +1,15 @@
-// Evaluator processes: as many as there are slots, each with a few hosts of one commit.
+// Evaluator processes: as many as there are slots, each of which takes the hosts of one revision one after the other.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { EvaluationFailure, EvaluationOptions, HostEvaluation, Evaluator } from "../../nix/evaluator.ts";
+import type { EvaluationEvent, EvaluationLimits, Evaluator } from "../../nix/evaluator.ts";
 import type { RepoName } from "../../protocol/names.ts";
-import { decideEvaluationFailure, isDeterministic, type Decision } from "../decide-verdicts.ts";
+import { decideEvaluationFailure, isDeterministic } from "../decide-verdicts.ts";
 import { failWork } from "../fail-work.ts";
-import type { HostWork, BuildSource } from "../work.ts";
-import { pickEvaluations } from "./pick-evaluations.ts";
+import type { BuildSource, HostWork } from "../work.ts";
 import type { WorkBoard } from "../work-board.ts";
+import { collectEvaluations, type Evaluations } from "./collect-evaluations.ts";
+import { createEvaluatorProgress, type EvaluatorProgress } from "./evaluator-progress.ts";
+import { givesWay, isFull, planEvaluation, type MemoryLimits, type PlanOptions } from "./plan-evaluations.ts";
 
 export interface EvaluationPoolOptions {
   readonly board: WorkBoard;
@@ -15,85 +17,134 @@ export interface EvaluationPoolOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly slots: number;
-  readonly batchSize: number;
-  readonly limits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
+  /** Hosts for one evaluator at most. */
+  readonly mostHosts: number;
+  readonly limits: EvaluationLimits & MemoryLimits;
 }
+
+const lookEveryMs = 50;
 
 /** Evaluates what waits on the board until the signal aborts. */
 export async function runEvaluationPool(options: EvaluationPoolOptions, signal: AbortSignal): Promise<void> {
-  const { board, slots, batchSize } = options;
+  const { board, clock, slots, mostHosts } = options;
   const lastServed = new Map<RepoName, number>();
-  const running = new Set<Promise<void>>();
+  const plans: PlanOptions = { mostHosts, lastServed };
+  const running = new Map<EvaluatorProgress, Promise<void>>();
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined); // when the loop has ended before
   let served = 0;
+  const lookedAt = new WeakMap<EvaluatorProgress, number>();
+
+  const planNext = (): readonly HostWork[] =>
+    planEvaluation(board.inStage("evaluation"), [...running.keys()], plans);
+
+  /** Whether it ends now that it is between two hosts. */
+  function isToEnd(evaluator: EvaluatorProgress): boolean {
+    if (evaluator.next() === undefined) return true;
+    const now = clock.monotonic();
+    if (isFull(evaluator, [...running.keys()], slots, options.limits, now)) return true;
+    // Looking is work that grows with the number of hosts, and of small ones there are hundreds in a second.
+    if (running.size < slots || now - (lookedAt.get(evaluator) ?? 0) < lookEveryMs) return false;
+    lookedAt.set(evaluator, now);
+    const [next] = planNext();
+    return givesWay(evaluator, next, [...running.keys()], now);
+  }
+
   try {
     for (;;) {
       while (running.size < slots) {
-        const batch = pickEvaluations(board.inStage("evaluation"), { batchSize, slots, lastServed });
-        const [first] = batch;
+        const plan = planNext();
+        const [first] = plan;
         if (first === undefined) break;
         lastServed.set(first.repo, ++served);
-        board.move(batch, "evaluating");
-        const process = evaluateBatch(options, batch, signal).finally(() => {
-          running.delete(process);
+        const evaluator = createEvaluatorProgress(first, plan, clock);
+        board.move([first], "evaluating");
+        const ended = runEvaluator(options, evaluator, isToEnd, signal).finally(() => {
+          running.delete(evaluator);
           board.bells.evaluation.ring();
         });
-        process.catch(broken.reject);
-        running.add(process);
+        ended.catch(broken.reject);
+        running.set(evaluator, ended);
       }
       await Promise.race([board.bells.evaluation.wait(signal), broken.promise]);
     }
   } finally {
-    await Promise.allSettled(running);
+    await Promise.allSettled(running.values());
   }
 }
 
-async function evaluateBatch(
+async function runEvaluator(
   options: EvaluationPoolOptions,
-  batch: readonly HostWork[],
+  evaluator: EvaluatorProgress,
+  isToEnd: (evaluator: EvaluatorProgress) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const { board, nix, clock, limits } = options;
-  const source = batch.map((work) => board.sourceOf(work)).find((known) => known !== undefined);
+  const { plan } = evaluator;
+  const source = plan.map((work) => board.sourceOf(work)).find((known) => known !== undefined);
   if (source === undefined) return; // nobody wants any of it any more
   const unwanted = new AbortController();
-  const stopListening = board.onUnwanted(() => {
-    if (batch.every((work) => work.stage === "done")) unwanted.abort();
+  const stopListening = board.onUnwanted((work) => {
+    if (work === evaluator.current()) unwanted.abort();
   });
-  const started = clock.monotonic();
+  const works = new Map(plan.map((work) => [work.host, work]));
+  const { flake, allowImportFromDerivation } = source;
+  const both = AbortSignal.any([signal, unwanted.signal]);
+  const found = collectEvaluations(board, clock);
   try {
-    const { allowImportFromDerivation } = source;
-    const hosts = batch.map((work) => work.host);
-    const result = await nix.evaluate(
-      source.flake,
-      hosts,
-      { ...limits, allowImportFromDerivation },
-      AbortSignal.any([signal, unwanted.signal]),
-    );
-    warnOfIgnored(board, source, batch, result.ignoredSettings);
-    if (result.type === "failed") {
-      settleFailure(board, source, batch, result.failure);
-      return;
+    const events = nix.evaluate(flake, [...works.keys()], { ...limits, allowImportFromDerivation }, both);
+    for await (const event of events) {
+      if (event.type === "begun") {
+        const work = works.get(event.host);
+        // Another evaluator has it, or nobody wants it: what follows is for another evaluator.
+        if (work === undefined || !evaluator.begin(work)) break;
+        board.move([work], "evaluating");
+      } else if (event.type === "ignored-settings") {
+        warnOfIgnored(board, source, plan, event.settings);
+      } else {
+        settle(board, evaluator, event, found);
+        if (isToEnd(evaluator)) break;
+      }
     }
-    const evaluated = new Map<HostWork, HostEvaluation>();
-    for (const work of batch) {
-      const evaluation = result.hosts.get(work.host);
-      if (evaluation === undefined) continue;
-      evaluated.set(work, evaluation);
-      source.memory.remember(work.host, evaluation);
-    }
-    board.evaluated(evaluated, clock.monotonic() - started);
-    // Their message is lost in a batch, and a process that forgot a host has not judged it.
-    isolate(
-      board,
-      batch.filter((work) => !evaluated.has(work)),
-    );
   } catch (error) {
     if (signal.aborted || unwanted.signal.aborted) return;
-    failWork(options, batch, error);
+    const current = evaluator.current();
+    failWork(options, current === undefined ? evaluator.ahead : [current], error);
   } finally {
     stopListening();
+    found.close();
+    const current = evaluator.current();
+    if (current?.stage === "evaluating") board.move([current], "evaluation");
+  }
+}
+
+/** What was found of hosts. */
+function settle(
+  board: WorkBoard,
+  evaluator: EvaluatorProgress,
+  event: Exclude<EvaluationEvent, { type: "begun" | "ignored-settings" }>,
+  found: Evaluations,
+): void {
+  const { ahead } = event.type === "failed" && event.hosts.length > 1 ? evaluator : { ahead: [] };
+  const current = evaluator.current();
+  const durationMs = evaluator.end(event.type === "evaluated" ? event.heldBytes : undefined);
+  if (current === undefined) return;
+  if (event.type === "evaluated") {
+    board.sourceOf(current)?.memory.remember(current.host, event.evaluation);
+    found.add(current, event.evaluation, durationMs);
+  } else if (event.type === "failed") {
+    for (const work of [current, ...ahead]) {
+      const memory = board.sourceOf(work)?.memory;
+      if (isDeterministic(event.failure)) memory?.remember(work.host, event.failure);
+      else memory?.forget(work.host);
+    }
+    const decision = decideEvaluationFailure(event.failure);
+    board.decide(new Map([current, ...ahead].map((work) => [work, decision])));
+  } else if (current.goesFirst) {
+    board.decide(new Map([[current, { type: "retry", reason: event.reason }]]));
+  } else {
+    current.goesFirst = true;
+    board.move([current], "evaluation");
   }
 }
 
@@ -101,42 +152,11 @@ async function evaluateBatch(
 function warnOfIgnored(
   board: WorkBoard,
   { repo, commit }: BuildSource,
-  batch: readonly HostWork[],
-  settings: readonly string[] = [],
+  works: readonly HostWork[],
+  settings: readonly string[],
 ): void {
-  if (settings.length === 0) return;
   board.warn(
-    new Set(batch.flatMap(({ watchers }) => [...watchers])),
+    new Set(works.flatMap(({ watchers }) => [...watchers])),
     `${repo}@${commit.slice(0, 7)}: nixConfig of flake.nix is ignored (${settings.join(", ")}): what builds need of it belongs into nix.conf of the builder`,
   );
 }
-
-/**
- * A process of several hosts that failed says nothing about any one of them, whatever the reason: what one of them
- * fetches may be out of reach, and the others need none of it.
- */
-function settleFailure(
-  board: WorkBoard,
-  source: BuildSource,
-  batch: readonly HostWork[],
-  failure: EvaluationFailure,
-): void {
-  const [only] = batch;
-  if (batch.length > 1) isolate(board, batch);
-  else if (only !== undefined) {
-    if (isDeterministic(failure)) source.memory.remember(only.host, failure);
-    else source.memory.forget(only.host);
-    settle(board, batch, decideEvaluationFailure(failure));
-  }
-}
-
-function isolate(board: WorkBoard, works: readonly HostWork[]): void {
-  const again = works.filter((work) => !work.alone);
-  for (const work of again) work.alone = true;
-  board.move(again, "evaluation");
-  const without = works.filter((work) => !again.includes(work));
-  settle(board, without, { type: "retry", reason: "the evaluator gave no result for this host" });
-}
-
-const settle = (board: WorkBoard, works: readonly HostWork[], decision: Decision): void =>
-  board.decide(new Map(works.map((work) => [work, decision])));

@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { withDeadline, type Deadline } from "../../base/deadline.ts";
 import { HomelabError, isUnavailable, messageOf } from "../../base/errors.ts";
 import { retry, type RetryPolicy } from "../../base/retry.ts";
-import type { EvaluationMemory, EvaluationOptions, Evaluator } from "../../nix/evaluator.ts";
+import type { EvaluationLimits, EvaluationMemory, Evaluator } from "../../nix/evaluator.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import type { Commit, RepoName } from "../../protocol/names.ts";
@@ -52,7 +52,7 @@ export interface RequestResolverOptions {
   readonly memory: EvaluationMemory;
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
-  readonly evaluationLimits: Pick<EvaluationOptions, "timeoutMs" | "maxMemoryBytes">;
+  readonly evaluationLimits: EvaluationLimits;
 }
 
 /** For all that a remote is asked for, retries included. */

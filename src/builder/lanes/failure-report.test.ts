@@ -37,7 +37,7 @@ async function decide(...builds: readonly RunningBuild[]) {
     stage: "building",
     evaluation: { drvPath: fakeDrv(host), outPath: fakeOut(host), system: "x86_64-linux", warnings: [] },
     remembered: false,
-    alone: false,
+    goesFirst: false,
     outcome: undefined,
     attempt: 1,
     interruptions: 0,

@@ -106,7 +106,7 @@ function stage(...names: readonly string[]): Stage {
         stage: "building",
         evaluation: { drvPath: fakeDrv(host), outPath: fakeOut(host), system: "x86_64-linux", warnings: [] },
         remembered: false,
-        alone: false,
+        goesFirst: false,
         outcome: undefined,
         attempt: 1,
         interruptions: 0,

@@ -3,7 +3,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { createDoorbell } from "../../base/doorbell.ts";
 import { createDerivationCounts } from "./derivation-counts.ts";
-import type { HostRef } from "../../protocol/events.ts";
 import { fullName, type BuildId, type FullHostName, type StorePath } from "../../protocol/names.ts";
 import type { BuildProgress, HostProgress, RunningDerivation } from "../../protocol/progress.ts";
 
@@ -15,7 +14,8 @@ export interface ProgressBoard {
   note(text: string): void;
   /** What a build in a Nix process waits for; nothing when none does. */
   waiting(reason: string | undefined): void;
-  evaluations(done: number, total: number, running: readonly HostRef[]): void;
+  /** How far evaluation is, read whenever a message is made: counting is work, and it changes with each host. */
+  evaluations(read: () => NonNullable<BuildProgress["evaluations"]>): void;
   /** Derivations that are going to be built for this build; each counts once, however often it is named. */
   toBuild(drvPaths: Iterable<StorePath>): void;
   /** @param process that fetches: what several fetch is added up */
@@ -39,7 +39,7 @@ export function createProgressBoard(
   const changedHosts = new Map<FullHostName, HostProgress>();
   let note: string | undefined;
   let waiting: string | undefined;
-  let evaluations: BuildProgress["evaluations"];
+  let evaluations: (() => NonNullable<BuildProgress["evaluations"]>) | undefined;
   const counts = createDerivationCounts();
   const fetches = new Map<object, NonNullable<BuildProgress["fetches"]>>();
 
@@ -50,7 +50,7 @@ export function createProgressBoard(
     return {
       build,
       note: note ?? waiting,
-      evaluations,
+      evaluations: evaluations?.(),
       builds: counts.read(running.keys()),
       fetches: sumOf(fetches.values()),
       running: running
@@ -72,9 +72,9 @@ export function createProgressBoard(
       waiting = reason?.slice(0, 1000);
       doorbell.ring();
     },
-    evaluations(done, total, hosts) {
+    evaluations(read) {
       note = undefined;
-      evaluations = { done, total, running: hosts.slice(0, 64) };
+      evaluations = read;
       doorbell.ring();
     },
     toBuild(drvPaths) {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { startRig } from "../../../test/support/builder-rig.ts";
 import { createCommandContext } from "../../../test/support/command-context.ts";
 import { HomelabError } from "../../base/errors.ts";
+import type { Evaluator } from "../../nix/evaluator.ts";
 import type { BuilderStatus } from "../../protocol/builder-status.ts";
 import { parseBuilderName } from "../../protocol/names.ts";
 import { describeSilence, watchBuild } from "./watch-build.ts";
@@ -34,7 +35,10 @@ test.each([
   ["a fault", new HomelabError("unavailable", "no room"), 3, "because of an infrastructure fault"],
 ])("a build that met %s exits with its own code, and says what it was", async (_, thrown, code, words) => {
   const rig = await startRig();
-  Object.assign(rig.nix, { evaluate: () => Promise.reject(thrown) });
+  const evaluate: Evaluator["evaluate"] = async function* () {
+    yield await Promise.reject(thrown);
+  };
+  Object.assign(rig.nix, { evaluate });
   const { context, said } = createCommandContext();
   expect(await watchBuild(context, rig.bus, await rig.ask("homelab/all"), {})).toBe(code);
   expect(said.stdout).toContain(words);

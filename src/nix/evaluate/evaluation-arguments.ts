@@ -3,7 +3,6 @@ import { pathToFileURL } from "node:url";
 import type { HostName } from "../../protocol/names.ts";
 import { evaluationFlags, nixString } from "../nix-command.ts";
 import { sourceMarker } from "./source-marker.ts";
-import { hostMarker } from "./evaluation-warnings.ts";
 import { isAtLeast } from "../../base/version.ts";
 import type { EvaluationOptions, FlakeSource } from "../evaluator.ts";
 
@@ -76,68 +75,72 @@ const evaluation = (
 export const listingArguments = (target: EvaluationTarget): readonly string[] =>
   evaluation(target, "builtins.attrNames");
 
-// Hosts are taken by name, not by an attribute path: a path is parsed, and names can hold dots and quotes.
-// As JSON, a set with the attribute `outPath` is that string and nothing else: hence `output`.
-// Without its context a string does not make `nix eval` build anything; the derivation is written all the same. The
-// context itself proves that: what a flake merely claims to be a derivation does not have it. toplevel.ts checks it.
-const hostFunction = `
-  plain = builtins.unsafeDiscardStringContext;
-  configOf = name: (builtins.getAttr name configurations).config;
-  warningsOf = name:
-    let warnings = (configOf name).warnings or [ ];
-    in if builtins.isList warnings then map plain (builtins.filter builtins.isString warnings) else [ ];
-  host = name:
-    let
-      toplevel = (configOf name).system.build.toplevel;
-      result = {
-        drvPath = plain toplevel.drvPath;
-        instantiated = builtins.hasAttr (plain toplevel.drvPath) (builtins.getContext toplevel.drvPath);
-        output = plain toplevel.outPath;
-        warnings = warningsOf name;
-      };
-    in builtins.deepSeq result result;`;
-
-const results = (hosts: readonly HostName[], value: string): string =>
-  `configurations: let ${hostFunction}
-    in map (name: { host = name; result = ${value}; }) [ ${hosts.map(nixString).join(" ")} ]`;
+/**
+ * What an evaluator says of its own on stderr, as traces that begin with the token: no flake can say it, for none knows
+ * the token. `begun` before anything of the host with that place in the list is evaluated; `threw` where Nix can catch
+ * its error, just before it fails by it; `warns` before its `config.warnings`; `result` with what it came to, as JSON.
+ */
+export const marks = { begun: "begun ", threw: "threw", warns: "warns", result: "result " } as const;
 
 /**
- * Prints a result for each host in their order; null for one that threw, as far as Nix can catch that.
+ * Evaluates hosts one after the other, and says of each what it found when it has found it; the first one with an
+ * error ends the process by it. Prints nothing of use on stdout.
  *
- * @param token begins the marker before what a host says: see `hostMarker`
+ * Hosts are taken by name, not by an attribute path: a path is parsed, and names can hold dots and quotes.
+ * As JSON, a set with the attribute `outPath` is that string and nothing else: hence `output`.
+ * Without its context a string does not make `nix eval` build anything; the derivation is written all the same. The
+ * context itself proves that: what a flake merely claims to be a derivation does not have it. toplevel.ts checks it.
+ *
+ * What is thrown can have the words of anything, also of a fault of the network; but Nix can catch it, and only it. Where it
+ * can, the evaluator says so and fails by it all the same, with where the flake's source is in the error's trace.
+ *
+ * NixOS shows `config.warnings` only where no assertion fails: of a host that throws they are traced here, as far as they
+ * do not throw themselves. What of them Nix cannot catch is an error of the host as well.
+ *
+ * @param token known to nobody but this process and its evaluator
  */
-export const batchArguments = (
+export const hostsArguments = (
   target: EvaluationTarget,
   hosts: readonly HostName[],
   token: string,
 ): readonly string[] => {
-  const caught =
-    "let caught = builtins.tryEval (host name); in if caught.success then caught.value else null";
-  const marked = `builtins.trace (${nixString(hostMarker(token, ""))} + name) (${caught})`;
-  return evaluation(target, results(hosts, marked));
-};
-
-/** What Nix traces when a host that is evaluated alone threw, before it fails with the host's error. */
-export const thrownMark = "homelab-deploy: what follows is thrown by the host";
-
-/**
- * Prints the same for one host, and fails with its error, which says where the flake's source is. What is thrown can have
- * the words of anything, also of a fault of the network; but Nix can catch it, and only it. Where it can, it says so and
- * fails by it all the same.
- *
- * NixOS shows `config.warnings` only where no assertion fails: of a host that throws they are traced here, as far as they
- * do not throw themselves. What of them Nix cannot catch is an error of the host as well.
- */
-export const singleArguments = (target: EvaluationTarget, host: HostName): readonly string[] => {
   const { commit, directory: _, ...source } = { ...target.source, directory: undefined };
   // Only an error evaluates this. What was fetched for the flake is fetched no second time.
   const tree = `(builtins.fetchTree ${nixString(flakeReference({ ...source, commit }))}).outPath`;
-  const context = `${nixString(sourceMarker(commit))} + ${tree}`;
-  const marked = `builtins.addErrorContext (${context}) (
+  return evaluation(
+    target,
+    `configurations: let
+    names = [ ${hosts.map(nixString).join(" ")} ];
+    plain = builtins.unsafeDiscardStringContext;
+    say = text: builtins.trace (${nixString(`${token} `)} + text);
+    configOf = name: (builtins.getAttr name configurations).config;
+    warningsOf = name:
+      let warnings = (configOf name).warnings or [ ];
+      in if builtins.isList warnings then map plain (builtins.filter builtins.isString warnings) else [ ];
+    resultOf = name:
       let
-        caught = builtins.tryEval (host name);
-        warned = builtins.tryEval (builtins.deepSeq (map (text: builtins.trace text null) (warningsOf name)) null);
-        thrown = builtins.trace ${nixString(thrownMark)} (host name);
-      in if caught.success then caught.value else builtins.seq warned.success thrown)`;
-  return evaluation(target, results([host], marked), ["--show-trace"]);
+        toplevel = (configOf name).system.build.toplevel;
+        result = {
+          drvPath = plain toplevel.drvPath;
+          instantiated = builtins.hasAttr (plain toplevel.drvPath) (builtins.getContext toplevel.drvPath);
+          output = plain toplevel.outPath;
+        };
+      in builtins.deepSeq [ result (warningsOf name) ] result;
+    warn = texts: builtins.foldl' (_: text: builtins.trace (builtins.substring 0 ${longestWarning} text) null) null texts;
+    evaluate = index:
+      let
+        name = builtins.elemAt names index;
+        caught = builtins.tryEval (resultOf name);
+        warned = say ${nixString(marks.warns)} (warn (warningsOf name));
+        said = say (${nixString(marks.result)} + builtins.toJSON caught.value) null;
+        thrown = say ${nixString(marks.threw)} (resultOf name);
+      in say (${nixString(marks.begun)} + toString index) (builtins.addErrorContext (${nixString(sourceMarker(commit))} + ${tree}) (
+        if caught.success then builtins.seq warned said
+        else builtins.seq (builtins.tryEval warned).success thrown));
+    in builtins.foldl' (_: evaluate) null (builtins.genList (index: index) (builtins.length names))`,
+    ["--show-trace"],
+  );
 };
+
+/** Bytes of one of `config.warnings` that are told: more than is shown of any. */
+const longestWarning = 16_000;

@@ -3,13 +3,15 @@ import * as v from "valibot";
 import { jsonOrNothing } from "../../base/json.ts";
 import { LineSplitter, lineContinuation } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
-import { createWarningReader, type WarningReader } from "./evaluation-warnings.ts";
+import { marks } from "./evaluation-arguments.ts";
 import { takeSource, type FlakeTree } from "./source-marker.ts";
-import { thrownMark } from "./evaluation-arguments.ts";
 import { createLongErrorReader, type LongErrorReader } from "../words/long-error.ts";
 
 const maxLineLength = 256 * 1024;
 const keptPlainLines = 20;
+/** A module that traces in a loop must not fill the memory. */
+const mostKept = 2_000;
+const longestKept = 2_000;
 
 /** A line of internal-json; `raw_msg` is the error alone, `msg` has its trace around it. */
 const Message = v.object({
@@ -33,7 +35,10 @@ export interface EvaluationError {
   readonly source?: FlakeTree;
 }
 
-/** What is left of an evaluator's stderr. All text is without colours and controls. */
+/**
+ * What is left of an evaluator's stderr: of the host that began last, where one has begun. All text is without colours
+ * and controls.
+ */
 export interface EvaluationLog {
   /** The last error that Nix raised itself. What a program or a build prints looks the same but for `raw_msg`. */
   readonly error: EvaluationError | undefined;
@@ -43,12 +48,21 @@ export interface EvaluationLog {
   readonly ignoredSettings: readonly string[];
   /** The last lines that are not in Nix's log format: of git, of Nix's memory, of Nix when its stack is full. */
   readonly plainLines: readonly string[];
-  /** Nix caught the error of a host that was evaluated alone: the host, or what it uses, threw it. */
+  /** Nix caught the error of the host: the host, or what it uses, threw it. */
   readonly threw: boolean;
   /** The heap reached its limit, or the system gave no more. */
   readonly outOfMemory: boolean;
-  /** What was warned of and traced, by host. */
-  readonly warnings: ReturnType<WarningReader["end"]>;
+  /** Its `config.warnings` first, then what was warned of and traced. */
+  readonly warnings: readonly string[];
+}
+
+/** What an evaluator says between hosts: see `hostsArguments`. */
+export interface EvaluatorMarks {
+  readonly token: string;
+  /** The host at this place of the list begins. Before the first, Nix has said which settings of the flake it ignores. */
+  readonly onBegun: (index: number, ignoredSettings: readonly string[]) => void;
+  /** The host that began last came to this, and warned of that. */
+  readonly onResult: (json: string, warnings: readonly string[]) => void;
 }
 
 export interface EvaluationLogReader {
@@ -56,9 +70,8 @@ export interface EvaluationLogReader {
   end(): EvaluationLog;
 }
 
-/** @param token of the markers between hosts, in a process of several */
-export function createEvaluationLogReader(token?: string): EvaluationLogReader {
-  const warnings = createWarningReader(token);
+/** @param spoken of an evaluator that says where it is */
+export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLogReader {
   let error: EvaluationError | undefined;
   let plainLines: string[] = [];
   let outOfMemory = false;
@@ -66,6 +79,30 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
   let unknownOverride: string | undefined;
   const ignoredSettings = new Set<string>();
   let long: LongErrorReader | undefined;
+  let traces: string[] = [];
+  let warnings: string[] = [];
+  let isWarning = false;
+
+  function takeTrace(said: string): void {
+    const text = said.replace(/^trace: /, "");
+    if (spoken !== undefined && text.startsWith(`${spoken.token} `))
+      takeMark(spoken, text.slice(spoken.token.length + 1));
+    else if (traces.length + warnings.length < mostKept)
+      (isWarning ? warnings : traces).push(text.slice(0, longestKept));
+  }
+
+  function takeMark({ onBegun, onResult }: EvaluatorMarks, said: string): void {
+    if (said === marks.threw) threw = true;
+    else if (said === marks.warns) isWarning = true;
+    else if (said.startsWith(marks.result)) {
+      onResult(said.slice(marks.result.length), [...warnings, ...traces]);
+    } else if (said.startsWith(marks.begun)) {
+      // What is said from here on is about another host.
+      [error, plainLines, traces, warnings] = [undefined, [], [], []];
+      [threw, isWarning, outOfMemory] = [false, false, false];
+      onBegun(Number(said.slice(marks.begun.length)), [...ignoredSettings]);
+    }
+  }
 
   function takePiece(piece: string): void {
     const isLast = piece.length <= maxLineLength;
@@ -92,11 +129,9 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
       const ignored = ignoredSetting.exec(text)?.groups?.["name"];
       if (ignored !== undefined && ignoredSettings.size < mostSettings) ignoredSettings.add(ignored);
       // builtins.warn, since 2.23.
-      if (raw !== undefined && text.startsWith("evaluation warning: ")) warnings.take(plainText(raw));
-    } else if (raw === undefined && text.trim() === `trace: ${thrownMark}`) {
-      threw = true;
+      if (raw !== undefined && text.startsWith("evaluation warning: ")) takeTrace(plainText(raw));
     } else if (raw === undefined && text.startsWith("trace: ")) {
-      warnings.take(text);
+      takeTrace(text);
     } else if (raw !== undefined) {
       setError(raw, msg, positionOf(parsed.output));
       // Nix catches std::bad_alloc and says so without `raw_msg`; a host's `throw "out of memory"` has it.
@@ -136,7 +171,7 @@ export function createEvaluationLogReader(token?: string): EvaluationLogReader {
         plainLines,
         threw,
         outOfMemory,
-        warnings: warnings.end(),
+        warnings: [...warnings, ...traces],
       };
     },
   };

@@ -8,8 +8,11 @@ import type { Environment } from "../nix-environment.ts";
 export interface NixCache {
   /** Grows when the cache is dropped. */
   generation(): number;
-  /** Empties it, once in the life of this process: damage that comes again is elsewhere. */
-  drop(reason: string): Promise<void>;
+  /**
+   * Empties it, once in the life of this process: damage that comes again is elsewhere. Says whether it is another now
+   * than it was in that generation, so that another try makes sense.
+   */
+  replace(since: number, reason: string): Promise<boolean>;
 }
 
 export function createNixCache(
@@ -33,14 +36,15 @@ export function createNixCache(
 
   return {
     generation: () => generation,
-    async drop(reason) {
+    async replace(since, reason) {
       const cache = environment["XDG_CACHE_HOME"];
-      if (cache === undefined) return; // then it would be the user's
+      if (cache === undefined) return false; // then it would be the user's
       if (dropping === undefined) {
         onDropped(reason);
         dropping = drop(join(cache, "nix"));
       }
       await dropping.catch(() => undefined);
+      return generation > since;
     },
   };
 }

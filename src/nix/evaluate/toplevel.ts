@@ -4,37 +4,34 @@ import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { StorePath } from "../../protocol/names.ts";
-import { boundedWarnings } from "./evaluation-warnings.ts";
 import { oneLine } from "../words/error-text.ts";
 import type { EvaluationFailure, HostEvaluation } from "../evaluator.ts";
 import type { Store } from "../store.ts";
 
 const maxSystemLength = 100;
 
-/** What the evaluator prints of a host that did not throw: see `hostFunction` in evaluation-arguments.ts. */
+/** What the evaluator prints of a host that did not throw: see `hostsArguments`. */
 const Said = v.object({
   drvPath: v.string(),
   /** Nix wrote this derivation: the string has it in its context, which only Nix can put there. */
   instantiated: v.boolean(),
   output: v.string(),
-  warnings: v.array(v.string()),
 });
 
 export type ToplevelCheckOptions = Pick<Store, "readDerivation" | "storeDirectory">;
 
 /** The evaluation of a host as the store has it, or why the host has none. */
 export type CheckedToplevel =
-  | { readonly type: "evaluated"; readonly evaluation: HostEvaluation }
+  | { readonly type: "evaluated"; readonly evaluation: Omit<HostEvaluation, "warnings"> }
   | { readonly type: "failed"; readonly failure: EvaluationFailure };
+
+export type CheckToplevel = (said: unknown) => Promise<CheckedToplevel>;
 
 /**
  * Reads the host's derivation from the store, and takes its output and its system from there. This costs one file
  * and no Nix process.
  */
-export function createToplevelCheck({
-  readDerivation,
-  storeDirectory,
-}: ToplevelCheckOptions): (said: unknown) => Promise<CheckedToplevel> {
+export function createToplevelCheck({ readDerivation, storeDirectory }: ToplevelCheckOptions): CheckToplevel {
   const isDerivationPath = (path: string): path is StorePath =>
     v.is(StorePath, path) && path.endsWith(".drv") && path.slice(0, path.lastIndexOf("/")) === storeDirectory;
 
@@ -42,7 +39,7 @@ export function createToplevelCheck({
     const parsed = v.safeParse(Said, said);
     // The types are those of our own expression, whatever the flake says.
     if (!parsed.success) return failed("infra", "Nix succeeded without saying what the host evaluates to");
-    const { drvPath, instantiated, output, warnings } = parsed.output;
+    const { drvPath, instantiated, output } = parsed.output;
     if (!isDerivationPath(drvPath)) {
       return ownFault(`its toplevel is not a derivation: its drvPath is ${shown(drvPath)}`);
     }
@@ -69,7 +66,7 @@ export function createToplevelCheck({
     const system = plainText(derivation.system.slice(0, maxSystemLength));
     return {
       type: "evaluated",
-      evaluation: { drvPath, outPath, system, warnings: boundedWarnings(warnings) },
+      evaluation: { drvPath, outPath, system },
     };
   };
 }

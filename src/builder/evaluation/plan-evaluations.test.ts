@@ -1,0 +1,147 @@
+import { expect, test } from "vitest";
+import { someOverride } from "../../../test/support/overrides.ts";
+import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.ts";
+import { variantOf } from "../../protocol/overrides.ts";
+import type { HostWork, RunningBuild } from "../work.ts";
+import { givesWay, isFull, planEvaluation, turnMs, type RunningEvaluator } from "./plan-evaluations.ts";
+
+const watcher = (priority: RunningBuild["priority"]): RunningBuild => ({ priority }) as RunningBuild;
+let order = 0;
+function work(
+  repoName: string,
+  host: string,
+  priority: RunningBuild["priority"],
+  more: Partial<HostWork> = {},
+): HostWork {
+  return {
+    key: `${parseRepoName(repoName)}@${parseCommit("a".repeat(40))}#${parseHostName(host)}`,
+    repo: parseRepoName(repoName),
+    commit: parseCommit("a".repeat(40)),
+    host: parseHostName(host),
+    order: order++,
+    watchers: new Set([watcher(priority)]),
+    stage: "evaluation",
+    evaluation: undefined,
+    remembered: false,
+    goesFirst: false,
+    outcome: undefined,
+    attempt: 1,
+    interruptions: 0,
+    reevaluated: false,
+    ...more,
+  };
+}
+const names = (works: readonly HostWork[]): string => works.map((each) => each.host).join("");
+const letters = (repo: string, hosts: string, priority: RunningBuild["priority"] = "batch"): HostWork[] =>
+  hosts.split("").map((host) => work(repo, host, priority));
+const options = { mostHosts: 1000, lastServed: new Map<string, number>() };
+const evaluator = (ahead: readonly HostWork[], more: Partial<RunningEvaluator> = {}): RunningEvaluator => ({
+  repo: ahead[0]?.repo ?? parseRepoName("one"),
+  commit: ahead[0]?.commit ?? parseCommit("a".repeat(40)),
+  variant: ahead[0]?.variant,
+  ahead,
+  startedAt: 0,
+  firstMs: undefined,
+  furtherMs: undefined,
+  heldBytes: 0,
+  growthBytes: 0,
+  ...more,
+});
+
+test("interactive work comes first, then the repo that waited longest, then who asked first", () => {
+  const [a, b] = letters("one", "ab");
+  const [c, d] = [work("two", "c", "batch"), work("two", "d", "interactive")];
+  if (a === undefined || b === undefined) throw new Error("no work");
+  expect(names(planEvaluation([a, b, c, d], [], options))).toBe("dc");
+  const served = { ...options, lastServed: new Map([["one", 1]]) };
+  expect(names(planEvaluation([a, b, c], [], served))).toBe("c");
+  expect(names(planEvaluation([b, a], [], options))).toBe("ab");
+  expect(planEvaluation([], [], options)).toEqual([]);
+});
+
+test("one evaluator takes all hosts of a commit, but none with other overrides, and no more than the bound", () => {
+  const variant = variantOf([someOverride()]);
+  const waiting = [...letters("one", "abcd"), work("one", "e", "batch", { variant })];
+  expect(names(planEvaluation(waiting, [], options))).toBe("abcd");
+  expect(names(planEvaluation(waiting, [], { ...options, mostHosts: 3 }))).toBe("abc");
+});
+
+test("a second evaluator comes towards the first, and a third begins between them", () => {
+  const waiting = letters("one", "bcdefg");
+  const second = planEvaluation(waiting, [evaluator(waiting)], options);
+  expect(names(second)).toBe("gfedcb");
+  const left = waiting.slice(0, -1);
+  expect(names(planEvaluation(left, [evaluator(left), evaluator(second.slice(1))], options))).toBe("def");
+});
+
+test("a further evaluator comes only where what is left takes longer than to begin anew", () => {
+  const waiting = letters("one", "bcdef");
+  const slow = evaluator(waiting, { firstMs: 4000, furtherMs: 900 });
+  expect(names(planEvaluation(waiting, [slow], options))).toBe("fedcb");
+  const quick = evaluator(waiting, { firstMs: 5000, furtherMs: 900 });
+  expect(planEvaluation(waiting, [quick], options)).toEqual([]);
+  // With other work there, that is taken.
+  expect(names(planEvaluation([...waiting, work("two", "z", "batch")], [quick], options))).toBe("z");
+});
+
+test("what no evaluator is heading for gets one, whatever it costs", () => {
+  const [b, ...rest] = letters("one", "bcd");
+  const waiting = [...rest, ...(b === undefined ? [] : [b])];
+  const quick = evaluator(rest, { firstMs: 5000, furtherMs: 1 });
+  expect(names(planEvaluation(waiting, [quick], options))).toBe("b");
+});
+
+test("a host that was too much beside others is the first of an evaluator, and two are not in one", () => {
+  const waiting = letters("one", "abcd");
+  for (const large of [waiting[1], waiting[3]]) if (large !== undefined) large.goesFirst = true;
+  expect(names(planEvaluation(waiting, [], options))).toBe("bac");
+});
+
+test("what somebody waits for does not wait behind batch work of the same evaluator", () => {
+  const waiting = [...letters("one", "bc"), work("one", "x", "interactive")];
+  const running = evaluator(waiting);
+  expect(names(planEvaluation(waiting, [running], options))).toBe("xcb");
+});
+
+test("an evaluator gives way to what somebody waits for, unless it comes to such a host itself", () => {
+  const batch = evaluator(letters("one", "b"));
+  const [interactive] = letters("two", "x", "interactive");
+  expect(givesWay(batch, interactive, [batch], 0)).toBe(true);
+  expect(givesWay(evaluator(letters("one", "b", "interactive")), interactive, [], 0)).toBe(false);
+  expect(givesWay(batch, undefined, [batch], turnMs)).toBe(false);
+});
+
+test("an evaluator that had its turn gives way to a repo without a slot, and to no other", () => {
+  const batch = evaluator(letters("one", "b"));
+  const [other] = letters("two", "x");
+  expect(givesWay(batch, other, [batch], turnMs - 1)).toBe(false);
+  expect(givesWay(batch, other, [batch], turnMs)).toBe(true);
+  expect(givesWay(batch, other, [batch, evaluator(letters("two", "y"))], turnMs)).toBe(false);
+});
+
+const limits = { maxMemoryBytes: 4000, fullBytes: 1750 };
+const real = { firstMs: 3300, furtherMs: 2100, growthBytes: 930 };
+
+test("an evaluator is replaced when it holds much and beginning anew costs little of what it did", () => {
+  const two = evaluator(letters("one", "cd"), { ...real, heldBytes: 2070 });
+  expect(isFull(two, [two, two], 2, limits, 5400)).toBe(true);
+  const one = evaluator(letters("one", "cd"), { ...real, furtherMs: undefined, heldBytes: 1150 });
+  expect(isFull(one, [one, one], 2, limits, 3300)).toBe(false);
+  // Most of the evaluation is shared.
+  const shared = evaluator(letters("one", "cd"), { firstMs: 10_000, furtherMs: 500, heldBytes: 2000 });
+  expect(isFull(shared, [shared, shared], 2, limits, 15_000)).toBe(false);
+  expect(isFull(shared, [shared, shared], 2, limits, 30_000)).toBe(true);
+});
+
+test("an evaluator may hold what the slots beside it do not need, but never more than there is", () => {
+  const two = evaluator(letters("one", "cd"), { ...real, heldBytes: 2070 });
+  expect(isFull(two, [two], 2, limits, 5400)).toBe(false);
+  const three = evaluator(letters("one", "d"), { ...real, heldBytes: 3100 });
+  expect(isFull(three, [three], 2, limits, 7500)).toBe(true);
+});
+
+test("what one unusual first host took is not what beginning anew costs", () => {
+  const first = evaluator(letters("one", "cd"), { firstMs: 20_000, furtherMs: 2100, heldBytes: 3000 });
+  const other = evaluator(letters("one", "dc"), { ...real, heldBytes: 1150 });
+  expect(isFull(first, [first, other], 2, limits, 22_000)).toBe(true);
+});

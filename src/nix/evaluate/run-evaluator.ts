@@ -1,0 +1,141 @@
+// One `nix eval`: its environment, its bounds, and why it failed.
+import { HomelabError } from "../../base/errors.ts";
+import type { Exec, ExecResult } from "../../process/exec.ts";
+import { openToAll, withInputAccess, type InputAccess, type OpenInputs } from "../input-access.ts";
+import type { EvaluationFailure, EvaluationOptions, FlakeSource } from "../evaluator.ts";
+import type { Environment } from "../nix-environment.ts";
+import { makeBuildDirectory, removeBuildDirectory } from "../realise/build-directory.ts";
+import { saysDamagedGitObjects } from "../words/git-object-error.ts";
+import { evaluationFailure } from "./evaluation-failure.ts";
+import type { EvaluationLog, EvaluationLogReader } from "./evaluation-log.ts";
+
+const maxStdoutBytes = 16 * 1024 * 1024;
+/** An evaluator in a loop does not see SIGTERM, and has nothing to put in order; git may have, which it waits for. */
+const graceMs = 1_000;
+/** With import from derivation it may have builders to end, which only it can do. */
+const buildingGraceMs = 10_000;
+
+export interface RunEvaluatorOptions {
+  readonly exec: Exec;
+  readonly environment: Environment;
+  readonly inputAccess?: InputAccess;
+  /** Where evaluators that may build get a directory of their own: see `makeBuildDirectory`. */
+  readonly buildsDirectory: string;
+  /** See `countOutOfMemoryKills`. */
+  readonly outOfMemoryKills: () => Promise<number>;
+}
+
+export interface EvaluatorRun {
+  readonly source: FlakeSource;
+  /** Of `nix`. */
+  readonly args: readonly string[];
+  readonly options: EvaluationOptions;
+  /** Gets its stderr. */
+  readonly log: EvaluationLogReader;
+  readonly onStarted?: (pid: number) => void;
+  /** Aborts when it has taken too long. */
+  readonly overdue: AbortSignal;
+  /** Whether nobody wants it any more, so that it is ended at once: between two hosts it has nothing to put in order. */
+  readonly isNotNeeded?: () => boolean;
+}
+
+export interface Evaluated {
+  /** Undefined when the evaluator failed. */
+  readonly stdout: string | undefined;
+  readonly log: EvaluationLog;
+  /** Why, if it failed. */
+  readonly failure: EvaluationFailure;
+  /** A signal that we did not send ended it. */
+  readonly wasKilled: boolean;
+  /** It failed by what a power cut has left of Nix's clones of git repositories, which Nix does not mend itself. */
+  readonly hasDamagedCache: boolean;
+}
+
+export type RunEvaluator = (run: EvaluatorRun, signal: AbortSignal) => Promise<Evaluated>;
+
+export function createRunEvaluator({
+  exec,
+  environment,
+  inputAccess = openToAll,
+  buildsDirectory,
+  outOfMemoryKills,
+}: RunEvaluatorOptions): RunEvaluator {
+  return async ({ source, args, options, log: reader, onStarted, overdue, isNotNeeded }, signal) => {
+    const { mirror, overrides = [] } = source;
+    const { allowImportFromDerivation, maxMemoryBytes } = options;
+    const inputs = await inputAccess.open([mirror, ...overrides.map((override) => override.mirror)]);
+    await using builds = allowImportFromDerivation ? await openBuildDirectory(buildsDirectory) : undefined;
+    const killsBefore = await outOfMemoryKills();
+    const running = exec("nix", args, {
+      env: {
+        ...withInputAccess(environment, inputs),
+        // Nothing is collected before the heap is full: what has been evaluated is kept anyway, so that each collection
+        // costs a third more and frees little. Memory that is not used yet costs nothing.
+        GC_INITIAL_HEAP_SIZE: String(maxMemoryBytes),
+        GC_MAXIMUM_HEAP_SIZE: String(maxMemoryBytes),
+        ...(builds !== undefined && { TMPDIR: builds.path }),
+      },
+      cwd: "/",
+      signal: AbortSignal.any([signal, overdue]),
+      graceMs: () => {
+        if (isNotNeeded?.() === true) return 0;
+        return allowImportFromDerivation ? buildingGraceMs : graceMs;
+      },
+      maxStdoutBytes,
+      ownedDirectory: builds?.path,
+      onStarted,
+      onStderr: (chunk) => reader.write(chunk),
+    });
+    const result = await running.catch((error: unknown) => whenEnded(error, overdue, signal));
+    const log = reader.end();
+    if (result === "too-large")
+      return { stdout: undefined, log, failure: tooLarge, wasKilled: false, hasDamagedCache: false };
+    const kills = (await outOfMemoryKills()) - killsBefore;
+    const failure = evaluationFailure({ result, log, outOfMemoryKills: kills, limits: options });
+    const succeeded = result.exitCode === 0 && !result.timedOut;
+    return {
+      stdout: succeeded ? result.stdout : undefined,
+      log,
+      failure: cleaned(failure, inputs),
+      wasKilled: result.killedBy !== undefined && !result.timedOut,
+      hasDamagedCache:
+        !succeeded &&
+        failure.cause === "infra" &&
+        saysDamagedGitObjects(log.error?.text ?? "", log.plainLines),
+    };
+  };
+}
+
+const cleaned = (failure: EvaluationFailure, inputs: OpenInputs): EvaluationFailure => ({
+  ...failure,
+  message: inputs.clean(failure.message),
+  details: inputs.clean(failure.details),
+});
+
+/** Its names, and nothing of the infrastructure. */
+const tooLarge: EvaluationFailure = {
+  cause: "error",
+  message: `the result of the evaluation is larger than ${maxStdoutBytes / 1024 / 1024} MiB`,
+  details: "",
+  isOwn: true,
+};
+
+function whenEnded(error: unknown, overdue: AbortSignal, signal: AbortSignal): Ended | "too-large" {
+  if (overdue.aborted && !signal.aborted) {
+    return { exitCode: undefined, killedBy: undefined, timedOut: true, stdout: "" };
+  }
+  if (error instanceof HomelabError && error.code === "OUTPUT_TOO_LARGE") return "too-large";
+  throw error;
+}
+
+type Ended = Pick<ExecResult, "exitCode" | "killedBy" | "timedOut" | "stdout">;
+
+interface BuildDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Where an evaluator's own builds work: by it their processes are found when the evaluator is gone. */
+async function openBuildDirectory(parent: string): Promise<BuildDirectory> {
+  const path = await makeBuildDirectory(parent);
+  return { path, [Symbol.asyncDispose]: async () => removeBuildDirectory(path) };
+}
