@@ -1,6 +1,14 @@
 // What a bench is given and what it gives back.
 
+/** Another program that does the same: nix-fast-build, and a nix-eval-jobs that fits the Nix in PATH. */
+export interface Peer {
+  readonly fastBuild: string;
+  readonly evalJobs: string;
+}
+
 export interface BenchContext {
+  /** Run beside ours, where it is asked for. */
+  readonly peer?: Peer;
   /** `dist/cli/main.js` of the sources as they are now: what is measured is what is shipped. */
   readonly program: string;
   /** For the bench's own files. */

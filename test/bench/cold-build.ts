@@ -1,59 +1,176 @@
-import { createThrowAwayStore } from "../support/nix-store.ts";
-import { buildAtOnce, buildInTurn, hostNames } from "./bare-nix.ts";
-import { atMost, seconds, type BenchContext, type BenchResult } from "./bench.ts";
-import { nixSettings, startLab } from "./lab.ts";
-import { medianCost, type Cost } from "./measure.ts";
+// `build --all` of a commit that nobody has seen, over an empty store.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
+import { buildAtOnce, buildInTurn, type FlakeAt } from "./bare-nix.ts";
+import { atMost, seconds, type BenchContext, type BenchResult, type Goal, type Peer } from "./bench.ts";
+import { coldFleets, type ColdFleet } from "./cold-fleets.ts";
+import { nixSettings, startLab, type Lab } from "./lab.ts";
+import { costOf, median, type Cost } from "./measure.ts";
+import { mostMemory } from "./watch-memory.ts";
 
-const hosts = 16;
 const rounds = 3;
-/** Evaluating each host takes about a second of CPU and 200 MiB. */
-export const heavyFleet = { hosts, heavy: { ops: 1_500_000, cells: 300_000 } };
 
-/** `build --all` of a commit that nobody has seen, over an empty store. */
+export interface ColdRun extends Cost {
+  /** From the start to the first toplevel that is built. */
+  readonly firstBuildSeconds: number;
+  readonly memoryBytes: number;
+}
+
 export async function runColdBuild(context: BenchContext): Promise<readonly BenchResult[]> {
-  const ours: Cost[] = [];
-  const inTurn: Cost[] = [];
-  const atOnce: Cost[] = [];
-  for (let round = 0; round < rounds; round++) {
-    await using lab = await startLab(context, { fleet: heavyFleet });
-    await using storeOfLoop = await createThrowAwayStore(nixSettings);
-    await using storeOfOne = await createThrowAwayStore(nixSettings);
-    ours.push(await lab.run("build", "--all"));
-    inTurn.push(await buildInTurn(storeOfLoop, lab, hostNames(hosts)));
-    atOnce.push(await buildAtOnce(storeOfOne, lab, hostNames(hosts)));
+  const results: BenchResult[] = [];
+  for (const fleet of await coldFleets(process.env["NIXPKGS"])) {
+    const ours: ColdRun[] = [];
+    const inTurn: Cost[] = [];
+    const atOnce: Cost[] = [];
+    const peers: ColdRun[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const { files, before } = fleet;
+      await using lab = await startLab(context, {
+        fleet: {},
+        commit: { files: before ?? files },
+        countsNix: false,
+      });
+      await using peerStore = await createThrowAwayStore(nixSettings);
+      // Its evaluators would make the database at the same time, and fail.
+      await peerStore.run("nix-store", "--init");
+      if (before !== undefined) {
+        await lab.run("build", "--all");
+        await buildAtOnce(peerStore, lab, ["before"]);
+      }
+      const commit = before === undefined ? lab.commit : await lab.change({}, { files });
+      ours.push(await runOurs(lab));
+      if (context.peer !== undefined)
+        peers.push(await runPeer(context.peer, peerStore, { bare: lab.bare, commit }));
+      if (before !== undefined) continue;
+      await using storeOfLoop = await createThrowAwayStore(nixSettings);
+      await using storeOfOne = await createThrowAwayStore(nixSettings);
+      inTurn.push(await buildInTurn(storeOfLoop, lab, fleet.hosts));
+      atOnce.push(await buildAtOnce(storeOfOne, lab, fleet.hosts));
+    }
+    results.push(
+      ...compare(fleet, ours, { "nix build, host by host": inTurn, "one nix build of all": atOnce }),
+    );
+    if (peers.length > 0) results.push(...compareWithPeer(fleet, ours, peers));
   }
-  const our = medianCost(ours);
-  const loop = medianCost(inTurn);
-  const one = medianCost(atOnce);
-  const wallOfLoop = our.wallSeconds / loop.wallSeconds;
-  const cpuOfOne = our.cpuSeconds / one.cpuSeconds;
-  const what = `cold build --all, ${hosts} hosts`;
-  return [
-    {
-      what: `${what}: wall`,
-      ours: seconds(our.wallSeconds),
-      baseline: `${seconds(loop.wallSeconds)} nix build, host by host`,
-      ratio: wallOfLoop,
-      goal: atMost(wallOfLoop, 0.5),
-    },
-    {
-      what: `${what}: CPU`,
-      ours: seconds(our.cpuSeconds),
-      baseline: `${seconds(one.cpuSeconds)} one nix build of all`,
-      ratio: cpuOfOne,
-      goal: atMost(cpuOfOne, 1.1),
-    },
-    {
-      what: `${what}: wall`,
-      ours: seconds(our.wallSeconds),
-      baseline: `${seconds(one.wallSeconds)} one nix build of all`,
-      ratio: our.wallSeconds / one.wallSeconds,
-    },
-    {
-      what: `${what}: CPU`,
-      ours: seconds(our.cpuSeconds),
-      baseline: `${seconds(loop.cpuSeconds)} nix build, host by host`,
-      ratio: our.cpuSeconds / loop.cpuSeconds,
-    },
+  return results;
+}
+
+async function runOurs(lab: Lab): Promise<ColdRun> {
+  let cost: Cost | undefined;
+  const startedAt = Date.now();
+  const memoryBytes = await mostMemory(
+    () => [lab.builderPid, ...lab.commandPids()],
+    async () => (cost = await lab.run("build", "--all")),
+  );
+  if (cost === undefined) throw new Error("nothing was measured");
+  return { ...cost, memoryBytes, firstBuildSeconds: ((await firstBuild(lab.store)) - startedAt) / 1000 };
+}
+
+async function runPeer(peer: Peer, store: ThrowAwayStore, { bare, commit }: FlakeAt): Promise<ColdRun> {
+  const flake = `git+${pathToFileURL(bare).href}?ref=main&rev=${commit}#toplevels`;
+  const args = [
+    "--no-nom",
+    "--nix-eval-jobs",
+    peer.evalJobs,
+    "--option",
+    "eval-cache",
+    "false",
+    "--flake",
+    flake,
   ];
+  const pids: number[] = [];
+  let cost: Cost | undefined;
+  const startedAt = Date.now();
+  const memoryBytes = await mostMemory(
+    () => pids,
+    async () => {
+      cost = await costOf(async () => {
+        const child = spawn(peer.fastBuild, args, {
+          stdio: ["ignore", "ignore", "pipe"],
+          env: { ...store.wholeEnvironment, PATH: process.env["PATH"] ?? "" },
+        });
+        if (child.pid !== undefined) pids.push(child.pid);
+        const said: string[] = [];
+        child.stderr.on("data", (chunk: Buffer) => said.push(chunk.toString()));
+        const [code] = await once(child, "close");
+        if (code !== 0)
+          throw new Error(`nix-fast-build ended with ${String(code)}:\n${said.join("").slice(-2000)}`);
+      });
+    },
+  );
+  if (cost === undefined) throw new Error("nothing was measured");
+  return { ...cost, memoryBytes, firstBuildSeconds: ((await firstBuild(store)) - startedAt) / 1000 };
+}
+
+/** When the first toplevel was built, in milliseconds of the wall clock: each says it of itself. */
+async function firstBuild({ storeDirectory }: ThrowAwayStore): Promise<number> {
+  const names = (await readdir(storeDirectory)).filter((name) => /-bench-system-[a-z0-9]+$/.test(name));
+  const times = await Promise.all(
+    names.map(async (name) => Number(await readFile(join(storeDirectory, name), "utf8"))),
+  );
+  if (times.length === 0) throw new Error("nothing was built");
+  return Math.min(...times);
+}
+
+/** Against bare Nix, with its evaluation cache. */
+function compare(
+  { name }: ColdFleet,
+  ours: readonly ColdRun[],
+  baselines: Readonly<Record<string, readonly Cost[]>>,
+): readonly BenchResult[] {
+  const what = `cold build --all, ${name}`;
+  const first = median(ours.map(({ firstBuildSeconds }) => firstBuildSeconds));
+  const rows = Object.entries(baselines).flatMap(([baseline, costs]) =>
+    costs.length === 0
+      ? []
+      : (
+          [
+            ["wall", ({ wallSeconds }: Cost) => wallSeconds, baseline.startsWith("one") ? undefined : 0.5],
+            ["CPU", ({ cpuSeconds }: Cost) => cpuSeconds, baseline.startsWith("one") ? 1.1 : undefined],
+          ] as const
+        ).map(([figure, of, bound]): BenchResult => {
+          const [our, their] = [median(ours.map(of)), median(costs.map(of))];
+          return {
+            what: `${what}: ${figure}`,
+            ours: seconds(our),
+            baseline: `${seconds(their)} ${baseline}`,
+            ratio: our / their,
+            ...(bound !== undefined && { goal: atMost(our / their, bound) }),
+          };
+        }),
+  );
+  return [...rows, { what: `${what}: first build`, ours: seconds(first), goal: firstBuildGoal(name, first) }];
+}
+
+const firstBuildGoal = (name: string, value: number): Goal | undefined =>
+  name.includes("nothing shared") ? atMost(value, 1.3, " s") : undefined;
+
+const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
+
+function compareWithPeer(
+  { name }: ColdFleet,
+  ours: readonly ColdRun[],
+  peers: readonly ColdRun[],
+): readonly BenchResult[] {
+  const isReal = name.includes("NixOS");
+  const figures = [
+    ["wall", ({ wallSeconds }: ColdRun) => wallSeconds, seconds, isReal ? 0.9 : 1],
+    ["CPU", ({ cpuSeconds }: ColdRun) => cpuSeconds, seconds, isReal ? 1 : 1.1],
+    ["first build", ({ firstBuildSeconds }: ColdRun) => firstBuildSeconds, seconds, 1],
+    ["memory", ({ memoryBytes }: ColdRun) => memoryBytes, gibibytes, isReal ? 0.6 : undefined],
+  ] as const;
+  return figures.map(([figure, of, show, bound]) => {
+    const [our, their] = [median(ours.map(of)), median(peers.map(of))];
+    return {
+      what: `cold build --all, ${name}: ${figure}`,
+      ours: show(our),
+      baseline: `${show(their)} nix-fast-build`,
+      ratio: our / their,
+      ...(bound !== undefined && { goal: atMost(our / their, bound) }),
+    };
+  });
 }

@@ -12,6 +12,7 @@ import { parseRepoName, type Commit } from "../../src/protocol/names.ts";
 import type { Target } from "../../src/protocol/subjects.ts";
 import { createFleet, type CommitOptions, type FleetToggles } from "../support/fleet.ts";
 import { connectTo, startNatsServer } from "../support/nats-server.ts";
+import { readProcessTable } from "../../src/process/process-table.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
 import type { BenchContext } from "./bench.ts";
 import { costOf, readCpuTime, type Cost } from "./measure.ts";
@@ -25,18 +26,22 @@ export interface LabOptions {
   readonly commit?: CommitOptions;
   /** Of the configuration's `builder`; the defaults without it. */
   readonly builder?: Readonly<Record<string, unknown>>;
+  /** Whether Nix processes are counted (default); each then has a shell around it, whose memory is not Nix's. */
+  readonly countsNix?: boolean;
 }
 
 export interface Lab extends AsyncDisposable {
   /** Of the fleet as it was at the start. */
   readonly commit: Commit;
   /** Changes the fleet. */
-  change(toggles: FleetToggles): Promise<Commit>;
+  change(toggles: FleetToggles, commit?: CommitOptions): Promise<Commit>;
   /** The fleet's repository. */
   readonly bare: string;
   readonly store: ThrowAwayStore;
   readonly shim: NixShim;
   readonly builderPid: number;
+  /** Of all that was started with `spawn` and `run`. */
+  commandPids(): readonly number[];
   readonly connection: Connection;
   readonly reader: BuildReader;
   /** Starts `homelab-deploy` as a user would. */
@@ -74,7 +79,10 @@ export async function startLab({ program, directory }: BenchContext, options: La
   const environment = {
     ...withoutOwnSettings(process.env),
     ...store.environment,
-    PATH: `${shim.directory}:${process.env["PATH"] ?? ""}`,
+    PATH:
+      options.countsNix === false
+        ? (process.env["PATH"] ?? "")
+        : `${shim.directory}:${process.env["PATH"] ?? ""}`,
     HOME: join(place, "home"),
     HOMELAB_DEPLOY_CONFIG: configFile,
   };
@@ -82,25 +90,32 @@ export async function startLab({ program, directory }: BenchContext, options: La
   stack.defer(async () => stop(builder));
   const connection = stack.use(await connectTo(server));
 
-  const spawnProgram: Lab["spawn"] = (...args) =>
-    spawn(process.execPath, [...nodeFlags, program, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+  const commands: ChildProcess[] = [];
+  const spawnProgram: Lab["spawn"] = (...args) => {
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    const command = spawn(process.execPath, [...nodeFlags, program, ...args], {
+      stdio: [...stdio],
       env: environment,
     });
+    commands.push(command);
+    return command;
+  };
   const owned = stack.move();
   return {
     commit,
-    change: async (toggles) => fleet.commit(toggles),
+    change: async (toggles, options) => fleet.commit(toggles, options),
     bare: fleet.bare,
     store,
     shim,
     builderPid: pidOf(builder),
+    commandPids: () => commands.flatMap(({ pid }) => pid ?? []),
     connection,
     reader: createReader(connection),
     spawn: spawnProgram,
     async run(...args) {
       const before = await readCpuTime(pidOf(builder));
       const cost = await costOf(async () => succeed(spawnProgram(...args), args));
+      await untilAlone(pidOf(builder));
       const after = await readCpuTime(pidOf(builder));
       const builderSeconds = after.own - before.own + after.descendants - before.descendants;
       return { ...cost, cpuSeconds: cost.cpuSeconds + builderSeconds };
@@ -137,6 +152,13 @@ async function startBuilder(
   }
   await stop(builder);
   throw new Error(`the builder did not get ready:\n${await readFile(logFile, "utf8")}`);
+}
+
+/** What a program did is counted when it has ended. */
+async function untilAlone(pid: number): Promise<void> {
+  const deadline = performance.now() + stopMs;
+  while (performance.now() < deadline && readProcessTable().some(({ parent }) => parent === pid))
+    await sleep(20);
 }
 
 async function stop(child: ChildProcess): Promise<void> {

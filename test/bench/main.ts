@@ -1,12 +1,13 @@
 // `npm run bench`: what homelab-deploy costs, against what people have without it, run in turns. It says what it
-// finds and ends with 0; only a bench that cannot run ends it with 1. `--only NAME`, may be repeated.
+// finds and ends with 0; only a bench that cannot run ends it with 1. `--only NAME`, may be repeated; `--peer` runs
+// nix-fast-build beside `cold`, from NIX_FAST_BUILD and NIX_EVAL_JOBS; NIXPKGS names a directory with nixpkgs for it.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { listenForInterruption } from "../support/interruption.ts";
 import { createScratch } from "../support/scratch.ts";
 import { runActivityLogSpeed } from "./activity-log-speed.ts";
-import type { Bench, BenchContext, BenchResult } from "./bench.ts";
+import type { Bench, BenchContext, BenchResult, Peer } from "./bench.ts";
 import { renderTable } from "./bench-table.ts";
 import { runCacheVerification } from "./cache-verify.ts";
 import { runColdBuild } from "./cold-build.ts";
@@ -48,16 +49,25 @@ async function main(): Promise<number> {
   const directory = join(scratch.directory, "benches");
   await mkdir(directory);
   console.log(describeMachine());
-  const running = runAll(chosen, { directory, program: await compileProgram(scratch.directory) });
+  const { names, peer } = chosen;
+  const running = runAll(names, { directory, program: await compileProgram(scratch.directory), peer });
   return await Promise.race([running, whenInterrupted()]);
 }
 
-function chooseBenches(): readonly string[] | undefined {
-  const { values } = parseArgs({ options: { only: { type: "string", multiple: true } } });
+function chooseBenches(): { readonly names: readonly string[]; readonly peer?: Peer } | undefined {
+  const { values } = parseArgs({
+    options: { only: { type: "string", multiple: true }, peer: { type: "boolean" } },
+  });
   const names = values.only ?? Object.keys(benches);
   const unknown = names.filter((name) => benches[name] === undefined);
-  if (unknown.length === 0) return names;
-  console.error(`no bench ${unknown.join(", ")}; there are ${Object.keys(benches).join(", ")}`);
+  if (unknown.length > 0) {
+    console.error(`no bench ${unknown.join(", ")}; there are ${Object.keys(benches).join(", ")}`);
+    return undefined;
+  }
+  if (values.peer !== true) return { names };
+  const { NIX_FAST_BUILD: fastBuild, NIX_EVAL_JOBS: evalJobs } = process.env;
+  if (fastBuild !== undefined && evalJobs !== undefined) return { names, peer: { fastBuild, evalJobs } };
+  console.error("--peer needs NIX_FAST_BUILD and NIX_EVAL_JOBS, which name the two programs");
   return undefined;
 }
 

@@ -15,6 +15,8 @@ export interface ThrowAwayStore extends AsyncDisposable {
   readonly logDirectory: string;
   /** Which store Nix uses, for `createNix({ environment })`: only what is about the store, and PATH. */
   readonly environment: Readonly<Record<string, string>>;
+  /** That of every program that `run` runs. */
+  readonly wholeEnvironment: Readonly<Record<string, string>>;
   /** Runs a program on this store with a whole environment, and gives its stdout. Rejects when it fails. */
   run(file: string, ...args: string[]): Promise<string>;
   /** More lines for its nix.conf. */
@@ -75,6 +77,7 @@ export async function createThrowAwayStore(
     stateDirectory: environment.NIX_STATE_DIR,
     logDirectory: environment.NIX_LOG_DIR,
     environment,
+    wholeEnvironment,
     async run(file, ...args) {
       const options = { env: wholeEnvironment, maxBuffer: 64 * 1024 * 1024 };
       return (await run(file, args, options)).stdout;

@@ -1,0 +1,93 @@
+// Fleets that nobody has evaluated before: as they are in a repository, and what each of their evaluations shares.
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { createThrowAwayStore } from "../support/nix-store.ts";
+
+const run = promisify(execFile);
+const flakes = join(import.meta.dirname, "../fixtures/cold-fleets");
+
+export interface ColdFleet {
+  /** `16 hosts, 80 % shared` */
+  readonly name: string;
+  readonly hosts: readonly string[];
+  /** Of the repository. */
+  readonly files: Readonly<Record<string, string>>;
+  /**
+   * A repository before, with one host and the same inputs: who builds it has copied and hashed them, which happens once in the
+   * life of a machine. Absent where there are no inputs.
+   */
+  readonly before?: Readonly<Record<string, string>>;
+}
+
+/** What one host weighs: about a second of CPU and 200 MiB. */
+const weight = { ops: 1_500_000, cells: 300_000 };
+const count = 16;
+
+const part = (share: number) => ({
+  ops: Math.round(weight.ops * share),
+  cells: Math.round(weight.cells * share),
+});
+
+async function syntheticFleet(name: string, shared: number): Promise<ColdFleet> {
+  const fleet = { hosts: count, shared: part(shared), own: part(1 - shared) };
+  return {
+    name,
+    hosts: Array.from({ length: count }, (_, index) => `host${String(index + 1).padStart(2, "0")}`),
+    files: {
+      "flake.nix": await readFile(join(flakes, "synthetic.nix"), "utf8"),
+      "fleet.json": JSON.stringify(fleet),
+      "flake.lock": JSON.stringify({ nodes: { root: {} }, root: "root", version: 7 }),
+    },
+  };
+}
+
+/** @param nixpkgs a directory; with `.git` in it, the commit that is checked out there */
+async function realFleet(nixpkgs: string): Promise<ColdFleet> {
+  const isGit = await run("git", ["-C", nixpkgs, "rev-parse", "HEAD"]).then(
+    () => true,
+    () => false,
+  );
+  const url = `${isGit ? "git+" : ""}${isGit ? pathToFileURL(resolve(nixpkgs)).href : `path:${resolve(nixpkgs)}`}`;
+  const flake = (await readFile(join(flakes, "real.nix"), "utf8")).replace("@nixpkgs@", url);
+  const names = ["db", "desktop", "git", "mail", "monitor", "plain", "router", "web"];
+  const lock = await lockOf(flake);
+  const before = `{
+    inputs.nixpkgs.url = "${url}";
+    outputs = { nixpkgs, ... }: rec {
+      toplevels.before = derivation {
+        name = "before"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo > $out" ];
+        inherit (nixpkgs.lib) version;
+      };
+      nixosConfigurations.before.config.system.build.toplevel = toplevels.before;
+    };
+  }`;
+  return {
+    name: `${names.length} hosts of NixOS`,
+    hosts: names,
+    files: { "flake.nix": flake, "flake.lock": lock },
+    before: { "flake.nix": before, "flake.lock": lock },
+  };
+}
+
+async function lockOf(flake: string): Promise<string> {
+  await using store = await createThrowAwayStore();
+  const directory = await mkdtemp(join(tmpdir(), "cold-fleet-"));
+  try {
+    await writeFile(join(directory, "flake.nix"), flake);
+    await store.run("nix", "flake", "lock", `path:${directory}`);
+    return await readFile(join(directory, "flake.lock"), "utf8");
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** @param nixpkgs a directory with nixpkgs, for hosts of NixOS; without it there are none */
+export const coldFleets = async (nixpkgs: string | undefined): Promise<readonly ColdFleet[]> => [
+  await syntheticFleet(`${count} hosts, 80 % shared`, 0.8),
+  await syntheticFleet(`${count} hosts, nothing shared`, 0),
+  ...(nixpkgs === undefined ? [] : [await realFleet(nixpkgs)]),
+];
