@@ -103,7 +103,7 @@ export async function startLab({ program, directory }: BenchContext, options: La
   const owned = stack.move();
   return {
     commit,
-    change: async (toggles, options) => fleet.commit(toggles, options),
+    change: async (toggles, changed) => fleet.commit(toggles, changed),
     bare: fleet.bare,
     store,
     shim,

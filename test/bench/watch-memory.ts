@@ -13,9 +13,9 @@ export async function mostMemory(
   work: () => Promise<unknown>,
 ): Promise<number> {
   let most = 0;
-  let isOver = false;
+  const over = new AbortController();
   async function watch(): Promise<void> {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       most = Math.max(most, await heldBy(pids()));
       await sleep(lookEveryMs);
     }
@@ -24,7 +24,7 @@ export async function mostMemory(
   try {
     await work();
   } finally {
-    isOver = true;
+    over.abort();
     await watching;
   }
   return most;
