@@ -9,7 +9,14 @@ import type { BuildSource, HostWork } from "../work.ts";
 import type { WorkBoard } from "../work-board.ts";
 import { collectEvaluations, type Evaluations } from "./collect-evaluations.ts";
 import { createEvaluatorProgress, type EvaluatorProgress } from "./evaluator-progress.ts";
-import { givesWay, isFull, planEvaluation, type MemoryLimits, type PlanOptions } from "./plan-evaluations.ts";
+import {
+  givesWay,
+  planEvaluation,
+  roomOf,
+  sourceName,
+  type MemoryLimits,
+  type PlanOptions,
+} from "./plan-evaluations.ts";
 
 export interface EvaluationPoolOptions {
   readonly board: WorkBoard;
@@ -26,9 +33,9 @@ const lookEveryMs = 50;
 
 /** Evaluates what waits on the board until the signal aborts. */
 export async function runEvaluationPool(options: EvaluationPoolOptions, signal: AbortSignal): Promise<void> {
-  const { board, clock, slots, mostHosts } = options;
+  const { board, clock, slots, mostHosts, limits } = options;
   const lastServed = new Map<RepoName, number>();
-  const plans: PlanOptions = { mostHosts, lastServed };
+  const plans: PlanOptions = { limits, mostHosts, lastServed };
   const running = new Map<EvaluatorProgress, Promise<void>>();
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined); // when the loop has ended before
@@ -36,13 +43,14 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
   const lookedAt = new WeakMap<EvaluatorProgress, number>();
 
   const planNext = (): readonly HostWork[] =>
-    planEvaluation(board.inStage("evaluation"), [...running.keys()], plans);
+    planEvaluation(board.inStage("evaluation"), [...running.keys()], plans, clock.monotonic());
 
   /** Whether it ends now that it is between two hosts. */
   function isToEnd(evaluator: EvaluatorProgress): boolean {
     if (evaluator.next() === undefined) return true;
     const now = clock.monotonic();
-    if (isFull(evaluator, [...running.keys()], slots, options.limits, now)) return true;
+    const same = [...running.keys()].filter((other) => sourceName(other) === sourceName(evaluator));
+    if (roomOf(evaluator, same, limits, now) === 0) return true;
     // Looking is work that grows with the number of hosts, and of small ones there are hundreds in a second.
     if (running.size < slots || now - (lookedAt.get(evaluator) ?? 0) < lookEveryMs) return false;
     lookedAt.set(evaluator, now);

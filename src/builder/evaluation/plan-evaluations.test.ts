@@ -3,7 +3,7 @@ import { someOverride } from "../../../test/support/overrides.ts";
 import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.ts";
 import { variantOf } from "../../protocol/overrides.ts";
 import type { HostWork, RunningBuild } from "../work.ts";
-import { givesWay, isFull, planEvaluation, turnMs, type RunningEvaluator } from "./plan-evaluations.ts";
+import { givesWay, planEvaluation, roomOf, turnMs, type RunningEvaluator } from "./plan-evaluations.ts";
 
 const watcher = (priority: RunningBuild["priority"]): RunningBuild => ({ priority }) as RunningBuild;
 let order = 0;
@@ -34,7 +34,8 @@ function work(
 const names = (works: readonly HostWork[]): string => works.map((each) => each.host).join("");
 const letters = (repo: string, hosts: string, priority: RunningBuild["priority"] = "batch"): HostWork[] =>
   hosts.split("").map((host) => work(repo, host, priority));
-const options = { mostHosts: 1000, lastServed: new Map<string, number>() };
+const limits = { maxMemoryBytes: 4000, fullBytes: 1750 };
+const options = { limits, mostHosts: 1000, lastServed: new Map<string, number>() };
 const evaluator = (ahead: readonly HostWork[], more: Partial<RunningEvaluator> = {}): RunningEvaluator => ({
   repo: ahead[0]?.repo ?? parseRepoName("one"),
   commit: ahead[0]?.commit ?? parseCommit("a".repeat(40)),
@@ -52,55 +53,55 @@ test("interactive work comes first, then the repo that waited longest, then who 
   const [a, b] = letters("one", "ab");
   const [c, d] = [work("two", "c", "batch"), work("two", "d", "interactive")];
   if (a === undefined || b === undefined) throw new Error("no work");
-  expect(names(planEvaluation([a, b, c, d], [], options))).toBe("dc");
+  expect(names(planEvaluation([a, b, c, d], [], options, 0))).toBe("dc");
   const served = { ...options, lastServed: new Map([["one", 1]]) };
-  expect(names(planEvaluation([a, b, c], [], served))).toBe("c");
-  expect(names(planEvaluation([b, a], [], options))).toBe("ab");
-  expect(planEvaluation([], [], options)).toEqual([]);
+  expect(names(planEvaluation([a, b, c], [], served, 0))).toBe("c");
+  expect(names(planEvaluation([b, a], [], options, 0))).toBe("ab");
+  expect(planEvaluation([], [], options, 0)).toEqual([]);
 });
 
 test("one evaluator takes all hosts of a commit, but none with other overrides, and no more than the bound", () => {
   const variant = variantOf([someOverride()]);
   const waiting = [...letters("one", "abcd"), work("one", "e", "batch", { variant })];
-  expect(names(planEvaluation(waiting, [], options))).toBe("abcd");
-  expect(names(planEvaluation(waiting, [], { ...options, mostHosts: 3 }))).toBe("abc");
+  expect(names(planEvaluation(waiting, [], options, 0))).toBe("abcd");
+  expect(names(planEvaluation(waiting, [], { ...options, mostHosts: 3 }, 0))).toBe("abc");
 });
 
 test("a second evaluator comes towards the first, and a third begins between them", () => {
   const waiting = letters("one", "bcdefg");
-  const second = planEvaluation(waiting, [evaluator(waiting)], options);
+  const second = planEvaluation(waiting, [evaluator(waiting)], options, 0);
   expect(names(second)).toBe("gfedcb");
   const left = waiting.slice(0, -1);
-  expect(names(planEvaluation(left, [evaluator(left), evaluator(second.slice(1))], options))).toBe("def");
+  expect(names(planEvaluation(left, [evaluator(left), evaluator(second.slice(1))], options, 0))).toBe("def");
 });
 
 test("a further evaluator comes only where what is left takes longer than to begin anew", () => {
   const waiting = letters("one", "bcdef");
   const slow = evaluator(waiting, { firstMs: 4000, furtherMs: 900 });
-  expect(names(planEvaluation(waiting, [slow], options))).toBe("fedcb");
+  expect(names(planEvaluation(waiting, [slow], options, 0))).toBe("fedcb");
   const quick = evaluator(waiting, { firstMs: 5000, furtherMs: 900 });
-  expect(planEvaluation(waiting, [quick], options)).toEqual([]);
+  expect(planEvaluation(waiting, [quick], options, 0)).toEqual([]);
   // With other work there, that is taken.
-  expect(names(planEvaluation([...waiting, work("two", "z", "batch")], [quick], options))).toBe("z");
+  expect(names(planEvaluation([...waiting, work("two", "z", "batch")], [quick], options, 0))).toBe("z");
 });
 
 test("what no evaluator is heading for gets one, whatever it costs", () => {
   const [b, ...rest] = letters("one", "bcd");
   const waiting = [...rest, ...(b === undefined ? [] : [b])];
   const quick = evaluator(rest, { firstMs: 5000, furtherMs: 1 });
-  expect(names(planEvaluation(waiting, [quick], options))).toBe("b");
+  expect(names(planEvaluation(waiting, [quick], options, 0))).toBe("b");
 });
 
 test("a host that was too much beside others is the first of an evaluator, and two are not in one", () => {
   const waiting = letters("one", "abcd");
   for (const large of [waiting[1], waiting[3]]) if (large !== undefined) large.goesFirst = true;
-  expect(names(planEvaluation(waiting, [], options))).toBe("bac");
+  expect(names(planEvaluation(waiting, [], options, 0))).toBe("bac");
 });
 
 test("what somebody waits for does not wait behind batch work of the same evaluator", () => {
   const waiting = [...letters("one", "bc"), work("one", "x", "interactive")];
   const running = evaluator(waiting);
-  expect(names(planEvaluation(waiting, [running], options))).toBe("xcb");
+  expect(names(planEvaluation(waiting, [running], options, 0))).toBe("xcb");
 });
 
 test("an evaluator gives way to what somebody waits for, unless it comes to such a host itself", () => {
@@ -119,29 +120,37 @@ test("an evaluator that had its turn gives way to a repo without a slot, and to 
   expect(givesWay(batch, other, [batch, evaluator(letters("two", "y"))], turnMs)).toBe(false);
 });
 
-const limits = { maxMemoryBytes: 4000, fullBytes: 1750 };
 const real = { firstMs: 3300, furtherMs: 2100, growthBytes: 930 };
 
 test("an evaluator is replaced when it holds much and beginning anew costs little of what it did", () => {
   const two = evaluator(letters("one", "cd"), { ...real, heldBytes: 2070 });
-  expect(isFull(two, [two, two], 2, limits, 5400)).toBe(true);
-  const one = evaluator(letters("one", "cd"), { ...real, furtherMs: undefined, heldBytes: 1150 });
-  expect(isFull(one, [one, one], 2, limits, 3300)).toBe(false);
+  expect(roomOf(two, [two], limits, 5400)).toBe(0);
+  const one = evaluator(letters("one", "cd"), {
+    ...real,
+    furtherMs: undefined,
+    growthBytes: 0,
+    heldBytes: 1150,
+  });
+  expect(roomOf(one, [one], limits, 3300)).toBe(1);
   // Most of the evaluation is shared.
-  const shared = evaluator(letters("one", "cd"), { firstMs: 10_000, furtherMs: 500, heldBytes: 2000 });
-  expect(isFull(shared, [shared, shared], 2, limits, 15_000)).toBe(false);
-  expect(isFull(shared, [shared, shared], 2, limits, 30_000)).toBe(true);
-});
-
-test("an evaluator may hold what the slots beside it do not need, but never more than there is", () => {
-  const two = evaluator(letters("one", "cd"), { ...real, heldBytes: 2070 });
-  expect(isFull(two, [two], 2, limits, 5400)).toBe(false);
-  const three = evaluator(letters("one", "d"), { ...real, heldBytes: 3100 });
-  expect(isFull(three, [three], 2, limits, 7500)).toBe(true);
+  const shared = evaluator(letters("one", "cd"), {
+    firstMs: 10_000,
+    furtherMs: 500,
+    heldBytes: 2000,
+    growthBytes: 100,
+  });
+  expect(roomOf(shared, [shared], limits, 12_000)).toBe(20);
+  expect(roomOf(shared, [shared], limits, 20_000)).toBe(0);
 });
 
 test("what one unusual first host took is not what beginning anew costs", () => {
   const first = evaluator(letters("one", "cd"), { firstMs: 20_000, furtherMs: 2100, heldBytes: 3000 });
   const other = evaluator(letters("one", "dc"), { ...real, heldBytes: 1150 });
-  expect(isFull(first, [first, other], 2, limits, 22_000)).toBe(true);
+  expect(roomOf(first, [first, other], limits, 22_000)).toBe(0);
+});
+
+test("hosts that an evaluator will not come to, because it is full before, get another one now", () => {
+  const waiting = letters("one", "cdef");
+  const nearlyFull = evaluator(waiting, { ...real, heldBytes: 1150 });
+  expect(names(planEvaluation(waiting, [nearlyFull], options, 5400))).toBe("def");
 });

@@ -19,7 +19,15 @@ export interface RunningEvaluator extends Revision {
   readonly growthBytes: number;
 }
 
+export interface MemoryLimits {
+  /** What the process cannot exceed. */
+  readonly maxMemoryBytes: number;
+  /** With so much it is replaced, where that pays. */
+  readonly fullBytes: number;
+}
+
 export interface PlanOptions {
+  readonly limits: MemoryLimits;
   /** Hosts for one evaluator at most. */
   readonly mostHosts: number;
   /** When each repo was last given a slot, as a growing number; absent for never. */
@@ -43,7 +51,8 @@ export const turnMs = 30_000;
 export function planEvaluation(
   waiting: readonly HostWork[],
   running: readonly RunningEvaluator[],
-  { mostHosts, lastServed }: PlanOptions,
+  { limits, mostHosts, lastServed }: PlanOptions,
+  now: number,
 ): readonly HostWork[] {
   const served = ({ repo }: HostWork): number => lastServed.get(repo) ?? 0;
   const sorted = waiting.toSorted(
@@ -56,7 +65,13 @@ export function planEvaluation(
     const lessUrgent = sorted.filter(
       (work) => compareUrgency(first, work) < 0 && sourceName(work) === source,
     );
-    const evaluators = running.filter((evaluator) => sourceName(evaluator) === source);
+    const evaluators = running
+      .filter((evaluator) => sourceName(evaluator) === source)
+      .map((evaluator, _, all) => ({
+        ...evaluator,
+        // What it will not come to, because it is full before, is nobody's.
+        ahead: evaluator.ahead.slice(0, roomOf(evaluator, all, limits, now)),
+      }));
     const plan = planFor(group, lessUrgent, evaluators);
     if (plan.length > 0) return plan.slice(0, mostHosts);
   }
@@ -142,37 +157,33 @@ export function givesWay(
   return running.every(({ repo }) => repo !== next.repo) && now - evaluator.startedAt >= turnMs;
 }
 
-export interface MemoryLimits {
-  /** What the process cannot exceed. */
-  readonly maxMemoryBytes: number;
-  /** What each slot usually holds at most. */
-  readonly fullBytes: number;
-}
-
 /** So much of what it has worked an evaluator may cost anew, for the memory that this gives back. */
-const mostForMemory = 1 / 3;
+const mostForMemory = 1 / 2;
+/** What a further host adds, of what the first took, while that is not known. */
+const usualGrowth = 0.8;
 
 /**
- * Whether an evaluator ends between two hosts because of the memory that it holds. Nix gives back nothing of the hosts that it
- * has evaluated: collecting garbage costs more than to begin anew, as long as hosts do not share most of their evaluation.
- * Where few evaluators run, each may hold what the others do not need.
+ * How many more hosts an evaluator takes before it is replaced because of the memory that it holds. Nix gives back nothing of
+ * the hosts that it has evaluated: collecting garbage costs more than to begin anew, as long as hosts do not share most of
+ * their evaluation.
+ *
+ * @param running evaluators of the same revision, itself among them
  */
-export function isFull(
+export function roomOf(
   evaluator: RunningEvaluator,
   running: readonly RunningEvaluator[],
-  slots: number,
   { maxMemoryBytes, fullBytes }: MemoryLimits,
   now: number,
-): boolean {
-  const { heldBytes, growthBytes, furtherMs } = evaluator;
-  if (heldBytes + growthBytes > maxMemoryBytes) return true;
-  if (heldBytes < (fullBytes * slots) / Math.max(1, running.length)) return false;
-  const starts = running
-    .filter((other) => sourceName(other) === sourceName(evaluator))
-    .flatMap(({ firstMs }) => firstMs ?? []);
-  const startMs = Math.min(...starts);
+): number {
+  const { heldBytes, furtherMs, startedAt } = evaluator;
+  if (heldBytes === 0) return Number.POSITIVE_INFINITY;
+  const growthBytes = evaluator.growthBytes > 0 ? evaluator.growthBytes : heldBytes * usualGrowth;
+  const most = Math.max(0, Math.floor((maxMemoryBytes - heldBytes) / growthBytes));
+  // What the first host of another took may be nearer to what beginning anew costs.
+  const startMs = Math.min(...running.flatMap(({ firstMs }) => firstMs ?? []));
   const anewMs = startMs - (furtherMs ?? startMs * usualShareOfFurther);
-  return anewMs <= (now - evaluator.startedAt) * mostForMemory;
+  if (anewMs > (now - startedAt) * mostForMemory) return most;
+  return Math.min(most, Math.max(0, Math.ceil((fullBytes - heldBytes) / growthBytes)));
 }
 
 /** Below zero when the first is more urgent. */
@@ -180,4 +191,4 @@ const compareUrgency = (a: HostWork, b: HostWork): number =>
   Number(priorityOf(a) === "batch") - Number(priorityOf(b) === "batch");
 
 /** What one evaluator can evaluate together. */
-const sourceName = (of: Revision & Pick<HostWork, "repo">): string => `${of.repo}@${revisionName(of)}`;
+export const sourceName = (of: Revision & Pick<HostWork, "repo">): string => `${of.repo}@${revisionName(of)}`;
