@@ -89,7 +89,7 @@ test("what no evaluator is heading for gets one, whatever it costs", () => {
   const [b, ...rest] = letters("one", "bcd");
   const waiting = [...rest, ...(b === undefined ? [] : [b])];
   const quick = evaluator(rest, { firstMs: 5000, furtherMs: 1 });
-  expect(names(planEvaluation(waiting, [quick], options, 0))).toBe("b");
+  expect(names(planEvaluation(waiting, [quick], options, 0))).toBe("bdc");
 });
 
 test("a host that was too much beside others is the first of an evaluator, and two are not in one", () => {
@@ -152,5 +152,8 @@ test("what one unusual first host took is not what beginning anew costs", () => 
 test("hosts that an evaluator will not come to, because it is full before, get another one now", () => {
   const waiting = letters("one", "cdef");
   const nearlyFull = evaluator(waiting, { ...real, heldBytes: 1150 });
-  expect(names(planEvaluation(waiting, [nearlyFull], options, 5400))).toBe("def");
+  expect(names(planEvaluation(waiting, [nearlyFull], options, 5400))).toBe("cdef");
+  const roomy = evaluator(waiting, { ...real, heldBytes: 100, growthBytes: 700 });
+  // And then comes towards it.
+  expect(names(planEvaluation(waiting, [roomy], options, 5400))).toBe("efdc");
 });

@@ -69,8 +69,8 @@ export function planEvaluation(
       .filter((evaluator) => sourceName(evaluator) === source)
       .map((evaluator, _, all) => ({
         ...evaluator,
-        // What it will not come to, because it is full before, is nobody's.
-        ahead: evaluator.ahead.slice(0, roomOf(evaluator, all, limits, now)),
+        // What it will not come to, because it is full before, is nobody's. It has begun one.
+        ahead: evaluator.ahead.slice(0, Math.max(0, roomOf(evaluator, all, limits, now) - 1)),
       }));
     const plan = planFor(group, lessUrgent, evaluators);
     if (plan.length > 0) return plan.slice(0, mostHosts);
@@ -96,8 +96,8 @@ function planFor(
   // One that was once too much for an evaluator that held others comes first.
   const first = untouched.find((work) => work.goesFirst) ?? untouched[0];
   if (first !== undefined) {
-    const rest = untouched.filter((work) => work !== first && !work.goesFirst);
-    return [first, ...rest, ...awayFrom(evaluators, lessUrgent)];
+    const rest = group.filter((work) => work !== first);
+    return [first, ...awayFrom(evaluators, rest), ...awayFrom(evaluators, lessUrgent)];
   }
 
   const left = headed.map(({ evaluator, soon }) => {
@@ -119,7 +119,7 @@ function before(ahead: readonly HostWork[], member: HostWork): readonly HostWork
   return end < 0 ? ahead : ahead.slice(0, end);
 }
 
-/** First those that no evaluator is heading for, then the others from their far end. */
+/** First those that no evaluator is heading for, then the others from their far end; none that has to be first. */
 function awayFrom(evaluators: readonly RunningEvaluator[], works: readonly HostWork[]): readonly HostWork[] {
   const headedFor = new Set(evaluators.flatMap(({ ahead }) => ahead));
   const alone = works.filter((work) => !work.goesFirst);
