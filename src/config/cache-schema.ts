@@ -50,7 +50,7 @@ export const CacheSettings = v.strictObject({
   ),
   recheckHours: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(24 * 365)), 24),
-    "What was proven is believed for so long, and not asked for again. 0: never.",
+    "With `verifyBuilds`, what was proven after a build is believed for so long, and not asked for again. 0: never. Commands ask for everything.",
   ),
   connections: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)), 32),

@@ -18,7 +18,7 @@ import type { Store } from "../nix/store.ts";
 import { createExec } from "../process/create-exec.ts";
 import { ownerEnvironment } from "../process/owner.ts";
 import { parseBuilderName, type BuilderName, type RepoName } from "../protocol/names.ts";
-import { composeVerification, openCache, type CachePlace } from "./compose-cache.ts";
+import { composeVerification, openCache, openProofMemory, type CachePlace } from "./compose-cache.ts";
 import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
 import { createInputAccess } from "./input-access.ts";
@@ -108,17 +108,10 @@ async function composeServingProof(
   log: Log,
   signal: AbortSignal,
 ): Promise<ServingProof> {
-  const { clock } = place;
   const access = await openCache(cache, {}, place, signal);
   const { stateDirectory } = builder;
-  const verify = await composeVerification({
-    settings: cache,
-    access,
-    stateDirectory,
-    content: "start",
-    clock,
-    log,
-  });
+  const proofs = await openProofMemory(cache, access, { stateDirectory, clock: place.clock, log });
+  const verify = { ...composeVerification(cache, access), proofs };
   return createServingProof({ nix, url: access.url, verify });
 }
 

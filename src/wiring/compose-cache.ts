@@ -10,7 +10,7 @@ import { readBounded, whyUnreadable } from "../base/files/read-bounded.ts";
 import { nodeProxies } from "../base/proxy-variables.ts";
 import { createCacheClient, type CacheClient } from "../cache/cache-client.ts";
 import { parseNetrc, type NetrcEntry } from "../cache/netrc.ts";
-import { noProofs, openProofs } from "../cache/proofs.ts";
+import { noProofs, openProofs, type Proofs } from "../cache/proofs.ts";
 import { parsePublicKey, type TrustedKeys } from "../narinfo/public-keys.ts";
 import type { VerifyOptions } from "../cache/verify.ts";
 import { CacheUrl, type CacheSettings } from "../config/cache-schema.ts";
@@ -140,45 +140,40 @@ export async function openCache(
   return { url, keys, client, [Symbol.dispose]: () => client[Symbol.dispose]() };
 }
 
-export interface VerifyParts {
-  readonly settings: CacheSettings;
-  readonly access: CacheAccess;
-  /** Where proofs are remembered: `<directory>/cache`; not at all without it. */
-  readonly stateDirectory?: string;
-  readonly content: VerifyOptions["content"];
+/** A proof that asks for everything now. */
+export const composeVerification = (
+  { connections: atOnce, timeoutSeconds }: CacheSettings,
+  { client, keys }: CacheAccess,
+  content: VerifyOptions["content"] = "start",
+): VerifyOptions => ({
+  client,
+  keys,
+  proofs: noProofs,
+  content,
+  atOnce,
+  timeoutMs: timeoutSeconds * 1000,
+});
+
+export interface ProofMemory {
+  /** The proofs are in `<directory>/cache`. */
+  readonly stateDirectory: string;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export async function composeVerification({
-  settings,
-  access,
-  stateDirectory,
-  content,
-  clock,
-  log,
-}: VerifyParts): Promise<VerifyOptions> {
-  const { url, keys, client } = access;
-  const maxAgeMs = settings.recheckHours * 3_600_000;
-  const proofs =
-    stateDirectory === undefined || maxAgeMs === 0
-      ? noProofs
-      : await openProofs({
-          directory: join(stateDirectory, "cache"),
-          cacheUrl: url,
-          keys,
-          maxAgeMs,
-          clock,
-          log,
-        });
-  const { connections: atOnce, timeoutSeconds } = settings;
-  return {
-    client,
-    keys,
-    // Who wants to see all content does not take an earlier look at its first bytes for it.
-    proofs: content === "whole" ? { ...proofs, has: () => false } : proofs,
-    content,
-    atOnce,
-    timeoutMs: timeoutSeconds * 1000,
-  };
-}
+/** What was proven after earlier builds. Only for builds: who runs a command wants to know how it is now. */
+export const openProofMemory = async (
+  { recheckHours }: CacheSettings,
+  { url, keys }: CacheAccess,
+  { stateDirectory, clock, log }: ProofMemory,
+): Promise<Proofs> =>
+  recheckHours === 0
+    ? noProofs
+    : openProofs({
+        directory: join(stateDirectory, "cache"),
+        cacheUrl: url,
+        keys,
+        maxAgeMs: recheckHours * 3_600_000,
+        clock,
+        log,
+      });

@@ -16,7 +16,6 @@ import type { CacheVerification } from "../print/pages/cache-verification.ts";
 import { createProgressLine } from "../print/progress-line.ts";
 import { userStateDirectory } from "../session/local-builder.ts";
 import { openNix } from "../session/open-nix.ts";
-import { createPeopleLog } from "../session/people-log.ts";
 import type { CacheTargets } from "./cache-targets.ts";
 import { repairCache } from "./repair-cache.ts";
 
@@ -48,14 +47,7 @@ export async function verifyCache(
   const content = wish.full === true ? "whole" : "start";
   const progress = createProgressLine("paths proven", err, clock);
   const verifyOptions: VerifyOptions = {
-    ...(await composeVerification({
-      settings,
-      access,
-      stateDirectory,
-      content,
-      clock,
-      log: createPeopleLog(context),
-    })),
+    ...composeVerification(settings, access, content),
     onProgress: (state) => progress.show(state),
   };
   const paths = [...new Set(targets.targets.map(({ path }) => path))];

@@ -1,6 +1,5 @@
 // Waits for a commit to be built whole and served, such as after a machine was made anew.
 import { HomelabError, messageOf } from "../../base/errors.ts";
-import { silentLog } from "../../base/log.ts";
 import { countProblems } from "../../cache/finding.ts";
 import { verifyWithoutStore } from "../../cache/verify.ts";
 import type { Config } from "../../config/schema.ts";
@@ -34,7 +33,7 @@ export async function waitUntilServed(
   const { cache: settings } = config;
   using access = await openCache(settings, choice, context, interrupted);
   const { url } = access;
-  const verify = await composeVerification({ settings, access, content: "start", clock, log: silentLog });
+  const verify = composeVerification(settings, access);
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([interrupted, timeout]);
   let reason = "nothing was asked yet";

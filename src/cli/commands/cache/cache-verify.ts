@@ -21,7 +21,7 @@ export function addCacheVerify(cache: Command, choose: Choose): void {
     .option("--repo <name>", "only of this repo")
     .option("--cache <url>", "the cache (default: cache.url of the configuration)")
     .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
-    .option("--full", "ask for everything again, and download and hash every NAR")
+    .option("--full", "download and hash every NAR, in place of its first bytes")
     .option("--repair", "sign, restore or copy what can be, and prove it again")
     .option("--key-file <file>", "secret key for --repair (default: cache.secretKeyFile)")
     .option(

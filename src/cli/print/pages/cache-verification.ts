@@ -39,7 +39,6 @@ export function verificationJson(result: CacheVerification): object {
     paths: verification.closure.size,
     bytes: bytesOf(verification),
     asked: verification.asked,
-    provenBefore: Math.max(0, verification.closure.size - verification.asked),
     contentAsSaid: verification.asSaid,
     targets: targets.map(({ name, path }) => {
       const { paths = 0, bytes = 0, findings = [] } = proofs.get(path) ?? {};
@@ -138,7 +137,7 @@ function conclusion(result: CacheVerification, style: Style): string {
   const { closure, asked, findings, asSaid } = verification;
   const count = `${closure.size} paths (${formatBytes(bytesOf(verification))})`;
   const how = [
-    `${asked} asked for now${asked < closure.size ? `, ${closure.size - asked} proven before` : ""}`,
+    asked < closure.size ? `only ${asked} asked for` : "all asked for now",
     ...(content === "whole" ? ["every NAR of these read and hashed"] : []),
     ...(comparedWithStore ? [] : ["not compared with a store"]),
   ].join(", ");
