@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeDirectory } from "../base/files/make-directory.ts";
 import { HomelabError } from "../base/errors.ts";
 import { replaceFile } from "../base/files/replace-file.ts";
 import { proxyVariables } from "../base/proxy-variables.ts";
@@ -155,7 +155,7 @@ export function createGitCommand({
       }
     },
     prepare: async () => {
-      await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
+      await makeDirectory(dirname(directory), { mode: 0o700 });
       await writeSignInPrograms(home);
       if (allowOtherOwner) await replaceFile(join(home, trustFile), trust, { mode: 0o600 });
     },

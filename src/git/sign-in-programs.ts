@@ -1,7 +1,8 @@
 // Two tiny programs that git starts to sign in. They are constant text: what differs comes in environment
 // variables that hold names and paths, so that nothing is ever quoted for a shell, and a secret is only ever in its file.
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../base/files/make-directory.ts";
 import { HomelabError } from "../base/errors.ts";
 import { readIfSmall } from "../base/files/read-bounded.ts";
 import { replaceFile } from "../base/files/replace-file.ts";
@@ -162,7 +163,7 @@ export function serverOf(url: string): string | undefined {
 
 /** Writes both programs, for our user only. Replaces them in one step: another process may be running them. */
 export async function writeSignInPrograms(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, { mode: 0o700 });
   await chmod(directory, 0o700);
   for (const [name, text] of Object.entries({ askpass, ssh })) {
     await replaceFile(join(directory, name), text, { mode: 0o700 });

@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../base/files/make-directory.ts";
 import { proxyVariables } from "../base/proxy-variables.ts";
 
 /** What Nix may know of our own environment: where its store is, how it reaches the network, and PATH. */
@@ -77,6 +77,6 @@ export function nixEnvironment(
 /** Makes the directories that the environment names, for us alone. */
 export async function prepareNixDirectory(directory: string): Promise<void> {
   for (const name of ["home", "cache", "config", "data", "state"]) {
-    await mkdir(join(directory, name), { recursive: true, mode: 0o700 });
+    await makeDirectory(join(directory, name), { mode: 0o700 });
   }
 }

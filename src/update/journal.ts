@@ -1,8 +1,9 @@
 // What an update has decided and done, line by line on disk before anything depends on it. A run that was killed
 // is gone on with; everything that it did elsewhere is found there again, so the journal only has to hold what
 // cannot be found: the frozen lock and the verdicts.
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectory } from "../base/files/make-directory.ts";
 import * as v from "valibot";
 import { hasCode, HomelabError } from "../base/errors.ts";
 import { decodeJson } from "../base/json.ts";
@@ -93,7 +94,7 @@ export interface Journal {
  * @throws HomelabError `failed` `JOURNAL_UNREADABLE`: what is not known must not be done once more.
  */
 export async function openJournal(file: string): Promise<Journal> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(file), { mode: 0o700 });
   const text = await readFile(file, "utf8").catch((error: unknown) => {
     if (hasCode(error, "ENOENT")) return "";
     throw new HomelabError("failed", `the journal ${file} cannot be read`, {

@@ -26,6 +26,7 @@ import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts"
 import { endLeftBehindIn } from "./end-left-behind-in.ts";
 import type { Environment } from "../base/environment.ts";
 import { createPolledCommits, createStoredFailedHooks, createUsualDurations } from "./builder-memory.ts";
+import { prepareStateDirectory } from "./state-directory.ts";
 import { submodulesOrigin } from "./submodules.ts";
 import { programVersion } from "./program-version.ts";
 
@@ -44,6 +45,7 @@ export async function composeBuilder(
 ): Promise<ComposedBuilder> {
   const { builder } = config;
   const { stateDirectory } = builder;
+  await prepareStateDirectory(stateDirectory, "builder.stateDirectory");
   await endLeftBehindIn(stateDirectory, { clock, log }, signal);
   const exec = createExec(clock, ownerEnvironment(stateDirectory));
   const nix = await createNix(

@@ -2,9 +2,9 @@
 import type { Clock } from "../base/clock.ts";
 import type { Environment } from "../base/environment.ts";
 import { hasCode } from "../base/errors.ts";
-import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { makeDirectory } from "../base/files/make-directory.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
 import type { Config, RepoSettings } from "../config/schema.ts";
@@ -70,7 +70,7 @@ export async function composeUpdate(
   const { environment, clock, config, repo, settings, stateDirectory, nix, exec, builds, log } = parts;
   const { update } = settings;
   const directory = join(stateDirectory, "updates", repo);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, { mode: 0o700 });
   const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
   const repository = openRepository({ repo, settings, stateDirectory, exec, environment, log });
   const secretFiles = [

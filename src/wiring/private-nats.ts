@@ -2,8 +2,9 @@
 // accounts that every server should have: whoever reaches it without a key is a client, the builder has a key.
 import { randomUUID } from "node:crypto";
 import { connect as connectTcp } from "node:net";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../base/files/make-directory.ts";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import { publicKeyOf, writeNewKey } from "../bus/server/keys.ts";
@@ -51,7 +52,7 @@ export async function startPrivateNats(
   const { exec, environment, directory, port, builder: name, clock } = options;
   const env = { PATH: environment["PATH"] ?? "" };
   const version = await natsVersion(exec, env, signal);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, { mode: 0o700 });
   await endLeftover(join(directory, "pid"), join(directory, "nats-server.conf"), clock);
   if (await listens(port)) {
     throw new HomelabError("refused", `somebody listens on port ${port} of this machine already`, {

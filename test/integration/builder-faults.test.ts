@@ -63,3 +63,9 @@ test("a live builder's metrics know the hosts and their results", async ({ homel
   expect(text).toMatch(/homelab_deploy_host_last_build_success\{repo="fleet",host="host02"\} 0/);
   expect(text).toMatch(/homelab_deploy_nats_connected 1/);
 });
+
+test("a state directory that cannot be is said at the start", async ({ homelab }) => {
+  await homelab.stopAll();
+  const started = homelab.startBuilder("builder1", { stateDirectory: "/proc/homelab-deploy/state" });
+  await expect(started).rejects.toThrow(/error: this user cannot keep files in \/proc\/homelab-deploy\/state/);
+});

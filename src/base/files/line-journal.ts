@@ -1,5 +1,6 @@
-import { appendFile, mkdir } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectory } from "./make-directory.ts";
 import { jsonOrNothing } from "../json.ts";
 import { readIfSmall } from "./read-bounded.ts";
 
@@ -29,7 +30,7 @@ export async function openLineJournal(path: string, onError: (error: unknown) =>
       const lines = waiting.join("");
       waiting = [];
       try {
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        await makeDirectory(dirname(path), { mode: 0o700 });
         await appendFile(path, atLineStart ? lines : `\n${lines}`, { mode: 0o600 });
         atLineStart = true;
       } catch (error) {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectory } from "./make-directory.ts";
 
 export interface ReplaceOptions {
   /** Permission bits. By default only our user may read and write it. */
@@ -19,7 +20,7 @@ export async function replaceFile(
   { mode = 0o600, flush = false }: ReplaceOptions = {},
 ): Promise<void> {
   const directory = dirname(file);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, { mode: 0o700 });
   // A name of its own, because another process may be writing the same file.
   const fresh = `${file}.${randomUUID()}`;
   try {

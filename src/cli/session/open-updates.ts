@@ -13,6 +13,7 @@ import { createWebhookTeller } from "../../update/tell/webhook.ts";
 import type { ComposeUpdateOptions } from "../../wiring/compose-update.ts";
 import { createInputAccess } from "../../wiring/input-access.ts";
 import { endLeftBehindIn } from "../../wiring/end-left-behind-in.ts";
+import { prepareStateDirectory } from "../../wiring/state-directory.ts";
 import { useNetworkOf } from "../../wiring/own-network.ts";
 import type { Context } from "../context.ts";
 import { connectCommand } from "./connect.ts";
@@ -36,6 +37,7 @@ export async function openUpdates(
   const { clock, environment } = context;
   const stateDirectory = stateDirectoryOf(context, config);
   const log = createPeopleLog(context);
+  await prepareStateDirectory(stateDirectory, "update.stateDirectory");
   await endLeftBehindIn(stateDirectory, { clock, log }, signal);
   const exec = createExec(clock, ownerEnvironment(stateDirectory));
   await using opening = new AsyncDisposableStack();

@@ -1,6 +1,7 @@
 // Where Nix builds, for one call of it.
-import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../../base/files/make-directory.ts";
 import { isAtLeast } from "../../base/version.ts";
 import { hasEnded, ownerName, parseOwnerName, readOwnIdentity } from "../../process/owner.ts";
 import { readProcessTable } from "../../process/process-table.ts";
@@ -18,7 +19,7 @@ export const buildDirectoryFlags = (version: string, directory: string): readonl
  * but not look: the builders of a Nix with build users are not we.
  */
 export async function makeBuildDirectory(parent: string): Promise<string> {
-  await mkdir(parent, { recursive: true, mode: 0o711 });
+  await makeDirectory(parent, { mode: 0o711 });
   for (const abandoned of await findAbandonedDirectories(parent)) await removeBuildDirectory(abandoned);
   const own = readOwnIdentity();
   const name = own === undefined ? `${process.pid}` : ownerName(own);

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeDirectory } from "../../base/files/make-directory.ts";
 import type { Clock } from "../../base/clock.ts";
 import { hasCode, HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
 import { workThrough } from "../../base/work-through.ts";
@@ -59,7 +60,7 @@ export function createGcRoots({
   async function register(links: readonly Link[], signal: AbortSignal): Promise<void> {
     try {
       // Nix makes it when it first opens the store.
-      await mkdir(registrations, { recursive: true });
+      await makeDirectory(registrations);
       await workThrough([...links], atOnce, async ({ path }) => placeLink(registrationOf(path), path));
     } catch (error) {
       if (!isForbidden(error)) throw error;
@@ -74,8 +75,8 @@ export function createGcRoots({
       const commits = new Set(roots.map((root) => commitDirectory(directory, root)));
       try {
         for (const commit of commits) {
-          await mkdir(join(commit, "drv"), { recursive: true });
-          await mkdir(join(commit, "out"), { recursive: true });
+          await makeDirectory(join(commit, "drv"));
+          await makeDirectory(join(commit, "out"));
         }
         const links = roots.flatMap((root) => linksOf(directory, root));
         const unregistered: Link[] = [];
@@ -103,7 +104,7 @@ export function createGcRoots({
         for (const used of commits) {
           held.use(await locks.share(used.repo, used.commit, signal));
           const path = commitDirectory(directory, used);
-          await mkdir(path, { recursive: true });
+          await makeDirectory(path);
           if (used.isHead) await writeFile(join(path, headMark), "");
           await utimes(path, clock.now(), clock.now());
         }

@@ -1,8 +1,9 @@
 // Who uses a commit's roots, over all processes on this machine: the builder, `build --local`, an update. The locks
 // are the kernel's, so none outlives its process.
 import { randomUUID } from "node:crypto";
-import { appendFile, link, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, link, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../../base/files/make-directory.ts";
 import { hasCode, HomelabError } from "../../base/errors.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { Commit, RepoName } from "../../protocol/names.ts";
@@ -34,7 +35,7 @@ export interface RootLocks {
 export function createRootLocks({ directory, exec, environment, pid }: RootLocksOptions): RootLocks {
   /** One lock for several commits, so that their number has a bound: to share one only delays a removal. */
   async function lockOf(repo: RepoName, commit: Commit): Promise<string> {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     const file = join(directory, `${repo}-${commit.slice(0, 2)}`);
     const bytes = await sizeOf(file);
     if (bytes === undefined) await placeFile(file, heldLine);
