@@ -20,7 +20,7 @@ import { nextDelivery } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { readEventSpace } from "./event-space.ts";
 import { encodeLogChunk } from "./logs/log-chunk-message.ts";
-import { isServerAnswer, logMessageId } from "./message-ids.ts";
+import { isProbe, isServerAnswer, logMessageId } from "./message-ids.ts";
 import { explainNatsError } from "./connect/nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
 import { isAtLeast } from "../base/version.ts";
@@ -90,7 +90,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
       listen(
         "build-control.*",
         ({ subject, data, headers }) => {
-          if (!isServerAnswer(headers, data)) onControl(subject, data);
+          if (!isServerAnswer(headers, data) && !isProbe(headers)) onControl(subject, data);
         },
         signal,
       );

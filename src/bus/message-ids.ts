@@ -36,3 +36,10 @@ export function isServerAnswer(headers: MsgHdrs | undefined, data: Uint8Array): 
   const start = new TextDecoder().decode(data.subarray(0, 64));
   return start.startsWith('{"type":"io.nats.jetstream.api.');
 }
+
+/** The stream that no server has: what expects to be stored in it is never stored. */
+export const probedStream = "HOMELAB_DEPLOY_DOCTOR";
+
+/** Whether somebody only tries what its key may do: see probe-permissions.ts. Who listens without a stream gets it all the same. */
+export const isProbe = (headers: MsgHdrs | undefined): boolean =>
+  headers?.get("Nats-Expected-Stream") === probedStream;

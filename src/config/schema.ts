@@ -56,6 +56,15 @@ export const NatsSettings = v.strictObject({
     ),
     "JetStream domain of the server that has the streams. Only where `servers` are leaf nodes of it: set it to the `domain` in the hub's `jetstream` block.",
   ),
+  monitoringUrl: described(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(/^https?:\/\/[^\s@?#]+$/, "must be an http:// or https:// URL without a user"),
+      ),
+    ),
+    "URL of the server's monitoring pages, in which `doctor` sees whether what is acknowledged is on the disk; port 8222 of the server without it.",
+  ),
 });
 export type NatsSettings = v.InferOutput<typeof NatsSettings>;
 

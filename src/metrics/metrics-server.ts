@@ -66,7 +66,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
 }
 
 /** `[::1]:9480` into what `listen` takes. */
-function parseListen(listen: string): { readonly host: string; readonly port: number } {
+export function parseListen(listen: string): { readonly host: string; readonly port: number } {
   const colon = listen.lastIndexOf(":");
   return {
     host: listen.slice(0, colon).replace(/^\[|\]$/g, ""),

@@ -26,6 +26,7 @@ import { createPathFactsReader } from "./store/path-facts.ts";
 import { createRevisionLocker } from "./lock/lock-revision.ts";
 import { createRealise } from "./realise/realise.ts";
 import { isFull } from "./realise/store-room.ts";
+import { createTrialBuild } from "./realise/trial-build.ts";
 import { createStoreQueries } from "./store/store-queries.ts";
 import { createAskSubstituter } from "./settings/ask-substituter.ts";
 import { createSubstituterProber } from "./settings/substituters.ts";
@@ -56,6 +57,8 @@ export interface InstalledNix extends Evaluator, Store, Realiser, Locker {
   /** Of nix.conf: what unsafe-settings.ts judges. */
   readonly settings: NixConfig;
   readonly missingBuildUsers: MissingBuildUsers | undefined;
+  /** Builds something that needs nothing but Nix. @throws HomelabError `unavailable` `NIX_CANNOT_BUILD` */
+  tryBuild(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -156,6 +159,7 @@ export async function createNix(
     evaluationDigest: settings.evaluationDigest,
     settings: settings.judged,
     missingBuildUsers,
+    tryBuild: createTrialBuild(running),
   };
 }
 

@@ -176,7 +176,11 @@ function cannotStart(file: string, { code, shortMessage }: Awaited<Program>): Ho
   return new HomelabError(
     "unavailable",
     code === "ENOENT" ? `${file} is not installed, or not in PATH` : `${file} cannot be started`,
-    { code: "PROGRAM_MISSING", cause: new Error(shortMessage ?? code ?? "unknown reason") },
+    {
+      code: "PROGRAM_MISSING",
+      hint: `install ${file}, or put its directory into PATH`,
+      cause: new Error(shortMessage ?? code ?? "unknown reason"),
+    },
   );
 }
 

@@ -67,5 +67,7 @@ test("a live builder's metrics know the hosts and their results", async ({ homel
 test("a state directory that cannot be is said at the start", async ({ homelab }) => {
   await homelab.stopAll();
   const started = homelab.startBuilder("builder1", { stateDirectory: "/proc/homelab-deploy/state" });
-  await expect(started).rejects.toThrow(/error: this user cannot keep files in \/proc\/homelab-deploy\/state/);
+  await expect(started).rejects.toThrow(
+    /error: this user cannot keep files in \/proc\/homelab-deploy\/state/,
+  );
 });

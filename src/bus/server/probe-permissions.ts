@@ -5,6 +5,7 @@ import { builderKey, builderStatusSubject, live } from "../../protocol/subjects.
 import type { BuildId, BuilderName } from "../../protocol/names.ts";
 import type { Connection } from "../connect/connection.ts";
 import { storedSubject } from "../jetstream-api.ts";
+import { probedStream } from "../message-ids.ts";
 import { importedReplies } from "./permissions.ts";
 
 /** Whose key it should be; a reader only looks. */
@@ -79,7 +80,7 @@ export async function probePermissions(
 
 async function mayPublish(nats: NatsConnection, subject: string): Promise<boolean> {
   const header = headers();
-  header.set("Nats-Expected-Stream", "HOMELAB_DEPLOY_DOCTOR");
+  header.set("Nats-Expected-Stream", probedStream);
   try {
     await nats.request(subject, "", { timeout: timeoutMs, headers: header });
     return true;

@@ -1,6 +1,5 @@
 // Our clock against those of others. Every HTTP server says its time, to the second.
 import type { Clock } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
 import type { Config } from "../../config/schema.ts";
 import { formatDuration } from "../../words/duration.ts";
 import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";
@@ -38,7 +37,7 @@ export async function checkClock(
       unknown("clock", "there is no server to compare it with", "see that time is synchronized: timedatectl"),
     ];
   }
-  return Promise.all(
+  const answers = await Promise.all(
     sources.map(async (source) => {
       try {
         const before = clock.now().getTime();
@@ -49,16 +48,14 @@ export async function checkClock(
         });
         const after = clock.now().getTime();
         return judgeClock(source, Date.parse(response.headers.get("date") ?? ""), { before, after });
-      } catch (error) {
+      } catch {
         signal.throwIfAborted();
-        return unknown(
-          "clock",
-          `${source} does not say its time: ${messageOf(error)}`,
-          "see whether it is up",
-        );
+        return undefined;
       }
     }),
   );
+  // That a server does not answer is said where it is needed.
+  return answers.filter((finding) => finding !== undefined);
 }
 
 /** @param theirs milliseconds since 1970, rounded down to a second; NaN when not said */
@@ -75,5 +72,7 @@ export function judgeClock(
   const off = Math.max(ahead, behind);
   if (off < suspectMs) return ok("clock", `agrees with ${source}`);
   const message = `it is ${formatDuration(off)} ${ahead > 0 ? "ahead of" : "behind"} ${source}`;
-  return off < wrongMs ? warning("clock", message, hint) : wrong("clock", message, hint);
+  const finding = off < wrongMs ? warning("clock", message, hint) : wrong("clock", message, hint);
+  // It is off against all of them.
+  return { ...finding, cause: "clock" };
 }

@@ -16,7 +16,21 @@ test("a directory that is not there is not known to have room", async () => {
   expect((await checkDisk("disk", "/nonexistent/a")).state).toBe("unknown");
 });
 
+test("no build begins below the floor, which may be above the whole disk", () => {
+  const half = { disk: { availableBytes: 50, totalBytes: 100 }, inodes: undefined };
+  expect(judgeDisk("disk", "/nix", half, 60)).toMatchObject({
+    state: "wrong",
+    hint: expect.stringMatching(/^collect/),
+  });
+  expect(judgeDisk("disk", "/nix", half, 200)).toMatchObject({
+    state: "wrong",
+    hint: expect.stringMatching(/minFreeGiB/),
+  });
+});
+
+const setting = "builder.stateDirectory";
+
 test("a state directory that cannot be made is wrong, and one that can be is not", async () => {
-  expect((await checkStateDirectory("/proc/1/homelab-deploy")).state).toBe("wrong");
-  expect((await checkStateDirectory("/tmp/homelab-deploy/not/yet/there")).state).toBe("ok");
+  expect((await checkStateDirectory("/proc/x", setting)).state).toBe("wrong");
+  expect((await checkStateDirectory("/tmp/homelab-deploy/not/yet/there", setting)).state).toBe("ok");
 });

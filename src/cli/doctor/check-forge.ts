@@ -4,6 +4,7 @@ import { HomelabError } from "../../base/errors.ts";
 import type { BranchFacts, Forge } from "../../forge/forge.ts";
 import { parseBranchName, type BranchName } from "../../protocol/names.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
+import { missingBranch } from "./check-remotes.ts";
 import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";
 
 export interface ForgeTarget {
@@ -25,7 +26,7 @@ export async function checkForge(
     return [
       signedIn,
       ...judgeRepository(check, await forge.repository(signal)),
-      ...(await checkBranch(check, forge, branch, signal)),
+      ...(await checkBranch({ repo, branch }, check, forge, signal)),
       ...(await checkScopes(check, forge, signal)),
     ];
   } catch (error) {
@@ -51,14 +52,17 @@ function judgeRepository(check: string, facts: Awaited<ReturnType<Forge["reposit
 }
 
 async function checkBranch(
+  { repo, branch: name }: ForgeTarget,
   check: string,
   forge: Forge,
-  name: BranchName,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const at = `${check}: branch ${name}`;
   const branch = await forge.branch(name, signal);
-  if (branch === undefined) return [wrong(at, "there is no such branch", "set repos.….branch")];
+  if (branch === undefined) {
+    const more = { cause: missingBranch(repo, name) };
+    return [wrong(at, "there is no such branch", "set repos.….branch", more)];
+  }
   return judgeBranch(at, branch, forge.user);
 }
 

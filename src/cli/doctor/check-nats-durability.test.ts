@@ -15,9 +15,35 @@ test.each([
   expect(judgeVarz(varz).state).toBe(state);
 });
 
+const server = { address: "nats.lan:4222", version: "2.12.1", monitoringUrl: undefined };
+
+test("one that cannot be made durable is told so once, and not how to break it", async () => {
+  const never: typeof fetch = async () => Promise.reject(new Error("not to be asked"));
+  const finding = await checkNatsDurability(
+    { ...server, version: "2.9.10" },
+    never,
+    new AbortController().signal,
+  );
+  expect(finding).toMatchObject({
+    state: "warning",
+    hint: expect.stringMatching(/^use nats-server 2\.10 or newer/),
+  });
+});
+
+test("the pages that the configuration names are asked", async () => {
+  const asked: string[] = [];
+  const durable: typeof fetch = async (url) => {
+    asked.push(new Request(url).url);
+    return Response.json({ server_id: "S", jetstream: { config: { sync_always: true } } });
+  };
+  const named = { ...server, monitoringUrl: "https://nats.lan/monitoring/" };
+  expect((await checkNatsDurability(named, durable, new AbortController().signal)).state).toBe("ok");
+  expect(asked).toEqual(["https://nats.lan/monitoring/varz"]);
+});
+
 test("what refuses the monitoring pages is quoted", async () => {
   const refusing: typeof fetch = async () => new Response("ask the admin\n", { status: 403 });
-  const finding = await checkNatsDurability("nats.lan:4222", refusing, new AbortController().signal);
+  const finding = await checkNatsDurability(server, refusing, new AbortController().signal);
   expect(finding).toMatchObject({ state: "unknown", message: expect.stringContaining("403: ask the admin") });
 });
 
@@ -27,7 +53,7 @@ test("without monitoring pages nothing is known", async () => {
     asked.push(new Request(url).url);
     return Promise.reject(new Error("refused"));
   };
-  const finding = await checkNatsDurability("nats.lan:4222", away, new AbortController().signal);
+  const finding = await checkNatsDurability(server, away, new AbortController().signal);
   expect(finding.state).toBe("unknown");
   expect(asked).toEqual(["http://nats.lan:8222/varz"]);
 });

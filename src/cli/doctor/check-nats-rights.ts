@@ -48,11 +48,15 @@ export async function checkNatsRights(
 export function judgeRights(who: ProbedRole, results: readonly ProbeResult[]): readonly Finding[] {
   const refused = results.filter(({ isAllowed }) => !isAllowed);
   if (refused.length === 0) return [ok("NATS rights", `the key has the rights of a ${who.role}`)];
-  return refused.map(({ action, subject, purpose }) =>
+  const missing = refused.map(
+    ({ action, subject, purpose }) =>
+      `${action === "publish" ? "publish to" : "subscribe to"} ${subject} (${purpose})`,
+  );
+  return [
     wrong(
       "NATS rights",
-      `the key may not ${action === "publish" ? "publish to" : "subscribe to"} ${subject}: no ${purpose}`,
+      `the key is not that of a ${who.role}: it may not ${missing.join(", ")}`,
       "give the server the configuration that `homelab-deploy nats config` prints with this key in its role, and reload it",
     ),
-  );
+  ];
 }

@@ -1,7 +1,6 @@
 // NATS as this machine reaches it: the connection, the streams, and who builds.
 import type { BuildReader } from "../../bus/bus.ts";
 import type { Connection } from "../../bus/connect/connection.ts";
-import { warningsAbout } from "../../bus/create-builder-bus.ts";
 import {
   inspectAccounts,
   sharedAccountError,
@@ -11,7 +10,7 @@ import { checkStreams, describeDifference, type Finding as StreamFinding } from 
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
 import { formatBytes, formatDuration } from "../../words/duration.ts";
 import { checkVersion } from "./known-holes.ts";
-import { findingOf, type Finding } from "./finding.ts";
+import { findingOf, ok, wrong, type Finding } from "./finding.ts";
 
 export function describeServer(connection: Connection): Finding[] {
   const version = connection.nats.info?.version;
@@ -23,13 +22,7 @@ export function describeServer(connection: Connection): Finding[] {
       ...(connection.jetstreamDomain === undefined ? [] : [`JetStream domain ${connection.jetstreamDomain}`]),
     ].join(", "),
   };
-  const warnings = warningsAbout(version).map((message): Finding => ({
-    check: "NATS durability",
-    state: "warning",
-    message,
-    hint: "use nats-server 2.10 or newer with `sync_interval: always`; `homelab-deploy nats config` prints such a configuration",
-  }));
-  return [server, ...warnings, ...checkVersion("nats-server", version ?? "")];
+  return [server, ...checkVersion("nats-server", version ?? "")];
 }
 
 export async function checkAccounts(connection: Connection): Promise<Finding> {
@@ -60,36 +53,34 @@ function describeAccounts(layout: AccountLayout): Finding {
   }
 }
 
-export async function checkStreamSettings(connection: Connection): Promise<Finding[]> {
+export interface StreamsCheck {
+  readonly finding: Finding;
+  /** Whether there is anything to read or store in. */
+  readonly areThere: boolean;
+}
+
+export async function checkStreamSettings(connection: Connection): Promise<StreamsCheck> {
   try {
-    return (await checkStreams(connection)).map(describeStream);
+    const found = await checkStreams(connection);
+    return { finding: judgeStreams(found), areThere: found.every(({ state }) => state !== "missing") };
   } catch (error) {
-    return [findingOf("NATS streams", error)];
+    return { finding: findingOf("NATS streams", error), areThere: false };
   }
 }
 
-function describeStream({ object, state, differences }: StreamFinding): Finding {
-  const check = `stream ${object}`;
-  switch (state) {
-    case "sound":
-    case "created":
-    case "repaired":
-      return { check, state: "ok", message: state };
-    case "missing":
-      return {
-        check,
-        state: "wrong",
-        message: "it does not exist",
-        hint: "run once with the admin's key: homelab-deploy nats setup",
-      };
-    case "weaker":
-      return {
-        check,
-        state: "wrong",
-        message: differences.map(describeDifference).join("; "),
-        hint: "run with the admin's key: homelab-deploy nats setup --repair",
-      };
-  }
+/** One command sets all of them up, or repairs them: so they are one finding. */
+export function judgeStreams(found: readonly StreamFinding[]): Finding {
+  const check = "NATS streams";
+  const missing = found.filter(({ state }) => state === "missing").map(({ object }) => object);
+  const weaker = found
+    .filter(({ state }) => state === "weaker")
+    .map(({ object, differences }) => `${object}: ${differences.map(describeDifference).join(", ")}`);
+  if (missing.length === 0 && weaker.length === 0)
+    return ok(check, `all ${found.length} are as they should be`);
+  const none = missing.length === 0 ? [] : [`there is no ${missing.join(", no ")}`];
+  const command = weaker.length === 0 ? "nats setup" : "nats setup --repair";
+  const advice = `run with the admin's key: homelab-deploy ${command}`;
+  return wrong(check, [...none, ...weaker].join("; "), advice);
 }
 
 export async function checkBuilders(reader: BuildReader, now: Date, signal: AbortSignal): Promise<Finding[]> {

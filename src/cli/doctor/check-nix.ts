@@ -2,32 +2,36 @@
 import { userInfo } from "node:os";
 import { silentLog } from "../../base/log.ts";
 import { createNix, type InstalledNix } from "../../nix/create-nix.ts";
+import type { InputAccess } from "../../nix/input-access.ts";
 import { makeBuildUsers } from "../../nix/settings/build-users.ts";
 import { unsafeSettings, type BuildUser } from "../../nix/settings/unsafe-settings.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { Context } from "../context.ts";
 import { checkVersion } from "./known-holes.ts";
-import { findingOf, ok, warning, wrong, type Finding } from "./finding.ts";
+import { findingOf, isWrong, ok, warning, wrong, type Finding } from "./finding.ts";
 
 export interface NixParts extends Pick<Context, "environment" | "clock"> {
   readonly exec: Exec;
   /** Ours alone, for Nix's home. */
   readonly directory: string;
+  readonly inputAccess: InputAccess;
 }
 
 export interface NixCheck {
   /** Undefined when it does not work. */
   readonly nix: InstalledNix | undefined;
   readonly findings: readonly Finding[];
+  /** Whether it has built something. */
+  readonly builds: boolean;
 }
 
 export async function checkNix(
-  { environment, clock, exec, directory }: NixParts,
+  { environment, clock, exec, directory, inputAccess }: NixParts,
   signal: AbortSignal,
 ): Promise<NixCheck> {
   try {
     const nix = await createNix(
-      { exec, environment, stateDirectory: directory, clock, log: silentLog },
+      { exec, environment, stateDirectory: directory, inputAccess, clock, log: silentLog },
       signal,
     );
     const { use, dead } = await nix.probeSubstituters(signal);
@@ -35,19 +39,33 @@ export async function checkNix(
       use?.length === 0
         ? "while all are down, hosts that need one wait (builder.build.withoutSubstituters)"
         : "builds leave it out";
+    const users = judgeBuildUsers(nix);
+    const build = isWrong(users) ? undefined : await tryBuild(nix, signal);
     const findings = [
       ok("Nix", `Nix ${nix.version} builds for ${nix.systems.join(" ")}`),
       ...checkVersion("Nix", nix.version),
       ...judgeSettings(nix, await buildUser(exec, environment, signal)),
-      judgeBuildUsers(nix),
+      users,
+      ...(build === undefined ? [] : [build]),
       ...dead.map(({ url, reason }) =>
         warning(`substituter ${url}`, reason, `${effect}; remove it from nix.conf if it is gone for good`),
       ),
     ];
-    return { nix, findings };
+    return { nix, findings, builds: build?.state === "ok" };
   } catch (error) {
     signal.throwIfAborted();
-    return { nix: undefined, findings: [findingOf("Nix", error)] };
+    return { nix: undefined, findings: [findingOf("Nix", error)], builds: false };
+  }
+}
+
+async function tryBuild(nix: Pick<InstalledNix, "tryBuild">, signal: AbortSignal): Promise<Finding> {
+  const check = "trial build";
+  try {
+    await nix.tryBuild(signal);
+    return ok(check, "the smallest build was built");
+  } catch (error) {
+    signal.throwIfAborted();
+    return findingOf(check, error);
   }
 }
 

@@ -63,9 +63,20 @@ async function checkRemote(
     return judgeRemote(check, settings, heads);
   } catch (error) {
     signal.throwIfAborted();
-    return [findingOf(check, error)];
+    return [unreachableAt(settings.url, findingOf(check, error))];
   }
 }
+
+/** A server that is away is away for all of its repositories, and as a forge too. */
+function unreachableAt(url: string, finding: Finding): Finding {
+  const host = URL.parse(url)?.hostname ?? "";
+  const isAway = finding.code === "GIT_REMOTE" && away.test(finding.message) && host !== "";
+  return isAway ? { ...finding, cause: `no answer from ${host}` } : finding;
+}
+
+/** git's own words, and those of curl and ssh below it. */
+const away =
+  /could not resolve|timed out|no answer within|connection refused|unreachable|failed to connect|couldn't connect/i;
 
 /** Of a repository on this machine: a fetch finds it out only when it has fetched, and of others that is not known. */
 async function isShallow(url: string): Promise<boolean> {
@@ -92,7 +103,7 @@ export function judgeRemote(
     const near = didYouMean(branch, heads.keys());
     const advice = near === undefined ? "set repos.….branch" : `did you mean ${near}? Set repos.….branch`;
     const message = heads.size === 0 ? `${url} is empty` : `${url} has no branch ${branch}`;
-    return [wrong(check, message, advice)];
+    return [wrong(check, message, advice, { cause: missingBranch(check.replace(/^repo /, ""), branch) })];
   }
   const reached = ok(check, `${branch} of ${url} is at ${tip.slice(0, 12)}`);
   const other = update.forge === undefined ? undefined : otherServer(url, update.forge.url);
@@ -107,6 +118,9 @@ export function judgeRemote(
         ),
       ];
 }
+
+/** The cause of all findings of it: the forge has not got it either. */
+export const missingBranch = (repo: string, branch: string): string => `no branch ${branch} in ${repo}`;
 
 /** The hosts of both, when they differ. */
 function otherServer(

@@ -1,37 +1,51 @@
 // The files with secrets: whether they are there, and who else may read them.
-import { stat } from "node:fs/promises";
-import { messageOf } from "../../base/errors.ts";
+import { access, constants, stat } from "node:fs/promises";
+import { hasCode, messageOf } from "../../base/errors.ts";
 import { formatPath } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
 import { resolveSecretPath } from "../../config/secrets.ts";
-import { ok, warning, wrong, type Finding } from "./finding.ts";
+import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";
 
 export interface SecretSetting {
   /** Where it stands in the configuration: `repos.nixos.credentials.tokenFile`. */
   readonly name: string;
   readonly file: string;
+  /** What cannot be looked at without it. */
+  readonly needs: readonly string[];
 }
+
+type Named = readonly [name: string, file: string | undefined, needs?: string];
 
 /** Every setting that is the path of a secret and has a value. */
 function secretSettings({ nats, repos, inputs, update, cache }: Config): readonly SecretSetting[] {
-  const named: readonly (readonly [string, string | undefined])[] = [
-    ["nats.nkeyFile", nats.nkeyFile],
-    ["nats.credentialsFile", nats.credentialsFile],
-    ["nats.tls.keyFile", nats.tls?.keyFile],
-    ["update.webhookFile", update.webhookFile],
-    ["cache.secretKeyFile", cache.secretKeyFile],
-    ...Object.entries(inputs.credentials).flatMap(([host, { tokenFile, sshKeyFile }]) => [
-      [formatPath(["inputs", "credentials", host, "tokenFile"]), tokenFile] as const,
-      [formatPath(["inputs", "credentials", host, "sshKeyFile"]), sshKeyFile] as const,
+  const named: readonly Named[] = [
+    ["nats.nkeyFile", nats.nkeyFile, natsNeed],
+    ["nats.credentialsFile", nats.credentialsFile, natsNeed],
+    ["nats.tls.keyFile", nats.tls?.keyFile, natsNeed],
+    ["update.webhookFile", update.webhookFile, "webhook"],
+    ["cache.secretKeyFile", cache.secretKeyFile, "cache secret key"],
+    ["cache.netrcFile", cache.netrcFile, "cache"],
+    ...Object.entries(inputs.credentials).flatMap(([host, { tokenFile, sshKeyFile }]): Named[] => [
+      [formatPath(["inputs", "credentials", host, "tokenFile"]), tokenFile],
+      [formatPath(["inputs", "credentials", host, "sshKeyFile"]), sshKeyFile],
     ]),
-    ...Object.entries(repos).flatMap(([repo, settings]) => [
-      [`repos.${repo}.credentials.tokenFile`, settings.credentials?.tokenFile] as const,
-      [`repos.${repo}.credentials.sshKeyFile`, settings.credentials?.sshKeyFile] as const,
-      [`repos.${repo}.update.forge.tokenFile`, settings.update.forge?.tokenFile] as const,
+    ...Object.entries(repos).flatMap(([repo, settings]): Named[] => [
+      [`repos.${repo}.credentials.tokenFile`, settings.credentials?.tokenFile, `repo ${repo}`],
+      [`repos.${repo}.credentials.sshKeyFile`, settings.credentials?.sshKeyFile, `repo ${repo}`],
+      [`repos.${repo}.update.forge.tokenFile`, settings.update.forge?.tokenFile, `forge of ${repo}`],
     ]),
   ];
-  return named.flatMap(([name, file]) => (file === undefined ? [] : [{ name, file }]));
+  return named.flatMap(([name, file, need]) =>
+    file === undefined ? [] : [{ name, file, needs: need === undefined ? [] : [need] }],
+  );
 }
+
+/** What stands for all of NATS among what cannot be looked at. */
+export const natsNeed = "NATS server";
+
+/** What would only say once more that a secret is not there. */
+export const unseen = (secrets: readonly Finding[]): ReadonlySet<string> =>
+  new Set(secrets.flatMap(({ concerns = [] }) => concerns));
 
 export async function checkSecrets(
   config: Config,
@@ -41,24 +55,33 @@ export async function checkSecrets(
 }
 
 async function checkSecret(
-  { name, file }: SecretSetting,
+  { name, file, needs }: SecretSetting,
   credentialsDirectory: string | undefined,
 ): Promise<Finding> {
   const check = `secret ${name}`;
+  const concerned = needs.length === 0 ? {} : { concerns: needs };
   const isOfService = file.startsWith("$CREDENTIALS_DIRECTORY/");
   if (isOfService && (credentialsDirectory === undefined || credentialsDirectory === "")) {
-    return {
+    return unknown(
       check,
-      state: "unknown",
-      message: `${file} exists only inside of the service`,
-      hint: "run doctor in the service's environment: systemd-run with the same LoadCredential",
-    };
+      `${file} exists only inside of the service`,
+      "run doctor in the service's environment: systemd-run with the same LoadCredential",
+      concerned,
+    );
   }
   const path = resolveSecretPath(file, credentialsDirectory);
   try {
-    return judgeSecret(check, path, await stat(path));
+    const finding = judgeSecret(check, path, await stat(path));
+    await access(path, constants.R_OK);
+    // One that is in the wrong place can be read.
+    return finding.state === "wrong" && !path.startsWith("/nix/store/")
+      ? { ...finding, ...concerned }
+      : finding;
   } catch (error) {
-    return wrong(check, `${path}: ${messageOf(error)}`, "put the secret there, or correct the setting");
+    const advice = hasCode(error, "EACCES")
+      ? "run doctor as the user of the service, or let that user read it: chown"
+      : "put the secret there, or correct the setting";
+    return wrong(check, `${path}: ${messageOf(error)}`, advice, concerned);
   }
 }
 

@@ -7,105 +7,71 @@ import type { Config } from "../../config/schema.ts";
 import { readSecret, resolveSecretPath } from "../../config/secrets.ts";
 import { createForge } from "../../forge/create-forge.ts";
 import type { InstalledNix } from "../../nix/create-nix.ts";
-import { createExec } from "../../process/create-exec.ts";
 import { openCacheClient } from "../../wiring/compose-cache.ts";
 import { useNetworkOf } from "../../wiring/own-network.ts";
-import { connectCommand, loadCommandConfig, natsTargetOf } from "../session/connect.ts";
 import type { Context } from "../context.ts";
 import { checkCache } from "./check-cache.ts";
 import { checkClock } from "./check-clock.ts";
-import { checkDisk, checkStateDirectory } from "./check-disk.ts";
 import { checkForge } from "./check-forge.ts";
-import { checkAccounts, checkBuilders, checkStreamSettings, describeServer } from "./check-nats.ts";
-import { checkNatsDurability } from "./check-nats-durability.ts";
-import { checkNatsLimits } from "./check-nats-limits.ts";
-import { checkNatsRights } from "./check-nats-rights.ts";
-import { checkInputs } from "./check-inputs.ts";
-import { checkNix } from "./check-nix.ts";
-import { checkGit, checkRemotes } from "./check-remotes.ts";
+import { checkMetrics } from "./check-metrics.ts";
 import { checkRunners } from "./check-runners.ts";
-import { checkSecrets } from "./check-secrets.ts";
-import { findingOf, type Finding } from "./finding.ts";
+import { checkSecrets, natsNeed, unseen } from "./check-secrets.ts";
+import { checkWebhook } from "./check-webhook.ts";
+import { examineBuilding } from "./examine-building.ts";
+import { examineNats } from "./examine-nats.ts";
+import { findingOf, mergeFindings, warning, type Finding } from "./finding.ts";
 
 export async function examine(context: Context, signal: AbortSignal): Promise<readonly Finding[]> {
   let config: Config;
+  const findings: Finding[] = [];
   try {
-    config = await loadCommandConfig(context);
+    const loaded = await loadWithWarnings(context);
+    config = loaded.config;
+    findings.push(...loaded.findings);
   } catch (error) {
     return [findingOf("configuration", error)];
   }
   useNetworkOf(context.environment);
-  const credentials = context.environment["CREDENTIALS_DIRECTORY"];
   const directory = await mkdtemp(join(tmpdir(), "homelab-deploy-doctor-"));
   try {
-    const secrets = await checkSecrets(config, credentials);
+    const secrets = await checkSecrets(config, context.environment["CREDENTIALS_DIRECTORY"]);
+    const without = unseen(secrets);
     // Who has repos in the configuration builds, or updates; who has none only asks.
-    const { nix, findings } = hasRepos(config)
-      ? await examineBuilding(context, config, directory, signal)
-      : { nix: undefined, findings: [] };
-    const parts = { clock: context.clock, fetch };
-    return [
-      ...secrets,
-      ...findings,
-      ...(await examineNats(context, config, signal)),
-      ...(await examineForges(context, config, signal)),
-      ...(await examineCache(context, config, nix, signal)),
-      ...(hasRepos(config) ? await checkClock(config, parts, signal) : []),
+    const hasRepos = Object.keys(config.repos).length > 0;
+    const nothing: Promise<readonly Finding[]> = Promise.resolve([]);
+    const building = hasRepos
+      ? examineBuilding(context, config, { directory, without }, signal)
+      : Promise.resolve({ nix: undefined, findings: [] });
+    const parts = [
+      building.then(({ findings: found }) => found),
+      without.has(natsNeed) ? nothing : examineNats(context, config, signal),
+      examineForges(context, config, without, signal),
+      building.then(async ({ nix }) => examineCache(context, config, { nix, without }, signal)),
+      hasRepos ? checkMetrics(config.metrics, fetch, signal) : nothing,
+      examineWebhook(context, config, without, signal),
+      hasRepos ? checkClock(config, { clock: context.clock, fetch }, signal) : nothing,
     ];
+    return mergeFindings([...findings, ...secrets, ...(await Promise.all(parts)).flat()]);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-const hasRepos = ({ repos }: Config): boolean => Object.keys(repos).length > 0;
-
-async function examineBuilding(
-  { environment, clock }: Context,
-  config: Config,
-  directory: string,
-  signal: AbortSignal,
-): Promise<{ readonly nix: InstalledNix | undefined; readonly findings: readonly Finding[] }> {
-  const { repos, builder } = config;
-  const exec = createExec();
-  const { nix, findings } = await checkNix(
-    { environment, clock, exec, directory: join(directory, "nix") },
-    signal,
+async function loadWithWarnings({
+  options,
+  environment,
+}: Context): Promise<{ readonly config: Config; readonly findings: readonly Finding[] }> {
+  const [{ loadConfig, defaultConfig }, { formatProblem }] = await Promise.all([
+    import("../../config/load.ts"),
+    import("../../config/problems.ts"),
+  ]);
+  const file = options.config ?? environment["HOMELAB_DEPLOY_CONFIG"];
+  if (file === undefined || file === "") return { config: defaultConfig(), findings: [] };
+  const { config, warnings } = await loadConfig(file);
+  const findings = warnings.map((problem) =>
+    warning("configuration", formatProblem(problem), `correct it in ${file}`),
   );
-  const git = { exec, environment, directory: join(directory, "git") };
-  const disks = nix === undefined ? [] : [await checkDisk("store disk", nix.storeDirectory)];
-  const all = [
-    ...findings,
-    ...disks,
-    await checkStateDirectory(builder.stateDirectory),
-    ...(await checkGit(git, signal)),
-    ...(await checkRemotes(repos, git, signal)),
-    ...(await checkInputs(config, git, signal)),
-  ];
-  return { nix, findings: all };
-}
-
-async function examineNats(
-  context: Context,
-  config: Config,
-  signal: AbortSignal,
-): Promise<readonly Finding[]> {
-  try {
-    const { inboxPrefix } = await natsTargetOf(context, config);
-    await using connection = await connectCommand(context, config, signal);
-    const { createReader } = await import("../../bus/create-reader.ts");
-    return [
-      ...describeServer(connection),
-      await checkNatsDurability(connection.nats.getServer(), fetch, signal),
-      await checkAccounts(connection),
-      ...(await checkNatsRights(connection, inboxPrefix)),
-      ...(await checkNatsLimits(connection)),
-      ...(await checkStreamSettings(connection)),
-      ...(await checkBuilders(createReader(connection), context.clock.now(), signal)),
-    ];
-  } catch (error) {
-    signal.throwIfAborted();
-    return [findingOf("NATS server", error)];
-  }
+  return { config, findings };
 }
 
 /** Somebody waits for the answer. */
@@ -114,10 +80,11 @@ const impatient = { attempts: 2, firstDelayMs: 500, factor: 1, maxDelayMs: 500 }
 async function examineForges(
   { environment, clock }: Context,
   { repos }: Config,
+  without: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const findings = Object.entries(repos).map(async ([repo, { branch, update }]) => {
-    if (update.forge === undefined) return [];
+    if (update.forge === undefined || without.has(`forge of ${repo}`)) return [];
     const { repository, ...rest } = update.forge;
     const settings = { ...rest, repo: repository };
     const source = { credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], log: silentLog };
@@ -126,16 +93,22 @@ async function examineForges(
     const signIn = async () => createForge(settings, parts, signal);
     const found = await checkForge({ repo, branch }, signIn, signal);
     // Without a token that works nothing more can be said.
-    if (found.length === 1) return found;
+    if (found.length === 1) return found.map((finding) => unreachableAt(settings.url, finding));
     return [...found, ...(await checkRunners(repo, settings, branch, parts, signal))];
   });
   return (await Promise.all(findings)).flat();
 }
 
+/** A forge that is away is away as the remote of its repositories too, and for all of them. */
+const unreachableAt = (url: string, finding: Finding): Finding =>
+  finding.code === "FORGE_UNREACHABLE"
+    ? { ...finding, cause: `no answer from ${URL.parse(url)?.hostname ?? url}` }
+    : finding;
+
 async function examineCache(
   context: Context,
   { cache }: Config,
-  nix: InstalledNix | undefined,
+  { nix, without }: { readonly nix: InstalledNix | undefined; readonly without: ReadonlySet<string> },
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const { url, secretKeyFile } = cache;
@@ -143,11 +116,13 @@ async function examineCache(
   const isHere = secretKeyFile?.startsWith("/") === true || (credentials ?? "") !== "";
   const trusted = nix?.settings["trusted-public-keys"];
   return checkCache(
-    cache,
+    without.has("cache") ? { ...cache, url: undefined } : cache,
     {
       openClient: async () => openCacheClient({ ...cache, attempts: 2 }, url ?? "", context, signal),
       secretKeyFile:
-        secretKeyFile === undefined || !isHere ? undefined : resolveSecretPath(secretKeyFile, credentials),
+        secretKeyFile === undefined || !isHere || without.has("cache secret key")
+          ? undefined
+          : resolveSecretPath(secretKeyFile, credentials),
       nix:
         nix === undefined
           ? undefined
@@ -158,4 +133,16 @@ async function examineCache(
     },
     signal,
   );
+}
+
+async function examineWebhook(
+  { environment }: Context,
+  { update }: Config,
+  without: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { webhookFile } = update;
+  if (webhookFile === undefined || without.has("webhook")) return [];
+  const source = { credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], log: silentLog };
+  return [await checkWebhook(async () => readSecret(webhookFile, source), fetch, signal)];
 }

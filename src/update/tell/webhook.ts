@@ -14,7 +14,7 @@ export function createWebhookTeller(
   outcomes: readonly UpdateOutcome[],
   fetch: typeof globalThis.fetch,
 ): Teller {
-  const host = hostOf(url);
+  const host = webhookHost(url);
   return async (event, signal) => {
     if (!outcomes.includes(event.outcome) && !(outcomes.includes("proposed") && needsYou(event))) return;
     const failed = (why: string, cause?: unknown): HomelabError =>
@@ -35,7 +35,8 @@ export function createWebhookTeller(
   };
 }
 
-function hostOf(url: string): string {
+/** @throws HomelabError `config` with code `BAD_WEBHOOK`, without anything of a secret */
+export function webhookHost(url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
     throw new HomelabError("config", "what stands in the webhook's file is no address", {

@@ -13,7 +13,7 @@ export function addDoctor(command: Command, choose: Choose): void {
       const findings = await examine(context, untilInterrupted(context.signals));
       const sound = findings.every(({ state }) => state !== "wrong");
       answer(context, {
-        json: () => ({ sound, findings }),
+        json: () => ({ sound, findings: findings.map((finding) => ({ ...finding, cause: undefined })) }),
         text: () => findings.map((finding) => renderFinding(finding, context.outStyle)).join(""),
       });
       return sound ? exitCodes.success : exitCodes.failed;
@@ -21,7 +21,8 @@ export function addDoctor(command: Command, choose: Choose): void {
   );
 }
 
-function renderFinding({ check, state, message, hint }: Finding, style: Style): string {
+function renderFinding(finding: Finding, style: Style): string {
+  const { check, state, message, hint, concerns = [] } = finding;
   const { success, fault, failure } = style.glyphs;
   const sign = {
     ok: style.green(success),
@@ -31,5 +32,6 @@ function renderFinding({ check, state, message, hint }: Finding, style: Style): 
   }[state];
   const advice =
     hint === undefined || state === "ok" ? "" : `    ${style.cyan("hint:")} ${style.clean(hint)}\n`;
-  return `${sign} ${style.bold(check)}: ${style.clean(message)}\n${advice}`;
+  const also = concerns.length === 0 ? "" : `    concerns: ${style.clean(concerns.join(", "))}\n`;
+  return `${sign} ${style.bold(check)}: ${style.clean(message)}\n${also}${advice}`;
 }

@@ -1,0 +1,65 @@
+// NATS, in the order in which one thing needs the other: what cannot work because of something else is not looked at.
+import type { Connection } from "../../bus/connect/connection.ts";
+import { tryStorage } from "../../bus/server/try-storage.ts";
+import type { Config } from "../../config/schema.ts";
+import { newBuildId } from "../../protocol/ulid.ts";
+import { builderName } from "../../wiring/compose-builder.ts";
+import type { Context } from "../context.ts";
+import { connectCommand, natsTargetOf } from "../session/connect.ts";
+import { checkIdentity } from "./check-inbox.ts";
+import { checkNatsDurability } from "./check-nats-durability.ts";
+import { checkNatsLimits } from "./check-nats-limits.ts";
+import { checkNatsRights, roleOf } from "./check-nats-rights.ts";
+import { checkAccounts, checkBuilders, checkStreamSettings, describeServer } from "./check-nats.ts";
+import { findingOf, isWrong, ok, type Finding } from "./finding.ts";
+
+export async function examineNats(
+  context: Context,
+  config: Config,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    const { createReader } = await import("../../bus/create-reader.ts");
+    const { inboxPrefix } = await natsTargetOf(context, config);
+    await using connection = await connectCommand(context, config, signal);
+    const builder = Object.keys(config.repos).length === 0 ? undefined : builderName(config.builder);
+    const server = describeServer(connection);
+    const stranger = await checkIdentity(connection, { inboxPrefix, builder });
+    if (stranger?.check === "NATS inbox") return [...server, stranger];
+    const { nats } = connection;
+    const asked = {
+      address: nats.getServer(),
+      version: nats.info?.version,
+      monitoringUrl: config.nats.monitoringUrl,
+    };
+    const rights = await checkNatsRights(connection, inboxPrefix);
+    const { finding: streams, areThere } = await checkStreamSettings(connection);
+    const mayStore = roleOf(inboxPrefix).role === "builder" && !rights.some(isWrong);
+    return [
+      ...server,
+      ...(stranger === undefined ? [] : [stranger]),
+      await checkNatsDurability(asked, fetch, signal),
+      await checkAccounts(connection),
+      ...rights,
+      ...(await checkNatsLimits(connection)),
+      streams,
+      ...(areThere && mayStore ? [await checkStorage(connection, context.clock.now(), signal)] : []),
+      ...(areThere ? await checkBuilders(createReader(connection), context.clock.now(), signal) : []),
+    ];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [findingOf("NATS server", error)];
+  }
+}
+
+/** One message, stored and read again. */
+async function checkStorage(connection: Connection, now: Date, signal: AbortSignal): Promise<Finding> {
+  const check = "NATS storage";
+  try {
+    await tryStorage(connection, newBuildId(now), signal);
+    return ok(check, "a message was stored, and read again");
+  } catch (error) {
+    signal.throwIfAborted();
+    return findingOf(check, error);
+  }
+}
