@@ -9,9 +9,11 @@ import type { Connection } from "../bus/connect/connection.ts";
 import { createBuilderBus } from "../bus/create-builder-bus.ts";
 import { inspectAccounts, sharedAccountError } from "../bus/server/inspect-accounts.ts";
 import { adviseLimits, decideLimits, describeLimit } from "../bus/server/server-limits.ts";
+import { maySubscribe } from "../bus/server/probe-permissions.ts";
 import { checkStreams, requireSound, setUpStreams } from "../bus/server/setup.ts";
 import type { Config } from "../config/schema.ts";
 import type { BuilderName } from "../protocol/names.ts";
+import { builderStatusSubject } from "../protocol/subjects.ts";
 import { composeBuilder } from "./compose-builder.ts";
 import { startMetrics } from "./start-metrics.ts";
 
@@ -34,9 +36,25 @@ export async function runDaemon(
   await warnOfSharedAccount(connection, log);
   const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
+  await requireOwnName(connection, composed.name, config.nats.inboxPrefix);
   await requireFreeName(bus, composed.name, signal);
   await using metrics = await startMetrics({ config, composed, environment, bus, log, bugs, clock });
   await runBuilder({ ...composed, ...metrics, bus, onReady }, signal);
+}
+
+/** A key is one builder's: with that of another all that is said of this one would be refused, each time anew. */
+async function requireOwnName(
+  { nats }: Connection,
+  name: BuilderName,
+  inboxPrefix: string | undefined,
+): Promise<void> {
+  if (await maySubscribe(nats, builderStatusSubject(name))) return;
+  const owner = /^_INBOX_builder-(?<owner>.+)$/.exec(inboxPrefix ?? "")?.groups?.["owner"];
+  const of = owner === undefined || owner === name ? "none of that builder" : `that of the builder ${owner}`;
+  throw new HomelabError("refused", `this builder is called ${name}, and its NATS key is ${of}`, {
+    code: "NAME_NOT_OF_KEY",
+    hint: `set builder.name to the name of the key${owner === undefined ? "" : ` (${owner})`}, or use the key that \`nats config --builder ${name}=KEY\` names`,
+  });
 }
 
 /** Two builders of one name would take each other's builds, each sure that it held them before. */

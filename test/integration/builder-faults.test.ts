@@ -71,3 +71,10 @@ test("a state directory that cannot be is said at the start", async ({ homelab }
     /error: this user cannot keep files in \/proc\/homelab-deploy\/state/,
   );
 });
+
+test("a name and a key that do not fit are named", async ({ homelab }) => {
+  await homelab.stopAll();
+  await expect(homelab.startBuilder("builder1", { name: "cache-02" })).rejects.toThrow(
+    /this builder is called cache-02, and its NATS key is that of the builder b1/,
+  );
+});
