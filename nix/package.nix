@@ -58,7 +58,7 @@ buildNpmPackage {
   ];
 
   # npm keeps the compiler, because a library names it as an optional peer. The wrapper is ours because of what the
-  # program's own first line says: half the memory for young objects.
+  # program's own first line says: half the memory for young objects, and the authorities of the system.
   postInstall =
     ''
       modules=$out/lib/node_modules/homelab-deploy
@@ -66,7 +66,7 @@ buildNpmPackage {
 
       rm $out/bin/homelab-deploy
       makeWrapper ${lib.getExe nodejs_24} $out/bin/homelab-deploy \
-        --add-flags "--max-semi-space-size=8 $modules/dist/cli/main.js"
+        --add-flags "--max-semi-space-size=8 --use-system-ca $modules/dist/cli/main.js"
     ''
     + lib.optionalString isNative ''
       for shell in bash zsh fish; do

@@ -5,6 +5,7 @@ import https from "node:https";
 import { urlToHttpOptions } from "node:url";
 import zlib from "node:zlib";
 import type { Clock } from "../base/clock.ts";
+import { explainCertificateError, isCertificateError } from "../base/certificate-error.ts";
 import { hasCode, HomelabError, messageOf } from "../base/errors.ts";
 import { retryAfterMs } from "../base/retry-after.ts";
 import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
@@ -60,7 +61,7 @@ export interface CacheClient extends Disposable {
   /**
    * @param path relative to the cache
    * @throws HomelabError `unavailable` with code `CACHE_UNREACHABLE` when there is no answer in time, or only errors
-   *   of the server, at every attempt.
+   *   of the server, at every attempt; `refused` with code `TLS_UNTRUSTED`.
    */
   get(path: string, options: GetOptions, signal: AbortSignal): Promise<CacheAnswer>;
   /** @throws like `get`; CutOffError, UnusableAnswerError */
@@ -171,11 +172,14 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
         clock,
         signal,
         attempt: async (number) => act(number >= retry.attempts),
-        isTransient: (error) => mayPass(error) && askedMs(error) <= longestRetryAfterMs,
+        isTransient: (error) =>
+          mayPass(error) && !isCertificateError(error) && askedMs(error) <= longestRetryAfterMs,
         waitMs: (error, delayMs) => Math.max(askedMs(error), delayMs),
       });
     } catch (error) {
       signal.throwIfAborted();
+      const untrusted = explainCertificateError(error, `the cache ${options.url}`);
+      if (untrusted !== undefined) throw untrusted;
       if (!mayPass(error) || error instanceof CutOffError) throw error;
       throw unreachable(options.url, path, error);
     }

@@ -1,5 +1,6 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env -S node --max-semi-space-size=8 --use-system-ca
 // The young generation would grow to 55 MB while logs pour in, more than all else that a builder holds.
+// And what the system trusts is trusted, as by git and Nix: Node alone knows only the authorities that it brings along.
 import { exitCodes } from "../protocol/exit-codes.ts";
 import { runProgram } from "./program.ts";
 

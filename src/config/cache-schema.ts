@@ -38,7 +38,7 @@ export const CacheSettings = v.strictObject({
   ),
   caFile: described(
     v.optional(absolutePath),
-    "Certificate authority of an https:// cache, PEM. Without it those of Node, of `NIX_SSL_CERT_FILE` or `SSL_CERT_FILE`, and of Nix's `ssl-cert-file`.",
+    "Certificate authority of an https:// cache, PEM. Without it those of the system and of Node, of `NIX_SSL_CERT_FILE` or `SSL_CERT_FILE`, and of Nix's `ssl-cert-file`.",
   ),
   netrcFile: described(
     v.optional(secretFile),

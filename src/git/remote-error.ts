@@ -1,5 +1,6 @@
 // What to say when a remote did not give what was asked for. That it failed is decided by exit codes; whose fault that
 // is, the remote's or the commit's, by the words of git's own checks. All other words are only for people.
+import { explainCertificateError } from "../base/certificate-error.ts";
 import { HomelabError } from "../base/errors.ts";
 import { plainText } from "../base/terminal-text.ts";
 import type { Commit } from "../protocol/names.ts";
@@ -46,6 +47,7 @@ export const isCutShort = ({ stderrTail }: Pick<ExecResult, "stderrTail">): bool
  *
  * - `refused` with code `GIT_DENIED`: it does not let us in
  * - `config` with code `GIT_OWNER`: a local repository of another user; `GIT_SHALLOW`: a shallow clone
+ * - `refused` with code `TLS_UNTRUSTED`: its certificate is not trusted
  * - `unavailable` with code `GIT_REMOTE`: out of reach, or anything else
  */
 export function remoteError({
@@ -76,7 +78,10 @@ export function remoteError({
       hint: `set credentials of the repo in the configuration (repos.….credentials), and check that they may ${isPush ? "push to" : "read"} the repository`,
     });
   }
-  return new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: hintFor(words) });
+  return (
+    explainCertificateError(new Error(words), place) ??
+    new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: hintFor(words) })
+  );
 }
 
 /** Nix refuses such a repository as well, unless it is asked not to count its commits. */

@@ -1,6 +1,6 @@
 // Our own HTTP goes the way that Nix goes: through the proxy and with the authorities of the environment.
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -81,7 +81,10 @@ test("authorities of the environment and of nix.conf are trusted", async () => {
     expect(await fetched(url, { [variable]: front.caFile })).toBe("200");
   }
   expect(await fetched(url, { SSL_CERT_FILE: "/not/there" })).toMatch(/SELF_SIGNED|UNABLE_TO/);
-  await expect(status(front.url, {})).rejects.toMatchObject({ code: "CACHE_UNREACHABLE" });
+  await expect(status(front.url, {})).rejects.toMatchObject({
+    code: "TLS_UNTRUSTED",
+    hint: expect.stringContaining("update-ca-certificates"),
+  });
   expect(await status(front.url, {}, { caFile: front.caFile })).toBe(200);
 });
 
@@ -103,4 +106,26 @@ test("a password comes from cache.netrcFile, and without it from the netrc-file 
   });
   await writeFile(join(directory, "nix.conf"), `netrc-file = ${file}\n`);
   expect(await status(cache.url, {})).toBe(200);
+});
+
+test("what the system trusts is trusted, and a certificate that nobody does has a code of its own", async () => {
+  await using cache = await serve();
+  await using front = await startTlsFront(cache.url, directory);
+  const system = join(directory, "system");
+  await mkdir(system, { recursive: true });
+  await copyFile(front.caFile, join(system, "lab.pem"));
+  await run("openssl", ["rehash", system]);
+  const config = join(directory, "config.json");
+  const key = `lab-1:${Buffer.alloc(32, 1).toString("base64")}`;
+  await writeFile(config, JSON.stringify({ cache: { url: front.url, publicKeys: [key] } }));
+  const program = resolve(import.meta.dirname, "../../bin/homelab-deploy");
+  const ask = async (environment: Readonly<Record<string, string>>) =>
+    run(program, ["cache", "status", "--json", "--config", config], {
+      env: { PATH: process.env["PATH"], HOME: directory, ...environment },
+    }).then(
+      ({ stdout }) => stdout,
+      ({ stdout }: { stdout: string }) => stdout,
+    );
+  expect(await ask({ SSL_CERT_DIR: system })).toContain("/nix/store");
+  expect(await ask({})).toContain("is not trusted");
 });

@@ -7,6 +7,7 @@ import { writeNewKey } from "../../src/bus/server/keys.ts";
 import type { FleetToggles, CommitOptions } from "./fleet.ts";
 import { startNatsServer } from "./nats-server.ts";
 import type { Settings, SoundLab } from "./sound-lab.ts";
+import { startTlsFront } from "./tls-front.ts";
 
 export interface Planted {
   readonly config: Settings;
@@ -563,6 +564,43 @@ export const faults: readonly Fault[] = [
     says: /may not push/,
     advice: /collaborator/,
     also: ["forge of fleet: scope", "forge of fleet: branch main"],
+  },
+  {
+    name: "a forge with a certificate of nobody's authority",
+    plant: async (lab, cleanUp) => {
+      const front = await startTlsFront(new URL(lab.forge.server.url).origin, lab.homelab.directory);
+      cleanUp(async () => front[Symbol.asyncDispose]());
+      return { config: set(lab.config(), `${forge}.url`, `${front.url}/git`) };
+    },
+    check: "forge of fleet",
+    state: "wrong",
+    says: /certificate of the forge at https:\/\/localhost:\d+ is not trusted/,
+    advice: /update-ca-certificates/,
+  },
+  {
+    name: "a cache with a certificate of nobody's authority",
+    plant: async (lab, cleanUp) => {
+      const front = await startTlsFront(lab.world.url, lab.homelab.directory);
+      cleanUp(async () => front[Symbol.asyncDispose]());
+      return { config: set(lab.config(), "cache.url", front.url) };
+    },
+    check: "cache",
+    state: "wrong",
+    says: /is not trusted/,
+    advice: /NODE_EXTRA_CA_CERTS/,
+  },
+  {
+    name: "a git server with a certificate of nobody's authority",
+    plant: async (lab, cleanUp) => {
+      const front = await startTlsFront(lab.world.url, lab.homelab.directory);
+      cleanUp(async () => front[Symbol.asyncDispose]());
+      const config = set(lab.config(), "repos.fleet.update", {});
+      return { config: set(config, "repos.fleet.url", `${front.url}/fleet.git`) };
+    },
+    check: "repo fleet",
+    state: "wrong",
+    says: /is not trusted/,
+    advice: /update-ca-certificates/,
   },
   {
     name: "a clock of another year",

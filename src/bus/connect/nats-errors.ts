@@ -11,6 +11,7 @@ import {
   TimeoutError,
   UserAuthenticationExpiredError,
 } from "@nats-io/transport-node";
+import { isCertificateError } from "../../base/certificate-error.ts";
 import { HomelabError, internalCode, isProgrammingError, messageOf } from "../../base/errors.ts";
 
 /** JetStream's own error codes (nats-server, server/errors.json) that we tell apart. */
@@ -278,7 +279,7 @@ export function explainConnectError(error: unknown, servers: readonly string[]):
   if (isCertificateError(error)) {
     return new HomelabError("refused", `the certificate of NATS at ${where} is not trusted`, {
       code: "NATS_TLS",
-      hint: "set nats.tls.caFile to the authority that signed it, and use a name that it was made for",
+      hint: "set nats.tls.caFile to the authority that signed it, or add that to those of this machine; and use a name that it was made for",
       cause: error,
     });
   }
@@ -288,8 +289,3 @@ export function explainConnectError(error: unknown, servers: readonly string[]):
     cause: error,
   });
 }
-
-const isCertificateError = (error: unknown): boolean =>
-  error instanceof Error &&
-  "code" in error &&
-  /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(String(error.code));

@@ -1,11 +1,12 @@
 // Where metrics go: an address that is free, or a builder's already, and a pushgateway that is there.
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { explainCertificateError } from "../../base/certificate-error.ts";
 import { causesOf, hasCode, messageOf } from "../../base/errors.ts";
 import type { MetricsSettings } from "../../config/schema.ts";
 import { parseListen } from "../../metrics/metrics-server.ts";
 import { refusalOf } from "../../redact/refusal-line.ts";
-import { ok, warning, wrong, type Finding } from "./finding.ts";
+import { findingOf, ok, warning, wrong, type Finding } from "./finding.ts";
 
 const timeoutMs = 5000;
 
@@ -71,6 +72,8 @@ async function checkPushgateway(
     const advice = "metrics.pushgateway is the URL that /metrics/job/… comes behind";
     return response.status === 404 ? warning(check, message, advice) : wrong(check, message, advice);
   } catch (error) {
+    const untrusted = explainCertificateError(error, url);
+    if (untrusted !== undefined) return findingOf(check, untrusted);
     const reason = [messageOf(error), ...causesOf(error)].join(": ");
     const advice =
       "start it, or correct metrics.pushgateway; without it the metrics are lost, and builds go on";

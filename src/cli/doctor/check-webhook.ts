@@ -1,4 +1,5 @@
 // The webhook that is told of updates: whether there is an address in its file, and a server at it. Nothing is told.
+import { explainCertificateError } from "../../base/certificate-error.ts";
 import { causesOf, messageOf } from "../../base/errors.ts";
 import { webhookHost } from "../../update/tell/webhook.ts";
 import { findingOf, ok, wrong, type Finding } from "./finding.ts";
@@ -30,6 +31,8 @@ export async function checkWebhook(
     return ok(check, `${host} answers`);
   } catch (error) {
     signal.throwIfAborted();
+    const untrusted = explainCertificateError(error, host);
+    if (untrusted !== undefined) return findingOf(check, untrusted);
     const reason = [messageOf(error), ...causesOf(error)].join(": ");
     return wrong(
       check,

@@ -1,6 +1,7 @@
 // The one way in which this program talks to a forge: JSON over HTTP, with a token that goes nowhere else.
 import * as v from "valibot";
 import type { Clock } from "../../base/clock.ts";
+import { explainCertificateError } from "../../base/certificate-error.ts";
 import { causesOf, HomelabError, messageOf } from "../../base/errors.ts";
 import { decodeJson, jsonOrNothing } from "../../base/json.ts";
 import { plainText } from "../../base/terminal-text.ts";
@@ -55,7 +56,7 @@ export interface Http {
   /**
    * What can be repeated without harm is repeated when the forge is out of reach: every method but POST.
    *
-   * @throws ForgeError as forge-error.ts maps statuses; `unavailable` FORGE_UNREACHABLE without an answer, and
+   * @throws HomelabError `refused` TLS_UNTRUSTED; ForgeError as forge-error.ts maps statuses; `unavailable` FORGE_UNREACHABLE without an answer, and
    *   FORGE_BAD_ANSWER for one that is too large, no JSON, or not what the schema says.
    */
   call<Schema extends v.GenericSchema>(
@@ -199,6 +200,8 @@ async function send(sending: Sending): Promise<{ readonly response: Response; re
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof OversizedBodyError) throw badAnswerError(asked, response?.status, error.message);
+    const untrusted = explainCertificateError(error, `the forge at ${url.origin}`);
+    if (untrusted !== undefined) throw untrusted;
     const reason = late.signal.aborted ? messageOf(late.signal.reason) : reasonOf(error);
     // Without the cause: what fetch throws may contain what it was given.
     throw noAnswerError(asked, wordsOf(reason, token));

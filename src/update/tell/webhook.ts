@@ -1,4 +1,5 @@
 // A webhook for people who have a chat or ntfy: one POST with what Slack-compatible receivers show, and the event.
+import { explainCertificateError } from "../../base/certificate-error.ts";
 import { HomelabError } from "../../base/errors.ts";
 import type { UpdateEvent, UpdateOutcome } from "../../protocol/update-events.ts";
 import { effectSentence } from "../landed/effect-words.ts";
@@ -27,7 +28,10 @@ export function createWebhookTeller(
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     }).catch((error: unknown) => {
       signal.throwIfAborted();
-      throw failed("is out of reach", error instanceof Error ? error.cause : undefined);
+      throw (
+        explainCertificateError(error, `the webhook at ${host}`) ??
+        failed("is out of reach", error instanceof Error ? error.cause : undefined)
+      );
     });
     // The URL itself may hold a secret, so only its host is named.
     if (!response.ok) throw failed(`answered ${await refusalOf(response, secretsOfUrl(url))}`);
