@@ -1,5 +1,6 @@
-import { Help } from "@commander-js/extra-typings";
+import { CommanderError, Help } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
+import { namedInstead } from "./arguments/unknown-command.ts";
 import { createProgram } from "./program.ts";
 
 test("help lists each command as its own file declares it", async () => {
@@ -18,4 +19,66 @@ test("a command is declared once, however often the whole is asked for", async (
   const once = count();
   await whole();
   expect(count()).toBe(once);
+});
+
+interface Refusal {
+  readonly said: string;
+  readonly exitCode: number;
+}
+
+/** What is said of a command line that is not understood. */
+async function refusalOf(...args: readonly string[]): Promise<Refusal> {
+  const { program, whole } = createProgram(() => {});
+  if (args.includes("help")) await whole();
+  let said = "";
+  program.configureOutput({ writeErr: (text) => (said += text), writeOut: (text) => (said += text) });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  const error: unknown = await program.parseAsync([...args], { from: "user" }).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return { said, exitCode: error instanceof CommanderError ? error.exitCode : 0 };
+}
+
+test.each([
+  [["status"], "builds list"],
+  [["watch", "01J"], "logs ID --follow"],
+  [["cancel"], "builds cancel ID"],
+  [["deploy", "web01"], "does not change hosts yet"],
+  [["bulid"], "Did you mean build?"],
+  [["status", "--help"], "builds list"],
+  [["bulid", "--help"], "Did you mean build?"],
+  [["help", "bulid"], "Did you mean build?"],
+  [["builds", "lst", "--help"], "Did you mean list?"],
+  [["cache", "verfy"], "Did you mean verify?"],
+])("%j is no command, and says what to try", async (args, advice) => {
+  const { said, exitCode } = await refusalOf(...args);
+  expect(said).toContain("error: unknown command");
+  expect(said).toContain(advice);
+  expect(said).not.toContain("Usage:");
+  expect(exitCode).not.toBe(0);
+});
+
+test.each([
+  [["--help"]],
+  [["help"]],
+  [["builds", "--help"]],
+  [["help", "cache"]],
+  [["build", "web01", "--help"]],
+])("%j is help, and no error", async (args) => {
+  const { said, exitCode } = await refusalOf(...args);
+  expect(said).toContain("Usage:");
+  expect(exitCode).toBe(0);
+});
+
+test("what is named instead of a command is one", async () => {
+  const { whole } = createProgram(() => {});
+  const program = await whole();
+  for (const instead of namedInstead.filter((each) => !each.startsWith("-"))) {
+    const words = instead.split(" ").filter((word) => /^[a-z]+$/.test(word) && word !== "last");
+    let command = program.commands.find((each) => each.name() === words[0]);
+    expect(command, instead).toBeDefined();
+    if (words[1] !== undefined) command = command?.commands.find((each) => each.name() === words[1]);
+    expect(command, instead).toBeDefined();
+  }
 });

@@ -4,8 +4,10 @@ import { Command, CommanderError, Help, Option, type CommandUnknownOpts } from "
 import { safeJson } from "../base/terminal-text.ts";
 import { exitCodes } from "../protocol/exit-codes.ts";
 import { programVersion } from "../wiring/program-version.ts";
+import { didYouMean } from "../protocol/did-you-mean.ts";
 import { commonHelp } from "./arguments/help-text.ts";
 import { collect } from "./arguments/parse-options.ts";
+import { adviseInstead } from "./arguments/unknown-command.ts";
 import type { Choose, Declare, Run } from "./command.ts";
 import { createContext } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
@@ -137,6 +139,28 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
+/** What commander says of an unknown command, and below it what to try instead. */
+function withAdvice(text: string): string {
+  const word = /^error: unknown command '(?<word>[^'\n]*)'/.exec(text)?.groups?.["word"];
+  const advice = word === undefined ? undefined : adviseInstead(word);
+  if (advice === undefined) return text;
+  // Its own guess is by letters alone.
+  const [first = "", ...rest] = text.split("\n");
+  const others = rest.filter((line) => !line.startsWith("(Did you mean"));
+  return [first, `hint: ${advice}`, ...others].join("\n");
+}
+
+/** @throws CommanderError when help is wanted of a command that there is not */
+function refuseUnknown(command: CommandUnknownOpts): void {
+  const [word, next] = command.args.filter((each) => !each.startsWith("-"));
+  const wanted = word === "help" ? next : word;
+  const there = command.commands.map((each) => each.name());
+  if (wanted === undefined || there.length === 0 || there.includes(wanted)) return;
+  const near = didYouMean(wanted, there);
+  const guess = near === undefined ? "" : `\n(Did you mean ${near}?)`;
+  command.error(`error: unknown command '${wanted}'${guess}`, { code: "commander.unknownCommand" });
+}
+
 export interface Program {
   readonly program: Command;
   /** The same with everything that commands are loaded for otherwise, for who reads all of it. */
@@ -145,7 +169,7 @@ export interface Program {
 
 export function createProgram(choose: Choose): Program {
   const program = new Command("homelab-deploy")
-    .description("Builds, caches, updates and deploys a fleet of NixOS hosts over NATS.")
+    .description("Builds, caches and updates a fleet of NixOS hosts over NATS.")
     .version(programVersion())
     .option("--config <file>", "configuration file (default: $HOMELAB_DEPLOY_CONFIG)")
     .option(
@@ -174,7 +198,13 @@ export function createProgram(choose: Choose): Program {
     .showHelpAfterError(
       "(homelab-deploy --help lists the commands, homelab-deploy COMMAND --help their options)",
     )
-    .exitOverride();
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withAdvice(text)) })
+    // Commander shows the help of the command before one that there is not, and calls that success.
+    .addHelpText("beforeAll", ({ command }) => {
+      refuseUnknown(command);
+      return "";
+    });
 
   const listed = new Map<CommandUnknownOpts, Listed & { readonly command: Command }>(
     commands.map(({ usage, description = "", declare }) => {

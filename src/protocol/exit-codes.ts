@@ -14,8 +14,8 @@ export const exitCodes = {
   terminated: 143,
 } as const;
 
-/** Somebody has to let us in first: the remote of a repo, or of a flake's input, refuses us. */
-const deniedCodes: readonly (string | undefined)[] = ["GIT_DENIED", "INPUT_DENIED"];
+/** Somebody has to act first: the remote of a repo, or of a flake's input, refuses us, or its certificate is not trusted. */
+const deniedCodes: readonly (string | undefined)[] = ["GIT_DENIED", "INPUT_DENIED", "TLS_UNTRUSTED"];
 export const isDenied = (code: string | undefined): boolean => deniedCodes.includes(code);
 
 /** @param denied whether it got no further because a remote refuses us */

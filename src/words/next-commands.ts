@@ -11,6 +11,7 @@ export const followCommand = (build: BuildId): string => `${program} logs ${buil
 export const showCommand = (build: BuildId): string => `${program} builds show ${build}`;
 export const cancelCommand = (build: BuildId): string => `${program} builds cancel ${build}`;
 export const doctorCommand = `${program} doctor`;
+export const verifyCommand = `${program} cache verify --all`;
 
 const mostNamed = 8;
 

@@ -49,3 +49,13 @@ test("what was built before has its usual duration the next time, in another ver
   const { stderr } = await homelab.run(["build", "host01", "-v", "--output", "plain"]);
   expect(stderr).toMatch(/building shared-1 \(usually 2s\)/);
 });
+
+test("of a build that still runs it is said that it does", async ({ homelab }) => {
+  await homelab.fleet.commit({ hosts: 1, salt: "running", buildFail: { host01: "chatty" } });
+  await homelab.startBuilder();
+  expect((await homelab.run(["build", "host01", "--detach"])).exitCode).toBe(0);
+  await expect
+    .poll(async () => (await homelab.run(["logs", "last"])).stderr, { timeout: 60_000 })
+    .toMatch(/still runs; .* Follow it: homelab-deploy logs [0-9A-Z]{26} --follow\n$/);
+  expect((await homelab.run(["builds", "cancel", "last"])).exitCode).toBe(0);
+});

@@ -34,9 +34,12 @@ export const parseScale = (text: string): number => {
 /** A longer timer would run out at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 const longestTimer = 2 ** 31 - 1;
 
-/** Milliseconds of `90`, `90s`, `30m`, `2h`. */
+/** Milliseconds of `90s`, `30m`, `2h`. A number alone means minutes to some and seconds to others. */
 export const parseDuration = (text: string): number => {
-  const match = /^(?<amount>\d{1,7})(?<unit>[smh]?)$/.exec(text);
+  if (/^[1-9]\d{0,6}$/.test(text)) {
+    throw new InvalidArgumentError(`It must have a unit: ${text}s, ${text}m or ${text}h.`);
+  }
+  const match = /^(?<amount>\d{1,7})(?<unit>[smh])$/.exec(text);
   const amount = Number(match?.groups?.["amount"]);
   if (match === null || amount === 0) throw new InvalidArgumentError("It must be like 90s, 30m or 2h.");
   const unit = match.groups?.["unit"];

@@ -1,6 +1,8 @@
 // `homelab-deploy logs` without `--follow`: what is stored of a build's logs.
 import type { BuildReader } from "../../bus/bus.ts";
+import { isOver } from "../../protocol/build-state.ts";
 import type { BuildId, FullHostName } from "../../protocol/names.ts";
+import { followCommand } from "../../words/next-commands.ts";
 import type { Context } from "../context.ts";
 import { createJsonLogPrinter, createLogPrinter, lastLines } from "../print/lines/stored-logs.ts";
 import { randomToken } from "../print/lines/workflow-commands.ts";
@@ -38,6 +40,12 @@ export async function printLogs(
     printer.end();
   }
   if (!printed) context.err.write(`${context.errStyle.clean(explainNoLogs(state, wish))}\n`);
+  // What was printed looks like all there is.
+  if (!isOver(state)) {
+    context.err.write(
+      `The build still runs; this is what is stored so far. Follow it: ${followCommand(id)}\n`,
+    );
+  }
 }
 
 /**

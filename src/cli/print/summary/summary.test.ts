@@ -205,6 +205,17 @@ test("an infrastructure fault is nobody's fault, and to be tried again", () => {
   `);
 });
 
+test("what the cache does not serve is not to be tried again", () => {
+  const script = scriptBuild()
+    .accepted(["nas", "web01"])
+    .hostsFinished("infra-failed", ["nas"], { reason: "the cache does not serve it", cached: false })
+    .hostsFinished("built", ["web01"])
+    .finished("infra-failed");
+  expect(summary(script)).toContain("the cache does not serve them");
+  expect(summary(script)).toContain("homelab-deploy cache verify --all");
+  expect(summary(script)).not.toContain("try again");
+});
+
 test("a build that only lacks builders has no fault, and another try is of no use", () => {
   const script = scriptBuild()
     .accepted(["pi", "web01"])

@@ -21,6 +21,7 @@ import { verdictText } from "./verdict-text.ts";
 import {
   cancelCommand,
   doctorCommand,
+  verifyCommand,
   followCommand,
   retryCommands,
   showCommand,
@@ -184,6 +185,18 @@ function sentenceSign(state: BuildState, style: Style): string {
   return isOver(state) ? `${style.yellow(style.glyphs.fault)} ` : "";
 }
 
+/** Every host that has no success was built, and is not served: another build would change nothing. */
+function lacksOnlyCache({ hosts, unresolved }: BuildState): boolean {
+  const without = [...hosts.values()].filter(
+    ({ finished }) => finished === undefined || !isSuccess(finished.verdict),
+  );
+  return (
+    unresolved === undefined &&
+    without.length > 0 &&
+    without.every(({ finished }) => finished?.cached === false)
+  );
+}
+
 function next(state: BuildState, style: Style): string[] {
   switch (statusOf(state)) {
     case "failed":
@@ -193,6 +206,11 @@ function next(state: BuildState, style: Style): string[] {
         return [
           "Nothing here builds for them: leave them out by `exclude`, or give Nix a builder.",
           nextLine("Next:", doctorCommand, style),
+        ];
+      if (lacksOnlyCache(state))
+        return [
+          "This is not the hosts' fault: they are built, and the cache does not serve them.",
+          nextLine("Next:", verifyCommand, style),
         ];
       return [
         wasDenied(state)
