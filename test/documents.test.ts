@@ -3,7 +3,9 @@ import { dirname, join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
 import { createProgram } from "../src/cli/program.ts";
-import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/documents.ts";
+import { commandLines, linesIn, type CommandLine } from "./support/command-lines.ts";
+import { codeOf, readPage, readSources, sectionOf, tableRows } from "./support/documents.ts";
+import { parseCommand } from "./support/parse-command.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = ["*.md", "docs/*.md", "docs/runbooks/*.md", "infra/*/*.md"]
@@ -42,50 +44,59 @@ test.each(pages)("%s names only files of this project that are there", (page) =>
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
-interface CommandLine {
-  readonly words: readonly string[];
-  readonly text: string;
-}
-
-/** Every command line of this program in blocks and spans of code, with its continuation lines. */
-function commandLines(page: string): readonly CommandLine[] {
-  const code = [
-    ...codeBlocks(page).map(({ text }) => text.replaceAll(/\\\n\s*/g, "")),
-    ...[...withoutCode(page).matchAll(/`(?<span>[^`\n]+)`/g)].map(({ groups }) => groups?.["span"] ?? ""),
-  ];
-  return code
-    .flatMap((text) => [...text.matchAll(/(?<=^|[`\s/])homelab-deploy(?<rest>(?: [^`\n#;)>|]*)?)/gm)])
-    .map(({ groups }) => (groups?.["rest"] ?? "").split(/ {2}/)[0]?.trim() ?? "")
-    .map((text) => ({ text, words: text.split(/\s+/).filter((word) => word !== "" && word !== "…") }));
-}
-
-/** What the program would not understand of a command line. */
-function unknownOf({ words }: CommandLine): readonly string[] {
-  let command: Pick<Command, "commands" | "options"> = program;
-  const unknown: string[] = [];
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? "";
-    const next = command.commands.find((each) => each.name() === word);
-    const option = [...command.options, ...program.options].find(
-      ({ long, short }) => word === long || word === short,
-    );
-    if (next !== undefined) command = next;
-    else if (option !== undefined) index += option.required ? 1 : 0;
-    else if (
-      !["--help", "--version"].includes(word) &&
-      (word.startsWith("-") || command.commands.length > 0)
-    ) {
-      unknown.push(word);
-    }
-  }
-  return unknown;
-}
-
 const program: Pick<Command, "commands" | "options"> = await createProgram(() => {}).whole();
 
-test.each(pages)("%s shows only commands and options that there are", (page) => {
-  const wrong = commandLines(readPage(page)).filter((line) => unknownOf(line).length > 0);
-  expect(wrong.map(({ text }) => text)).toEqual([]);
+/** A sentence names `homelab-deploy logs` without an id, or an option of all: that is not how to call it. */
+function isNamed({ words, isWhole }: CommandLine): boolean {
+  if (isWhole) return false;
+  let command: Pick<Command, "commands"> | undefined = program;
+  for (const word of words) command = command?.commands.find((each) => each.name() === word);
+  const [first = ""] = words;
+  const isOption = program.options.some(({ long }) => long === first);
+  return command !== undefined || (isOption && words.length <= 2);
+}
+
+/** Of a sentence that goes on behind a command, as much as it is with its options. */
+async function withoutSentence(line: CommandLine): Promise<CommandLine> {
+  const hasParts = program.commands.some(
+    (command) => command.commands.length > 0 && command.name() === line.words[0],
+  );
+  const options = line.words.findLastIndex((word) => word.startsWith("-")) + 1;
+  const least = Math.max(hasParts ? 2 : 1, options);
+  for (let length = line.words.length; length > least; length--) {
+    const words = line.words.slice(0, length);
+    if ((await parseCommand(words)).exitCode === 0) return { ...line, words };
+  }
+  return { ...line, words: line.words.slice(0, least) };
+}
+
+/** What the parser says of lines that it does not understand. */
+async function refusedOf(lines: readonly CommandLine[]): Promise<readonly string[]> {
+  const refused: string[] = [];
+  for (const line of lines.filter((each) => !isNamed(each))) {
+    const { said, exitCode } = await parseCommand(line.words);
+    if (exitCode !== 0) refused.push(`${line.text}: ${said.split("\n")[0]}`);
+  }
+  return refused;
+}
+
+test.each(pages)("%s has only command lines that the parser understands", async (page) => {
+  const text = readPage(page);
+  // The arguments of each command, without the options that it needs: another test compares them.
+  const list = page === "README.md" ? sectionOf(text, "Commands") : "";
+  expect(await refusedOf(commandLines(text.replace(list, "")))).toEqual([]);
+});
+
+test("what messages and hints tell to run the parser understands", async () => {
+  const lines = readSources()
+    .flatMap(({ text }) => [
+      ...text.matchAll(/(?:"|(?<!\\)`)(?<said>[^"\n]*?homelab-deploy [^"\n]*?)(?:"|(?<!\\)`)/g),
+    ])
+    .map(({ groups }) => (groups?.["said"] ?? "").replaceAll(/(?<= )\$\{[^}]*\}/g, "1"))
+    .flatMap((said) => linesIn(said.replaceAll("\\`", "`").replaceAll(/\$\{.*|, .*/g, ""), false))
+    .filter(({ words }) => program.commands.some((command) => command.name() === words[0]));
+  expect(lines.length).toBeGreaterThan(20);
+  expect(await refusedOf(await Promise.all(lines.map(withoutSentence)))).toEqual([]);
 });
 
 const workflows = globSync("infra/nixos/.github/workflows/*.yaml", { cwd: root });
@@ -94,7 +105,7 @@ test("there are examples of workflows", () => {
   expect(workflows.length).toBeGreaterThan(1);
 });
 
-test.each(workflows)("%s is one step with a command that there is, and does not run here", (file) => {
+test.each(workflows)("%s is one step with a command that there is, and does not run here", async (file) => {
   const lines = readPage(file)
     .split("\n")
     .filter((line) => !/^ *#/.test(line));
@@ -103,18 +114,33 @@ test.each(workflows)("%s is one step with a command that there is, and does not 
   expect(lines.filter((line) => /\buses:|\$\{\{|\t/.test(line))).toEqual([]);
   const commands = commandLines(`\`\`\`sh\n${steps.join("\n")}\n\`\`\``);
   expect(commands).toHaveLength(1);
-  expect(commands.flatMap(unknownOf)).toEqual([]);
+  expect(await refusedOf(commands)).toEqual([]);
   expect([".github/workflows", ".gitea/workflows"].filter((path) => existsSync(join(root, path)))).toEqual(
     [],
   );
 });
 
-test("a wrong command or option would be noticed", () => {
-  const page =
-    "```sh\nhomelab-deploy --nkey a.nk nats setup \\\n  --check --chekc  # look\n```\n`homelab-deploy biuld`";
+test("a command line that cannot be run would be noticed", async () => {
+  const page = [
+    "```sh\nhomelab-deploy --nkey a.nk nats setup \\\n  --check --chekc  # look\nhomelab-deploy logs\n```",
+    "`homelab-deploy biuld`, `homelab-deploy logs`, `homelab-deploy build --timeout 5`, `homelab-deploy builds show <id>`",
+  ].join("\n");
   const lines = commandLines(page);
-  expect(lines.map(({ text }) => text)).toEqual(["--nkey a.nk nats setup --check --chekc", "biuld"]);
-  expect(lines.map(unknownOf)).toEqual([["--chekc"], ["biuld"]]);
+  expect(lines.map(({ text }) => text)).toEqual([
+    "--nkey a.nk nats setup --check --chekc",
+    "logs",
+    "biuld",
+    "logs",
+    "build --timeout 5",
+    "builds show ID",
+  ]);
+  const refused = await refusedOf(lines);
+  expect(refused.map((line) => line.split(":")[0])).toEqual([
+    "--nkey a.nk nats setup --check --chekc",
+    "logs",
+    "biuld",
+    "build --timeout 5",
+  ]);
 });
 
 test("README.md lists every command, with its arguments", () => {

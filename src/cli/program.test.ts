@@ -1,7 +1,8 @@
-import { CommanderError, Help } from "@commander-js/extra-typings";
+import { Help } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
 import { namedInstead } from "./arguments/unknown-command.ts";
 import { createProgram } from "./program.ts";
+import { parseCommand } from "../../test/support/parse-command.ts";
 
 test("help lists each command as its own file declares it", async () => {
   const { program, whole } = createProgram(() => {});
@@ -21,25 +22,6 @@ test("a command is declared once, however often the whole is asked for", async (
   expect(count()).toBe(once);
 });
 
-interface Refusal {
-  readonly said: string;
-  readonly exitCode: number;
-}
-
-/** What is said of a command line that is not understood. */
-async function refusalOf(...args: readonly string[]): Promise<Refusal> {
-  const { program, whole } = createProgram(() => {});
-  if (args.includes("help")) await whole();
-  let said = "";
-  program.configureOutput({ writeErr: (text) => (said += text), writeOut: (text) => (said += text) });
-  for (const command of program.commands) command.copyInheritedSettings(program);
-  const error: unknown = await program.parseAsync([...args], { from: "user" }).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  return { said, exitCode: error instanceof CommanderError ? error.exitCode : 0 };
-}
-
 test.each([
   [["status"], "builds list"],
   [["watch", "01J"], "logs ID --follow"],
@@ -52,7 +34,7 @@ test.each([
   [["builds", "lst", "--help"], "Did you mean list?"],
   [["cache", "verfy"], "Did you mean verify?"],
 ])("%j is no command, and says what to try", async (args, advice) => {
-  const { said, exitCode } = await refusalOf(...args);
+  const { said, exitCode } = await parseCommand(args);
   expect(said).toContain("error: unknown command");
   expect(said).toContain(advice);
   expect(said).not.toContain("Usage:");
@@ -66,7 +48,7 @@ test.each([
   [["help", "cache"]],
   [["build", "web01", "--help"]],
 ])("%j is help, and no error", async (args) => {
-  const { said, exitCode } = await refusalOf(...args);
+  const { said, exitCode } = await parseCommand(args);
   expect(said).toContain("Usage:");
   expect(exitCode).toBe(0);
 });

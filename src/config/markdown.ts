@@ -6,7 +6,7 @@ export const exampleConfig = {
   nats: {
     servers: ["tls://nats.lan:4222"],
     nkeyFile: "$CREDENTIALS_DIRECTORY/nats.nk",
-    inboxPrefix: "_INBOX_builder",
+    inboxPrefix: "_INBOX_builder-cache01",
   },
   repos: {
     "nixos-servers": {
