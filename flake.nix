@@ -1,5 +1,5 @@
 {
-  description = "Builds, caches, updates and deploys a fleet of NixOS hosts over NATS";
+  description = "Builds, caches and updates a fleet of NixOS hosts over NATS";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
 

@@ -2,11 +2,12 @@
   lib,
   stdenv,
   buildNpmPackage,
-  importNpmLock,
   installShellFiles,
   makeWrapper,
   # Missing in releases of nixpkgs before 25.05, which must say more than the name of an argument.
   nodejs_24 ? null,
+  # In nixpkgs since 24.05.
+  importNpmLock ? null,
 }:
 let
   manifest = lib.importJSON ../package.json;

@@ -109,6 +109,7 @@ in
       common.natsAssertions option cfg.nats
       ++ common.settingsAssertions option settings
       ++ [
+        (common.nixAssertion config option)
         (common.trustAssertion config "homelab-deploy")
         {
           assertion = settings.repos or { } != { };

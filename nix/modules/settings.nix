@@ -217,10 +217,46 @@ rec {
       }
     ];
 
-  # A service that the daemon trusts is root, and so is whoever gets hold of it.
-  trustAssertion = config: user: {
-    assertion = lib.all (trusted: trusted != user && trusted != "*") (config.nix.settings.trusted-users or [ ]);
-    message = "nix.settings.trusted-users makes ${user} as good as root: take it (or \"*\") out. The service needs allowed-users only.";
+  # A service that the daemon trusts is root, and so is whoever gets hold of it. Also by one of its groups, and as text.
+  trustAssertion =
+    config: user:
+    let
+      users = config.users.users or { };
+      groups = config.users.groups or { };
+      own = users.${user} or { };
+      groupsOf = [
+        (own.group or user)
+      ]
+      ++ own.extraGroups or [ ]
+      ++ lib.filter (group: lib.elem user (groups.${group}.members or [ ])) (lib.attrNames groups);
+      names = [
+        user
+        "*"
+      ]
+      ++ map (group: "@${group}") groupsOf;
+      settings = config.nix.settings or { };
+      wordsOf = value: if builtins.isString value then lib.splitString " " value else value;
+      settingIn =
+        line:
+        let
+          found = builtins.match "[[:space:]]*((extra-)?trusted-users)[[:space:]]*=(.*)" line;
+        in
+        lib.optionals (found != null) (lib.splitString " " (lib.elemAt found 2));
+      trusted =
+        wordsOf (settings.trusted-users or [ ])
+        ++ wordsOf (settings.extra-trusted-users or [ ])
+        ++ lib.concatMap settingIn (lib.splitString "\n" (config.nix.extraOptions or ""));
+      guilty = lib.intersectLists names trusted;
+    in
+    {
+      assertion = guilty == [ ];
+      message = "nix.settings.trusted-users makes ${user} as good as root: take ${lib.concatStringsSep " and " guilty} out of it, and out of extra-trusted-users. The service needs allowed-users only.";
+    };
+
+  # It evaluates and builds with the daemon of this machine.
+  nixAssertion = config: option: {
+    assertion = config.nix.enable or true;
+    message = "${option} needs Nix and its daemon on this host, and nix.enable is false.";
   };
 
   # All that can be known before anything is built.

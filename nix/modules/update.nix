@@ -107,6 +107,7 @@ in
       lib.optionals (cfg.builds == "nats") (common.natsAssertions option cfg.nats)
       ++ common.settingsAssertions option settings
       ++ [
+        (common.nixAssertion config option)
         (common.trustAssertion config "homelab-deploy-update")
         {
           assertion = repos != { };

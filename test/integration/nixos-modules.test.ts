@@ -249,6 +249,44 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     expect(trusting.failed.join()).toMatch(/trusted-users makes homelab-deploy as good as root/);
   });
 
+  test.each([
+    ["extra-trusted-users", `nix.settings.extra-trusted-users = [ "homelab-deploy" ];`, "homelab-deploy"],
+    ["its own group", `nix.settings.extra-trusted-users = [ "@homelab-deploy" ];`, "@homelab-deploy"],
+    [
+      "a group more",
+      `nix.settings.extra-trusted-users = "root @wheel"; users.users.homelab-deploy.extraGroups = [ "wheel" ];`,
+      "@wheel",
+    ],
+    [
+      "a group by its members",
+      `nix.settings.extra-trusted-users = [ "@admins" ]; users.groups.admins.members = [ "homelab-deploy" ];`,
+      "@admins",
+    ],
+    ["lines of text", `nix.extraOptions = "extra-trusted-users = alice *\\n";`, "*"],
+  ])("trust by %s is noticed too", async (_, settings, guilty) => {
+    const { failed } = await evaluate(`{ lib, ... }: { imports = [ (${wholeFile}) ]; ${settings} }`);
+    expect(failed.join()).toContain(`makes homelab-deploy as good as root: take ${guilty} out of it`);
+  });
+
+  test("neither a builder nor an update is possible without Nix", async () => {
+    const { failed } = await evaluate(`{ lib, ... }: { imports = [ (${wholeFile}) ]; nix.enable = false; }`);
+    expect(failed.filter((message) => message.includes("nix.enable is false"))).toHaveLength(2);
+  });
+
+  test("a nixpkgs without Node 24 is told so, and what to do", async () => {
+    const expression = (node: string): string => `let lib = import ${lib}; in (lib.callPackageWith {
+      inherit lib;
+      stdenv = { buildPlatform = { isLinux = true; parsed.cpu.name = "x86_64"; canExecute = _: true; }; hostPlatform = { }; };
+      buildNpmPackage = lib.id; installShellFiles = null; makeWrapper = null; ${node}
+    } ${join(root, "nix/package.nix")} { }).pname`;
+    const nix = async (node: string) => store.run("nix-instantiate", "--eval", "-E", expression(node));
+    await expect(nix("")).rejects.toThrow(
+      /needs Node 24[.\d]*; this nixpkgs has no nodejs_24\. Take its package/,
+    );
+    await expect(nix(`nodejs_24.version = "24.1.0";`)).rejects.toThrow(/this nixpkgs has 24\.1\.0/);
+    expect(await nix(`nodejs_24.version = "24.99.0"; importNpmLock = _: null;`)).toContain("homelab-deploy");
+  });
+
   test.each(["nested", "flat", "single-key"] as const)(
     "a cache host sets Harmonia's %s options",
     async (names) => {

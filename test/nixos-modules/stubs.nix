@@ -146,11 +146,12 @@ in
     );
     systemd.timers = attrsOfOptions (unit // { timerConfig = section; });
     users.users = attrsOfOptions {
+      extraGroups = list;
       isSystemUser = flag false;
       group = text;
       description = text;
     };
-    users.groups = attrsOfOptions { };
+    users.groups = attrsOfOptions { members = list; };
     networking = {
       hostName = text;
       firewall.allowedTCPPorts = mkOption {
@@ -163,6 +164,11 @@ in
       };
     };
     nix = {
+      enable = flag true;
+      extraOptions = mkOption {
+        type = types.lines;
+        default = "";
+      };
       package = mkOption { type = types.package; };
       settings = mkOption {
         type = types.submodule {
