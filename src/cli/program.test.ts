@@ -64,3 +64,17 @@ test("what is named instead of a command is one", async () => {
     expect(command, instead).toBeDefined();
   }
 });
+
+test.each([
+  [["builds", "01J"], "builds show ID"],
+  [["update", "nixpkgs"], "--input NAME"],
+  [["logs"], "`last` is the newest"],
+  [["--server", "http://nats.lan", "builds"], "must be nats://host:port"],
+  [["build", "--timeout", "5"], "must have a unit: 5s, 5m or 5h"],
+  [["build", "--al"], "(homelab-deploy build --help says how)"],
+])("%j is wrong, and it is said what is meant", async (args, advice) => {
+  const { said, exitCode } = await parseCommand(args);
+  expect(said).toMatch(/^error: /);
+  expect(said).toContain(advice);
+  expect(exitCode).not.toBe(0);
+});

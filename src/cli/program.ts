@@ -6,8 +6,8 @@ import { exitCodes } from "../protocol/exit-codes.ts";
 import { programVersion } from "../wiring/program-version.ts";
 import { didYouMean } from "../protocol/did-you-mean.ts";
 import { commonHelp } from "./arguments/help-text.ts";
-import { collect } from "./arguments/parse-options.ts";
-import { adviseInstead } from "./arguments/unknown-command.ts";
+import { collectServer } from "./arguments/parse-options.ts";
+import { adviseAboutArguments, adviseInstead } from "./arguments/unknown-command.ts";
 import type { Choose, Declare, Run } from "./command.ts";
 import { createContext } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
@@ -139,10 +139,16 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-/** What commander says of an unknown command, and below it what to try instead. */
+/** What commander says of a command or arguments that it does not know, and below it what to try instead. */
 function withAdvice(text: string): string {
-  const word = /^error: unknown command '(?<word>[^'\n]*)'/.exec(text)?.groups?.["word"];
-  const advice = word === undefined ? undefined : adviseInstead(word);
+  const { word, command, argument } =
+    /^error: (?:unknown command '(?<word>[^'\n]*)'|too many arguments for '(?<command>[^'\n]*)'|missing required argument '(?<argument>[^'\n]*)')/.exec(
+      text,
+    )?.groups ?? {};
+  const advice =
+    word === undefined
+      ? adviseAboutArguments({ tooManyFor: command, missing: argument })
+      : adviseInstead(word);
   if (advice === undefined) return text;
   // Its own guess is by letters alone.
   const [first = "", ...rest] = text.split("\n");
@@ -175,7 +181,7 @@ export function createProgram(choose: Choose): Program {
     .option(
       "--server <url>",
       "NATS server, may be repeated (default: the configuration's, then $NATS_URL)",
-      collect,
+      collectServer,
     )
     .option("--nkey <file>", "file with the NKey seed to sign in to NATS with")
     .option("--creds <file>", "file with NATS credentials, instead of --nkey")
@@ -209,7 +215,10 @@ export function createProgram(choose: Choose): Program {
   const listed = new Map<CommandUnknownOpts, Listed & { readonly command: Command }>(
     commands.map(({ usage, description = "", declare }) => {
       const [name = ""] = usage.split(" ");
-      const command = program.command(name, { hidden: description === "" }).description(description);
+      const command = program
+        .command(name, { hidden: description === "" })
+        .description(description)
+        .showHelpAfterError(`(homelab-deploy ${name} --help says how)`);
       return [command, { usage, command, declare }] as const;
     }),
   );

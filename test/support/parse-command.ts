@@ -16,7 +16,7 @@ export async function parseCommand(words: readonly string[]): Promise<Parsed> {
   // As runProgram does it.
   if (words.includes("help")) await whole();
   program.configureOutput({ writeErr: (text) => (said += text), writeOut: (text) => (said += text) });
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  for (const command of program.commands) command.configureOutput(program.configureOutput());
   try {
     await program.parseAsync([...words], { from: "user" });
     return { isChosen, said, exitCode: 0 };

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  collectServer,
   parseCount,
   parseDuration,
   parsePort,
@@ -16,6 +17,20 @@ test.each([
 ])("the duration %s is %i ms", (text, milliseconds) => {
   expect(parseDuration(text)).toBe(milliseconds);
 });
+
+test.each(["nats://nats.lan:4222", "tls://nats.lan", "localhost:4222", "nats://[::1]:4222"])(
+  "%s is a server",
+  (server) => {
+    expect(collectServer(server, ["nats://a"])).toEqual(["nats://a", server]);
+  },
+);
+
+test.each(["http://nats.lan", "nats://kai:secret@nats.lan", "", "nats://a,nats://b", "nats://a/b"])(
+  "%j is no server, and is not quoted",
+  (server) => {
+    expect(() => collectServer(server, undefined)).toThrow(/^It must be nats:\/\/host:port/);
+  },
+);
 
 test.each([
   [parseDuration, ["", "0", "5", "90", "-1s", "1d", "1.5h", "597h", "9999999h", "2 h"]],

@@ -7,6 +7,16 @@ export const collect = (value: string, before: readonly string[] | undefined): r
   value,
 ];
 
+/** Of `--server`, which may be repeated. */
+export const collectServer = (value: string, before: readonly string[] | undefined): readonly string[] => {
+  if (!/^(?:(?:nats|tls):\/\/)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.test(value)) {
+    throw new InvalidArgumentError(
+      "It must be nats://host:port or tls://host:port; --nkey or --creds signs in.",
+    );
+  }
+  return collect(value, before);
+};
+
 export const parseCount = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);

@@ -59,3 +59,24 @@ export function adviseInstead(word: string): string | undefined {
 
 /** The commands that are named instead. */
 export const namedInstead: readonly string[] = [...new Set(Object.values(known).flat())];
+
+/** What somebody may have meant who gives a command more than it takes. */
+const meant: Readonly<Record<string, string>> = {
+  list: "one build: homelab-deploy builds show ID",
+  hosts: "the builds of all hosts: homelab-deploy builds list; build one: homelab-deploy build HOST",
+  update: "one input: homelab-deploy update --input NAME; one repo: homelab-deploy update --repo NAME",
+  inputs: "one repo: homelab-deploy inputs --repo NAME",
+  logs: "logs of one host at a time: homelab-deploy logs ID HOST",
+};
+
+export interface WrongArguments {
+  /** The command that got too many of them. */
+  readonly tooManyFor: string | undefined;
+  /** The name of the one that is not there. */
+  readonly missing: string | undefined;
+}
+
+export function adviseAboutArguments({ tooManyFor = "", missing }: WrongArguments): string | undefined {
+  if (missing === "id") return "`last` is the newest build; homelab-deploy builds list has the ids";
+  return Object.hasOwn(meant, tooManyFor) ? meant[tooManyFor] : undefined;
+}
