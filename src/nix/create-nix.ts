@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Exec } from "../process/exec.ts";
+import type { StorePath } from "../protocol/names.ts";
 import {
   judgeBuildUsers,
   readGroup,
@@ -57,8 +58,8 @@ export interface InstalledNix extends Evaluator, Store, Realiser, Locker {
   /** Of nix.conf: what unsafe-settings.ts judges. */
   readonly settings: NixConfig;
   readonly missingBuildUsers: MissingBuildUsers | undefined;
-  /** Builds something that needs nothing but Nix. @throws HomelabError `unavailable` `NIX_CANNOT_BUILD` */
-  tryBuild(signal: AbortSignal): Promise<void>;
+  /** Builds something that needs nothing but Nix, and gives its path. @throws HomelabError `unavailable` `NIX_CANNOT_BUILD` */
+  tryBuild(signal: AbortSignal): Promise<StorePath | undefined>;
 }
 
 /**

@@ -7,6 +7,7 @@ import { writeNewKey } from "../../src/bus/server/keys.ts";
 import type { FleetToggles, CommitOptions } from "./fleet.ts";
 import { startNatsServer } from "./nats-server.ts";
 import type { Settings, SoundLab } from "./sound-lab.ts";
+import { serveStore } from "./store-cache.ts";
 import { startTlsFront } from "./tls-front.ts";
 
 export interface Planted {
@@ -154,7 +155,23 @@ export const faults: readonly Fault[] = [
     says: /./,
     advice: /remove it from nix\.conf/,
   },
+  {
+    name: "a hook after builds that fails",
+    plant: inNixConf("post-build-hook = /nonexistent/hook"),
+    check: "trial build",
+    state: "wrong",
+    says: /post-build-hook|\/nonexistent\/hook/,
+    advice: /post-build-hook/,
+  },
   // Room.
+  {
+    name: "no directory for temporary files",
+    plant: inEnvironment({ TMPDIR: "/nonexistent/tmp" }),
+    check: "temporary directory",
+    state: "wrong",
+    says: /\/nonexistent\/tmp/,
+    advice: /TMPDIR/,
+  },
   {
     name: "a floor above the disk",
     plant: setting("builder.build.minFreeGiB", 900_000),
@@ -280,6 +297,14 @@ export const faults: readonly Fault[] = [
     state: "wrong",
     says: /leave none/,
     advice: /include/,
+  },
+  {
+    name: "exclude with a typing error",
+    plant: setting("repos.fleet.exclude", ["hots02"]),
+    check: "hosts of fleet",
+    state: "warning",
+    says: /exclude has hots02/,
+    advice: /did you mean host02/,
   },
   {
     name: "hosts of a system that nobody builds for",
@@ -414,6 +439,16 @@ export const faults: readonly Fault[] = [
     advice: /enable JetStream/,
     also: ["NATS accounts"],
   },
+  {
+    name: "one of two servers that is down",
+    plant: (lab) => ({
+      config: set(lab.config(), "nats.servers", [lab.homelab.server.url, "nats://127.0.0.1:1"]),
+    }),
+    check: "NATS servers",
+    state: "warning",
+    says: /127\.0\.0\.1:1 is out of reach/,
+    advice: /check that the server runs/,
+  },
   // Metrics and news.
   {
     name: "a metrics port that is in use",
@@ -527,6 +562,30 @@ export const faults: readonly Fault[] = [
     state: "wrong",
     says: /nobody trusts/,
     advice: /add its public key/,
+  },
+  {
+    name: "a cache that signs with another key",
+    plant: async (lab, cleanUp) => {
+      const cache = await serveStore(lab.homelab.store);
+      cleanUp(async () => cache[Symbol.asyncDispose]());
+      return { config: set(lab.config(), "cache.url", cache.url) };
+    },
+    check: "cache signature",
+    state: "wrong",
+    says: /signs with no key of cache\.publicKeys/,
+    advice: /set cache\.publicKeys/,
+  },
+  {
+    name: "a cache that signs nothing",
+    plant: async (lab, cleanUp) => {
+      const cache = await serveStore(lab.homelab.store, { signs: false });
+      cleanUp(async () => cache[Symbol.asyncDispose]());
+      return { config: set(lab.config(), "cache.url", cache.url) };
+    },
+    check: "cache signature",
+    state: "wrong",
+    says: /signs nothing/,
+    advice: /signing key/,
   },
   // The forge.
   {

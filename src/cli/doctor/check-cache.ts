@@ -4,6 +4,11 @@ import { messageOf } from "../../base/errors.ts";
 import { readBounded } from "../../base/files/read-bounded.ts";
 import type { CacheClient } from "../../cache/cache-client.ts";
 import type { CacheSettings } from "../../config/cache-schema.ts";
+import type { CacheAnswer } from "../../narinfo/cache-answer.ts";
+import { judgeNarInfo, maxNarInfoBytes } from "../../narinfo/judge-narinfo.ts";
+import { hashPartOf } from "../../narinfo/narinfo.ts";
+import { parsePublicKey } from "../../narinfo/public-keys.ts";
+import type { StorePath } from "../../protocol/names.ts";
 import { describeRefusal } from "../../redact/refusal-line.ts";
 import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";
 
@@ -12,7 +17,14 @@ export interface CacheParts {
   /** The path of the secret key, when this machine has it; undefined when it is not set or only in a service. */
   readonly secretKeyFile: string | undefined;
   /** Of this machine's Nix; undefined without one. */
-  readonly nix: { readonly storeDirectory: string; readonly trustedKeys: readonly string[] } | undefined;
+  readonly nix:
+    | {
+        readonly storeDirectory: string;
+        readonly trustedKeys: readonly string[];
+        /** A path that was built just now: a cache of this very store has it already. */
+        readonly built: StorePath | undefined;
+      }
+    | undefined;
 }
 
 const infoBytes = 64 * 1024;
@@ -23,7 +35,7 @@ export async function checkCache(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   return [
-    ...(settings.url === undefined ? [] : await checkAnswer(openClient, nix?.storeDirectory, signal)),
+    ...(settings.url === undefined ? [] : await checkAnswer(openClient, nix, settings.publicKeys, signal)),
     ...judgeKeys(settings, nix?.trustedKeys),
     ...(secretKeyFile === undefined ? [] : [await checkSecretKey(secretKeyFile, settings.publicKeys)]),
   ];
@@ -31,17 +43,41 @@ export async function checkCache(
 
 async function checkAnswer(
   openClient: () => Promise<CacheClient>,
-  storeDirectory: string | undefined,
+  nix: CacheParts["nix"],
+  publicKeys: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   try {
     using client = await openClient();
     const { status, body } = await client.get("nix-cache-info", { maxBytes: infoBytes }, signal);
-    return [judgeInfo(client.url, status, Buffer.from(body).toString(), storeDirectory)];
+    const info = judgeInfo(client.url, status, Buffer.from(body).toString(), nix?.storeDirectory);
+    if (info.state !== "ok" || nix?.built === undefined || publicKeys.length === 0) return [info];
+    const path = `${hashPartOf(nix.built)}.narinfo`;
+    const answer = await client.get(path, { maxBytes: maxNarInfoBytes }, signal);
+    return [info, ...(await judgeSigned(client.url, nix.built, answer, publicKeys))];
   } catch (error) {
     signal.throwIfAborted();
     return [findingOf("cache", error)];
   }
+}
+
+/** A cache with a store of its own has not got the path yet: then nothing is known. */
+async function judgeSigned(
+  url: string,
+  path: StorePath,
+  answer: CacheAnswer,
+  publicKeys: readonly string[],
+): Promise<readonly Finding[]> {
+  const check = "cache signature";
+  const judgement = await judgeNarInfo(path, undefined, answer, publicKeys.map(parsePublicKey));
+  if (judgement.type === "good")
+    return [ok(check, `what is built here is signed by ${judgement.signedBy.name}`)];
+  if (judgement.problem === "unsigned") {
+    return [wrong(check, `${url} signs nothing`, "give the cache its signing key, and restart it")];
+  }
+  if (judgement.problem !== "wrongly-signed") return [];
+  const advice = "set cache.publicKeys to the key that the cache signs with, and tell it to every host";
+  return [wrong(check, `${url} signs with no key of cache.publicKeys: ${judgement.detail}`, advice)];
 }
 
 export function judgeInfo(

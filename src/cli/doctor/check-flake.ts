@@ -31,6 +31,8 @@ export interface FlakeCheck {
   readonly findings: readonly Finding[];
   /** Undefined where there is none, or it cannot be read. */
   readonly lock: FlakeLock | undefined;
+  /** Of all its hosts. */
+  readonly names?: readonly string[];
 }
 
 /** So many hosts are tried until one evaluates: one that does not is its own fault. */
@@ -66,7 +68,7 @@ export async function checkFlake(
     const names = await parts.nix.listHosts(source, options, signal);
     const { findings, included } = judgeHosts(repo, settings, names);
     const evaluated = await checkEvaluation(repo, { source, options, parts }, included, signal);
-    return { findings: [...findings, ...evaluated], lock };
+    return { findings: [...findings, ...evaluated], lock, names };
   } catch (error) {
     signal.throwIfAborted();
     return { findings: [explained(check, error)], lock };
@@ -106,7 +108,19 @@ export function judgeHosts(
         : `include and exclude leave none of its hosts: ${have}`;
     return { findings: [wrong(check, message, adviceFor(repo, useless, names))], included };
   }
-  const findings = [ok(check, `${included.length} of ${names.length} are built`)];
+  const gone = exclude.filter((name) => isHostName(name) && !names.includes(name));
+  const findings = [
+    ok(check, `${included.length} of ${names.length} are built`),
+    ...gone.map((name) => {
+      const near = didYouMean(name, names);
+      const guess = near === undefined ? "" : `did you mean ${near}? `;
+      return warning(
+        check,
+        `exclude has ${name}, which is none of its hosts`,
+        `${guess}Correct repos.${repo}.exclude`,
+      );
+    }),
+  ];
   if (useless.length === 0) return { findings, included };
   const message = `include has ${useless.join(", ")}, which matches none of its hosts: ${have}`;
   return { findings: [...findings, warning(check, message, adviceFor(repo, useless, names))], included };

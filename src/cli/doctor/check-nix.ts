@@ -6,6 +6,7 @@ import type { InputAccess } from "../../nix/input-access.ts";
 import { makeBuildUsers } from "../../nix/settings/build-users.ts";
 import { unsafeSettings, type BuildUser } from "../../nix/settings/unsafe-settings.ts";
 import type { Exec } from "../../process/exec.ts";
+import type { StorePath } from "../../protocol/names.ts";
 import type { Context } from "../context.ts";
 import { checkVersion } from "./known-holes.ts";
 import { findingOf, isWrong, ok, warning, wrong, type Finding } from "./finding.ts";
@@ -23,6 +24,7 @@ export interface NixCheck {
   readonly findings: readonly Finding[];
   /** Whether it has built something. */
   readonly builds: boolean;
+  readonly built?: StorePath;
 }
 
 export async function checkNix(
@@ -46,26 +48,29 @@ export async function checkNix(
       ...checkVersion("Nix", nix.version),
       ...judgeSettings(nix, await buildUser(exec, environment, signal)),
       users,
-      ...(build === undefined ? [] : [build]),
+      ...(build === undefined ? [] : [build.finding]),
       ...dead.map(({ url, reason }) =>
         warning(`substituter ${url}`, reason, `${effect}; remove it from nix.conf if it is gone for good`),
       ),
     ];
-    return { nix, findings, builds: build?.state === "ok" };
+    return { nix, findings, builds: build?.finding.state === "ok", built: build?.path };
   } catch (error) {
     signal.throwIfAborted();
     return { nix: undefined, findings: [findingOf("Nix", error)], builds: false };
   }
 }
 
-async function tryBuild(nix: Pick<InstalledNix, "tryBuild">, signal: AbortSignal): Promise<Finding> {
+async function tryBuild(
+  nix: Pick<InstalledNix, "tryBuild">,
+  signal: AbortSignal,
+): Promise<{ readonly finding: Finding; readonly path?: StorePath }> {
   const check = "trial build";
   try {
-    await nix.tryBuild(signal);
-    return ok(check, "the smallest build was built");
+    const path = await nix.tryBuild(signal);
+    return { finding: ok(check, "the smallest build was built"), path };
   } catch (error) {
     signal.throwIfAborted();
-    return findingOf(check, error);
+    return { finding: findingOf(check, error) };
   }
 }
 

@@ -33,4 +33,11 @@ test("a forge that is not where the commits go is named", () => {
     judgeRemote("repo r", settingsOf({ branch: "main", update }), heads).map(({ state }) => state);
   expect(states({ forge })).toEqual(["ok"]);
   expect(states({ forge: { ...forge, url: "https://github.com" } })).toEqual(["ok", "warning"]);
+  expect(states({ forge: { ...forge, repository: "other" } })).toEqual(["ok", "warning"]);
+  const below = settingsOf({
+    url: "https://git.lan/git/infra/r.git",
+    branch: "main",
+    update: { forge: { ...forge, owner: "Infra" } },
+  });
+  expect(judgeRemote("repo r", below, heads).map(({ state }) => state)).toEqual(["ok"]);
 });

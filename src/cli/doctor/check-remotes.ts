@@ -2,7 +2,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RepoSettings } from "../../config/schema.ts";
+import type { ForgeSettings, RepoSettings } from "../../config/schema.ts";
 import { createGitCommand } from "../../git/git-command.ts";
 import { shallowRemote } from "../../git/remote-error.ts";
 import { readHeads } from "../../git/read-heads.ts";
@@ -106,27 +106,31 @@ export function judgeRemote(
     return [wrong(check, message, advice, { cause: missingBranch(check.replace(/^repo /, ""), branch) })];
   }
   const reached = ok(check, `${branch} of ${url} is at ${tip.slice(0, 12)}`);
-  const other = update.forge === undefined ? undefined : otherServer(url, update.forge.url);
-  return other === undefined
-    ? [reached]
-    : [
-        reached,
-        warning(
-          `${check}: forge`,
-          `its commits are pushed to ${other.git}, and its pull requests opened on ${other.forge}`,
-          "update.forge must be the forge of the same repository",
-        ),
-      ];
+  const other = update.forge === undefined ? undefined : otherPlace(url, update.forge);
+  if (other === undefined) return [reached];
+  const message = `its commits are pushed to ${other.git}, and its pull requests opened on ${other.forge}`;
+  const advice = "update.forge must be the forge of the same repository";
+  return [reached, warning(`${check}: forge`, message, advice)];
 }
 
 /** The cause of all findings of it: the forge has not got it either. */
 export const missingBranch = (repo: string, branch: string): string => `no branch ${branch} in ${repo}`;
 
-/** The hosts of both, when they differ. */
-function otherServer(
-  git: string,
-  forge: string,
+/** The servers of both when they differ, or else the repositories. */
+function otherPlace(
+  url: string,
+  { url: forgeUrl, owner, repository }: Pick<ForgeSettings, "url" | "owner" | "repository">,
 ): { readonly git: string; readonly forge: string } | undefined {
-  const [one, other] = [URL.parse(git)?.hostname ?? "", URL.parse(forge)?.hostname ?? ""];
-  return one === "" || one === other ? undefined : { git: one, forge: other };
+  const git = URL.parse(url);
+  const [one, other] = [git?.hostname ?? "", URL.parse(forgeUrl)?.hostname ?? ""];
+  if (one === "") return undefined;
+  if (one !== other) return { git: one, forge: other };
+  const path = (git?.pathname ?? "")
+    .replace(/\/$/, "")
+    .replace(/\.git$/, "")
+    .split("/")
+    .filter((part) => part !== "");
+  const mine = path.slice(-2).join("/").toLowerCase();
+  const theirs = `${owner}/${repository}`.slice(path.length < 2 ? owner.length + 1 : 0);
+  return mine === theirs.toLowerCase() ? undefined : { git: path.slice(-2).join("/"), forge: theirs };
 }

@@ -1,13 +1,19 @@
-// Names of inputs in the configuration, against what the flakes have.
+// Names of inputs and hosts in the settings of updates, against what the flakes have.
 import type { Config } from "../../config/schema.ts";
 import { rootInputs, type FlakeLock } from "../../nix/lock/flake-lock.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import { ok, wrong, type Finding } from "./finding.ts";
 
-/** @param locks of the repos whose lock could be read */
+/** Of the repos that could be read. */
+export interface KnownNames {
+  readonly locks: ReadonlyMap<string, FlakeLock>;
+  /** The hosts of each. */
+  readonly inventories: ReadonlyMap<string, readonly string[]>;
+}
+
 export function judgeUpdateInputs(
   repos: Config["repos"],
-  locks: ReadonlyMap<string, FlakeLock>,
+  { locks, inventories }: KnownNames,
 ): readonly Finding[] {
   return Object.entries(repos).flatMap(([repo, { update }]) => {
     const check = `update inputs of ${repo}`;
@@ -32,7 +38,17 @@ export function judgeUpdateInputs(
         ),
       );
     });
-    const all = [...findings, ...downstream];
+    const hosts = update.downstream.flatMap(({ repo: other, hosts: wanted = [] }) => {
+      const known = inventories.get(other);
+      return unknownOf(wanted, known).map((name) =>
+        wrong(
+          check,
+          `update.downstream names the host ${name}, which ${other} has not`,
+          adviceFor(name, known ?? [], `correct repos.${repo}.update.downstream`),
+        ),
+      );
+    });
+    const all = [...findings, ...downstream, ...hosts];
     return all.length === 0 && named.length > 0 && own !== undefined
       ? [ok(check, `its flake.lock has all of ${named.join(", ")}`)]
       : all;

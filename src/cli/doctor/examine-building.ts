@@ -5,7 +5,7 @@ import type { Config, RepoSettings } from "../../config/schema.ts";
 import type { InstalledNix } from "../../nix/create-nix.ts";
 import type { FlakeLock } from "../../nix/lock/flake-lock.ts";
 import { createExec } from "../../process/create-exec.ts";
-import { parseRepoName } from "../../protocol/names.ts";
+import { parseRepoName, type StorePath } from "../../protocol/names.ts";
 import { decideEvaluationResources } from "../../wiring/evaluation-resources.ts";
 import { createInputAccess } from "../../wiring/input-access.ts";
 import { openRepository } from "../../wiring/open-repository.ts";
@@ -29,6 +29,8 @@ export interface BuildingPlace {
 
 export interface BuildingCheck {
   readonly nix: InstalledNix | undefined;
+  /** What the trial build left in the store. */
+  readonly built?: StorePath;
   readonly findings: readonly Finding[];
 }
 
@@ -42,7 +44,7 @@ export async function examineBuilding(
   const { repos, builder, update } = config;
   const exec = createExec();
   const inputAccess = createInputAccess({ config, stateDirectory: directory, environment });
-  const { nix, findings, builds } = await checkNix(
+  const { nix, findings, builds, built } = await checkNix(
     { environment, clock, exec, directory: join(directory, "nix"), inputAccess },
     signal,
   );
@@ -60,7 +62,7 @@ export async function examineBuilding(
       : [await checkStateDirectory(update.stateDirectory, "update.stateDirectory")]),
   ];
   const program = await checkGit(git, signal);
-  if (program.some(isWrong)) return { nix, findings: [...looked, ...program] };
+  if (program.some(isWrong)) return { nix, built, findings: [...looked, ...program] };
   const seen = Object.fromEntries(Object.entries(repos).filter(([repo]) => !without.has(`repo ${repo}`)));
   const remotes = await checkRemotes(seen, git, signal);
   const readable = Object.fromEntries(
@@ -73,7 +75,7 @@ export async function examineBuilding(
     nix === undefined || !builds
       ? []
       : await examineFlakes(config, readable, { nix, git, directory, memory, inputs }, signal);
-  return { nix, findings: [...looked, ...program, ...remotes, ...inputs, ...flakes] };
+  return { nix, built, findings: [...looked, ...program, ...remotes, ...inputs, ...flakes] };
 }
 
 interface FlakesPlace {
@@ -95,6 +97,7 @@ async function examineFlakes(
   const { maxMemoryBytes } = decideEvaluationResources(builder.evaluation, memory);
   const limits = { timeoutMs: builder.evaluation.timeoutSeconds * 1000, maxMemoryBytes };
   const locks = new Map<string, FlakeLock>();
+  const inventories = new Map<string, readonly string[]>();
   const findings: Finding[] = [];
   // One after the other: each evaluation takes its share of the memory.
   for (const [name, settings] of Object.entries(repos)) {
@@ -107,10 +110,11 @@ async function examineFlakes(
       submodulesOrigin: submodulesOrigin(name, settings),
       limits,
     };
-    const { findings: found, lock } = await checkFlake(name, settings, parts, signal);
+    const { findings: found, lock, names } = await checkFlake(name, settings, parts, signal);
     if (lock !== undefined) locks.set(name, lock);
+    if (names !== undefined) inventories.set(name, names);
     const isExplained = inputs.some(({ check, state }) => state === "wrong" && check.endsWith(` of ${name}`));
     findings.push(...(isExplained ? found.filter((finding) => !isWrong(finding)) : found));
   }
-  return [...findings, ...judgeUpdateInputs(all, locks)];
+  return [...findings, ...judgeUpdateInputs(all, { locks, inventories })];
 }

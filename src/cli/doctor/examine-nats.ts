@@ -1,11 +1,12 @@
 // NATS, in the order in which one thing needs the other: what cannot work because of something else is not looked at.
+import { silentLog } from "../../base/log.ts";
 import type { Connection } from "../../bus/connect/connection.ts";
 import { tryStorage } from "../../bus/server/try-storage.ts";
 import type { Config } from "../../config/schema.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
 import { builderName } from "../../wiring/compose-builder.ts";
 import type { Context } from "../context.ts";
-import { connectCommand, natsTargetOf } from "../session/connect.ts";
+import { connectCommand, natsTargetOf, type NatsTarget } from "../session/connect.ts";
 import { checkIdentity } from "./check-inbox.ts";
 import { checkNatsDurability } from "./check-nats-durability.ts";
 import { checkNatsLimits } from "./check-nats-limits.ts";
@@ -20,7 +21,8 @@ export async function examineNats(
 ): Promise<readonly Finding[]> {
   try {
     const { createReader } = await import("../../bus/create-reader.ts");
-    const { inboxPrefix } = await natsTargetOf(context, config);
+    const target = await natsTargetOf(context, config);
+    const { inboxPrefix } = target;
     await using connection = await connectCommand(context, config, signal);
     const builder = Object.keys(config.repos).length === 0 ? undefined : builderName(config.builder);
     const server = describeServer(connection);
@@ -37,6 +39,7 @@ export async function examineNats(
     const mayStore = roleOf(inboxPrefix).role === "builder" && !rights.some(isWrong);
     return [
       ...server,
+      ...(await checkOtherServers(target, signal)),
       ...(stranger === undefined ? [] : [stranger]),
       await checkNatsDurability(asked, fetch, signal),
       await checkAccounts(connection),
@@ -50,6 +53,23 @@ export async function examineNats(
     signal.throwIfAborted();
     return [findingOf("NATS server", error)];
   }
+}
+
+/** A command takes the first of several that answers: that another one is away shows when it is needed. */
+async function checkOtherServers(target: NatsTarget, signal: AbortSignal): Promise<readonly Finding[]> {
+  if (target.servers.length < 2) return [];
+  const { connectNats } = await import("../../bus/connect/connection.ts");
+  const findings = target.servers.map(async (server): Promise<readonly Finding[]> => {
+    try {
+      const one = { ...target, servers: [server], name: "homelab-deploy doctor", role: "command" } as const;
+      await (await connectNats(one, silentLog, signal)).close();
+      return [];
+    } catch (error) {
+      signal.throwIfAborted();
+      return [{ ...findingOf("NATS servers", error), state: "warning" }];
+    }
+  });
+  return (await Promise.all(findings)).flat();
 }
 
 /** One message, stored and read again. */

@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Config } from "../../config/schema.ts";
 import { readSecret, resolveSecretPath } from "../../config/secrets.ts";
 import { createForge } from "../../forge/create-forge.ts";
-import type { InstalledNix } from "../../nix/create-nix.ts";
 import { openCacheClient } from "../../wiring/compose-cache.ts";
 import { useNetworkOf } from "../../wiring/own-network.ts";
 import type { Context } from "../context.ts";
@@ -17,9 +17,9 @@ import { checkMetrics } from "./check-metrics.ts";
 import { checkRunners } from "./check-runners.ts";
 import { checkSecrets, natsNeed, unseen } from "./check-secrets.ts";
 import { checkWebhook } from "./check-webhook.ts";
-import { examineBuilding } from "./examine-building.ts";
+import { examineBuilding, type BuildingCheck } from "./examine-building.ts";
 import { examineNats } from "./examine-nats.ts";
-import { findingOf, mergeFindings, warning, type Finding } from "./finding.ts";
+import { findingOf, mergeFindings, warning, wrong, type Finding } from "./finding.ts";
 
 export async function examine(context: Context, signal: AbortSignal): Promise<readonly Finding[]> {
   let config: Config;
@@ -32,7 +32,13 @@ export async function examine(context: Context, signal: AbortSignal): Promise<re
     return [findingOf("configuration", error)];
   }
   useNetworkOf(context.environment);
-  const directory = await mkdtemp(join(tmpdir(), "homelab-deploy-doctor-"));
+  let directory: string;
+  try {
+    directory = await mkdtemp(join(tmpdir(), "homelab-deploy-doctor-"));
+  } catch (error) {
+    const advice = "see that it is there, has room and can be written, or set TMPDIR to another one";
+    return [wrong("temporary directory", `nothing can be kept in ${tmpdir()}: ${messageOf(error)}`, advice)];
+  }
   try {
     const secrets = await checkSecrets(config, context.environment["CREDENTIALS_DIRECTORY"]);
     const without = unseen(secrets);
@@ -41,12 +47,12 @@ export async function examine(context: Context, signal: AbortSignal): Promise<re
     const nothing: Promise<readonly Finding[]> = Promise.resolve([]);
     const building = hasRepos
       ? examineBuilding(context, config, { directory, without }, signal)
-      : Promise.resolve({ nix: undefined, findings: [] });
+      : Promise.resolve<BuildingCheck>({ nix: undefined, findings: [] });
     const parts = [
       building.then(({ findings: found }) => found),
       without.has(natsNeed) ? nothing : examineNats(context, config, signal),
       examineForges(context, config, without, signal),
-      building.then(async ({ nix }) => examineCache(context, config, { nix, without }, signal)),
+      building.then(async ({ nix, built }) => examineCache(context, config, { nix, built, without }, signal)),
       hasRepos ? checkMetrics(config.metrics, fetch, signal) : nothing,
       examineWebhook(context, config, without, signal),
       hasRepos ? checkClock(config, { clock: context.clock, fetch }, signal) : nothing,
@@ -105,10 +111,14 @@ const unreachableAt = (url: string, finding: Finding): Finding =>
     ? { ...finding, cause: `no answer from ${URL.parse(url)?.hostname ?? url}` }
     : finding;
 
+interface CachePlace extends Pick<BuildingCheck, "nix" | "built"> {
+  readonly without: ReadonlySet<string>;
+}
+
 async function examineCache(
   context: Context,
   { cache }: Config,
-  { nix, without }: { readonly nix: InstalledNix | undefined; readonly without: ReadonlySet<string> },
+  { nix, built, without }: CachePlace,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const { url, secretKeyFile } = cache;
@@ -129,6 +139,7 @@ async function examineCache(
           : {
               storeDirectory: nix.storeDirectory,
               trustedKeys: Array.isArray(trusted) ? trusted.map(String) : [],
+              built,
             },
     },
     signal,

@@ -11,6 +11,7 @@ test.each([
   ],
   ["error: creating directory '/nix/store': Permission denied\n", "allowed-users"],
   ["error: writing to file: No space left on device\n", "free space"],
+  ["error: program '/etc/nix/hook' (post-build-hook) failed with exit code 1\n", "take it out"],
   ["error: something new\n", "journalctl"],
   ["", "journalctl"],
 ])("what Nix says decides what to do: %j", (stderrTail, advice) => {

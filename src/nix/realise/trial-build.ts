@@ -4,6 +4,7 @@ import { HomelabError } from "../../base/errors.ts";
 import { firstLine } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
+import { isStorePath, type StorePath } from "../../protocol/names.ts";
 
 const timeoutMs = 60_000;
 
@@ -21,16 +22,18 @@ export interface TrialBuildOptions {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** @throws HomelabError `unavailable` with code `NIX_CANNOT_BUILD` */
+/** Gives what was built. @throws HomelabError `unavailable` with code `NIX_CANNOT_BUILD` */
 export const createTrialBuild =
   ({ exec, environment: env }: TrialBuildOptions) =>
-  async (signal: AbortSignal): Promise<void> => {
+  async (signal: AbortSignal): Promise<StorePath | undefined> => {
     // What was built before would not be built again.
     const nonce = ["--argstr", "nonce", `/homelab-deploy/${randomUUID()}`];
     const here = ["--option", "builders", "", "--max-jobs", "1"];
     const args = ["--no-out-link", ...here, ...nonce, "--expr", expression];
     const result = await exec("nix-build", args, { env, signal, cwd: "/", timeoutMs });
     if (result.exitCode !== 0) throw trialError(result);
+    const path = result.stdout.trim();
+    return isStorePath(path) ? path : undefined;
   };
 
 export function trialError({ stderrTail, timedOut, exitCode }: ExecResult): HomelabError {
@@ -60,6 +63,7 @@ const hints: readonly (readonly [RegExp, string])[] = [
     /cannot connect to (?:socket|daemon)|daemon-socket/i,
     "start the Nix daemon: systemctl start nix-daemon.socket; or see NIX_REMOTE",
   ],
+  [/post-build-hook/i, "correct post-build-hook in nix.conf, or take it out: it runs after each build"],
   [/no space left|disk quota/i, "free space on the store's disk: nix-collect-garbage"],
   [/read-only file system/i, "the store is mounted read-only: use the Nix daemon, or mount it writable"],
   [
