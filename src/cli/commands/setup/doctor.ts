@@ -10,6 +10,9 @@ export function addDoctor(command: Command, choose: Choose): void {
   command.option("--json", "as one JSON document").action(
     chosen(choose, async (context) => {
       const { examine } = await import("../../doctor/examine.ts");
+      if (context.err.isTTY === true && !context.json) {
+        context.err.write("Looking. Where there are repos, a host is evaluated: that can take a minute.\n");
+      }
       const findings = await examine(context, untilInterrupted(context.signals));
       const sound = findings.every(({ state }) => state !== "wrong");
       answer(context, {
