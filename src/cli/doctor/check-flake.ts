@@ -171,10 +171,12 @@ async function evaluateHost(
   options: EvaluationOptions,
   signal: AbortSignal,
 ): Promise<HostEvaluation | EvaluationFailure> {
-  const result = await nix.evaluate(source, [host], options, signal);
-  if (result.type === "failed") return result.failure;
+  for await (const event of nix.evaluate(source, [host], options, signal)) {
+    if (event.type === "evaluated") return event.evaluation;
+    if (event.type === "failed") return event.failure;
+  }
   const message = "the evaluator gave no result for this host";
-  return result.hosts.get(host) ?? { cause: "infra", message, details: message };
+  return { cause: "infra", message, details: message };
 }
 
 const judgeSystem = (
