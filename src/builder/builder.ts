@@ -16,6 +16,7 @@ import { createEngine, type Engine, type EngineSettings } from "./engine.ts";
 import { createHoldings, type Holdings } from "./holdings/holdings.ts";
 import { runRepoPoller, type PolledCommits } from "./intake/poll-repos.ts";
 import type { Repo } from "./repo.ts";
+import { createBacklogAccess, type BacklogAccess } from "./intake/backlog-access.ts";
 import { runRequestIntake } from "./intake/request-intake.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
 import type { ServingProof } from "./checks/serving-check.ts";
@@ -104,6 +105,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     stopped.signal,
   );
 
+  const backlog = createBacklogAccess(bus, { clock, log });
   const engineRun = engine.run();
   const startedAt = clock.now();
   const common = {
@@ -112,6 +114,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     engine,
     holdings,
     resolver,
+    backlog,
     openHosts: () =>
       engine.builds.values().reduce((sum, { hosts, verdicts }) => sum + hosts.length - verdicts.size, 0),
     builder: name,
@@ -126,7 +129,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
   ];
   const untilStopped = [
     runBuildControl(common, stopped.signal),
-    runPresence(options, engine, startedAt, stopped.signal),
+    runPresence(options, { engine, backlog, startedAt }, stopped.signal),
   ];
   for (const warning of bus.serverWarnings) log.warn({}, warning);
   log.info(
@@ -163,8 +166,7 @@ async function drained(holdings: Holdings, clock: Clock, stopMs: number): Promis
 
 async function runPresence(
   { bus, nix, name, version, repos, clock, log, settings, diskSpace }: BuilderOptions,
-  engine: Engine,
-  startedAt: Date,
+  { engine, backlog, startedAt }: { engine: Engine; backlog: BacklogAccess; startedAt: Date },
   signal: AbortSignal,
 ): Promise<void> {
   let disk: BuilderStatus["disk"];
@@ -177,6 +179,7 @@ async function runPresence(
     at: clock.now().toISOString(),
     startedAt: startedAt.toISOString(),
     evaluationSlots: settings.evaluationSlots,
+    backlog: backlog.current() !== undefined,
     builds: [...engine.builds.keys()],
     disk,
   });
@@ -184,6 +187,7 @@ async function runPresence(
   for (;;) {
     try {
       disk = await diskSpace();
+      await backlog.look(signal);
       await bus.putStatus(status(), signal);
     } catch (error) {
       signal.throwIfAborted();

@@ -103,10 +103,20 @@ export interface EventSpace {
   readonly newestAt: Date;
 }
 
+/** Batch requests that wait where nobody else waits behind them. */
+export interface Backlog {
+  /** Puts a request aside, which is then still to be acknowledged. False when there is no room for it. */
+  add(delivery: Delivery, target: Target, signal: AbortSignal): Promise<boolean>;
+  /** Waits for the next one, as it was in the queue; undefined when none came for a while. */
+  next(signal: AbortSignal): Promise<Delivery | undefined>;
+}
+
 /** For builders. */
 export interface BuilderBus extends BuildReader {
   /** Waits for the next request; undefined when none came for a while. */
   nextRequest(signal: AbortSignal): Promise<Delivery | undefined>;
+  /** Undefined where the server has none (yet). */
+  openBacklog(signal: AbortSignal): Promise<Backlog | undefined>;
   nextControl(signal: AbortSignal): Promise<Delivery | undefined>;
   /** Of the event stream. */
   eventSpace(signal: AbortSignal): Promise<EventSpace>;

@@ -9,8 +9,8 @@ import {
   isReplySubject,
   logSubject,
   progressSubject,
-  streams,
 } from "../protocol/subjects.ts";
+import { openBacklog } from "./backlog.ts";
 import type { BuilderBus } from "./bus.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
@@ -81,8 +81,9 @@ export function createBuilderBus(connection: Connection): BuilderBus {
 
   return {
     ...createReader(connection),
-    nextRequest: async (signal) => nextDelivery(connection, streams.requests, consumers.requests, signal),
-    nextControl: async (signal) => nextDelivery(connection, streams.requests, consumers.control, signal),
+    nextRequest: async (signal) => nextDelivery(connection, consumers.requests, signal),
+    openBacklog: async (signal) => openBacklog(connection, signal),
+    nextControl: async (signal) => nextDelivery(connection, consumers.control, signal),
     eventSpace: async (signal) =>
       call(connection, "look at the event stream", signal, async () => readEventSpace(connection)),
 

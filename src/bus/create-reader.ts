@@ -1,14 +1,8 @@
 import { decodeBuilderStatus } from "../protocol/builder-status.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import { parseBuildId, type BuildId } from "../protocol/names.ts";
-import { encodeControl, encodeRequest } from "../protocol/request.ts";
-import {
-  builderStatusSubject,
-  controlSubject,
-  eventSubject,
-  requestSubject,
-  streams,
-} from "../protocol/subjects.ts";
+import { encodeControl } from "../protocol/request.ts";
+import { builderStatusSubject, controlSubject, eventSubject, streams } from "../protocol/subjects.ts";
 import { readBuilderStatuses } from "./builder-statuses.ts";
 import { hasLostEvents, type BuildReader } from "./bus.ts";
 import { call } from "./call.ts";
@@ -23,6 +17,7 @@ import { explainNatsError, isNoResponders, isTransient } from "./connect/nats-er
 import { readable } from "./readable.ts";
 import { publishStored } from "./publish-stored.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
+import { submitRequest } from "./submit-request.ts";
 
 /** Milliseconds: a builder that is there answers in a few. */
 const askTimeoutMs = 1000;
@@ -72,14 +67,7 @@ export function createReader(connection: Connection): BuildReader {
   }
 
   const reader: BuildReader = {
-    async submit(target, request, signal) {
-      const publication = {
-        subject: requestSubject(target),
-        data: encodeRequest(request),
-        messageId: request.id,
-      };
-      await publishStored(connection, "store the build request", publication, signal);
-    },
+    submit: async (target, request, signal) => submitRequest(connection, target, request, signal),
 
     async control(id, message, signal) {
       // Its own id: the same message once more, later, must not be taken for this one.

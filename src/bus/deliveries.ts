@@ -1,7 +1,7 @@
 // Taking messages from the work queue, one at a time. The library's `next()` cannot be aborted, and its messages
 // can be acknowledged only once, even when the acknowledgement got lost; hence the two requests ourselves.
 // https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-13.md (pull), ADR-15 (ack subjects)
-import type { Msg } from "@nats-io/transport-node";
+import type { Msg, MsgHdrs } from "@nats-io/transport-node";
 import type { Delivery } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
@@ -17,17 +17,19 @@ const ackAttempts = 4;
 
 const nanoseconds = (milliseconds: number): number => milliseconds * 1_000_000;
 
+/** With the headers, which whoever published it has chosen. */
+export type StoredDelivery = Delivery & { readonly headers: MsgHdrs | undefined };
+
 /** @returns undefined when none came for a while, or the connection broke meanwhile. */
 export async function nextDelivery(
   connection: Connection,
-  stream: string,
-  consumer: string,
+  { stream, name }: { readonly stream: string; readonly name: string },
   signal: AbortSignal,
-): Promise<Delivery | undefined> {
+): Promise<StoredDelivery | undefined> {
   await connection.whenConnected(signal);
   const { nats, log } = connection;
   const pulling = nats.request(
-    apiSubject(connection, `CONSUMER.MSG.NEXT.${stream}.${consumer}`),
+    apiSubject(connection, `CONSUMER.MSG.NEXT.${stream}.${name}`),
     JSON.stringify({ batch: 1, expires: nanoseconds(waitMs) }),
     // Its own inbox: when we stop waiting the server sees it go and gives the message to somebody else.
     { timeout: waitMs + requestTimeoutMs, noMux: true },
@@ -69,14 +71,11 @@ async function deliveryOf(
   stream: string,
   message: Msg,
   signal: AbortSignal,
-): Promise<Delivery> {
+): Promise<StoredDelivery> {
   const { nats } = connection;
   const ackSubject = message.reply ?? "";
   const place = parseAckSubject(ackSubject);
-  const streamCreated = await call(connection, "take a request from the queue", signal, async () => {
-    const manager = await openManager(connection);
-    return (await manager.streams.info(stream)).created;
-  });
+  const streamCreated = await creationOf(connection, stream, signal);
   const say = (word: string): void => {
     // While disconnected it would be dropped anyway; the ack wait covers that.
     if (!nats.isClosed()) nats.publish(ackSubject, word);
@@ -84,6 +83,7 @@ async function deliveryOf(
   return {
     subject: message.subject,
     data: message.data,
+    headers: message.headers,
     ...place,
     streamCreated,
     working: () => say("+WPI"),
@@ -98,6 +98,25 @@ async function deliveryOf(
       );
     },
   };
+}
+
+/** Of each stream, by the connection, with when it was asked for. */
+const creations = new WeakMap<Connection, Map<string, { readonly created: string; readonly at: number }>>();
+/** A stream is not made anew, and full up to the same sequence, in the same millisecond. */
+const knownMs = 1000;
+
+async function creationOf(connection: Connection, stream: string, signal: AbortSignal): Promise<string> {
+  const known = creations.get(connection) ?? new Map();
+  creations.set(connection, known);
+  const { clock } = connection;
+  const last = known.get(stream);
+  if (last !== undefined && clock.monotonic() - last.at < knownMs) return last.created;
+  const created = await call(connection, "take a request from the queue", signal, async () => {
+    const manager = await openManager(connection);
+    return (await manager.streams.info(stream)).created;
+  });
+  known.set(stream, { created, at: clock.monotonic() });
+  return created;
 }
 
 /**

@@ -3,6 +3,7 @@
 import type { HomelabError } from "../base/errors.ts";
 import { presence } from "../protocol/builder-status.ts";
 import type { BuildId } from "../protocol/names.ts";
+import { readBacklog } from "./backlog.ts";
 import { consumers, eventSubject, streams } from "../protocol/subjects.ts";
 import { readBuilderStatuses } from "./builder-statuses.ts";
 import type { Connection } from "./connect/connection.ts";
@@ -18,9 +19,21 @@ const looksForHolder = 8;
 
 /** How many requests wait that no builder has accepted yet. One attempt. */
 export async function readQueueLength(connection: Connection): Promise<number> {
+  const { queued, backlog } = await readQueues(connection);
+  return typeof backlog === "number" ? queued + backlog : queued;
+}
+
+async function readQueues(connection: Connection) {
+  const { stream, name } = consumers.requests;
   const manager = await openManager(connection);
-  const info = await manager.consumers.info(streams.requests, consumers.requests);
-  return info.num_pending + info.num_ack_pending;
+  // In this order: what is put aside meanwhile is counted twice, and not left out.
+  const { num_pending: pending, num_ack_pending: taken } = await manager.consumers.info(stream, name);
+  return { queued: pending + taken, backlog: await readBacklog(connection) };
+}
+
+async function mayHaveRequests(connection: Connection): Promise<boolean> {
+  const { queued, backlog } = await readQueues(connection);
+  return queued > 0 || (backlog !== "absent" && backlog !== 0);
 }
 
 /** Looks after the build once. @throws the library's errors: then nothing is known. */
@@ -46,7 +59,7 @@ export function createKnownBuildCheck(connection: Connection, id: BuildId): Know
 
   return async (lastSequence, signal) => {
     // In this order: a request leaves the queue only when its build has an event.
-    const queued = lastSequence > 0 ? 0 : await readQueueLength(connection);
+    const mayWait = lastSequence === 0 && (await mayHaveRequests(connection));
     const last = await events.last(eventSubject(id));
     if (lastSequence > 0) {
       if ((last?.sequence ?? 0) >= lastSequence) return undefined;
@@ -56,7 +69,7 @@ export function createKnownBuildCheck(connection: Connection, id: BuildId): Know
       abandoned = (await isHeld(signal)) ? 0 : abandoned + 1;
       return abandoned < looksForHolder ? undefined : gone;
     }
-    unknown = queued === 0 && last === undefined ? unknown + 1 : 0;
+    unknown = !mayWait && last === undefined ? unknown + 1 : 0;
     return unknown < looks
       ? undefined
       : eventsIncomplete(id, "NATS has neither one, nor a request", restored);

@@ -32,8 +32,8 @@ interface Queued {
 export function createMemoryBus(clock: Clock): BuilderBus {
   const builds = new Map<BuildId, StoredBuild>();
   const statuses = new Map<string, BuilderStatus>();
-  const queues = { request: [] as Queued[], control: [] as Queued[] };
-  const bells = { request: createDoorbell(), control: createDoorbell() };
+  const queues = { request: [] as Queued[], backlog: [] as Queued[], control: [] as Queued[] };
+  const bells = { request: createDoorbell(), backlog: createDoorbell(), control: createDoorbell() };
   const controlWatchers = new Set<(subject: string, data: Uint8Array) => void>();
   const submitted = new Set<BuildId>();
   const created = clock.now().toISOString();
@@ -160,8 +160,16 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     lastEvent: async (id) => stored(id).events.at(-1),
     askBuilder: async (name) => statuses.get(name),
     listBuilders: async () => [...statuses.values()],
-    queueLength: async () => queues.request.length,
+    queueLength: async () => queues.request.length + queues.backlog.length,
     nextRequest: (signal) => next("request", signal),
+    openBacklog: async () => ({
+      async add({ subject, data, sequence: place, storedAt }) {
+        queues.backlog.push({ subject, data, sequence: place, storedAt, deliveries: 0 });
+        bells.backlog.ring();
+        return true;
+      },
+      next: (signal) => next("backlog", signal),
+    }),
     nextControl: (signal) => next("control", signal),
     eventSpace: async () => ({
       bytes: 0,

@@ -16,6 +16,8 @@ export const BuilderStatus = v.object({
   at: v.pipe(v.string(), v.isoTimestamp()),
   startedAt: v.pipe(v.string(), v.isoTimestamp()),
   evaluationSlots: count,
+  /** It takes requests from the backlog: clients may store batch requests there. */
+  backlog: v.optional(v.boolean()),
   /** Builds that it holds. */
   builds: v.array(BuildId),
   /** Of the file system with the Nix store. */

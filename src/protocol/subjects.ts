@@ -13,14 +13,20 @@ import {
 
 export const streams = {
   requests: "BUILD_REQUESTS",
+  backlog: "BUILD_BACKLOG",
   events: "BUILD_EVENTS",
   logs: "BUILD_LOGS",
   updates: "UPDATE_EVENTS",
   builders: "KV_builders",
+  results: "KV_results",
 } as const;
 
-/** Durable consumers of the work queue; only the admin creates them. */
-export const consumers = { requests: "builder", control: "builder-control" } as const;
+/** Durable consumers of the work queues; only the admin creates them. */
+export const consumers = {
+  requests: { stream: streams.requests, name: "builder" },
+  control: { stream: streams.requests, name: "builder-control" },
+  backlog: { stream: streams.backlog, name: "builder-backlog" },
+} as const;
 
 /** Which hosts a request is about, as its subject says it. */
 export interface Target {
@@ -52,6 +58,9 @@ export function parseRequestSubject(subject: string): Target {
     host: host === "all" ? host : parseHostName(host.replaceAll("%2E", ".")),
   };
 }
+
+/** Where a builder puts a batch request aside: its subject behind `build.` stays as it is. */
+export const backlogSubject = (target: Target): string => `build-backlog.${requestSubject(target).slice(6)}`;
 
 export const controlSubject = (id: BuildId): string => `build-control.${id}`;
 export const eventSubject = (id: BuildId): string => `build-events.${id}`;

@@ -15,6 +15,7 @@ export const limits = {
   event: 512 * 1024,
   progress: 64 * 1024,
   status: 64 * 1024,
+  result: 64 * 1024,
   logChunk: 64 * 1024,
 } as const;
 

@@ -10,7 +10,7 @@ import { createBuilderBus } from "../bus/create-builder-bus.ts";
 import { inspectAccounts, sharedAccountError } from "../bus/server/inspect-accounts.ts";
 import { adviseLimits, decideLimits, describeLimit } from "../bus/server/server-limits.ts";
 import { maySubscribe } from "../bus/server/probe-permissions.ts";
-import { checkStreams, requireSound, setUpStreams } from "../bus/server/setup.ts";
+import { checkStreams, isDispensable, requireSound, setUpStreams } from "../bus/server/setup.ts";
 import type { Config } from "../config/schema.ts";
 import type { BuilderName } from "../protocol/names.ts";
 import { builderStatusSubject } from "../protocol/subjects.ts";
@@ -94,9 +94,16 @@ async function ensureStreams(connection: Connection, log: Log): Promise<void> {
       findings = await setUpStreams(connection);
       log.info({}, "created the streams");
     } catch (error) {
-      if (!(error instanceof HomelabError && error.code === "NATS_PERMISSION")) throw error;
+      if (!(error instanceof HomelabError)) throw error;
+      const missing = findings.filter(({ state }) => state === "missing");
+      if (error.code !== "NATS_PERMISSION" && !missing.every(isDispensable)) throw error;
       log.warn({ err: error }, "the streams are missing and cannot be created with this key");
     }
   }
-  requireSound(findings);
+  const absent = findings.filter(isDispensable);
+  if (absent.length > 0) {
+    const hint = "run once with the admin's key: homelab-deploy nats setup";
+    log.warn({ missing: absent.map(({ object }) => object), hint }, "the streams are of an earlier release");
+  }
+  requireSound(findings.filter((finding) => !isDispensable(finding)));
 }

@@ -29,6 +29,8 @@ const publishing: readonly Probe[] = [
   { subject: "build.any.all", allowed: [...requesters, ...builders], payload: "{}" },
   // Stored, and answered by the builder with how such a name is written.
   { subject: "build.servers.web1.more", allowed: requesters, payload: "{}" },
+  { subject: "build-backlog.servers.web1", allowed: [...requesters, ...builders], payload: "{}" },
+  { subject: "build-backlog.servers.web1.more", allowed: [] },
   { subject: `build-control.${id}`, allowed: requesters },
   { subject: `build-events.${id}`, allowed: builders },
   { subject: `build-logs.${id}.0`, allowed: builders },
@@ -70,6 +72,14 @@ const publishing: readonly Probe[] = [
     allowed: ["admin", ...builders],
     payload: '{"batch":1,"no_wait":true}',
   },
+  { subject: `${api}.CONSUMER.INFO.BUILD_BACKLOG.builder-backlog`, allowed: ["admin", ...readers] },
+  {
+    subject: `${api}.CONSUMER.MSG.NEXT.BUILD_BACKLOG.builder-backlog`,
+    allowed: ["admin", ...builders],
+    payload: '{"batch":1,"no_wait":true}',
+  },
+  { subject: "$JS.ACK.BUILD_BACKLOG.builder-backlog.1.1.1.1700000000000000000.0", allowed: builders },
+  { subject: `${api}.DIRECT.GET.BUILD_BACKLOG`, allowed: ["admin"] },
   { subject: `${api}.DIRECT.GET.BUILD_EVENTS`, allowed: ["admin", ...readers] },
   { subject: `${api}.DIRECT.GET.BUILD_EVENTS.build-events.${id}`, allowed: ["admin", ...readers] },
   { subject: `${api}.DIRECT.GET.BUILD_LOGS`, allowed: ["admin", ...readers] },

@@ -13,19 +13,24 @@ const hour = 3600 * 1_000_000_000;
 test("creates everything once, and running it again changes nothing", async ({ connection }) => {
   const before = await checkStreams(connection);
   expect(states(before)).toEqual(["missing"]);
-  expect(() => requireSound(before)).toThrow(/missing on the NATS server: BUILD_REQUESTS, BUILD_EVENTS/);
+  expect(() => requireSound(before)).toThrow(
+    /missing on the NATS server: BUILD_REQUESTS, BUILD_BACKLOG, BUILD_EVENTS/,
+  );
 
   expect(states(await setUpStreams(connection))).toEqual(["created"]);
   expect(states(await setUpStreams(connection))).toEqual(["sound"]);
   const after = await checkStreams(connection);
   expect(after.map(({ object }) => object)).toEqual([
     "BUILD_REQUESTS",
+    "BUILD_BACKLOG",
     "BUILD_EVENTS",
     "BUILD_LOGS",
     "UPDATE_EVENTS",
     "KV_builders",
+    "KV_results",
     "BUILD_REQUESTS.builder",
     "BUILD_REQUESTS.builder-control",
+    "BUILD_BACKLOG.builder-backlog",
   ]);
   expect(() => requireSound(after)).not.toThrow();
 });
@@ -79,7 +84,7 @@ test("says what a server with too little storage needs, and fits it with a small
   );
   await using connection = await connectTo(server);
   await expect(setUpStreams(connection)).rejects.toThrow(
-    expect.objectContaining({ code: "NATS_STORAGE", hint: expect.stringContaining("6.3GiB") }),
+    expect.objectContaining({ code: "NATS_STORAGE", hint: expect.stringContaining("6.4GiB") }),
   );
   await setUpStreams(connection, { scale: 0.1 });
   expect(states(await checkStreams(connection))).toEqual(["sound"]);
@@ -95,14 +100,14 @@ accounts { A { ${account}, users: [ { user: u, password: p } ] } }
 no_auth_user: u`;
 
 test.for([
-  ["max_file: 1G", "max_file of our account is 953.7MiB, must be at least 6.3GiB", "--scale 0.1"],
+  ["max_file: 1G", "max_file of our account is 953.7MiB, must be at least 6.4GiB", "--scale 0.1"],
   [
     "disk_max_stream_bytes: 1G",
     "disk_max_stream_bytes of our account is 953.7MiB, must be at least 5GiB",
     "--scale 0.1",
   ],
-  ["max_streams: 3", "max_streams of our account is 3, must be at least 5", "--js-streams 5"],
-  ["max_consumers: 1", "max_consumers of our account is 1, must be at least 2", "--js-consumer 2"],
+  ["max_streams: 3", "max_streams of our account is 3, must be at least 7", "--js-streams 7"],
+  ["max_consumers: 1", "max_consumers of our account is 1, must be at least 3", "--js-consumer 3"],
   [
     "max_ack_pending: 10",
     "max_ack_pending of our account is 10, must be at least 1000",
@@ -123,7 +128,7 @@ test.for([
 test("what it advises is enough", async () => {
   await using server = await startNatsServer(
     inAccount(
-      "jetstream { max_mem: 0, max_file: 6794772480, max_streams: 5, max_consumers: 2, max_ack_pending: 1000, max_bytes_required: true }, limits { max_payload: 540672 }",
+      "jetstream { max_mem: 0, max_file: 6895435776, max_streams: 7, max_consumers: 3, max_ack_pending: 1000, max_bytes_required: true }, limits { max_payload: 540672 }",
     ),
   );
   await using connection = await connectTo(server);

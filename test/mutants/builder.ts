@@ -92,7 +92,7 @@ export const builderMutants: readonly Mutant[] = [
     why: "a build that is resumed repeats the numbers of its logs, and readers drop the new ones",
   },
   {
-    file: "src/builder/intake/request-intake.ts",
+    file: "src/builder/intake/take-request.ts",
     from: "      delivery.working();\n",
     to: "",
     why: "the server gives a request to another builder while this one still resolves it",

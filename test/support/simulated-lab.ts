@@ -298,6 +298,15 @@ function faultyBus(faults: BusFaults): BuilderBus {
   return {
     ...server,
     nextRequest: (signal) => take(server.nextRequest, signal),
+    async openBacklog(signal) {
+      const backlog = await through(() => server.openBacklog(signal), signal);
+      return (
+        backlog && {
+          add: (delivery, target, until) => through(() => backlog.add(delivery, target, until), until),
+          next: (until) => take(backlog.next, until),
+        }
+      );
+    },
     nextControl: (signal) => take(server.nextControl, signal),
     readEvents: (id, from, signal) => through(() => server.readEvents(id, from, signal), signal),
     lastEvent: (id, signal) => through(() => server.lastEvent(id, signal), signal),

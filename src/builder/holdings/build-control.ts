@@ -134,7 +134,12 @@ async function obey(options: BuildControlOptions, delivery: Delivery, signal: Ab
     case "begin-cancelled":
       // Anybody can invent ids: their events must not push out those of builds.
       if (
-        decideIntake({ ...nothingRuns, space: await bus.eventSpace(signal), now: clock.now() }) === "wait"
+        decideIntake({
+          ...nothingRuns,
+          priority: "interactive",
+          space: await bus.eventSpace(signal),
+          now: clock.now(),
+        }) === "wait"
       ) {
         delivery.handBack(5000);
         break;

@@ -37,5 +37,17 @@ test.each([
     "take",
   ],
 ] as const)("%s", (_, running, space, expected) => {
-  expect(decideIntake({ ...running, space, now })).toBe(expected);
+  expect(decideIntake({ priority: "interactive", ...running, space, now })).toBe(expected);
+});
+
+test.each([
+  ["that would take the last room for events", one(1), { ...young, bytes: 85 * MiB }],
+  [
+    "that would take the room of the next builds",
+    { ...one(1), builds: 33 },
+    { ...empty, maxBytes: 16 * MiB },
+  ],
+])("a batch request %s waits, and one that somebody waits for does not", (_, running, space) => {
+  expect(decideIntake({ priority: "batch", ...running, space, now })).toBe("wait");
+  expect(decideIntake({ priority: "interactive", ...running, space, now })).toBe("take");
 });

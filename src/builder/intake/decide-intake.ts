@@ -1,9 +1,11 @@
 // Whether another request may be taken, seen from the event stream. A full stream drops its oldest events: after many
 // builds that say much, those of builds that still run, or that somebody wants to look at.
 import { fullBytes } from "../record/event-budget.ts";
+import type { Priority } from "../../protocol/request.ts";
 import type { EventSpace } from "../../bus/bus.ts";
 
 export interface IntakeFacts {
+  readonly priority: Priority;
   readonly space: EventSpace;
   /** The builds that we hold and those that we are about to hold. */
   readonly builds: number;
@@ -14,8 +16,9 @@ export interface IntakeFacts {
   readonly now: Date;
 }
 
-/** What is left is for the builds that run. */
-const fullAt = 0.9;
+/** What is left is for the builds that run; batch requests leave some to those that somebody waits for as well. */
+const fullAt = { interactive: 0.9, batch: 0.8 };
+const keptBuilds = { interactive: 0, batch: 4 };
 /** For so long everybody can read how a build ended. */
 const keptMs = 3_600_000;
 /** A build whose first event is so close to the oldest one is the next to lose it. */
@@ -24,13 +27,22 @@ const closeMs = 60_000;
 const buildBytes = 2 * fullBytes + 64 * 1024;
 const hostBytes = 16 * 1024;
 
-export function decideIntake({ space, builds, openHosts, starts, now }: IntakeFacts): "take" | "wait" {
+export function decideIntake({
+  priority,
+  space,
+  builds,
+  openHosts,
+  starts,
+  now,
+}: IntakeFacts): "take" | "wait" {
   const { bytes, maxBytes, oldestAt, newestAt } = space;
   if (maxBytes <= 0) return "take";
-  const room = maxBytes * Math.max(1 - fullAt, 1 - bytes / maxBytes);
+  const full = fullAt[priority];
+  const room = maxBytes * Math.max(1 - full, 1 - bytes / maxBytes);
   // One build is always taken: its host may need more than a small stream has.
-  if (builds > 0 && builds * buildBytes + openHosts * hostBytes > room) return "wait";
-  if (bytes < fullAt * maxBytes) return "take";
+  const needed = (builds + keptBuilds[priority]) * buildBytes + openHosts * hostBytes;
+  if (builds > 0 && needed > room) return "wait";
+  if (bytes < full * maxBytes) return "take";
   const isNeeded = starts.some(
     (start) => oldestAt >= start && oldestAt.getTime() - start.getTime() < closeMs,
   );

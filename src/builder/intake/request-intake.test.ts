@@ -6,6 +6,7 @@ import { createMemoryBus } from "../../bus/memory-bus.ts";
 import type { EventBody } from "../../protocol/events.ts";
 import { parseBuilderName } from "../../protocol/names.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
+import { createBacklogAccess } from "./backlog-access.ts";
 import { runRequestIntake } from "./request-intake.ts";
 import type { Resolution } from "./resolve-request.ts";
 
@@ -59,6 +60,7 @@ async function takeOneRequest() {
       builder: parseBuilderName("cache"),
       clock,
       log: silentLog,
+      backlog: createBacklogAccess({ openBacklog: async () => undefined }, { clock, log: silentLog }),
       openHosts: () => 0,
       requestExpiryMs: 3_600_000,
     },
@@ -101,4 +103,55 @@ test("a request that is not resolved when the builder stops goes back to the que
   await clock.advance(120_000);
   expect(heard).toEqual(["hand back"]);
   expect(begun).toEqual([]);
+});
+
+test("what somebody waits for is taken past a backlog, of which a few are taken at a time", async () => {
+  const clock = createFakeClock();
+  const bus = createMemoryBus(clock);
+  const resolving: string[] = [];
+  const stopped = new AbortController();
+  const never = new Promise<never>((_resolve, reject) => {
+    stopped.signal.addEventListener("abort", () => reject(stopped.signal.reason as Error), { once: true });
+  });
+  never.catch(() => undefined);
+  const backlog = createBacklogAccess(bus, { clock, log: silentLog });
+  await backlog.look(stopped.signal);
+  const ask = async (priority: "batch" | "interactive") =>
+    bus.submit({ repo: "any", host: "all" }, { id: newBuildId(clock.now()), priority }, stopped.signal);
+  for (let count = 0; count < 300; count++) await ask("batch");
+  await ask("interactive");
+  const running = runRequestIntake(
+    {
+      bus,
+      backlog,
+      holdings: {
+        holds: () => false,
+        size: () => 0,
+        starts: () => [],
+        settled: async () => undefined,
+        begin: async () => true,
+        resume: async () => undefined,
+        end: async () => undefined,
+        endUnread: async () => undefined,
+      },
+      resolver: {
+        resolve(_target, request) {
+          resolving.push(request.priority ?? "interactive");
+          return never;
+        },
+        sourcesOf: async () => new Map(),
+      },
+      builder: parseBuilderName("cache"),
+      clock,
+      log: silentLog,
+      openHosts: () => 0,
+      requestExpiryMs: 3_600_000,
+    },
+    stopped.signal,
+  ).catch(() => undefined);
+  await clock.advance(10);
+  expect(resolving.toSorted()).toEqual(["batch", "batch", "batch", "batch", "interactive"]);
+  expect(await bus.queueLength(stopped.signal)).toBe(296);
+  stopped.abort(new Error("stopped by the test"));
+  await running;
 });

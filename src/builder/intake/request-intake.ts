@@ -1,305 +1,113 @@
-// From the work queue into builds: each request ends up as the first event of exactly one build.
-import type { Clock } from "../../base/clock.ts";
-import { HomelabError, internalCode, isBug, isUnavailable, messageOf, causesOf } from "../../base/errors.ts";
-import type { Log } from "../../base/log.ts";
-import { hasLostEvents, type BuilderBus, type Delivery } from "../../bus/bus.ts";
-import { boundedText, type EventBody } from "../../protocol/events.ts";
-import type { BuilderName, BuildId, RepoName } from "../../protocol/names.ts";
-import { requestDigest } from "../../protocol/request-digest.ts";
-import { decodeRequest, salvageRequest, type BuildRequest } from "../../protocol/request.ts";
+// From the queues into builds. Somebody waits for what is interactive: it is taken as it comes. Batch requests are put
+// aside, and taken from there a few at a time, while there is room that nobody who waits needs.
+import { HomelabError } from "../../base/errors.ts";
+import type { Backlog, Delivery } from "../../bus/bus.ts";
+import { decodeRequest } from "../../protocol/request.ts";
 import { parseRequestSubject, type Target } from "../../protocol/subjects.ts";
-import { derivedBuildId } from "../../protocol/ulid.ts";
-import { triggerOf } from "./decide-acceptance.ts";
-import { decideId } from "./decide-id.ts";
-import { bugReason } from "../decide-verdicts.ts";
-import type { Holdings } from "../holdings/holdings.ts";
-import type { RequestResolver, Resolution } from "./resolve-request.ts";
+import type { BacklogAccess } from "./backlog-access.ts";
+import { createRequestTaker, type RequestTakerOptions } from "./take-request.ts";
 import { createWaitForRoom } from "./wait-for-room.ts";
-import type { BuildSource } from "../work.ts";
 
 /** More builds than this at a time, and requests wait in the queue instead. */
 const maxBuilds = 500;
-/** A request that was begun so often, and never became a build, never does. */
-const mostDeliveries = 10;
-/** Well below the time after which the server gives the request to somebody else. */
-const keepMs = 20_000;
+/** Of them, batch requests from the backlog leave some to those that somebody waits for. */
+const maxBacklogBuilds = 400;
+/** Each runs git, and shares the processor with a request that somebody waits for. */
+const backlogAtOnce = 4;
+/** Requests that wait at the queue for the server: one that somebody waits for may be behind many others. */
+const queuePulls = 16;
+/** A request that has no room in the backlog must not keep others waiting. */
+const noRoomMs = 10_000;
 
-export interface RequestIntakeOptions {
-  readonly bus: BuilderBus;
-  readonly holdings: Holdings;
-  readonly resolver: RequestResolver;
-  readonly builder: BuilderName;
+export interface RequestIntakeOptions extends RequestTakerOptions {
+  readonly backlog: BacklogAccess;
   /** Hosts of all builds here that have no verdict yet. */
   readonly openHosts: () => number;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly requestExpiryMs: number;
-}
-
-/** With the ids of the requests that are being taken just now. */
-interface Taking extends RequestIntakeOptions {
-  readonly resolving: Set<BuildId>;
 }
 
 /** Takes requests until the signal aborts; a request that is half taken then goes back to the queue. */
 export async function runRequestIntake(options: RequestIntakeOptions, signal: AbortSignal): Promise<void> {
-  const { holdings, clock, log } = options;
+  const { bus, backlog, holdings, clock, log } = options;
+  const take = createRequestTaker(options);
   const taking = new Set<Promise<void>>();
-  const resolving = new Set<BuildId>();
+  const aside = new Set<Promise<void>>();
+  const size = (): number => holdings.size() + taking.size;
   const waitForRoom = createWaitForRoom({
     ...options,
-    running: () => ({
-      builds: holdings.size() + taking.size,
-      openHosts: options.openHosts(),
-      starts: holdings.starts(),
-    }),
+    running: () => ({ builds: size(), openHosts: options.openHosts(), starts: holdings.starts() }),
   });
-  try {
+  async function nextOf(
+    next: (until: AbortSignal) => Promise<Delivery | undefined>,
+    mostBuilds: number,
+    priority: "interactive" | "batch",
+  ): Promise<Delivery | undefined> {
+    while (size() >= mostBuilds) await clock.sleep(1000, signal);
+    try {
+      await waitForRoom(priority, signal);
+      return await next(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ err: error }, "the request queue is out of reach");
+      await clock.sleep(1000, signal);
+      return undefined;
+    }
+  }
+
+  async function takeFromQueue(): Promise<void> {
     for (;;) {
-      while (holdings.size() + taking.size >= maxBuilds) await clock.sleep(1000, signal);
-      const delivery = await nextOrNothing({ ...options, waitForRoom }, signal);
+      const delivery = await nextOf(bus.nextRequest, maxBuilds, "interactive");
       if (delivery === undefined) continue;
-      const task = takeOrDrop({ ...options, resolving }, delivery, signal)
-        .catch((error: unknown) => {
-          if (!signal.aborted)
-            log.error({ subject: delivery.subject, err: error }, "a request could not be taken");
-          delivery.handBack(signal.aborted ? 0 : 5000);
-        })
-        .finally(() => taking.delete(task));
-      taking.add(task);
+      const into = backlog.current();
+      const target = into === undefined ? undefined : batchTargetOf(delivery);
+      if (into === undefined || target === undefined) void start(taking, take(delivery, signal));
+      else await start(aside, putAside(into, delivery, target));
     }
-  } finally {
-    await Promise.allSettled(taking);
   }
-}
 
-async function nextOrNothing(
-  {
-    bus,
-    waitForRoom,
-    clock,
-    log,
-  }: RequestIntakeOptions & { waitForRoom: ReturnType<typeof createWaitForRoom> },
-  signal: AbortSignal,
-): Promise<Delivery | undefined> {
-  try {
-    await waitForRoom(signal);
-    return await bus.nextRequest(signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    log.warn({ err: error }, "the request queue is out of reach");
-    await clock.sleep(1000, signal);
-    return undefined;
-  }
-}
-
-/** To a log that has lost events nothing can be appended, and whoever reads it is told so. */
-async function takeOrDrop(options: Taking, delivery: Delivery, signal: AbortSignal): Promise<void> {
-  try {
-    await takeRequest(options, delivery, signal);
-  } catch (error) {
-    if (!hasLostEvents(error)) throw error;
-    options.log.error(
-      { subject: delivery.subject, err: error },
-      "a request for a build that has lost events is dropped",
-    );
-    await delivery.ack(signal);
-  }
-}
-
-async function takeRequest(options: Taking, delivery: Delivery, signal: AbortSignal): Promise<void> {
-  const { bus, holdings, log, resolving } = options;
-  const salvaged = salvageRequest(delivery.data);
-  const id =
-    salvaged.id ?? derivedBuildId({ created: delivery.streamCreated }, delivery.sequence, delivery.storedAt);
-  if (decideId(id, delivery.storedAt) === "future") {
-    log.warn({ build: id, subject: delivery.subject }, "a request with an id of the future is dropped");
-    await delivery.ack(signal);
-    return;
-  }
-  // The request that was stored first has the id: another that used it meanwhile is looked at when that one is taken.
-  if (resolving.has(id)) {
-    delivery.handBack(1000);
-    return;
-  }
-  resolving.add(id);
-  const over = new AbortController();
-  const kept = keepDelivery(options, delivery, AbortSignal.any([signal, over.signal]));
-  try {
-    if (holdings.holds(id) || (await bus.lastEvent(id, signal)) !== undefined) {
-      log.debug({ build: id }, "this request was taken before");
-    } else {
-      const first = await firstEvent(options, delivery, id, salvaged.replyTo, signal);
-      const begun = await begin(options, id, first, salvaged.replyTo, signal);
-      log.info(
-        {
-          build: id,
-          subject: delivery.subject,
-          outcome: begun ? first.body.type : "taken by another builder",
-        },
-        "took a request",
-      );
+  async function putAside(into: Backlog, delivery: Delivery, target: Target): Promise<void> {
+    try {
+      if (await into.add(delivery, target, signal)) await delivery.ack(signal);
+      else delivery.handBack(noRoomMs);
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ subject: delivery.subject, err: error }, "a batch request could not be put aside");
+      delivery.handBack(signal.aborted ? 0 : noRoomMs);
     }
-    await delivery.ack(signal);
-  } finally {
-    resolving.delete(id);
-    over.abort();
-    await kept;
-  }
-}
-
-/** A request whose first event can never be stored ends with one that can. */
-async function begin(
-  { holdings, log }: RequestIntakeOptions,
-  id: BuildId,
-  first: FirstEvent,
-  replyTo: string | undefined,
-  signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    return await holdings.begin(id, first.body, first.sources);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isUnavailable(error)) throw error;
-    log.error({ build: id, err: error }, "a build cannot be begun");
-    const why = isBug(error)
-      ? { reason: bugReason(error), code: internalCode }
-      : { reason: `this request cannot be taken: ${messageOf(error)}` };
-    return holdings.begin(id, finishedAtOnce({ verdict: "infra-failed", ...why, durationMs: 0, replyTo }));
-  }
-}
-
-type EndedAtOnce = "expired" | "failed" | "infra-failed";
-
-interface AtOnce {
-  readonly verdict: EndedAtOnce;
-  readonly reason: string;
-  readonly details?: string;
-  /** For a bug in homelab-deploy. */
-  readonly code?: typeof internalCode;
-  readonly durationMs: number;
-  readonly replyTo: string | undefined;
-}
-
-const finishedAtOnce = ({ verdict, reason, details, code, durationMs, replyTo }: AtOnce): EventBody => ({
-  type: "finished",
-  verdict,
-  reason: boundedText(reason),
-  details: details && boundedText(details),
-  code,
-  durationMs,
-  replyTo,
-});
-
-interface FirstEvent {
-  readonly body: EventBody;
-  readonly sources?: ReadonlyMap<RepoName, BuildSource>;
-}
-
-async function firstEvent(
-  { bus, resolver, builder, clock, log, requestExpiryMs }: RequestIntakeOptions,
-  delivery: Delivery,
-  id: BuildId,
-  replyTo: string | undefined,
-  signal: AbortSignal,
-): Promise<FirstEvent> {
-  const started = clock.monotonic();
-  const answer = replyTo === undefined ? {} : { replyTo };
-  const finished = (
-    verdict: EndedAtOnce,
-    reason: string,
-    more: Pick<AtOnce, "code" | "details"> = {},
-  ): FirstEvent => ({
-    body: finishedAtOnce({
-      verdict,
-      reason,
-      ...more,
-      durationMs: Math.round(clock.monotonic() - started),
-      replyTo,
-    }),
-  });
-  const metBug = (error: unknown): FirstEvent => {
-    log.error({ build: id, err: error }, "a bug keeps a request from being taken");
-    return finished("infra-failed", bugReason(error), { code: internalCode });
-  };
-
-  let target: Target;
-  let request: BuildRequest;
-  try {
-    target = parseRequestSubject(delivery.subject);
-    request = decodeRequest(delivery.data);
-  } catch (error) {
-    if (!(error instanceof HomelabError)) return metBug(error);
-    return { body: { ...rejectionOf(error), ...answer } };
   }
 
-  if (decideId(id, delivery.storedAt) === "past") {
-    const hint = "use a new id, made from the time of the request (a ULID), and check the clock";
-    const message = "the id of this request is of another time";
-    return { body: { type: "rejected", code: "BAD_ID", message, hint, ...answer } };
-  }
-  const waitedMs = clock.now().getTime() - delivery.storedAt.getTime();
-  if (delivery.deliveryCount > mostDeliveries) {
-    const reason = `${mostDeliveries} times a builder began to take this request and came to no end: see its log`;
-    return finished("infra-failed", reason);
-  }
-  if (waitedMs > (request.expiresAfter === undefined ? requestExpiryMs : request.expiresAfter * 1000)) {
-    return finished("expired", `no builder took this request for ${Math.round(waitedMs / 1000)} s`);
-  }
-
-  let resolution: Resolution;
-  try {
-    resolution = await resolver.resolve(
-      target,
-      request,
-      (note) => bus.publishProgress({ build: id, note: boundedText(note, 900), running: [], hosts: [] }),
-      signal,
-    );
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isBug(error)) return metBug(error);
-    const isOwnFault = error instanceof HomelabError && error.kind === "failed";
-    const [details] = causesOf(error);
-    return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error), { details });
-  }
-  if (resolution.type === "reject") return { body: { ...resolution, type: "rejected", ...answer } };
-  const { sources, hosts, skipped, complete, unresolved, buildSources } = resolution;
-  return {
-    sources: buildSources,
-    body: {
-      type: "accepted",
-      builder,
-      priority: request.priority ?? "interactive",
-      trigger: triggerOf(request, resolution),
-      requestedBy: request.requestedBy,
-      ...answer,
-      sources,
-      hosts,
-      skipped,
-      about: requestDigest(target, request),
-      complete,
-      ...(request.fresh === true && { fresh: true }),
-      unresolved: unresolved && [...unresolved],
-    },
-  };
-}
-
-function rejectionOf(error: HomelabError): EventBody & { type: "rejected" } {
-  const { code = "BAD_REQUEST", message, hint } = error;
-  return { type: "rejected", code, message: boundedText(message), hint };
-}
-
-async function keepDelivery(
-  { clock }: RequestIntakeOptions,
-  delivery: Delivery,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
+  async function takeFromBacklog(): Promise<void> {
+    const fromBacklog = new Set<Promise<void>>();
     for (;;) {
-      await clock.sleep(keepMs, signal);
-      delivery.working();
+      const { next } = await backlog.open(signal);
+      // Somebody may wait behind what is put aside.
+      while (aside.size > 0) await Promise.race(aside);
+      const delivery = await nextOf(next, maxBacklogBuilds, "batch");
+      if (delivery === undefined) continue;
+      void start(fromBacklog, start(taking, take(delivery, signal)));
+      if (fromBacklog.size >= backlogAtOnce) await Promise.race(fromBacklog);
     }
-  } catch {
-    // aborted: it was taken or handed back
+  }
+
+  try {
+    await Promise.all([...Array.from({ length: queuePulls }, takeFromQueue), takeFromBacklog()]);
+  } finally {
+    await Promise.allSettled([...taking, ...aside]);
+  }
+}
+
+function start(tasks: Set<Promise<void>>, task: Promise<void>): Promise<void> {
+  const kept: Promise<void> = task.finally(() => tasks.delete(kept));
+  tasks.add(kept);
+  return kept;
+}
+
+/** Of a batch request, which hosts it is about. What cannot be read is no batch request, and is answered at once. */
+function batchTargetOf({ subject, data }: Delivery): Target | undefined {
+  try {
+    const target = parseRequestSubject(subject);
+    return decodeRequest(data).priority === "batch" ? target : undefined;
+  } catch (error) {
+    if (error instanceof HomelabError) return undefined;
+    throw error;
   }
 }

@@ -3,6 +3,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { BuilderBus, EventSpace } from "../../bus/bus.ts";
+import type { Priority } from "../../protocol/request.ts";
 import { decideIntake, type IntakeFacts } from "./decide-intake.ts";
 
 /** How old what we know of the event stream may be. */
@@ -11,7 +12,7 @@ const minuteMs = 60_000;
 
 export interface WaitForRoomOptions {
   readonly bus: Pick<BuilderBus, "eventSpace">;
-  readonly running: () => Omit<IntakeFacts, "space" | "now">;
+  readonly running: () => Omit<IntakeFacts, "space" | "now" | "priority">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -22,7 +23,7 @@ export function createWaitForRoom({
   running,
   clock,
   log,
-}: WaitForRoomOptions): (signal: AbortSignal) => Promise<void> {
+}: WaitForRoomOptions): (priority: Priority, signal: AbortSignal) => Promise<void> {
   let saidAt = Number.NEGATIVE_INFINITY;
   let known: { readonly space: EventSpace; readonly at: number } | undefined;
 
@@ -39,10 +40,10 @@ export function createWaitForRoom({
     log.warn({ bytes, maxBytes, oldestAt }, "requests wait: the event stream has no room for more builds");
   }
 
-  return async (signal) => {
+  return async (priority, signal) => {
     for (;;) {
       const space = await look(signal);
-      if (decideIntake({ ...running(), space, now: clock.now() }) === "take") return;
+      if (decideIntake({ ...running(), priority, space, now: clock.now() }) === "take") return;
       say(space);
       await clock.sleep(lookMs, signal);
     }

@@ -65,7 +65,7 @@ export const importedReplies = "_R_.>";
 const api = "$JS.API";
 const streamInfo = Object.values(streams).map((stream) => `${api}.STREAM.INFO.${stream}`);
 const consumerInfo = Object.values(consumers).map(
-  (consumer) => `${api}.CONSUMER.INFO.${streams.requests}.${consumer}`,
+  ({ stream, name }) => `${api}.CONSUMER.INFO.${stream}.${name}`,
 );
 /** `next_by_subj` asks on the stream's own subject, `last_by_subj` has the wanted subject behind it. */
 const directGet = (stream: string): readonly string[] => [
@@ -91,7 +91,7 @@ const reading: Permissions = {
  * NATS cannot know whose build an id is: a pipeline that may cancel its own build may cancel any. `build.>` and not
  * `build.*.*`: a host's name with dots in it is then answered with how to write it, and not with a violation.
  */
-const requesting = ["build.>", "build-control.*"];
+const requesting = ["build.>", "build-backlog.*.*", "build-control.*"];
 /** INFO has the limits of the account, for doctor. */
 const limits = `${api}.INFO`;
 const tellingOfUpdates = "update-events.*";
@@ -141,12 +141,13 @@ function ownPermissions(user: Identity): Permissions {
         publish: [
           ...reading.publish,
           limits,
-          ...Object.values(consumers).flatMap((consumer) => [
-            `${api}.CONSUMER.MSG.NEXT.${streams.requests}.${consumer}`,
+          ...Object.values(consumers).flatMap(({ stream, name }) => [
+            `${api}.CONSUMER.MSG.NEXT.${stream}.${name}`,
             // The newer form has the domain and the account before the stream.
-            `$JS.ACK.${streams.requests}.${consumer}.>`,
-            `$JS.ACK.*.*.${streams.requests}.${consumer}.>`,
+            `$JS.ACK.${stream}.${name}.>`,
+            `$JS.ACK.*.*.${stream}.${name}.>`,
           ]),
+          "build-backlog.*.*",
           "build-events.*",
           "build-logs.*.*",
           "build-progress.*",

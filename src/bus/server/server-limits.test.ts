@@ -20,10 +20,10 @@ test("an account without limits is enough, whatever else is in it", () => {
 });
 
 test("what others in the account have taken counts", () => {
-  const account = { maxFile: totalBytes(1) + 99, maxStreams: 7, streams: 3, reservedFile: 100 };
+  const account = { maxFile: totalBytes(1) + 99, maxStreams: 9, streams: 3, reservedFile: 100 };
   expect(decideLimits({ account }, all)).toEqual([
     { setting: "max_file", is: totalBytes(1) + 99, required: totalBytes(1) + 100 },
-    { setting: "max_streams", is: 7, required: 8 },
+    { setting: "max_streams", is: 9, required: 10 },
   ]);
 });
 
@@ -41,7 +41,7 @@ test("a scale is advised only when it makes the streams fit", () => {
   expect(fittingScale({ account: { ...unlimited, maxStreams: 3 } }, all)).toBeUndefined();
   const advice = adviseLimits(decideLimits(limits, all), 0.1);
   expect(advice).toBe(
-    "set in the server's configuration: accounts { OUR_ACCOUNT { jetstream { max_file: 6794772480, max_streams: 5 } } } (accounts that are JWTs: nsc edit account --js-disk-storage 6794772480 --js-streams 5); or, instead of more room, create smaller streams: homelab-deploy nats setup --scale 0.1",
+    "set in the server's configuration: accounts { OUR_ACCOUNT { jetstream { max_file: 6895435776, max_streams: 7 } } } (accounts that are JWTs: nsc edit account --js-disk-storage 6895435776 --js-streams 7); or, instead of more room, create smaller streams: homelab-deploy nats setup --scale 0.1",
   );
 });
 
@@ -49,7 +49,7 @@ test("only the limit of a message may be that of the whole server", () => {
   const problems = decideLimits({ maxPayload: 4096, account: { ...unlimited, maxConsumers: 1 } }, none);
   expect(problems.map(describeLimit)).toEqual([
     "max_payload of the server or of our account is 4KiB, must be at least 528KiB",
-    "max_consumers of our account is 1, must be at least 2",
+    "max_consumers of our account is 1, must be at least 3",
   ]);
 });
 

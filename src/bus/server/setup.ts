@@ -6,7 +6,7 @@ import { bytes, compareConsumer, compareStream, type Difference } from "./compar
 import type { Connection } from "../connect/connection.ts";
 import { openManager } from "../jetstream-api.ts";
 import { readServerLimits, requireLimits, type ServerLimits, type StreamNeeds } from "./server-limits.ts";
-import { apiCodeOf, apiCodes, explainNatsError } from "../connect/nats-errors.ts";
+import { apiCodeOf, apiCodes, explainNatsError, isPermissionViolation } from "../connect/nats-errors.ts";
 import { isAtLeast } from "../../base/version.ts";
 import {
   consumerSettings,
@@ -22,6 +22,8 @@ export interface Finding {
   /** `BUILD_EVENTS`, or `BUILD_REQUESTS.builder` for a consumer. */
   readonly object: string;
   readonly state: "sound" | "created" | "repaired" | "missing" | "weaker";
+  /** Builders work without it. */
+  readonly optional?: true;
   /** For `weaker` and `repaired`: what was. */
   readonly differences: readonly Difference[];
 }
@@ -135,6 +137,10 @@ export function requireSound(findings: readonly Finding[]): void {
   }
 }
 
+/** What a builder can do without is missing: the server was set up by an earlier release. */
+export const isDispensable = ({ state, optional }: Finding): boolean =>
+  state === "missing" && optional === true;
+
 /** `BUILD_EVENTS.max_age: is 1h, must be at least 720h` */
 export const describeDifference = ({ setting, is, required }: Difference): string =>
   `${setting}: is ${is}, must be ${required}`;
@@ -179,14 +185,13 @@ async function inspectStream(
   manager: JetStreamManager,
   settings: StreamSettings,
 ): Promise<FoundStream> {
-  const object = settings.name;
+  const { name: object, optional } = settings;
   try {
     const info = await manager.streams.info(object);
     return { settings, info, finding: judged(object, compareStream(settings, info.config)) };
   } catch (error) {
-    if (apiCodeOf(error) !== apiCodes.streamNotFound)
-      throw explainNatsError(error, `read ${object}`, connection);
-    return { settings, finding: { object, state: "missing", differences: [] } };
+    if (!isAbsent(error, settings)) throw explainNatsError(error, `read ${object}`, connection);
+    return { settings, finding: { object, state: "missing", optional, differences: [] } };
   }
 }
 
@@ -200,12 +205,16 @@ async function inspectConsumer(
     const info = await manager.consumers.info(settings.stream, settings.create.durable_name);
     return judged(object, compareConsumer(settings, info.config));
   } catch (error) {
-    const code = apiCodeOf(error);
-    if (code !== apiCodes.consumerNotFound && code !== apiCodes.streamNotFound) {
-      throw explainNatsError(error, `read ${object}`, connection);
-    }
-    return { object, state: "missing", differences: [] };
+    if (!isAbsent(error, settings)) throw explainNatsError(error, `read ${object}`, connection);
+    return { object, state: "missing", optional: settings.optional, differences: [] };
   }
+}
+
+/** Permissions that an earlier release printed do not name what it did not have. */
+function isAbsent(error: unknown, { optional }: { readonly optional?: true }): boolean {
+  const code = apiCodeOf(error);
+  if (code === apiCodes.streamNotFound || code === apiCodes.consumerNotFound) return true;
+  return optional === true && isPermissionViolation(error);
 }
 
 const judged = (object: string, differences: readonly Difference[]): Finding => ({

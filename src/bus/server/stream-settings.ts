@@ -20,6 +20,8 @@ export interface StreamSettings {
   readonly minBytes: number;
   /** From nats-server 2.10. */
   readonly compress?: boolean;
+  /** Builders work without it, as before it existed: nobody has to set a server up before he upgrades. */
+  readonly optional?: true;
 }
 
 const shared = {
@@ -56,6 +58,27 @@ export const streamSettings: readonly StreamSettings[] = [
       max_msg_size: limits.request,
       max_age: days(7),
       max_bytes: 256 * MiB,
+      duplicate_window: minutes(10),
+    },
+  },
+  {
+    name: streams.backlog,
+    minBytes: 8 * MiB,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.backlog,
+      description: "homelab-deploy: batch requests, put aside until a builder has accepted them",
+      subjects: ["build-backlog.*.*"],
+      retention: "workqueue",
+      // Builders leave in BUILD_REQUESTS what has no room here.
+      discard: "new",
+      max_msgs: 20_000,
+      max_msgs_per_subject: 1000,
+      discard_new_per_subject: true,
+      max_msg_size: 2 * limits.request,
+      max_age: days(7),
+      max_bytes: 32 * MiB,
       duplicate_window: minutes(10),
     },
   },
@@ -134,10 +157,31 @@ export const streamSettings: readonly StreamSettings[] = [
       deny_delete: true,
     },
   },
+  {
+    // A bucket as well. What it loses is made again from the event logs, so it forgets with them.
+    name: streams.results,
+    minBytes: 4 * MiB,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.results,
+      description: "homelab-deploy: how builds ended, and the newest result of every host",
+      subjects: ["$KV.results.>"],
+      max_msgs_per_subject: 1,
+      max_msg_size: limits.result,
+      max_bytes: 64 * MiB,
+      max_age: days(30),
+      duplicate_window: minutes(2),
+      allow_direct: true,
+      deny_delete: true,
+    },
+  },
 ];
 
 export interface ConsumerSettings {
   readonly stream: string;
+  /** As of a stream. */
+  readonly optional?: true;
   readonly create: Partial<ConsumerConfig> & {
     readonly durable_name: string;
     readonly filter_subject: string;
@@ -157,12 +201,17 @@ const worker = {
 
 export const consumerSettings: readonly ConsumerSettings[] = [
   {
-    stream: streams.requests,
-    create: { ...worker, durable_name: consumers.requests, filter_subject: "build.>" },
+    stream: consumers.requests.stream,
+    create: { ...worker, durable_name: consumers.requests.name, filter_subject: "build.>" },
   },
   {
-    stream: streams.requests,
-    create: { ...worker, durable_name: consumers.control, filter_subject: "build-control.*" },
+    stream: consumers.control.stream,
+    create: { ...worker, durable_name: consumers.control.name, filter_subject: "build-control.*" },
+  },
+  {
+    stream: consumers.backlog.stream,
+    optional: true,
+    create: { ...worker, durable_name: consumers.backlog.name, filter_subject: "build-backlog.*.*" },
   },
 ];
 

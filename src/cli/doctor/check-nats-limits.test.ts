@@ -11,8 +11,8 @@ test("each limit that is too small is one that the account has, with what to wri
       check: "NATS limits",
       state: "wrong",
       message:
-        "max_file of our account is 953.7MiB, must be at least 6.3GiB; max_streams of our account is 3, must be at least 5",
-      hint: expect.stringContaining("jetstream { max_file: 6794772480, max_streams: 5 }"),
+        "max_file of our account is 953.7MiB, must be at least 6.4GiB; max_streams of our account is 3, must be at least 7",
+      hint: expect.stringContaining("jetstream { max_file: 6895435776, max_streams: 7 }"),
     },
   ]);
 });
