@@ -2,7 +2,7 @@
 // cannot order them: a builder that takes a batch request from it stores it here, and goes on to the next.
 import { headers as newHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import { hasCode } from "../base/errors.ts";
-import { backlogSubject, consumers } from "../protocol/subjects.ts";
+import { asideSubject, consumers } from "../protocol/subjects.ts";
 import type { Backlog, Delivery } from "./bus.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
@@ -46,7 +46,7 @@ export async function openBacklog(connection: Connection, signal: AbortSignal): 
           connection,
           "put a batch request aside",
           // The same one may be put aside again, when it could not be acknowledged.
-          { subject: backlogSubject(target), data, messageId: place.replaceAll(" ", "."), headers },
+          { subject: asideSubject(target), data, messageId: place.replaceAll(" ", "."), headers },
           addSignal,
           attempts,
         );
@@ -67,10 +67,12 @@ export async function openBacklog(connection: Connection, signal: AbortSignal): 
 /** A server that takes nothing leaves the request where it is. */
 const attempts = 5;
 
-/** The request as it was in the queue. */
+/** The request as it was, or would be, in the queue. */
 function asQueued(delivery: StoredDelivery): Delivery {
-  const subject = `build.${delivery.subject.slice("build-backlog.".length)}`;
-  return { ...delivery, subject, ...placeIn(delivery.headers) };
+  const [, repo, host, aside, ...more] = delivery.subject.split(".");
+  const isAside = aside === "aside" && more.length === 0;
+  const subject = isAside || aside === undefined ? `build.${repo}.${host}` : delivery.subject;
+  return { ...delivery, subject, ...(isAside ? placeIn(delivery.headers) : {}) };
 }
 
 function placeIn(

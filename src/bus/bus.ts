@@ -113,8 +113,8 @@ export interface Backlog {
 
 /** For builders. */
 export interface BuilderBus extends BuildReader {
-  /** Waits for the next request; undefined when none came for a while. */
-  nextRequest(signal: AbortSignal): Promise<Delivery | undefined>;
+  /** Waits for the next request; undefined when none came for a while, or with `wait: false` when there is none. */
+  nextRequest(signal: AbortSignal, options?: { readonly wait?: boolean }): Promise<Delivery | undefined>;
   /** Undefined where the server has none (yet). */
   openBacklog(signal: AbortSignal): Promise<Backlog | undefined>;
   nextControl(signal: AbortSignal): Promise<Delivery | undefined>;

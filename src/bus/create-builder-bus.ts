@@ -81,7 +81,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
 
   return {
     ...createReader(connection),
-    nextRequest: async (signal) => nextDelivery(connection, consumers.requests, signal),
+    nextRequest: async (signal, options) => nextDelivery(connection, consumers.requests, signal, options),
     openBacklog: async (signal) => openBacklog(connection, signal),
     nextControl: async (signal) => nextDelivery(connection, consumers.control, signal),
     eventSpace: async (signal) =>

@@ -25,14 +25,15 @@ export async function nextDelivery(
   connection: Connection,
   { stream, name }: { readonly stream: string; readonly name: string },
   signal: AbortSignal,
+  { wait = true }: { readonly wait?: boolean } = {},
 ): Promise<StoredDelivery | undefined> {
   await connection.whenConnected(signal);
   const { nats, log } = connection;
   const pulling = nats.request(
     apiSubject(connection, `CONSUMER.MSG.NEXT.${stream}.${name}`),
-    JSON.stringify({ batch: 1, expires: nanoseconds(waitMs) }),
+    JSON.stringify({ batch: 1, ...(wait ? { expires: nanoseconds(waitMs) } : { no_wait: true }) }),
     // Its own inbox: when we stop waiting the server sees it go and gives the message to somebody else.
-    { timeout: waitMs + requestTimeoutMs, noMux: true },
+    { timeout: (wait ? waitMs : 0) + requestTimeoutMs, noMux: true },
   );
   let message: Msg | undefined;
   try {

@@ -161,7 +161,8 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     askBuilder: async (name) => statuses.get(name),
     listBuilders: async () => [...statuses.values()],
     queueLength: async () => queues.request.length + queues.backlog.length,
-    nextRequest: (signal) => next("request", signal),
+    nextRequest: async (signal, { wait = true } = {}) =>
+      wait || queues.request.length > 0 ? next("request", signal) : undefined,
     openBacklog: async () => ({
       async add({ subject, data, sequence: place, storedAt }) {
         queues.backlog.push({ subject, data, sequence: place, storedAt, deliveries: 0 });

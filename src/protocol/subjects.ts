@@ -59,8 +59,10 @@ export function parseRequestSubject(subject: string): Target {
   };
 }
 
-/** Where a builder puts a batch request aside: its subject behind `build.` stays as it is. */
+/** For a batch request: what is behind `build.` stays as it is. */
 export const backlogSubject = (target: Target): string => `build-backlog.${requestSubject(target).slice(6)}`;
+/** Where a builder puts it aside, with where it was stored before. Nobody else may say that of a request. */
+export const asideSubject = (target: Target): string => `${backlogSubject(target)}.aside`;
 
 export const controlSubject = (id: BuildId): string => `build-control.${id}`;
 export const eventSubject = (id: BuildId): string => `build-events.${id}`;

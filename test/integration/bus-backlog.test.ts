@@ -1,4 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
+import { headers } from "@nats-io/transport-node";
 import { expect, onTestFinished } from "vitest";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
@@ -47,6 +48,19 @@ withRoles("a request that is put aside comes back as it was in the queue, and on
   });
   await aside?.ack(signal);
   expect(await operator.queueLength(signal)).toBe(0);
+});
+
+withRoles("where a request was before is believed to builders only", async ({ as }) => {
+  const signal = testSignal();
+  const { nats } = await as("ci");
+  const header = headers();
+  header.set("Homelab-Deploy-Request", "7 2099-01-01T00:00:00.000Z 2099-01-01T00:00:00Z");
+  await nats.request("build-backlog.servers.web1", "{}", { headers: header, timeout: 5000 });
+  const builder = createBuilderBus(await as("builder1"));
+  const delivery = await (await builder.openBacklog(signal))?.next(signal);
+  expect(delivery?.subject).toBe("build.servers.web1");
+  expect(delivery?.storedAt.getTime()).toBeLessThan(Date.now() + 60_000);
+  await delivery?.ack(signal);
 });
 
 withRoles("a batch request goes to the backlog while every builder that is there has one", async ({ as }) => {

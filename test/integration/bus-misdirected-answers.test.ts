@@ -70,9 +70,10 @@ function questions(): readonly Question[] {
     if (stream?.[1] !== undefined) return stream[2] === undefined ? bareGets(stream[1]) : lastGets(stream[1]);
     const subject = service
       .replace("build.>", "build.servers.web1")
+      .replace("build-backlog.*.*", "build-backlog.servers.web1")
       .replace("builder.*", "builder.b1")
       .replace("*", service.startsWith("update") ? "servers" : other);
-    return [{ subject, payload: service === "build.>" ? '{"expiresAfter":1}' : "" }];
+    return [{ subject, payload: /^build(?:\.|-backlog)/.test(service) ? '{"expiresAfter":1}' : "" }];
   });
 }
 
@@ -193,12 +194,13 @@ const isAllowed = (allowed: readonly string[], subject: string): boolean =>
 
 /** Stored on purpose: the second test is about their acknowledgements. */
 const isRequest = (subject: string): boolean =>
-  ["build.", "build-control.", "update-events."].some((prefix) => subject.startsWith(prefix));
+  ["build.", "build-backlog.", "build-control.", "update-events."].some((prefix) => subject.startsWith(prefix));
 
 test("headers of a client empty no stream and pass for no builder", async ({ as }) => {
   const builder = await as("builder1");
   for (const [user, subject] of [
     ["ci", "build.servers.web1"],
+    ["ci", "build-backlog.servers.web1"],
     ["ci", `build-control.${other}`],
     ["updater", "update-events.servers"],
   ] as const) {

@@ -30,7 +30,7 @@ const publishing: readonly Probe[] = [
   // Stored, and answered by the builder with how such a name is written.
   { subject: "build.servers.web1.more", allowed: requesters, payload: "{}" },
   { subject: "build-backlog.servers.web1", allowed: [...requesters, ...builders], payload: "{}" },
-  { subject: "build-backlog.servers.web1.more", allowed: [] },
+  { subject: "build-backlog.servers.web1.aside", allowed: builders, payload: "{}" },
   { subject: `build-control.${id}`, allowed: requesters },
   { subject: `build-events.${id}`, allowed: builders },
   { subject: `build-logs.${id}.0`, allowed: builders },

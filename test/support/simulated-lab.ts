@@ -267,7 +267,7 @@ function faultyBus(faults: BusFaults): BuilderBus {
       throw new HomelabError("unavailable", "NATS did not answer in time", { code: "NATS_TIMEOUT" });
     return call();
   }
-  async function take(next: BuilderBus["nextRequest"], signal: AbortSignal): Promise<Delivery | undefined> {
+  async function take(next: BuilderBus["nextControl"], signal: AbortSignal): Promise<Delivery | undefined> {
     const delivery = await through(() => next(signal), signal);
     if (delivery === undefined) return undefined;
     let lastSign = clock.monotonic();
@@ -297,7 +297,7 @@ function faultyBus(faults: BusFaults): BuilderBus {
   }
   return {
     ...server,
-    nextRequest: (signal) => take(server.nextRequest, signal),
+    nextRequest: (signal, options) => take((until) => server.nextRequest(until, options), signal),
     async openBacklog(signal) {
       const backlog = await through(() => server.openBacklog(signal), signal);
       return (

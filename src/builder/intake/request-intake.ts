@@ -5,7 +5,7 @@ import type { Backlog, Delivery } from "../../bus/bus.ts";
 import { decodeRequest } from "../../protocol/request.ts";
 import { parseRequestSubject, type Target } from "../../protocol/subjects.ts";
 import type { BacklogAccess } from "./backlog-access.ts";
-import { createRequestTaker, type RequestTakerOptions } from "./take-request.ts";
+import { createRequestTaker, whileKept, type RequestTakerOptions } from "./take-request.ts";
 import { createWaitForRoom } from "./wait-for-room.ts";
 
 /** More builds than this at a time, and requests wait in the queue instead. */
@@ -14,8 +14,8 @@ const maxBuilds = 500;
 const maxBacklogBuilds = 400;
 /** Each runs git, and shares the processor with a request that somebody waits for. */
 const backlogAtOnce = 4;
-/** Requests that wait at the queue for the server: one that somebody waits for may be behind many others. */
-const queuePulls = 16;
+/** Asked of the server at once while batch requests are put aside: somebody may wait behind many of them. */
+const pullsAtOnce = 16;
 /** A request that has no room in the backlog must not keep others waiting. */
 const noRoomMs = 10_000;
 
@@ -30,8 +30,10 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
   const { bus, backlog, holdings, clock, log } = options;
   const take = createRequestTaker(options);
   const taking = new Set<Promise<void>>();
+  const admitting = new Set<Promise<void>>();
   const aside = new Set<Promise<void>>();
   const size = (): number => holdings.size() + taking.size;
+  let admitted: Promise<unknown> = Promise.resolve();
   const waitForRoom = createWaitForRoom({
     ...options,
     running: () => ({ builds: size(), openHosts: options.openHosts(), starts: holdings.starts() }),
@@ -60,7 +62,42 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
       const into = backlog.current();
       const target = into === undefined ? undefined : batchTargetOf(delivery);
       if (into === undefined || target === undefined) void start(taking, take(delivery, signal));
-      else await start(aside, putAside(into, delivery, target));
+      else await start(aside, sortOut(into, delivery, target));
+    }
+  }
+
+  /** Until the queue is empty, or there is no room for those that somebody waits for. */
+  async function sortOut(into: Backlog, first: Delivery, firstTarget: Target): Promise<void> {
+    async function sort(): Promise<void> {
+      while (admitting.size < pullsAtOnce) {
+        const delivery = await bus.nextRequest(signal, { wait: false });
+        if (delivery === undefined) return;
+        const target = batchTargetOf(delivery);
+        if (target === undefined) void start(admitting, admit(delivery));
+        else await putAside(into, delivery, target);
+      }
+    }
+    await putAside(into, first, firstTarget);
+    try {
+      await Promise.all(Array.from({ length: pullsAtOnce }, sort));
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, "the request queue is out of reach");
+    }
+  }
+
+  /** One after the other: each changes how much room there is. */
+  async function admit(delivery: Delivery): Promise<void> {
+    const turn = admitted.then(async () => {
+      while (size() >= maxBuilds) await clock.sleep(1000, signal);
+      await waitForRoom("interactive", signal);
+      void start(taking, take(delivery, signal));
+    });
+    admitted = turn.catch(() => undefined);
+    try {
+      await whileKept(clock, delivery, () => turn, signal);
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, "the request queue is out of reach");
+      delivery.handBack(signal.aborted ? 0 : 1000);
     }
   }
 
@@ -89,9 +126,10 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
   }
 
   try {
-    await Promise.all([...Array.from({ length: queuePulls }, takeFromQueue), takeFromBacklog()]);
+    await Promise.all([takeFromQueue(), takeFromBacklog()]);
   } finally {
-    await Promise.allSettled([...taking, ...aside]);
+    await Promise.allSettled([...aside, ...admitting]);
+    await Promise.allSettled(taking);
   }
 }
 

@@ -67,7 +67,7 @@ async function takeOrDrop(options: Taking, delivery: Delivery, signal: AbortSign
 }
 
 async function takeRequest(options: Taking, delivery: Delivery, signal: AbortSignal): Promise<void> {
-  const { bus, holdings, log, resolving } = options;
+  const { log, resolving } = options;
   const salvaged = salvageRequest(delivery.data);
   const id =
     salvaged.id ?? derivedBuildId({ created: delivery.streamCreated }, delivery.sequence, delivery.storedAt);
@@ -82,29 +82,37 @@ async function takeRequest(options: Taking, delivery: Delivery, signal: AbortSig
     return;
   }
   resolving.add(id);
-  const over = new AbortController();
-  const kept = keepDelivery(options, delivery, AbortSignal.any([signal, over.signal]));
   try {
-    if (holdings.holds(id) || (await bus.lastEvent(id, signal)) !== undefined) {
-      log.debug({ build: id }, "this request was taken before");
-    } else {
-      const first = await firstEvent(options, delivery, id, salvaged.replyTo, signal);
-      const begun = await begin(options, id, first, salvaged.replyTo, signal);
-      log.info(
-        {
-          build: id,
-          subject: delivery.subject,
-          outcome: begun ? first.body.type : "taken by another builder",
-        },
-        "took a request",
-      );
-    }
-    await delivery.ack(signal);
+    await whileKept(
+      options.clock,
+      delivery,
+      async () => {
+        await beginOnce(options, delivery, id, salvaged.replyTo, signal);
+        await delivery.ack(signal);
+      },
+      signal,
+    );
   } finally {
     resolving.delete(id);
-    over.abort();
-    await kept;
   }
+}
+
+async function beginOnce(
+  options: Taking,
+  delivery: Delivery,
+  id: BuildId,
+  replyTo: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { bus, holdings, log } = options;
+  if (holdings.holds(id) || (await bus.lastEvent(id, signal)) !== undefined) {
+    log.debug({ build: id }, "this request was taken before");
+    return;
+  }
+  const first = await firstEvent(options, delivery, id, replyTo, signal);
+  const begun = await begin(options, id, first, replyTo, signal);
+  const outcome = begun ? first.body.type : "taken by another builder";
+  log.info({ build: id, subject: delivery.subject, outcome }, "took a request");
 }
 
 /** A request whose first event can never be stored ends with one that can. */
@@ -248,17 +256,26 @@ function rejectionOf(error: HomelabError): EventBody & { type: "rejected" } {
   return { type: "rejected", code, message: boundedText(message), hint };
 }
 
-async function keepDelivery(
-  { clock }: RequestTakerOptions,
+/** The server hears meanwhile that the request is in work. */
+export async function whileKept<T>(
+  clock: Clock,
   delivery: Delivery,
+  work: () => Promise<T>,
   signal: AbortSignal,
-): Promise<void> {
-  try {
+): Promise<T> {
+  const over = new AbortController();
+  const until = AbortSignal.any([signal, over.signal]);
+  async function keep(): Promise<void> {
     for (;;) {
-      await clock.sleep(keepMs, signal);
+      await clock.sleep(keepMs, until);
       delivery.working();
     }
-  } catch {
-    // aborted: it was taken or handed back
+  }
+  const keeping = keep().catch(() => undefined); // aborted
+  try {
+    return await work();
+  } finally {
+    over.abort();
+    await keeping;
   }
 }

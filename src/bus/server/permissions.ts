@@ -147,7 +147,7 @@ function ownPermissions(user: Identity): Permissions {
             `$JS.ACK.${stream}.${name}.>`,
             `$JS.ACK.*.*.${stream}.${name}.>`,
           ]),
-          "build-backlog.*.*",
+          "build-backlog.>",
           "build-events.*",
           "build-logs.*.*",
           "build-progress.*",

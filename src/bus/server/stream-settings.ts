@@ -69,7 +69,7 @@ export const streamSettings: readonly StreamSettings[] = [
       ...shared,
       name: streams.backlog,
       description: "homelab-deploy: batch requests, put aside until a builder has accepted them",
-      subjects: ["build-backlog.*.*"],
+      subjects: ["build-backlog.>"],
       retention: "workqueue",
       // Builders leave in BUILD_REQUESTS what has no room here.
       discard: "new",
@@ -211,7 +211,7 @@ export const consumerSettings: readonly ConsumerSettings[] = [
   {
     stream: consumers.backlog.stream,
     optional: true,
-    create: { ...worker, durable_name: consumers.backlog.name, filter_subject: "build-backlog.*.*" },
+    create: { ...worker, durable_name: consumers.backlog.name, filter_subject: "build-backlog.>" },
   },
 ];
 
