@@ -1,6 +1,17 @@
+import { isDeepStrictEqual } from "node:util";
 import { expect, test, vi } from "vitest";
 import { foldEvents } from "../src/protocol/build-state.ts";
 import { isTerminal } from "../src/protocol/events.ts";
+import {
+  buildResultOf,
+  decodeBuildResult,
+  decodeHostResult,
+  encodeBuildResult,
+  encodeHostResult,
+  hostResultsOf,
+  mergeHostResults,
+  type HostResult,
+} from "../src/protocol/results.ts";
 import { isSuccess, type HostVerdict } from "../src/protocol/verdicts.ts";
 import type { FakeHost } from "./support/fake-nix.ts";
 import {
@@ -21,7 +32,10 @@ test(
     for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
       const random = vi.spyOn(Math, "random").mockImplementation(createRandom(seed));
       const life = await simulateLab(seed).finally(() => random.mockRestore());
-      const faults = life.builds.flatMap((build) => faultsOf(build, life));
+      const faults = [
+        ...life.builds.flatMap((build) => faultsOf(build, life)),
+        ...faultsOfRows(life),
+      ];
       expect(faults, `seed ${seed}`).toEqual([]);
     }
   },
@@ -45,6 +59,26 @@ function faultsOf({ id, events, cancelled }: SimulatedBuild, { hosts }: Simulate
     faults.push("it succeeded without all of its hosts");
   }
   return faults.map((fault) => `${id}: ${fault}`);
+}
+
+/** Rows repeat the logs, whatever became of those who wrote them. */
+function faultsOfRows({ builds, hostRows }: SimulatedLife): string[] {
+  const states = builds.map(({ id, events }) => foldEvents(id, events));
+  const faults = builds.flatMap(({ id, row }, place) => {
+    const state = states[place];
+    const expected = state && buildResultOf(state);
+    return isDeepStrictEqual(row, expected && decodeBuildResult(encodeBuildResult(expected)))
+      ? []
+      : [`${id}: its row is ${JSON.stringify(row)}`];
+  });
+  // Since when a host fails depends on the order in which builds came to their ends.
+  const facts = ({ failsSince: _, ...row }: HostResult): HostResult => row;
+  const expected = mergeHostResults(states.flatMap(hostResultsOf)).map((row) =>
+    facts(decodeHostResult(encodeHostResult(row))),
+  );
+  const found = mergeHostResults(hostRows).map(facts);
+  if (!isDeepStrictEqual(found, expected)) faults.push(`the rows of hosts are ${JSON.stringify(found)}`);
+  return faults;
 }
 
 /** Whether that can be said of such a host. An infrastructure fault can happen to each. */

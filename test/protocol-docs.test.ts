@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { bytes } from "../src/bus/server/compare-settings.ts";
 import { creationConfig, consumerSettings, streamSettings } from "../src/bus/server/stream-settings.ts";
 import { permissionsOf, type Role } from "../src/bus/server/permissions.ts";
+import { decodeBuildResult, decodeHostResult } from "../src/protocol/results.ts";
 import { decodeBuilderStatus } from "../src/protocol/builder-status.ts";
 import { decodeEvent, EventBody, eventVersion, type BuildEvent } from "../src/protocol/events.ts";
 import { logHeaders } from "../src/protocol/log-chunk.ts";
@@ -23,6 +24,8 @@ const decoders: Readonly<Record<string, (bytes: Uint8Array) => object>> = {
   event: decodeEvent,
   progress: decodeProgress,
   "builder-status": decodeBuilderStatus,
+  "build-result": decodeBuildResult,
+  "host-result": decodeHostResult,
   "update-event": decodeUpdateEvent,
 };
 

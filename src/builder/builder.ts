@@ -21,6 +21,7 @@ import { runRequestIntake } from "./intake/request-intake.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
 import type { ServingProof } from "./checks/serving-check.ts";
 import { runSweeper } from "./holdings/sweeper.ts";
+import { createResultRows } from "./record/result-rows.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { UsualDurations } from "./lanes/usual-durations.ts";
 
@@ -73,9 +74,12 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     else if (isTerminal(event) && "replyTo" in event && event.replyTo !== undefined)
       bus.reply(event.replyTo, event);
     options.onStored?.(event, state);
-    if (isTerminal(event)) log.info({ build: event.build, verdict: state.status }, "a build is over");
+    if (!isTerminal(event)) return;
+    rows.add(state);
+    log.info({ build: event.build, verdict: state.status }, "a build is over");
   }
 
+  const rows = createResultRows({ bus, clock, log });
   const engine = createEngine(
     {
       ...options,
@@ -129,6 +133,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
   ];
   const untilStopped = [
     runBuildControl(common, stopped.signal),
+    rows.run(stopped.signal),
     runPresence(options, { engine, backlog, startedAt }, stopped.signal),
   ];
   for (const warning of bus.serverWarnings) log.warn({}, warning);

@@ -6,6 +6,7 @@ import type { BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
 import type { BuilderName, BuildId } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
+import type { BuildResult, HostResult } from "../protocol/results.ts";
 import type { BuildRequest, ControlMessage } from "../protocol/request.ts";
 import type { UpdateEvent } from "../protocol/update-events.ts";
 import type { Target } from "../protocol/subjects.ts";
@@ -52,6 +53,22 @@ export interface FollowOptions {
   readonly logs?: boolean;
 }
 
+/** The rows that are kept of builds that are over, and of hosts. Where there are none, event logs say the same. */
+export interface ResultReader {
+  /** The builds that have a row: look here before asking for one, because nobody may answer where there is no bucket. */
+  builds(signal: AbortSignal): Promise<ReadonlySet<BuildId>>;
+  build(id: BuildId, signal: AbortSignal): Promise<BuildResult | undefined>;
+  hosts(signal: AbortSignal): Promise<readonly HostResult[]>;
+}
+
+/** @throws HomelabError of what is not stored: it may be tried again. */
+export interface ResultStore extends ResultReader {
+  /** Of two rows, that of the longer log stays. */
+  putBuild(result: BuildResult, signal: AbortSignal): Promise<void>;
+  /** Of two rows, that of the newer build stays. */
+  putHost(result: HostResult, signal: AbortSignal): Promise<void>;
+}
+
 /** For everyone who asks for builds and reads about them. Needs no right to create consumers. */
 export interface BuildReader {
   /** Stores the request; the same id again changes nothing. @throws HomelabError when it could not be stored. */
@@ -69,6 +86,9 @@ export interface BuildReader {
   readLogs(id: BuildId, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** Ids of the builds that the event stream still has, newest first. */
   listBuilds(signal: AbortSignal): Promise<readonly BuildId[]>;
+  /** The same, with how many events it has of each. */
+  countEvents(signal: AbortSignal): Promise<ReadonlyMap<BuildId, number>>;
+  readonly results: ResultReader;
   /** Of those, the newest so many that a builder has accepted. Looks at a few thousand at most. */
   acceptedBuilds(count: number, signal: AbortSignal): Promise<readonly BuildId[]>;
   /** The newest event of a build; undefined when it has none. */
@@ -113,6 +133,7 @@ export interface Backlog {
 
 /** For builders. */
 export interface BuilderBus extends BuildReader {
+  readonly results: ResultStore;
   /** Waits for the next request; undefined when none came for a while, or with `wait: false` when there is none. */
   nextRequest(signal: AbortSignal, options?: { readonly wait?: boolean }): Promise<Delivery | undefined>;
   /** Undefined where the server has none (yet). */

@@ -23,6 +23,7 @@ import { encodeLogChunk } from "./logs/log-chunk-message.ts";
 import { isProbe, isServerAnswer, logMessageId } from "./message-ids.ts";
 import { explainNatsError } from "./connect/nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
+import { createResultStore } from "./results.ts";
 import { isAtLeast } from "../base/version.ts";
 
 /**
@@ -81,6 +82,7 @@ export function createBuilderBus(connection: Connection): BuilderBus {
 
   return {
     ...createReader(connection),
+    results: createResultStore(connection),
     nextRequest: async (signal, options) => nextDelivery(connection, consumers.requests, signal, options),
     openBacklog: async (signal) => openBacklog(connection, signal),
     nextControl: async (signal) => nextDelivery(connection, consumers.control, signal),

@@ -16,6 +16,7 @@ import { isEventOf } from "./message-ids.ts";
 import { explainNatsError, isNoResponders, isTransient } from "./connect/nats-errors.ts";
 import { readable } from "./readable.ts";
 import { publishStored } from "./publish-stored.ts";
+import { createResultReader } from "./results.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
 import { submitRequest } from "./submit-request.ts";
 
@@ -33,12 +34,16 @@ export function createReader(connection: Connection): BuildReader {
   const managing = openManager(connection);
 
   /** The subjects that a stream has messages of: 100,000 come with one request. */
-  async function subjectsOf(stream: string, filter: string, signal: AbortSignal): Promise<readonly string[]> {
+  async function subjectsOf(
+    stream: string,
+    filter: string,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, number>>> {
     const info = await call(connection, `list ${stream}`, signal, async () => {
       const manager = await managing;
       return manager.streams.info(stream, { subjects_filter: filter, deleted_details: false, offset: 0 });
     });
-    return Object.keys(info.state.subjects ?? {});
+    return info.state.subjects ?? {};
   }
 
   async function readEvents(
@@ -94,14 +99,18 @@ export function createReader(connection: Connection): BuildReader {
       }
     },
 
-    async listBuilds(signal) {
+    listBuilds: async (signal) => [...(await reader.countEvents(signal)).keys()],
+
+    async countEvents(signal) {
       const subjects = await subjectsOf(streams.events, "build-events.*", signal);
-      const ids = subjects.flatMap((subject) => {
+      const counts = Object.entries(subjects).flatMap(([subject, count]): (readonly [BuildId, number])[] => {
         const id = readable(log, () => parseBuildId(subject.slice("build-events.".length)));
-        return id ?? [];
+        return id === undefined ? [] : [[id, count]];
       });
-      return ids.toSorted((a, b) => (a < b ? 1 : -1));
+      return new Map(counts.toSorted(([a], [b]) => (a < b ? 1 : -1)));
     },
+
+    results: createResultReader(connection),
 
     async acceptedBuilds(count, signal) {
       const found: BuildId[] = [];

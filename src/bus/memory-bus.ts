@@ -8,7 +8,16 @@ import type { LogChunk } from "../protocol/log-chunk.ts";
 import type { BuildId } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
 import { encodeControl, encodeRequest } from "../protocol/request.ts";
-import { controlSubject, requestSubject } from "../protocol/subjects.ts";
+import {
+  decodeBuildResult,
+  decodeHostResult,
+  encodeBuildResult,
+  encodeHostResult,
+  newerHostResult,
+  type BuildResult,
+  type HostResult,
+} from "../protocol/results.ts";
+import { controlSubject, hostResultKey, requestSubject } from "../protocol/subjects.ts";
 import { NotTheHolderError, type BuilderBus, type BuildMessage, type Delivery } from "./bus.ts";
 
 /** Characters of log text that are kept in memory; the oldest go first. */
@@ -32,6 +41,8 @@ interface Queued {
 export function createMemoryBus(clock: Clock): BuilderBus {
   const builds = new Map<BuildId, StoredBuild>();
   const statuses = new Map<string, BuilderStatus>();
+  const buildResults = new Map<BuildId, BuildResult>();
+  const hostResults = new Map<string, HostResult>();
   const queues = { request: [] as Queued[], backlog: [] as Queued[], control: [] as Queued[] };
   const bells = { request: createDoorbell(), backlog: createDoorbell(), control: createDoorbell() };
   const controlWatchers = new Set<(subject: string, data: Uint8Array) => void>();
@@ -150,6 +161,28 @@ export function createMemoryBus(clock: Clock): BuilderBus {
         .map(([id]) => id)
         .toSorted()
         .toReversed(),
+    countEvents: async () =>
+      new Map(
+        [...builds]
+          .filter(([, { events }]) => events.length > 0)
+          .map(([id, { events }]): [BuildId, number] => [id, events.length])
+          .toSorted(([a], [b]) => (a < b ? 1 : -1)),
+      ),
+    results: {
+      builds: async () => new Set(buildResults.keys()),
+      build: async (id) => buildResults.get(id),
+      hosts: async () => [...hostResults.values()],
+      async putBuild(result) {
+        if ((buildResults.get(result.id)?.events ?? 0) >= result.events) return;
+        // As it is over NATS: what is read is what was written.
+        buildResults.set(result.id, decodeBuildResult(encodeBuildResult(result)));
+      },
+      async putHost(result) {
+        const key = hostResultKey(result);
+        const newer = newerHostResult(hostResults.get(key), result);
+        hostResults.set(key, decodeHostResult(encodeHostResult(newer)));
+      },
+    },
     acceptedBuilds: async (count) =>
       [...builds]
         .filter(([, { events }]) => events.some(({ type }) => type === "accepted"))

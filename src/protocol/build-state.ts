@@ -78,7 +78,10 @@ export const unknownBuild = (id: BuildId): BuildState => ({
 export const isOver = (state: BuildState): boolean => state.status !== "queued" && state.status !== "running";
 
 /** The state of a build with a bug in it as one word more than its verdict. */
-export const statusOf = ({ status, code }: BuildState): BuildState["status"] | "internal-error" =>
+export const statusOf = ({
+  status,
+  code,
+}: Pick<BuildState, "status" | "code">): BuildState["status"] | "internal-error" =>
   outcomeOf({ verdict: status, code });
 
 /** Whether it got no further because a remote refuses us: the repo itself, or an input of every host without a verdict. */

@@ -20,7 +20,7 @@ const code = v.pipe(v.string(), v.maxLength(64));
 export const HostRef = v.object({ repo: RepoName, host: HostName });
 export type HostRef = v.InferOutput<typeof HostRef>;
 
-const Source = v.object({
+export const Source = v.object({
   repo: RepoName,
   branch: v.optional(BranchName),
   commit: Commit,

@@ -70,6 +70,10 @@ export const updateEventSubject = (repo: RepoName): string => `update-events.${r
 export const logSubject = (id: BuildId, log: number): string => `build-logs.${id}.${log}`;
 export const progressSubject = (id: BuildId): string => `build-progress.${id}`;
 export const builderStatusSubject = (builder: BuilderName): string => `builder.${builder}.status`;
+export const buildResultKey = (id: BuildId): string => `$KV.results.build.${id}`;
+/** `=2E` for a dot, because keys of a bucket have no percent sign. */
+export const hostResultKey = ({ repo, host }: { readonly repo: RepoName; readonly host: HostName }): string =>
+  `$KV.results.host.${repo}.${host.replaceAll(".", "=2E")}`;
 export const builderKey = (builder: BuilderName): string => `$KV.builders.${builder}`;
 
 /** What the streams republish once a message is stored. The raw subjects also show what the server refused. */

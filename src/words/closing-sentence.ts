@@ -76,6 +76,6 @@ const shortWords: Readonly<Record<HostOutcome, string>> = {
 const inBrackets = (parts: readonly string[]): string => (parts.length === 0 ? "" : ` (${parts.join(", ")})`);
 
 /** How long the build took, where that is known. */
-export function durationOf(state: BuildState): string | undefined {
+export function durationOf(state: Pick<BuildState, "durationMs">): string | undefined {
   return state.durationMs === undefined ? undefined : formatDuration(state.durationMs);
 }

@@ -34,7 +34,7 @@ test("a build goes from a client of a leaf node to a builder of it, through the 
     .toBe("done");
   const asking = await connect(leaf, "operator", "hub");
   expect(await checkStreams(asking)).toHaveLength(10);
-  expect((await readServerLimits(asking)).account).toMatchObject({ streams: 5 });
+  expect((await readServerLimits(asking)).account).toMatchObject({ streams: 7 });
 
   const operator = createReader(asking);
   const building = await connect(leaf, "builder", "hub");

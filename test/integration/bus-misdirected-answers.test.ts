@@ -82,6 +82,7 @@ const subjectsOf: Readonly<Record<string, string>> = {
   [streams.logs]: `build-logs.${other}.1`,
   [streams.updates]: "update-events.servers",
   [streams.builders]: "$KV.builders.b1",
+  [streams.results]: `$KV.results.build.${other}`,
 };
 
 const bareGets = (stream: string): readonly Question[] =>

@@ -62,6 +62,8 @@ export function createFakeBuilds(
     async *readLogs() {},
     acceptedBuilds: async (count) => [...builds.keys()].toReversed().slice(0, count),
     listBuilds: async () => [...builds.keys()].toReversed(),
+    countEvents: async () => new Map([...builds].map(([id, events]) => [id, events.length])),
+    results: { builds: async () => new Set(), build: async () => undefined, hosts: async () => [] },
     lastEvent: async (id) => builds.get(id)?.at(-1),
     askBuilder: unused,
     listBuilders: unused,

@@ -8,6 +8,7 @@ import type { GcRoots } from "../../src/nix/gc-roots.ts";
 import type { BuildEvent } from "../../src/protocol/events.ts";
 import { isTerminal } from "../../src/protocol/events.ts";
 import { parseCommit, type BuildId } from "../../src/protocol/names.ts";
+import type { BuildResult, HostResult } from "../../src/protocol/results.ts";
 import { newBuildId } from "../../src/protocol/ulid.ts";
 import { createEvaluationMemory, firstCommit, startRig, type BuilderRig } from "./builder-rig.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
@@ -30,12 +31,15 @@ export interface SimulatedBuild {
   readonly id: BuildId;
   readonly events: readonly BuildEvent[];
   readonly cancelled: boolean;
+  /** What is kept of it when it is over. */
+  readonly row: BuildResult | undefined;
 }
 
 export interface SimulatedLife {
   readonly builds: readonly SimulatedBuild[];
   /** How each host behaves, whichever build wants it. */
   readonly hosts: ReadonlyMap<string, FakeHost>;
+  readonly hostRows: readonly HostResult[];
   readonly minutes: number;
 }
 
@@ -205,15 +209,21 @@ export async function simulateLab(seed: number): Promise<SimulatedLife> {
     await clock.advance(stepMs * 4);
   }
   const minutes = clock.monotonic() / minute;
+  // Rows come after the last event, and after a crash when they are looked for next.
+  if (builders.size === 0) await start("a", repos);
+  for (let step = 0; step < 13; step++) await clock.advance(minute);
+  const rows = await Promise.all(ids.map((id) => server.results.build(id, never)));
+  const hostRows = await server.results.hosts(never);
   for (const name of builders.keys()) await stop(name);
   const builds = await Promise.all(
-    ids.map(async (id) => ({
+    ids.map(async (id, place) => ({
       id,
+      row: rows[place],
       events: await server.readEvents(id, 0, never),
       cancelled: cancelled.has(id),
     })),
   );
-  return { builds, hosts, minutes };
+  return { builds, hosts, hostRows, minutes };
 }
 
 async function areOver(server: BuilderBus, ids: readonly BuildId[]): Promise<boolean> {
@@ -312,6 +322,13 @@ function faultyBus(faults: BusFaults): BuilderBus {
     lastEvent: (id, signal) => through(() => server.lastEvent(id, signal), signal),
     listBuilds: (signal) => through(() => server.listBuilds(signal), signal),
     listBuilders: (signal) => through(() => server.listBuilders(signal), signal),
+    results: {
+      builds: (signal) => through(() => server.results.builds(signal), signal),
+      build: (id, signal) => through(() => server.results.build(id, signal), signal),
+      hosts: (signal) => through(() => server.results.hosts(signal), signal),
+      putBuild: (result, signal) => through(() => server.results.putBuild(result, signal), signal),
+      putHost: (result, signal) => through(() => server.results.putHost(result, signal), signal),
+    },
     putStatus: (status, signal) => through(() => server.putStatus(status, signal), signal),
     appendLog: (chunk, signal) =>
       through(async () => {

@@ -13,6 +13,8 @@ import type { Holdings } from "./holdings.ts";
 import type { RequestResolver } from "../intake/resolve-request.ts";
 
 const sweepMs = 30_000;
+/** Builds that are looked at in each sweep although they have a row. */
+const atOnce = 100;
 
 export interface SweeperOptions {
   readonly bus: BuilderBus;
@@ -55,10 +57,11 @@ async function sweep(
   const cannotResume = (id: BuildId, error: unknown): void => {
     if (!signal.aborted) log.warn({ build: id, err: error }, "a build could not be resumed yet");
   };
-  const ids = await bus.listBuilds(signal);
-  for (const id of over) if (!ids.includes(id)) over.delete(id);
-  for (const id of ids) {
-    if (over.has(id) || holdings.holds(id)) continue;
+  const ids = new Set(await bus.listBuilds(signal));
+  for (const id of over) if (!ids.has(id)) over.delete(id);
+  const open = [...ids].filter((id) => !over.has(id) && !holdings.holds(id));
+  for (const id of await nextOf(options, open, signal)) {
+    if (holdings.holds(id)) continue;
     try {
       const last = await bus.lastEvent(id, signal);
       if (last === undefined) continue;
@@ -79,6 +82,19 @@ async function sweep(
       cannotResume(id, error);
     }
   }
+}
+
+/** Of many builds, those that have a row are over, unless the server was put back to an older state: a few each time. */
+async function nextOf(
+  { bus }: SweeperOptions,
+  open: readonly BuildId[],
+  signal: AbortSignal,
+): Promise<readonly BuildId[]> {
+  if (open.length <= atOnce) return open;
+  const stored = await bus.results.builds(signal);
+  const newest = open.slice(0, atOnce);
+  const rest = open.slice(atOnce);
+  return [...newest, ...rest.filter((id) => !stored.has(id)), ...rest.filter((id) => stored.has(id)).slice(0, atOnce)];
 }
 
 /** Undefined for a build that has lost its first events: nobody can go on with it, so it ends when nobody holds it. */

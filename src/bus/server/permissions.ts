@@ -76,7 +76,7 @@ const reading: Permissions = {
   publish: [
     ...streamInfo,
     ...consumerInfo,
-    ...[streams.events, streams.logs, streams.updates, streams.builders].flatMap(directGet),
+    ...[streams.events, streams.logs, streams.updates, streams.builders, streams.results].flatMap(directGet),
   ],
   subscribe: [
     live("build-events.*"),
@@ -153,6 +153,7 @@ function ownPermissions(user: Identity): Permissions {
           "build-progress.*",
           "build-replies.>",
           builderKey(user.name),
+          "$KV.results.>",
           // Answers for its status: to clients, which come from another account. Instead of allow_responses, which
           // would let a request choose any subject for the answer.
           importedReplies,

@@ -1,13 +1,17 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { scriptBuild } from "../../../test/support/build-events.ts";
+import type { BuildState } from "../../protocol/build-state.ts";
 import { parseBuildId } from "../../protocol/names.ts";
+import { hostResultsOf, mergeHostResults, summaryOf } from "../../protocol/results.ts";
 import { renderBuilds } from "./pages/builds-table.ts";
-import { renderHosts, summarizeHosts } from "./pages/hosts-table.ts";
+import { renderHosts } from "./pages/hosts-table.ts";
 import { createStyle, plainStyle } from "./style.ts";
 import { renderTable } from "./pages/table.ts";
 import { displayWidth } from "./text-width.ts";
 
 afterEach(() => vi.unstubAllEnvs());
+
+const summarizeHosts = (states: readonly BuildState[]) => mergeHostResults(states.flatMap(hostResultsOf));
 
 const print = { style: plainStyle, now: new Date("2026-11-23T14:20:00Z") };
 
@@ -59,7 +63,7 @@ const builds = [
 ].map(({ state }) => state);
 
 test("builds: what became of them, when, of what", () => {
-  expect(renderBuilds(builds, print)).toMatchInlineSnapshot(`
+  expect(renderBuilds(builds.map(summaryOf), print)).toMatchInlineSnapshot(`
     "Build                       Result     When           Time  Hosts  Source                 By
     01JDB3K2M4N5P6Q7R8S9T0V1W3  ▶ running  11 min ago  11m02s+  1/2    nixos-servers@9c41e7f  kai
     01JDB3K2M4N5P6Q7R8S9T0V1W2  ✗ failed   11 min ago    1m13s  2/3    nixos-servers@9c41e7f  manual
@@ -69,7 +73,7 @@ test("builds: what became of them, when, of what", () => {
 });
 
 test("a build that no builder has taken has the time of its id", () => {
-  expect(renderBuilds([scriptBuild().state], print)).toMatch(/queued .* ago/);
+  expect(renderBuilds([summaryOf(scriptBuild().state)], print)).toMatch(/queued .* ago/);
 });
 
 test("hosts: the newest verdict of each", () => {
@@ -98,7 +102,7 @@ test("on a terminal ids are cut to what tells them apart, which leaves room in 8
     .finished("succeeded");
   const some = [later.state, ...builds.slice(1)];
   const ids = some.map(({ id }) => id);
-  expect(renderBuilds(some, { ...print, width: 80, ids })).toMatchInlineSnapshot(`
+  expect(renderBuilds(some.map(summaryOf), { ...print, width: 80, ids })).toMatchInlineSnapshot(`
     "Build       Result       When         Time  Hosts  Source                 By
     01JDB3M9Q4  ✓ succeeded  11 min ago     0s  2/2    nixos-servers@9c41e7f  kai@l…
     01JDB3K2M4  ✗ failed     11 min ago  1m13s  2/3    nixos-servers@9c41e7f  manual
@@ -117,6 +121,6 @@ test("on a terminal ids are cut to what tells them apart, which leaves room in 8
 test("absolute times are those of the local zone", () => {
   vi.stubEnv("TZ", "Europe/Berlin");
   const absolute = { ...print, absolute: true };
-  expect(renderBuilds(builds, absolute)).toContain("  2026-11-23 15:08:58 +0100  ");
+  expect(renderBuilds(builds.map(summaryOf), absolute)).toContain("  2026-11-23 15:08:58 +0100  ");
   expect(renderHosts(summarizeHosts(builds), absolute)).toContain("  2026-11-23 15:08:58 +0100  ");
 });

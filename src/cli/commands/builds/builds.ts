@@ -14,21 +14,30 @@ export function addBuilds(builds: Command, choose: Choose): void {
     .option("--json", "as one JSON document")
     .action(
       chosen(choose, async (context, { limit, absolute }) => {
-        const [{ buildJson, readBuilds }, { rememberNames }, { renderBuilds }] = await Promise.all([
+        const [
+          { buildJson, readBuilds },
+          { readSummaries },
+          { rememberNames },
+          { renderBuilds },
+        ] = await Promise.all([
           import("../../builds/find-build.ts"),
+          import("../../builds/read-results.ts"),
           import("../../arguments/known-names.ts"),
           import("../../print/pages/builds-table.ts"),
         ]);
         await using session = await openReader(context);
         const { reader, signal } = session;
-        const ids = await reader.listBuilds(signal);
-        const states = await readBuilds(reader, ids.slice(0, limit), signal);
+        const counts = await reader.countEvents(signal);
+        const ids = [...counts.keys()];
+        const shown = ids.slice(0, limit);
+        const documents = context.json ? (await readBuilds(reader, shown, signal)).map(buildJson) : [];
+        const summaries = context.json ? [] : await readSummaries(reader, shown, counts, signal);
         const queued = await reader.queueLength(signal);
         await rememberNames(context.environment, { builds: ids });
         const { clock, out, outStyle: style } = context;
         answer(context, {
-          json: () => ({ builds: states.map(buildJson), queued }),
-          text: () => renderBuilds(states, { style, width: out.columns, now: clock.now(), absolute, ids }),
+          json: () => ({ builds: documents, queued }),
+          text: () => renderBuilds(summaries, { style, width: out.columns, now: clock.now(), absolute, ids }),
         });
         if (queued > 0 && !context.json) {
           const requests = queued === 1 ? "1 request waits" : `${queued} requests wait`;

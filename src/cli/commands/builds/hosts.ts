@@ -5,10 +5,10 @@ import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
 import { openReader } from "../../session/connect-reader.ts";
 
-/** So many builds are looked at, newest first. */
+/** So many builds are looked at, newest first, whether they have a row yet. */
 const lookedAt = 100;
 
-/** What the event logs of the newest builds say of each host. */
+/** The newest result of each host. */
 export function addHosts(command: Command, choose: Choose): void {
   command
     .option("--repo <name>", "only of this repo")
@@ -16,18 +16,17 @@ export function addHosts(command: Command, choose: Choose): void {
     .option("--json", "as one JSON document")
     .action(
       chosen(choose, async (context, { repo: named, absolute }) => {
-        const [{ parseRepoName }, { readBuilds }, { rememberNames }, { renderHosts, summarizeHosts }] =
-          await Promise.all([
-            import("../../../protocol/names.ts"),
-            import("../../builds/find-build.ts"),
-            import("../../arguments/known-names.ts"),
-            import("../../print/pages/hosts-table.ts"),
-          ]);
+        const [{ parseRepoName }, { readHosts }, { rememberNames }, { renderHosts }] = await Promise.all([
+          import("../../../protocol/names.ts"),
+          import("../../builds/read-results.ts"),
+          import("../../arguments/known-names.ts"),
+          import("../../print/pages/hosts-table.ts"),
+        ]);
         const repo = named === undefined ? undefined : parseRepoName(named);
         await using session = await openReader(context);
         const { reader, signal } = session;
         const ids = await reader.acceptedBuilds(lookedAt, signal);
-        const all = summarizeHosts(await readBuilds(reader, ids, signal));
+        const all = await readHosts(reader, ids, signal);
         const repos = [...new Set(all.map((host) => host.repo))];
         await rememberNames(context.environment, {
           builds: ids,

@@ -1,11 +1,11 @@
 // `homelab-deploy builds`: one line for each build.
-import { statusOf, type BuildState } from "../../../protocol/build-state.ts";
+import { statusOf } from "../../../protocol/build-state.ts";
 import type { BuildId } from "../../../protocol/names.ts";
+import type { BuildSummary } from "../../../protocol/results.ts";
 import { timeOf } from "../../../protocol/ulid.ts";
 import type { BuildOutcome } from "../../../protocol/verdicts.ts";
 import { durationOf } from "../../../words/closing-sentence.ts";
 import { formatAbsolute, formatAgo, formatDuration } from "../../../words/duration.ts";
-import { countHosts } from "../../../words/verdict-words.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "./table.ts";
 import { sourceText } from "../../../words/source-text.ts";
@@ -29,7 +29,7 @@ export const idText = (id: BuildId, { width, ids = [] }: ListPrint): string =>
   width === undefined ? id : shortId(id, ids);
 
 /** Lines in the order of the builds given, newest first as a rule; text that ends in a newline. */
-export function renderBuilds(builds: readonly BuildState[], print: ListPrint): string {
+export function renderBuilds(builds: readonly BuildSummary[], print: ListPrint): string {
   const { style, width, now } = print;
   if (builds.length === 0) return "no builds yet\n";
   const table = renderTable(
@@ -59,10 +59,10 @@ export function renderBuilds(builds: readonly BuildState[], print: ListPrint): s
 }
 
 /** When it was accepted or, before that, what its id claims. */
-const startOf = (build: BuildState): Date =>
+const startOf = (build: BuildSummary): Date =>
   build.startedAt === undefined ? timeOf(build.id) : new Date(build.startedAt);
 
-const runningFor = (build: BuildState, now: Date): string =>
+const runningFor = (build: BuildSummary, now: Date): string =>
   build.status === "running" ? `${formatDuration(now.getTime() - startOf(build).getTime())}+` : "";
 
 /** `✗ failed`, in its colour: the same words as in the protocol. */
@@ -89,10 +89,8 @@ function statusText(status: "queued" | "running" | BuildOutcome, style: Style): 
 }
 
 /** `5/6`: how many are a success, of all. */
-function hostsText(build: BuildState): string {
-  const { success, total } = countHosts(build.hosts.values());
-  return total === 0 ? "" : `${success}/${total}`;
-}
+const hostsText = ({ hosts: { success, total } }: BuildSummary): string =>
+  total === 0 ? "" : `${success}/${total}`;
 
 /**
  * The first ten characters of a ULID are its time in milliseconds (https://github.com/ulid/spec): builds differ in
