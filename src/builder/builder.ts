@@ -10,8 +10,9 @@ import type { BuildState } from "../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../protocol/builder-status.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
-import { revisionName, type RevisionName } from "../protocol/overrides.ts";
 import { runBuildControl } from "./holdings/build-control.ts";
+import { variantOf } from "../protocol/overrides.ts";
+import { createRetention } from "./retention.ts";
 import { createEngine, type Engine, type EngineSettings } from "./engine.ts";
 import { createHoldings, type Holdings } from "./holdings/holdings.ts";
 import { runRepoPoller, type PolledCommits } from "./intake/poll-repos.ts";
@@ -89,7 +90,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     },
     stopped.signal,
   );
-  const retaining = new Set<Promise<void>>();
+  const retention = createRetention({ ...options, builds: engine.builds }, stopped.signal);
   const holdings = createHoldings(
     {
       bus,
@@ -100,10 +101,8 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
       onStored,
       onOver(id, state) {
         options.onOver?.(id);
-        const task: Promise<void> = retain(options, engine, id, state, stopped.signal).finally(() =>
-          retaining.delete(task),
-        );
-        retaining.add(task);
+        for (const { repo, commit, overrides } of state.sources)
+          retention.over({ repo, commit, variant: variantOf(overrides ?? []) });
       },
     },
     stopped.signal,
@@ -160,7 +159,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     await Promise.allSettled([engineRun, ...untilStop, ...untilStopped]);
     // Who stopped us may remove our directories now.
     await holdings.settled();
-    await Promise.allSettled(retaining);
+    await retention.settled();
   }
 }
 
@@ -199,37 +198,5 @@ async function runPresence(
       log.warn({ err: error }, "the builder's status could not be stored");
     }
     await clock.sleep(presence.intervalMs, signal);
-  }
-}
-
-/**
- * Evaluations are remembered of at least so many. They are small, unlike what roots keep: and an update that looks
- * for what breaks hosts asks about some dozens, which must not displace the branch's own, nor each other until tomorrow.
- */
-const rememberedRevisions = 64;
-
-/** Roots and memory of old commits go when a build is over; never those that running builds use. */
-async function retain(
-  { dropOldRoots, memory, keepCommits, log }: BuilderOptions,
-  engine: Engine,
-  id: BuildId,
-  state: BuildState,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await dropOldRoots(
-      state.sources.map(({ repo }) => repo),
-      signal,
-    );
-    for (const { repo } of state.sources) {
-      const inUse = new Set<RevisionName>();
-      for (const build of engine.builds.values()) {
-        for (const source of build.sources.values())
-          if (source.repo === repo) inUse.add(revisionName(source));
-      }
-      await memory.prune(repo, Math.max(keepCommits, rememberedRevisions), inUse);
-    }
-  } catch (error) {
-    if (!signal.aborted) log.warn({ build: id, err: error }, "old GC roots could not be dropped");
   }
 }

@@ -43,6 +43,10 @@ export interface BareRepository {
   branchTip(branch: BranchName, signal: AbortSignal): Promise<string | undefined>;
   /** Forgets all branches but these. One that is gone can be in the way: `feature` of `feature/one`. */
   keepBranches(kept: ReadonlySet<string>, signal: AbortSignal): Promise<void>;
+  /** Which packs of objects there are, with their sizes and times: changes with what is damaged or collected. */
+  packs(): Promise<string>;
+  /** Notes that a commit is in use that was in use before; false when it was not, or is forgotten. */
+  touch(commit: Commit): Promise<boolean>;
   /** Notes that the commit is in use. */
   keep(commit: Commit, signal: AbortSignal): Promise<void>;
   /** After a fetch: HEAD names a branch that exists, and what many fetches left lying about is put in order. */
@@ -103,6 +107,14 @@ export function createBareRepository({
     );
     const oldest = dated.toSorted((a, b) => a.time - b.time).slice(0, names.length - keptCommits);
     for (const { name } of oldest) await write(["update-ref", "-d", `${usedRefs}/${name}`], signal);
+  }
+
+  async function touch(commit: Commit): Promise<boolean> {
+    const now = new Date();
+    return utimes(join(directory, usedRefs, commit), now, now).then(
+      () => true,
+      () => false,
+    );
   }
 
   return {
@@ -173,14 +185,20 @@ export function createBareRepository({
       }
     },
 
+    touch,
+
+    async packs() {
+      const place = join(directory, "objects/pack");
+      const names: readonly string[] = await readdir(place).catch(() => []);
+      const facts = names.toSorted().map(async (name) => {
+        const found = await stat(join(place, name)).catch(() => undefined);
+        return `${name} ${found?.size} ${found?.mtimeMs}`;
+      });
+      return (await Promise.all(facts)).join("\n");
+    },
+
     async keep(commit, signal) {
-      const now = new Date();
-      try {
-        await utimes(join(directory, usedRefs, commit), now, now);
-        return;
-      } catch {
-        // Not there yet.
-      }
+      if (await touch(commit)) return;
       await write(["update-ref", `${usedRefs}/${commit}`, commit], signal);
       await pruneUsed(signal);
     },

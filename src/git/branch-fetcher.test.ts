@@ -71,6 +71,8 @@ function createPlace() {
       directory: "/mirror",
       isIntact: async () => true,
       startAnew: async () => undefined,
+      packs: async () => "",
+      touch: async () => false,
       has: async (commit) => place.here.has(commit),
       present: async (commits) => new Set(commits.filter((commit) => place.here.has(commit))),
       branchTip: async () => undefined,

@@ -31,6 +31,8 @@ export interface MirrorOptions {
   readonly keptCommits?: number;
 }
 
+/** What is lost of our copy meanwhile is noticed after that. */
+const knownMs = 60_000;
 const outOfReach = { kind: "unavailable", code: "GIT_REMOTE" } as const;
 
 /**
@@ -63,6 +65,23 @@ export function createMirror({
   });
 
   const remote = createBranchFetcher({ git, url, credentials, repository, repo, clock, log });
+
+  /** When each was last found to be here, and in which packs. */
+  const found = new Map<Commit, { readonly at: number; readonly packs: string }>();
+
+  /** Found not long ago, and its ref and the packs are as they were: many requests in a row cost no process. */
+  async function isKnown(commit: Commit): Promise<boolean> {
+    const known = found.get(commit);
+    if (known === undefined || clock.monotonic() - known.at > knownMs) return false;
+    return (await repository.packs()) === known.packs && (await repository.touch(commit));
+  }
+
+  async function keep(commit: Commit, signal: AbortSignal): Promise<void> {
+    await repository.keep(commit, signal);
+    const now = clock.monotonic();
+    for (const [each, { at }] of found) if (now - at > knownMs) found.delete(each);
+    found.set(commit, { at: now, packs: await repository.packs() });
+  }
 
   /** The commit once it is here; when it is not, because our copy is broken, after that is fetched anew. */
   async function fetched<Found>(
@@ -127,20 +146,22 @@ export function createMirror({
         const text = await repository.branchTip(branch, signal);
         return text === undefined ? tip : parseCommit(text);
       };
+      if (await isKnown(tip)) return tip;
       const isHere = await repository.has(tip, signal);
       const commit = isHere
         ? tip
         : await fetched(async () => remote.fetchBranch(branch, signal), newest, signal);
       // Deleted since we asked.
       if (commit === undefined) throw unknownBranch(branch, heads.keys());
-      await repository.keep(commit, signal);
+      await keep(commit, signal);
       return commit;
     },
 
     async ensureCommit(commit, signal) {
       await open(signal);
+      if (await isKnown(commit)) return;
       if (!(await repository.has(commit, signal))) await fetchCommit(commit, signal);
-      await repository.keep(commit, signal);
+      await keep(commit, signal);
     },
   };
 }

@@ -75,16 +75,15 @@ test("rows say what the folds of 500 random logs say, whichever was written firs
         const result = buildResultOf(build);
         const isOver = build.finishedAt !== undefined;
         expect(result === undefined).toBe(!isOver);
-        if (result !== undefined) {
-          expect(decodeBuildResult(encodeBuildResult(result))).toEqual(summaryOf(build));
-        }
+        const again = result === undefined ? undefined : decodeBuildResult(encodeBuildResult(result));
+        expect(again).toEqual(isOver ? summaryOf(build) : undefined);
       }
       const inOrder = mergeHostResults(builds.flatMap(hostResultsOf).map(stored));
       expect(inOrder).toEqual(expected(builds).map(stored));
 
       const shuffled = [...builds, ...builds].toSorted(() => (Number(numbers.next().value) % 2 === 0 ? 1 : -1));
       const anyOrder = mergeHostResults(shuffled.flatMap(hostResultsOf).map(stored));
-      const facts = ({ failsSince: _, ...row }: HostResult): object => row;
+      const facts = (row: HostResult): object => ({ ...row, failsSince: undefined });
       expect(anyOrder.map(facts)).toEqual(inOrder.map(facts));
     }),
     { numRuns: 500 },

@@ -87,6 +87,25 @@ test("fetches nothing when the commit is already here", async ({ place }) => {
   expect(counted(place.calls, "fetch")).toBe(0);
 });
 
+test("runs no program for a commit that was found a minute ago, and looks again after that", async ({ place }) => {
+  const { remote, calls } = place;
+  let now = 0;
+  const mirror = place.mirror({ clock: { monotonic: () => now } });
+  await remote.commit();
+  const commit = await mirror.resolveBranch(main, never);
+  calls.length = 0;
+  for (let request = 0; request < 100; request++) await mirror.ensureCommit(commit, never);
+  expect(calls).toEqual([]);
+  await mirror.resolveBranch(main, never);
+  expect(calls).toHaveLength(1);
+  expect(counted(calls, "ls-remote")).toBe(1);
+  now += 61_000;
+  await mirror.ensureCommit(commit, never);
+  expect(counted(calls, "rev-list")).toBe(1);
+  const next = await remote.commit();
+  expect(await mirror.resolveBranch(main, never)).toBe(next);
+});
+
 test("follows a forced push, and keeps the commit that was there before", async ({ place }) => {
   const { remote, inMirror } = place;
   const mirror = place.mirror();

@@ -87,11 +87,7 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
 
   /** One after the other: each changes how much room there is. */
   async function admit(delivery: Delivery): Promise<void> {
-    const turn = admitted.then(async () => {
-      while (size() >= maxBuilds) await clock.sleep(1000, signal);
-      await waitForRoom("interactive", signal);
-      void start(taking, take(delivery, signal));
-    });
+    const turn = takeAfter(admitted, delivery);
     admitted = turn.catch(() => undefined);
     try {
       await whileKept(clock, delivery, () => turn, signal);
@@ -99,6 +95,13 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
       if (!signal.aborted) log.warn({ err: error }, "the request queue is out of reach");
       delivery.handBack(signal.aborted ? 0 : 1000);
     }
+  }
+
+  async function takeAfter(others: Promise<unknown>, delivery: Delivery): Promise<void> {
+    await others;
+    while (size() >= maxBuilds) await clock.sleep(1000, signal);
+    await waitForRoom("interactive", signal);
+    void start(taking, take(delivery, signal));
   }
 
   async function putAside(into: Backlog, delivery: Delivery, target: Target): Promise<void> {

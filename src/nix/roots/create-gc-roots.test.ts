@@ -125,6 +125,43 @@ test("nobody drops what a build uses, in this process or another, until it is ov
   expect(await create().drop(rooted, hostsOf(rooted), signal)).toBe("dropped");
 });
 
+test("builds of a commit share one process that holds its lock, also one after the other", async () => {
+  let processes = 0;
+  const exec = createExec();
+  const roots = create(systemClock, {
+    exec: (...call) => {
+      processes++;
+      return exec(...call);
+    },
+  });
+  await roots.protect([rootsOf("web")], signal);
+  const of = [{ repo, commit: commit("a"), isHead: true }];
+  for (let round = 0; round < 5; round++) {
+    const uses = await Promise.all(Array.from({ length: 20 }, async () => roots.use(of, signal)));
+    await Promise.all(uses.map(async (use) => use[Symbol.asyncDispose]()));
+  }
+  expect(processes).toBe(1);
+  // What lingers is in nobody's way, in this process or another.
+  const [rooted] = await roots.list();
+  if (rooted === undefined) throw new Error("nothing is rooted");
+  expect(await create().drop(rooted, hostsOf(rooted), signal)).toBe("dropped");
+});
+
+test("who waits for a lock, and does not want it any more, leaves it to the others", async () => {
+  const roots = create();
+  await roots.protect([rootsOf("web")], signal);
+  const of = [{ repo, commit: commit("a"), isHead: true }];
+  const left = new AbortController();
+  const leaving = roots.use(of, left.signal);
+  const staying = roots.use(of, signal);
+  await using _ = await staying;
+  left.abort(new Error("not wanted"));
+  await leaving.catch(() => undefined);
+  const [rooted] = await roots.list();
+  if (rooted === undefined) throw new Error("nothing is rooted");
+  expect(await create().drop(rooted, hostsOf(rooted), signal)).toBe("in-use");
+});
+
 test("a lock file that a crash of the machine left empty is usable", async () => {
   const roots = create();
   await roots.protect([rootsOf("web")], signal);

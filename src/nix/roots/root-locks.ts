@@ -13,6 +13,10 @@ import type { Environment } from "../nix-environment.ts";
 const takenExitCode = 75;
 /** Whoever drops roots has it for some seconds; one that was stopped meanwhile must not hold up builds. */
 const patienceSeconds = 60;
+/** A lock that nobody in this process needs any more is kept for so long: the next build of the commit is often near. */
+const lingerMs = 1000;
+/** Longer than another process keeps one that it does not need. */
+const lingeringSeconds = 2;
 /** tail prints it once flock has given it the lock. */
 const heldLine = "in use while this is locked\n";
 
@@ -28,11 +32,25 @@ export interface RootLocksOptions {
 export interface RootLocks {
   /** Kept until it is disposed, or the signal aborts. Waits while somebody drops roots. */
   share(repo: RepoName, commit: Commit, signal: AbortSignal): Promise<AsyncDisposable>;
-  /** The same for who drops roots; undefined, at once, when somebody has it. */
+  /** The same for who drops roots; undefined when somebody has it. */
   takeAlone(repo: RepoName, commit: Commit, signal: AbortSignal): Promise<AsyncDisposable | undefined>;
 }
 
+/** Held by a process of its own, for all in this one that share it. */
+interface Shared {
+  users: number;
+  readonly held: Promise<HeldLock | undefined>;
+  lingering?: NodeJS.Timeout;
+}
+
+interface HeldLock extends AsyncDisposable {
+  /** The process that holds it is over. */
+  readonly over: Promise<unknown>;
+}
+
 export function createRootLocks({ directory, exec, environment, pid }: RootLocksOptions): RootLocks {
+  const sharing = new Map<string, Shared>();
+
   /** One lock for several commits, so that their number has a bound: to share one only delays a removal. */
   async function lockOf(repo: RepoName, commit: Commit): Promise<string> {
     await makeDirectory(directory);
@@ -45,18 +63,16 @@ export function createRootLocks({ directory, exec, environment, pid }: RootLocks
   }
 
   async function lock(
-    repo: RepoName,
-    commit: Commit,
+    file: string,
     how: readonly string[],
-    signal: AbortSignal,
-  ): Promise<AsyncDisposable | undefined> {
-    const file = await lockOf(repo, commit);
+    signal: AbortSignal | undefined,
+  ): Promise<HeldLock | undefined> {
     const released = new AbortController();
     const held = Promise.withResolvers<boolean>();
     const wait = ["tail", `--pid=${pid}`, "--follow", "--lines=1", "--", file];
     const conflict = ["--conflict-exit-code", `${takenExitCode}`];
     const over = exec("flock", [...how, ...conflict, "--no-fork", "--", file, ...wait], {
-      signal: AbortSignal.any([signal, released.signal]),
+      signal: AbortSignal.any([...(signal === undefined ? [] : [signal]), released.signal]),
       env: environment,
       cwd: "/",
       onStdout: () => held.resolve(true),
@@ -67,6 +83,7 @@ export function createRootLocks({ directory, exec, environment, pid }: RootLocks
     );
     if (!(await held.promise)) return undefined;
     return {
+      over,
       async [Symbol.asyncDispose]() {
         released.abort(new Error("the lock is not needed any more"));
         await over;
@@ -74,14 +91,82 @@ export function createRootLocks({ directory, exec, environment, pid }: RootLocks
     };
   }
 
+  function shareIn(file: string): Shared {
+    const known = sharing.get(file);
+    if (known !== undefined) {
+      clearTimeout(known.lingering);
+      known.users++;
+      return known;
+    }
+    const how = ["--shared", "--timeout", `${patienceSeconds}`];
+    const shared: Shared = { users: 1, held: lock(file, how, undefined) };
+    sharing.set(file, shared);
+    const forget = (): void => {
+      if (sharing.get(file) === shared) sharing.delete(file);
+    };
+    void shared.held.then(
+      (held) => (held === undefined ? forget() : void held.over.then(forget)),
+      () => forget(),
+    );
+    return shared;
+  }
+
+  async function end(file: string, shared: Shared): Promise<void> {
+    if (sharing.get(file) === shared) sharing.delete(file);
+    await (await shared.held)?.[Symbol.asyncDispose]();
+  }
+
+  async function leave(file: string, shared: Shared, at: "once" | "leisure"): Promise<void> {
+    shared.users--;
+    if (shared.users > 0) return;
+    if (at === "once") await end(file, shared);
+    else shared.lingering = setTimeout(() => void end(file, shared).catch(() => undefined), lingerMs);
+  }
+
   return {
     async share(repo, commit, signal) {
-      const shared = await lock(repo, commit, ["--shared", "--timeout", `${patienceSeconds}`], signal);
-      if (shared === undefined)
-        throw notLocked(await lockOf(repo, commit), `somebody has it for more than ${patienceSeconds} s`);
-      return shared;
+      signal.throwIfAborted();
+      const file = await lockOf(repo, commit);
+      const shared = shareIn(file);
+      let isOver = false;
+      const leaveOnce = async (at: "once" | "leisure"): Promise<void> => {
+        if (isOver) return;
+        isOver = true;
+        await leave(file, shared, at);
+      };
+      const aborted = Promise.withResolvers<never>();
+      const onAbort = (): void => {
+        aborted.reject(signal.reason);
+        void leaveOnce("once").catch(() => undefined);
+      };
+      aborted.promise.catch(() => undefined);
+      signal.addEventListener("abort", onAbort, { once: true });
+      try {
+        const held = await Promise.race([shared.held, aborted.promise]);
+        if (held === undefined)
+          throw notLocked(file, `somebody has it for more than ${patienceSeconds} s`);
+      } catch (error) {
+        signal.removeEventListener("abort", onAbort);
+        await leaveOnce("once").catch(() => undefined);
+        throw error;
+      }
+      return {
+        async [Symbol.asyncDispose]() {
+          signal.removeEventListener("abort", onAbort);
+          await leaveOnce(signal.aborted ? "once" : "leisure");
+        },
+      };
     },
-    takeAlone: (repo, commit, signal) => lock(repo, commit, ["--exclusive", "--nonblock"], signal),
+    async takeAlone(repo, commit, signal) {
+      const file = await lockOf(repo, commit);
+      const shared = sharing.get(file);
+      if (shared !== undefined) {
+        if (shared.users > 0) return undefined;
+        clearTimeout(shared.lingering);
+        await end(file, shared);
+      }
+      return lock(file, ["--exclusive", "--timeout", `${lingeringSeconds}`], signal);
+    },
   };
 }
 
