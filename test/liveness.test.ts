@@ -32,10 +32,7 @@ test(
     for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
       const random = vi.spyOn(Math, "random").mockImplementation(createRandom(seed));
       const life = await simulateLab(seed).finally(() => random.mockRestore());
-      const faults = [
-        ...life.builds.flatMap((build) => faultsOf(build, life)),
-        ...faultsOfRows(life),
-      ];
+      const faults = [...life.builds.flatMap((build) => faultsOf(build, life)), ...faultsOfRows(life)];
       expect(faults, `seed ${seed}`).toEqual([]);
     }
   },

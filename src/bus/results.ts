@@ -29,7 +29,12 @@ export function createResultReader(connection: Connection): ResultReader {
   const rows = createStreamReader(connection, streams.results);
 
   /** What there is, or what holds without the bucket. */
-  async function found<T>(doing: string, without: T, read: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async function found<T>(
+    doing: string,
+    without: T,
+    read: () => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     try {
       return await call(connection, doing, signal, read, attempts);
     } catch (error) {

@@ -81,7 +81,9 @@ test("rows say what the folds of 500 random logs say, whichever was written firs
       const inOrder = mergeHostResults(builds.flatMap(hostResultsOf).map(stored));
       expect(inOrder).toEqual(expected(builds).map(stored));
 
-      const shuffled = [...builds, ...builds].toSorted(() => (Number(numbers.next().value) % 2 === 0 ? 1 : -1));
+      const shuffled = [...builds, ...builds].toSorted(() =>
+        Number(numbers.next().value) % 2 === 0 ? 1 : -1,
+      );
       const anyOrder = mergeHostResults(shuffled.flatMap(hostResultsOf).map(stored));
       const facts = (row: HostResult): object => ({ ...row, failsSince: undefined });
       expect(anyOrder.map(facts)).toEqual(inOrder.map(facts));
@@ -97,7 +99,12 @@ test.each<[string, readonly HostVerdict[], number | undefined]>([
   ["is not said to fail for a fault of the infrastructure", ["built", "infra-failed"], undefined],
 ])("a host %s", (_, verdicts, since) => {
   const rows = verdicts.flatMap((verdict, number) =>
-    hostResultsOf(scriptBuild(id(number)).wait(number * 1000).accepted(["nas"]).hostsFinished(verdict, ["nas"]).state),
+    hostResultsOf(
+      scriptBuild(id(number))
+        .wait(number * 1000)
+        .accepted(["nas"])
+        .hostsFinished(verdict, ["nas"]).state,
+    ),
   );
   const newest = rows.reduce<HostResult | undefined>(newerHostResult, undefined);
   expect(newest?.failsSince).toBe(since === undefined ? undefined : rows[since]?.at);

@@ -106,7 +106,8 @@ export function hostResultsOf(build: BuildState): readonly HostResult[] {
   const results: HostResult[] = [];
   for (const { repo, host, finished } of build.hosts.values()) {
     const source = sources.get(repo);
-    if (finished === undefined || finished.verdict === "cancelled" || source?.overrides !== undefined) continue;
+    if (finished === undefined || finished.verdict === "cancelled" || source?.overrides !== undefined)
+      continue;
     const { verdict, code, reason, outPath, cached } = finished;
     results.push({
       repo,

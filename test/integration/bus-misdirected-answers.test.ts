@@ -195,7 +195,9 @@ const isAllowed = (allowed: readonly string[], subject: string): boolean =>
 
 /** Stored on purpose: the second test is about their acknowledgements. */
 const isRequest = (subject: string): boolean =>
-  ["build.", "build-backlog.", "build-control.", "update-events."].some((prefix) => subject.startsWith(prefix));
+  ["build.", "build-backlog.", "build-control.", "update-events."].some((prefix) =>
+    subject.startsWith(prefix),
+  );
 
 test("headers of a client empty no stream and pass for no builder", async ({ as }) => {
   const builder = await as("builder1");

@@ -87,7 +87,9 @@ test("fetches nothing when the commit is already here", async ({ place }) => {
   expect(counted(place.calls, "fetch")).toBe(0);
 });
 
-test("runs no program for a commit that was found a minute ago, and looks again after that", async ({ place }) => {
+test("runs no program for a commit that was found a minute ago, and looks again after that", async ({
+  place,
+}) => {
   const { remote, calls } = place;
   let now = 0;
   const mirror = place.mirror({ clock: { monotonic: () => now } });

@@ -38,3 +38,22 @@ test("a derivation that is missing after every evaluation ends as an infrastruct
   expect(verdictsOf(await verdict(await ask("homelab/testvm01")))).toEqual({ testvm01: "built" });
   expect(nix.evaluations).toHaveLength(5);
 });
+
+test("hosts that are evaluated one after the other cost questions by time, and not by their number", async () => {
+  const names = Array.from({ length: 60 }, (_, index) => `host${index}`);
+  const rig = await startRig({
+    repos: { homelab: Object.fromEntries(names.map((name) => [name, { build: "present" as const }])) },
+    batchSize: 1,
+  });
+  rigs.push(rig);
+  const { validPaths } = rig.nix;
+  let questions = 0;
+  rig.nix.validPaths = async (...asked) => {
+    questions++;
+    return validPaths(...asked);
+  };
+  const started = performance.now();
+  const state = await rig.verdict(await rig.ask("homelab/all"));
+  expect(new Set(Object.values(verdictsOf(state)))).toEqual(new Set(["unchanged"]));
+  expect(questions).toBeLessThanOrEqual(2 + Math.ceil((performance.now() - started) / 500));
+});

@@ -24,15 +24,26 @@ export interface OutputCheckOptions {
 
 export const isEvaluated = (work: HostWork): work is ReadyWork => work.evaluation !== undefined;
 
+/** While others are evaluated, the store is asked at most so often: a thousand hosts cost as many questions as seconds. */
+const gatherMs = 500;
+
+const isEvaluating = (board: WorkBoard): boolean =>
+  board.inStage("evaluating").length > 0 || board.inStage("evaluation").length > 0;
+
 /** Checks what was evaluated until the signal aborts. */
 export async function runOutputCheck(options: OutputCheckOptions, signal: AbortSignal): Promise<void> {
-  const { board } = options;
+  const { board, clock } = options;
+  let askedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const works = board.inStage("check").filter(isEvaluated);
-    if (works.length === 0) {
+    if (board.inStage("check").length === 0) {
       await board.bells.check.wait(signal);
       continue;
     }
+    const sinceMs = clock.monotonic() - askedAt;
+    if (sinceMs < gatherMs && isEvaluating(board)) await clock.sleep(gatherMs - sinceMs, signal);
+    askedAt = clock.monotonic();
+    const works = board.inStage("check").filter(isEvaluated);
+    if (works.length === 0) continue;
     try {
       const check = async (some: readonly ReadyWork[]): Promise<void> => checkOutputs(options, some, signal);
       for (const { items, error } of await askApart(works, check, options.clock, signal)) {

@@ -94,7 +94,11 @@ async function nextOf(
   const stored = await bus.results.builds(signal);
   const newest = open.slice(0, atOnce);
   const rest = open.slice(atOnce);
-  return [...newest, ...rest.filter((id) => !stored.has(id)), ...rest.filter((id) => stored.has(id)).slice(0, atOnce)];
+  return [
+    ...newest,
+    ...rest.filter((id) => !stored.has(id)),
+    ...rest.filter((id) => stored.has(id)).slice(0, atOnce),
+  ];
 }
 
 /** Undefined for a build that has lost its first events: nobody can go on with it, so it ends when nobody holds it. */

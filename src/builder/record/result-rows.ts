@@ -100,8 +100,7 @@ export function createResultRows({ bus, clock, log }: ResultRowsOptions): Result
       if (stored.has(id) || builds.has(id)) continue;
       try {
         const last = await bus.lastEvent(id, signal);
-        if (last !== undefined && isTerminal(last))
-          add(foldEvents(id, await bus.readEvents(id, 0, signal)));
+        if (last !== undefined && isTerminal(last)) add(foldEvents(id, await bus.readEvents(id, 0, signal)));
       } catch (error) {
         // Events that are gone, or that this release cannot read.
         if (signal.aborted || !(error instanceof HomelabError)) throw error;

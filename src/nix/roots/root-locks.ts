@@ -143,8 +143,7 @@ export function createRootLocks({ directory, exec, environment, pid }: RootLocks
       signal.addEventListener("abort", onAbort, { once: true });
       try {
         const held = await Promise.race([shared.held, aborted.promise]);
-        if (held === undefined)
-          throw notLocked(file, `somebody has it for more than ${patienceSeconds} s`);
+        if (held === undefined) throw notLocked(file, `somebody has it for more than ${patienceSeconds} s`);
       } catch (error) {
         signal.removeEventListener("abort", onAbort);
         await leaveOnce("once").catch(() => undefined);

@@ -14,17 +14,13 @@ export function addBuilds(builds: Command, choose: Choose): void {
     .option("--json", "as one JSON document")
     .action(
       chosen(choose, async (context, { limit, absolute }) => {
-        const [
-          { buildJson, readBuilds },
-          { readSummaries },
-          { rememberNames },
-          { renderBuilds },
-        ] = await Promise.all([
-          import("../../builds/find-build.ts"),
-          import("../../builds/read-results.ts"),
-          import("../../arguments/known-names.ts"),
-          import("../../print/pages/builds-table.ts"),
-        ]);
+        const [{ buildJson, readBuilds }, { readSummaries }, { rememberNames }, { renderBuilds }] =
+          await Promise.all([
+            import("../../builds/find-build.ts"),
+            import("../../builds/read-results.ts"),
+            import("../../arguments/known-names.ts"),
+            import("../../print/pages/builds-table.ts"),
+          ]);
         await using session = await openReader(context);
         const { reader, signal } = session;
         const counts = await reader.countEvents(signal);
