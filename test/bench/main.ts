@@ -8,14 +8,17 @@ import { listenForInterruption } from "../support/interruption.ts";
 import { createScratch } from "../support/scratch.ts";
 import { runActivityLogSpeed } from "./activity-log-speed.ts";
 import type { Bench, BenchContext, BenchResult, Peer } from "./bench.ts";
+import { runBacklog } from "./backlog.ts";
 import { renderTable } from "./bench-table.ts";
 import { runCacheVerification } from "./cache-verify.ts";
 import { runColdBuild } from "./cold-build.ts";
 import { runCommandStart } from "./command-start.ts";
 import { compileProgram } from "./compiled-program.ts";
 import { runInteractiveBuild } from "./interactive-build.ts";
+import { runLiveView } from "./live-view.ts";
 import { runLogVolume } from "./log-volume.ts";
 import { describeMachine, describeNoise } from "./machine.ts";
+import { runRecordedBuilds } from "./recorded-builds.ts";
 import { runRedUpdate } from "./red-update.ts";
 import { runRequestLatency } from "./request-latency.ts";
 import { runThousandHosts } from "./thousand-hosts.ts";
@@ -30,6 +33,9 @@ const benches: Readonly<Record<string, Bench>> = {
   latency: runRequestLatency,
   verdicts: runVerdictDelay,
   interactive: runInteractiveBuild,
+  backlog: runBacklog,
+  recorded: runRecordedBuilds,
+  live: runLiveView,
   logs: runLogVolume,
   "cache-verify": runCacheVerification,
   "activity-log": runActivityLogSpeed,
