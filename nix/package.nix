@@ -67,7 +67,7 @@ buildNpmPackage {
 
       rm $out/bin/homelab-deploy
       makeWrapper ${lib.getExe nodejs_24} $out/bin/homelab-deploy \
-        --add-flags "--max-semi-space-size=8 --use-system-ca $modules/dist/cli/main.js"
+        --add-flags "--max-semi-space-size=8 --heap-growing-percent=50 --use-system-ca $modules/dist/cli/main.js"
     ''
     + lib.optionalString isNative ''
       for shell in bash zsh fish; do

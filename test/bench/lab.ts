@@ -19,7 +19,7 @@ import { costOf, readCpuTime, type Cost } from "./measure.ts";
 import { createNixShim, type NixShim } from "./nix-shim.ts";
 
 /** As the first line of the program says. */
-const nodeFlags = ["--max-semi-space-size=8", "--use-system-ca"];
+const nodeFlags = ["--max-semi-space-size=8", "--heap-growing-percent=50", "--use-system-ca"];
 
 export interface LabOptions {
   readonly fleet: FleetToggles;
