@@ -15,7 +15,8 @@ import {
   type NatsUser,
 } from "../../src/bus/server/permissions.ts";
 import { accountsFragment, serverConfig } from "../../src/bus/server/server-config.ts";
-import { setUpStreams } from "../../src/bus/server/setup.ts";
+import { checkStreams, isDispensable, requireSound, setUpStreams } from "../../src/bus/server/setup.ts";
+import { openManager } from "../../src/bus/jetstream-api.ts";
 import { parseBuilderName, parseRepoName } from "../../src/protocol/names.ts";
 import { aBuildId, accepted, anEvent, aStatus, finished } from "../support/builds.ts";
 import { connectTo, serverVersion, startNatsServer, type ServerPlace } from "../support/nats-server.ts";
@@ -149,6 +150,41 @@ accounts {
     await expect(createReader(them).listBuilds(signal)).rejects.toMatchObject({ kind: "unavailable" });
     const thief = beside('imports: [ { service: { account: HOMELAB, subject: "build.>" } } ]');
     await expect(startNatsServer(thief)).rejects.toThrow(/ended before it listened/);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test("with the permissions and streams of before the backlog and the rows, all works as it did", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "homelab-before-"));
+  const { users, signInOf } = await keysIn(directory);
+  const version = await serverVersion();
+  const ofBefore = (configuration: string): string =>
+    configuration
+      .split("\n")
+      .filter((line) => !/BACKLOG|build-backlog|KV[_.]results/.test(line))
+      .join("\n");
+  try {
+    await using server = await startNatsServer((place) => ofBefore(configurationOf(users, version, place)));
+    await using admin = await connectTo(server, { ...signInOf("admin"), role: "daemon" });
+    await setUpStreams(admin);
+    const manager = await openManager(admin);
+    for (const stream of ["BUILD_BACKLOG", "KV_results"]) await manager.streams.delete(stream);
+    await using builder = await connectTo(server, { ...signInOf("builder"), role: "daemon" });
+    await using operator = await connectTo(server, { ...signInOf("operator"), role: "command" });
+    const [bus, reader] = [createBuilderBus(builder), createReader(operator)];
+    const findings = await checkStreams(builder);
+    expect(() => requireSound(findings.filter((finding) => !isDispensable(finding)))).not.toThrow();
+    expect(await bus.openBacklog(signal)).toBeUndefined();
+
+    // Even when a builder says that it has one, as after the restore of an older server.
+    await bus.putStatus({ ...aStatus("b1", new Date().toISOString()), backlog: true }, signal);
+    const batch = { id: aBuildId(), priority: "batch" as const };
+    await reader.submit({ repo: parseRepoName("servers"), host: "all" }, batch, signal);
+    expect(await reader.queueLength(signal)).toBe(1);
+    expect((await bus.nextRequest(signal))?.subject).toBe("build.servers.all");
+    expect((await reader.results.builds(signal)).size).toBe(0);
+    expect(await reader.results.hosts(signal)).toEqual([]);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
