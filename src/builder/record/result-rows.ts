@@ -2,7 +2,7 @@
 // many builds of the same hosts in a row cost no more than one.
 import { createDoorbell } from "../../base/doorbell.ts";
 import type { Clock } from "../../base/clock.ts";
-import { HomelabError } from "../../base/errors.ts";
+import { HomelabError, isUnavailable } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { workThrough } from "../../base/work-through.ts";
 import type { BuilderBus } from "../../bus/bus.ts";
@@ -103,20 +103,22 @@ export function createResultRows({ bus, clock, log }: ResultRowsOptions): Result
         if (last !== undefined && isTerminal(last)) add(foldEvents(id, await bus.readEvents(id, 0, signal)));
       } catch (error) {
         // Events that are gone, or that this release cannot read.
-        if (signal.aborted || !(error instanceof HomelabError)) throw error;
+        if (signal.aborted || !(error instanceof HomelabError) || isUnavailable(error)) throw error;
       }
     }
   }
 
   async function lookAfter(signal: AbortSignal): Promise<void> {
     for (;;) {
+      let waitMs = lookMs;
       try {
         await makeMissing(signal);
       } catch (error) {
         signal.throwIfAborted();
         log.warn({ err: error }, "rows of builds cannot be looked for");
+        waitMs = retryMs;
       }
-      await clock.sleep(lookMs, signal);
+      await clock.sleep(waitMs, signal);
     }
   }
 
