@@ -70,8 +70,10 @@ export interface SourceOverride extends Omit<FlakeSource, "overrides"> {
 export interface EvaluationLimits {
   /** For each host. */
   readonly timeoutMs: number;
-  /** For the evaluator's heap, of which nothing is collected before it is full. */
+  /** For the evaluator's heap. */
   readonly maxMemoryBytes: number;
+  /** So large its heap is before anything in it is collected, where the system gives that. Default: as Nix has it. */
+  readonly initialHeapBytes?: number;
 }
 
 export interface EvaluationOptions extends EvaluationLimits {

@@ -23,5 +23,7 @@ test.each([
   const resources = decideEvaluationResources(settings, machine);
   expect(resources.workers).toBe(workers);
   expect(resources.maxMemoryBytes / gib).toBeCloseTo(memory, 1);
+  expect(resources.initialHeapBytes / gib).toBeLessThanOrEqual(Math.max(1, machine.availableBytes / gib));
+  expect(resources.initialHeapBytes).toBeLessThanOrEqual(resources.maxMemoryBytes);
   expect(resources.fullBytes / gib).toBeCloseTo(full, 2);
 });

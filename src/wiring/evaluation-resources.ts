@@ -21,6 +21,8 @@ export interface Machine {
 export interface EvaluationResources {
   readonly workers: number;
   readonly maxMemoryBytes: number;
+  /** What of it is free now: so far nothing is collected. */
+  readonly initialHeapBytes: number;
   /** An evaluator that holds so much between two hosts is replaced, where that costs little. */
   readonly fullBytes: number;
 }
@@ -35,5 +37,10 @@ export function decideEvaluationResources(
   const count = workers === "auto" ? Math.max(1, Math.min(cores, Math.floor(usable / needed))) : workers;
   const each = Math.max(gibibyte, Math.min(8 * gibibyte, Math.floor(usable / count)));
   const maxMemoryBytes = maxMemoryMiB === "auto" ? each : needed;
-  return { workers: count, maxMemoryBytes, fullBytes: Math.min(fullBytes, mostFull * maxMemoryBytes) };
+  return {
+    workers: count,
+    maxMemoryBytes,
+    initialHeapBytes: Math.min(maxMemoryBytes, each),
+    fullBytes: Math.min(fullBytes, mostFull * maxMemoryBytes),
+  };
 }

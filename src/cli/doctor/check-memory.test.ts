@@ -3,7 +3,7 @@ import { judgeMemory } from "./check-memory.ts";
 
 const gibibyte = 1024 ** 3;
 const machine = { cores: 4, availableBytes: 12 * gibibyte, totalBytes: 16 * gibibyte };
-const automatic = { workers: "auto", maxMemoryMiB: "auto", batchSize: 4, timeoutSeconds: 900 } as const;
+const automatic = { workers: "auto", maxMemoryMiB: "auto", batchSize: 1000, timeoutSeconds: 900 } as const;
 
 test.each([
   ["what is decided by itself", automatic, machine, "ok", ""],

@@ -251,6 +251,20 @@ test.each([
   expect(await found(first.evaluator, [db, web])).toMatchObject([{ type: "failed", hosts: [db] }]);
 });
 
+test("where the system refuses a large heap, the usual one is taken from then on", async () => {
+  const refused = {
+    stderr: "GC Warning: Failed to expand heap by 8 bytes\nCan't start up: not enough memory\n",
+  };
+  const { evaluator, calls } = scripted(refused, finished(result), finished(result));
+  const large = { ...options, initialHeapBytes: 2 ** 30 };
+  for (let time = 0; time < 2; time++) {
+    const events = await Array.fromAsync(evaluator.evaluate(source, [web], large, signal));
+    expect(events.at(-1)).toMatchObject({ type: "evaluated" });
+  }
+  const heaps = calls.map((call) => Number(call.options.env["GC_INITIAL_HEAP_SIZE"]) / 2 ** 20);
+  expect(heaps).toEqual([1024, 384, 384]);
+});
+
 test("an evaluator that is left is ended at once", async () => {
   let grace: number | undefined;
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();

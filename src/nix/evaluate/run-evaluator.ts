@@ -10,6 +10,8 @@ import { evaluationFailure } from "./evaluation-failure.ts";
 import type { EvaluationLog, EvaluationLogReader } from "./evaluation-log.ts";
 
 const maxStdoutBytes = 16 * 1024 * 1024;
+/** Nix's own default, said so that it is never more than the bound. */
+const usualHeapBytes = 384 * 1024 * 1024;
 /** An evaluator in a loop does not see SIGTERM, and has nothing to put in order; git may have, which it waits for. */
 const graceMs = 1_000;
 /** With import from derivation it may have builders to end, which only it can do. */
@@ -60,19 +62,24 @@ export function createRunEvaluator({
   buildsDirectory,
   outOfMemoryKills,
 }: RunEvaluatorOptions): RunEvaluator {
-  return async ({ source, args, options, log: reader, onStarted, overdue, isNotNeeded }, signal) => {
+  /** The system has refused a large heap once: it does not give out memory that is not used (vm.overcommit_memory = 2). */
+  let refusesHeaps = false;
+
+  async function evaluate(
+    run: EvaluatorRun,
+    heap: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Evaluated> {
+    const { source, args, options, log: reader, onStarted, overdue, isNotNeeded } = run;
     const { mirror, overrides = [] } = source;
-    const { allowImportFromDerivation, maxMemoryBytes } = options;
+    const { allowImportFromDerivation } = options;
     const inputs = await inputAccess.open([mirror, ...overrides.map((override) => override.mirror)]);
     await using builds = allowImportFromDerivation ? await openBuildDirectory(buildsDirectory) : undefined;
     const killsBefore = await outOfMemoryKills();
     const running = exec("nix", args, {
       env: {
         ...withInputAccess(environment, inputs),
-        // Nothing is collected before the heap is full: what has been evaluated is kept anyway, so that each collection
-        // costs a third more and frees little. Memory that is not used yet costs nothing.
-        GC_INITIAL_HEAP_SIZE: String(maxMemoryBytes),
-        GC_MAXIMUM_HEAP_SIZE: String(maxMemoryBytes),
+        ...heap,
         ...(builds !== undefined && { TMPDIR: builds.path }),
       },
       cwd: "/",
@@ -103,8 +110,23 @@ export function createRunEvaluator({
         failure.cause === "infra" &&
         saysDamagedGitObjects(log.error?.text ?? "", log.plainLines),
     };
+  }
+
+  return async (run, signal) => {
+    const { initialHeapBytes = usualHeapBytes, maxMemoryBytes } = run.options;
+    const heapOf = (bytes: number) => ({
+      GC_INITIAL_HEAP_SIZE: String(Math.min(bytes, maxMemoryBytes)),
+      GC_MAXIMUM_HEAP_SIZE: String(maxMemoryBytes),
+    });
+    const evaluated = await evaluate(run, heapOf(refusesHeaps ? usualHeapBytes : initialHeapBytes), signal);
+    if (evaluated.stdout !== undefined || !evaluated.log.plainLines.some(isRefusedHeap)) return evaluated;
+    refusesHeaps = true;
+    return evaluate(run, heapOf(usualHeapBytes), signal);
   };
 }
+
+/** The words of the Boehm collector, before Nix has done anything. */
+const isRefusedHeap = (line: string): boolean => line.includes("Can't start up: not enough memory");
 
 const cleaned = (failure: EvaluationFailure, inputs: OpenInputs): EvaluationFailure => ({
   ...failure,
