@@ -8,24 +8,27 @@ export interface Watchdog extends Disposable {
   restart(): void;
 }
 
-/** The first step begins now. */
+/** The first step begins now. Of small steps there are hundreds in a second, so that a step costs no timer. */
 export function startWatchdog(clock: Clock, milliseconds: number): Watchdog {
   const overdue = new AbortController();
-  let step = new AbortController();
-  const watch = (): void => {
-    clock.sleep(milliseconds, step.signal).then(
-      () => overdue.abort(),
-      () => undefined, // the step has ended
-    );
-  };
-  watch();
+  const over = new AbortController();
+  let dueAt = clock.monotonic() + milliseconds;
+
+  async function watch(): Promise<void> {
+    try {
+      for (let left = milliseconds; left > 0; left = dueAt - clock.monotonic())
+        await clock.sleep(left, over.signal);
+      overdue.abort();
+    } catch {
+      return; // all steps are over
+    }
+  }
+  void watch();
   return {
     overdue: overdue.signal,
     restart() {
-      step.abort();
-      step = new AbortController();
-      watch();
+      dueAt = clock.monotonic() + milliseconds;
     },
-    [Symbol.dispose]: () => step.abort(),
+    [Symbol.dispose]: () => over.abort(),
   };
 }

@@ -28,8 +28,6 @@ export async function runThousandHosts(context: BenchContext): Promise<readonly 
   await using lab = await startLab(context, {
     fleet: {},
     commit: { files: { "flake.nix": flake } },
-    // For the first build to take seconds: these hosts need hardly any memory.
-    builder: { evaluation: { batchSize: 64 } },
   });
   await lab.shim.takeRuns();
   const before = await readCpuTime(lab.builderPid);
