@@ -52,8 +52,13 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
     const same = [...running.keys()].filter((other) => sourceName(other) === sourceName(evaluator));
     if (roomOf(evaluator, same, limits, now) === 0) return true;
     // Looking is work that grows with the number of hosts, and of small ones there are hundreds in a second.
-    if (running.size < slots || now - (lookedAt.get(evaluator) ?? 0) < lookEveryMs) return false;
+    if (now - (lookedAt.get(evaluator) ?? 0) < lookEveryMs) return false;
     lookedAt.set(evaluator, now);
+    if (running.size < slots) {
+      // By now it may be known that it will not come to all that is left.
+      board.bells.evaluation.ring();
+      return false;
+    }
     const [next] = planNext();
     return givesWay(evaluator, next, [...running.keys()], now);
   }
