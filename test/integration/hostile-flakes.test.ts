@@ -88,6 +88,7 @@ const lies = {
   named: `{ drvPath = plain other.drvPath; outPath = plain other.outPath; inherit (other) system; }`,
   "no-derivation": `{ drvPath = other.outPath; outPath = other.outPath; inherit (other) system; }`,
   text: `other.outPath`,
+  huge: `good // { outPath = builtins.concatStringsSep "" (builtins.genList (_: "0123456789") 100000); }`,
   number: `{ drvPath = 1; outPath = 2; system = 3; }`,
   nothing: `null`,
 } as const;

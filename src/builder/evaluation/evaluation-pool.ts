@@ -110,7 +110,14 @@ async function runEvaluator(
       if (event.type === "begun") {
         const work = works.get(event.host);
         // Another evaluator has it, or nobody wants it: what follows is for another evaluator.
-        if (work === undefined || !evaluator.begin(work)) break;
+        if (work === undefined) break;
+        const before = evaluator.current();
+        if (!evaluator.begin(work)) break;
+        // Whatever the evaluator has forgotten is not forgotten here.
+        if (before !== undefined && before !== work)
+          board.decide(
+            new Map([[before, { type: "retry", reason: "the evaluator gave no result for this host" }]]),
+          );
         board.move([work], "evaluating");
       } else if (event.type === "ignored-settings") {
         warnOfIgnored(board, source, plan, event.settings);
@@ -138,7 +145,8 @@ function settle(
   event: Exclude<EvaluationEvent, { type: "begun" | "ignored-settings" }>,
   found: Evaluations,
 ): void {
-  const { ahead } = event.type === "failed" && event.hosts.length > 1 ? evaluator : { ahead: [] };
+  const others = new Set(event.type === "failed" && event.hosts.length > 1 ? event.hosts : []);
+  const ahead = others.size === 0 ? [] : evaluator.ahead.filter(({ host }) => others.has(host));
   const current = evaluator.current();
   const durationMs = evaluator.end(event.type === "evaluated" ? event.heldBytes : undefined);
   if (current === undefined) return;

@@ -222,6 +222,33 @@ test("nobody is given what was said of the host before", async () => {
   });
 });
 
+test("a host whose result is lost is nobody's success, and those after it are not taken for it", async () => {
+  const { evaluator } = scripted(finished(result, undefined, result));
+  const third = parseHostName("third");
+  expect(await found(evaluator, [web, db, third])).toMatchObject([
+    { type: "evaluated", host: web },
+    { type: "failed", hosts: [db], failure: { cause: "infra" } },
+    { type: "evaluated", host: third },
+  ]);
+});
+
+test("a trace that is too long to keep is shown in part", async () => {
+  const { evaluator } = scripted(finished({ ...result, warnings: ["x".repeat(600_000), "short"] }));
+  const [event] = await found(evaluator, [web]);
+  const warnings = event?.type === "evaluated" ? event.evaluation.warnings : [];
+  expect(warnings.map(({ length }) => length)).toEqual([2000, 5]);
+});
+
+test("one evaluator is told of no more hosts than fit into an argument", async () => {
+  const many = Array.from({ length: 1000 }, (_, index) => parseHostName(`${"h".repeat(120)}${index}`));
+  const { evaluator, calls } = scripted({ stdout: "null" });
+  const [event] = await found(evaluator, many);
+  expect(event).toMatchObject({ type: "failed" });
+  const longest = Math.max(...(calls[0]?.args ?? []).map((argument) => Buffer.byteLength(argument)));
+  expect(longest).toBeLessThan(128 * 1024);
+  expect(event?.type === "failed" && event.hosts.length).toBeGreaterThan(500);
+});
+
 test("evaluates nothing for no hosts", async () => {
   const { evaluator, calls } = scripted();
   expect(await found(evaluator, [])).toEqual([]);

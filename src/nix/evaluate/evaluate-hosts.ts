@@ -2,7 +2,7 @@
 import { jsonOrNothing } from "../../base/json.ts";
 import type { HostName } from "../../protocol/names.ts";
 import type { EvaluationEvent, EvaluationFailure, Evaluator } from "../evaluator.ts";
-import type { EvaluationTarget } from "./evaluation-arguments.ts";
+import { fittingHosts, type EvaluationTarget } from "./evaluation-arguments.ts";
 import { boundedWarnings } from "./evaluation-warnings.ts";
 import { hearEvaluator, type HearOptions } from "./hear-evaluator.ts";
 import { unexpected } from "./list-hosts.ts";
@@ -28,18 +28,23 @@ export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["eva
   ): AsyncGenerator<EvaluationEvent, readonly HostName[]> {
     const generation = nixCache.generation();
     await using evaluator = hearEvaluator(given, target, hosts, signal);
-    let judged = 0;
+    /** The place of the host that it has come to, or of the first that it has not. */
+    let at = 0;
     let current: HostName | undefined;
     for await (const said of evaluator.heard) {
       if (said.type === "begun") {
-        current = hosts[said.index];
         if (said.index === 0 && said.ignoredSettings.length > 0)
           yield { type: "ignored-settings", settings: said.ignoredSettings };
+        // Whatever was lost of the host before, it is not forgotten.
+        const lost = hosts.slice(at, said.index);
+        if (lost.length > 0) yield { type: "failed", hosts: lost, failure: unexpectedOf(lost) };
+        at = said.index;
+        current = hosts[at];
         if (current !== undefined) yield { type: "begun", host: current };
       } else if (said.type === "result" && current !== undefined) {
         const host = current;
         current = undefined;
-        judged++;
+        at++;
         const heldBytes = await evaluator.heldBytes();
         const checked = await checkToplevel(jsonOrNothing(said.json));
         const warnings = boundedWarnings(said.warnings);
@@ -48,9 +53,9 @@ export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["eva
           : { type: "failed", hosts: [host], failure: withWarnings(checked.failure, warnings) };
       } else if (said.type === "ended") {
         const { how } = said;
-        const left = hosts.slice(judged);
+        const left = hosts.slice(at);
         if (how.hasDamagedCache && (await nixCache.replace(generation, how.failure.message))) return left;
-        const end = endOf(how, { left, current, isFirst: judged === 0 });
+        const end = endOf(how, { left, current, isFirst: at === 0 });
         if (end !== undefined) yield end;
       }
     }
@@ -58,7 +63,7 @@ export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["eva
   }
 
   return async function* evaluate(source, hosts, options, signal) {
-    let left = hosts;
+    let left = fittingHosts(hosts);
     while (left.length > 0) left = yield* evaluateOnce({ source, options, nixVersion }, left, signal);
   };
 }
@@ -78,7 +83,7 @@ function endOf(
 ): EvaluationEvent | undefined {
   if (left.length === 0) return undefined;
   if (stdout !== undefined) {
-    return { type: "failed", hosts: left, failure: unexpected(`what ${left.join(", ")} evaluates to`) };
+    return { type: "failed", hosts: left, failure: unexpectedOf(left) };
   }
   // What is wrong before the first host begins is wrong for all of them.
   if (current === undefined && isFirst) return { type: "failed", hosts: left, failure };
@@ -90,6 +95,9 @@ function endOf(
     ? { type: "undecided", host, reason: failure.message }
     : { type: "failed", hosts: [host], failure: withWarnings(failure, boundedWarnings(log.warnings)) };
 }
+
+const unexpectedOf = (hosts: readonly HostName[]): EvaluationFailure =>
+  unexpected(`what ${hosts.join(", ")} evaluates to`);
 
 const withWarnings = (failure: EvaluationFailure, warnings: readonly string[]): EvaluationFailure =>
   warnings.length === 0 ? failure : { ...failure, warnings };

@@ -82,6 +82,16 @@ export const listingArguments = (target: EvaluationTarget): readonly string[] =>
  */
 export const marks = { begun: "begun ", threw: "threw", warns: "warns", result: "result " } as const;
 
+/** Linux gives a program no argument that is longer than 128 KiB (MAX_ARG_STRLEN); the rest is for the expression. */
+const longestNames = 100 * 1024;
+
+/** As many of the hosts, from the first on, as one evaluator can be told of. */
+export function fittingHosts(hosts: readonly HostName[]): readonly HostName[] {
+  let left = longestNames;
+  const end = hosts.findIndex((host) => (left -= nixString(host).length + 1) < 0);
+  return end < 0 ? hosts : hosts.slice(0, Math.max(1, end));
+}
+
 /**
  * Evaluates hosts one after the other, and says of each what it found when it has found it; the first one with an
  * error ends the process by it. Prints nothing of use on stdout.
@@ -112,6 +122,7 @@ export const hostsArguments = (
     `configurations: let
     names = [ ${hosts.map(nixString).join(" ")} ];
     plain = builtins.unsafeDiscardStringContext;
+    short = builtins.substring 0 ${longestPath};
     say = text: builtins.trace (${nixString(`${token} `)} + text);
     configOf = name: (builtins.getAttr name configurations).config;
     warningsOf = name:
@@ -121,9 +132,9 @@ export const hostsArguments = (
       let
         toplevel = (configOf name).system.build.toplevel;
         result = {
-          drvPath = plain toplevel.drvPath;
+          drvPath = short (plain toplevel.drvPath);
           instantiated = builtins.hasAttr (plain toplevel.drvPath) (builtins.getContext toplevel.drvPath);
-          output = plain toplevel.outPath;
+          output = short (plain toplevel.outPath);
         };
       in builtins.deepSeq [ result (warningsOf name) ] result;
     warn = texts: builtins.foldl' (_: text: builtins.trace (builtins.substring 0 ${longestWarning} text) null) null texts;
@@ -142,5 +153,7 @@ export const hostsArguments = (
   );
 };
 
+/** Bytes of what claims to be a store path: more than any is long. */
+const longestPath = 1000;
 /** Bytes of one of `config.warnings` that are told: more than is shown of any. */
 const longestWarning = 16_000;

@@ -37,8 +37,9 @@ export function evaluationFailure({
     return because("out-of-memory", `evaluation needs more than ${mebibytes} MiB of memory`);
   }
   if (result.killedBy === "SIGKILL") {
+    // Which of all that ran was too much for the machine, nobody knows.
     return outOfMemoryKills > 0
-      ? because("out-of-memory", "the kernel ended the evaluation because the machine ran out of memory")
+      ? because("infra", "the kernel ended the evaluation because the machine ran out of memory")
       : because("infra", "the evaluator was killed (SIGKILL), and not for lack of memory");
   }
   // Nix without a guard page for its stack: endless recursion ends like this, each time.

@@ -5,10 +5,13 @@ import { LineSplitter, lineContinuation } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { marks } from "./evaluation-arguments.ts";
 import { takeSource, type FlakeTree } from "./source-marker.ts";
+import { stringPrefix } from "../words/json-string.ts";
 import { createLongErrorReader, type LongErrorReader } from "../words/long-error.ts";
 
 const maxLineLength = 256 * 1024;
 const keptPlainLines = 20;
+/** How a trace begins as a line. */
+const traceLine = '@nix {"action":"msg","level":0,"msg":"trace: ';
 /** A module that traces in a loop must not fill the memory. */
 const mostKept = 2_000;
 const longestKept = 2_000;
@@ -88,7 +91,7 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
     if (spoken !== undefined && text.startsWith(`${spoken.token} `))
       takeMark(spoken, text.slice(spoken.token.length + 1));
     else if (traces.length + warnings.length < mostKept)
-      (isWarning ? warnings : traces).push(text.slice(0, longestKept));
+      (isWarning ? warnings : traces).push(beginningOf(text));
   }
 
   function takeMark({ onBegun, onResult }: EvaluatorMarks, said: string): void {
@@ -106,6 +109,9 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
 
   function takePiece(piece: string): void {
     const isLast = piece.length <= maxLineLength;
+    if (long === undefined && piece.startsWith(traceLine)) {
+      takeTrace(plainText(stringPrefix(piece.slice(traceLine.length, traceLine.length + 2 * longestKept))));
+    }
     long ??= createLongErrorReader();
     long.take(isLast ? piece : piece.slice(0, -lineContinuation.length));
     if (!isLast) return;
@@ -176,6 +182,9 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
     },
   };
 }
+
+/** A copy: a part of a string keeps the whole of it alive. */
+const beginningOf = (text: string): string => Buffer.from(text.slice(0, longestKept)).toString();
 
 /** Since 2.20 `file` has line and column as well. */
 function positionOf({ file, line, column }: v.InferOutput<typeof Message>): EvaluationError["position"] {
