@@ -27,6 +27,8 @@ export interface SimulatedWorld {
   readonly clock: Clock;
   /** Whether something from outside kills the process now. */
   readonly killed: () => boolean;
+  /** Whether what it says of a host is lost. */
+  readonly loses: () => boolean;
 }
 
 export interface SimulatedEvaluator extends Pick<Evaluator, "evaluate"> {
@@ -38,7 +40,12 @@ export interface SimulatedEvaluator extends Pick<Evaluator, "evaluate"> {
   readonly begun: ReadonlyMap<string, number>;
 }
 
-export function createSimulatedEvaluator({ flakes, clock, killed }: SimulatedWorld): SimulatedEvaluator {
+export function createSimulatedEvaluator({
+  flakes,
+  clock,
+  killed,
+  loses,
+}: SimulatedWorld): SimulatedEvaluator {
   const processes: HostName[][] = [];
   const begun = new Map<string, number>();
   const most = { processes: 0, bytes: 0 };
@@ -97,6 +104,7 @@ export function createSimulatedEvaluator({ flakes, clock, killed }: SimulatedWor
             yield end("infra", "a server is away");
           } else {
             bytes = needed;
+            if (loses()) continue;
             const evaluation = { drvPath: fakeDrv(host), outPath: fakeOut(host), system: "x", warnings: [] };
             yield { type: "evaluated", host, evaluation, heldBytes: bytes };
             continue;

@@ -30,15 +30,17 @@ interface RigOptions {
   readonly slots: number;
   readonly flakes: Readonly<Record<string, Flake>>;
   readonly killed?: () => boolean;
+  readonly loses?: () => boolean;
 }
 
 /** The pool with a board, over an evaluator in memory. A flake is named by one hexadecimal digit. */
-function startPool({ slots, flakes, killed = () => false }: RigOptions) {
+function startPool({ slots, flakes, killed = () => false, loses = () => false }: RigOptions) {
   const clock = createFakeClock();
   const commitOf = (name: string) => parseCommit(name.repeat(40));
   const nix = createSimulatedEvaluator({
     clock,
     killed,
+    loses,
     flakes: new Map(Object.entries(flakes).map(([name, flake]) => [commitOf(name), flake])),
   });
   const retryPolicy = { attempts: 3, firstDelayMs: 10, factor: 2, maxDelayMs: 100 };
@@ -142,7 +144,8 @@ function randomFlake(choices: Choices): Flake {
 
 /** What may be said of a host, whatever else happens around it. */
 function expected(host: string, { bytes, fate }: SimulatedHost, shared: { readonly bytes: number }): RegExp {
-  const orKilled = (text: string): RegExp => new RegExp(`^(?:${text}|infra-failed: ${host}: killed .*)$`);
+  const orKilled = (text: string): RegExp =>
+    new RegExp(`^(?:${text}|infra-failed: (?:${host}: killed|the evaluator gave no result) .*)$`);
   if (fate === "crashes") return orKilled(`eval-failed: ${host}: crashes`);
   if (shared.bytes + bytes > limits.maxMemoryBytes) return orKilled(`eval-failed: ${host}: too large`);
   if (fate === "throws") return orKilled(`eval-failed: ${host}: throws`);
@@ -162,7 +165,9 @@ test(
         ["a", "b", "c"].slice(0, choices.count(1, 3)).map((name) => [name, randomFlake(choices)]),
       );
       const killing = choices.chance(0.3) ? 0.1 : 0;
-      const pool = startPool({ slots, flakes, killed: () => choices.chance(killing) });
+      const losing = choices.chance(0.3) ? 0.1 : 0;
+      const chances = { killed: () => choices.chance(killing), loses: () => choices.chance(losing) };
+      const pool = startPool({ slots, flakes, ...chances });
       for (const name of Object.keys(flakes)) {
         pool.ask(name, choices.pick(["interactive", "batch"]));
         await pool.clock.advance(choices.count(0, 3000));
