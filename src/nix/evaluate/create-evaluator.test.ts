@@ -313,7 +313,7 @@ test("an evaluator that is left is ended at once", async () => {
 const download = error("unable to download 'https://x': Could not resolve host: x (6)");
 
 test("a host that throws the words of an infrastructure fault has failed by itself", async () => {
-  const thrown: Said = (token) => traced(`${token} threw`) + download.stderr;
+  const thrown: Said = (token) => traced(`${token} threw`) + traced(`${token} fails`) + download.stderr;
   const { evaluator } = scripted(says(thrown));
   expect(await found(evaluator, [web])).toMatchObject([
     {

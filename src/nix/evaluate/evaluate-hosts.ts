@@ -20,14 +20,18 @@ export interface EvaluateHostsOptions extends HearOptions {
 export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["evaluate"] {
   const { nixCache, version: nixVersion, checkToplevel } = given;
 
-  /** Gives the hosts to evaluate once more, where what Nix had cached was damaged and is dropped. */
+  /**
+   * Gives the hosts to evaluate once more: where what Nix had cached was damaged and is dropped, and where warnings keep a
+   * host from saying why it fails; it then is among the quiet.
+   */
   async function* evaluateOnce(
     target: EvaluationTarget,
     hosts: readonly HostName[],
+    quiet: Set<HostName>,
     signal: AbortSignal,
   ): AsyncGenerator<EvaluationEvent, readonly HostName[]> {
     const generation = nixCache.generation();
-    await using evaluator = hearEvaluator(given, target, hosts, signal);
+    await using evaluator = hearEvaluator(given, target, hosts, quiet, signal);
     /** The place of the host that it has come to, or of the first that it has not. */
     let at = 0;
     let current: HostName | undefined;
@@ -55,6 +59,10 @@ export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["eva
         const { how } = said;
         const left = hosts.slice(at);
         if (how.hasDamagedCache && (await nixCache.replace(generation, how.failure.message))) return left;
+        if (how.log.endedInWarnings && current !== undefined && !quiet.has(current)) {
+          quiet.add(current);
+          return left;
+        }
         const end = endOf(how, { left, current, isFirst: at === 0 });
         if (end !== undefined) yield end;
       }
@@ -64,7 +72,9 @@ export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["eva
 
   return async function* evaluate(source, hosts, options, signal) {
     let left = fittingHosts(hosts);
-    while (left.length > 0) left = yield* evaluateOnce({ source, options, nixVersion }, left, signal);
+    const quiet = new Set<HostName>();
+    const target = { source, options, nixVersion };
+    while (left.length > 0) left = yield* evaluateOnce(target, left, quiet, signal);
   };
 }
 

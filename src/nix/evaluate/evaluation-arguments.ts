@@ -78,9 +78,16 @@ export const listingArguments = (target: EvaluationTarget): readonly string[] =>
 /**
  * What an evaluator says of its own on stderr, as traces that begin with the token: no flake can say it, for none knows
  * the token. `begun` before anything of the host with that place in the list is evaluated; `threw` where Nix can catch
- * its error, just before it fails by it; `warns` before its `config.warnings`; `result` with what it came to, as JSON.
+ * its error; `warns` before its `config.warnings`; `fails` just before it fails by that error; `result` with what it came to,
+ * as JSON.
  */
-export const marks = { begun: "begun ", threw: "threw", warns: "warns", result: "result " } as const;
+export const marks = {
+  begun: "begun ",
+  threw: "threw",
+  warns: "warns",
+  fails: "fails",
+  result: "result ",
+} as const;
 
 /** Linux gives a program no argument that is longer than 128 KiB (MAX_ARG_STRLEN); the rest is for the expression. */
 const longestNames = 100 * 1024;
@@ -105,14 +112,17 @@ export function fittingHosts(hosts: readonly HostName[]): readonly HostName[] {
  * can, the evaluator says so and fails by it all the same, with where the flake's source is in the error's trace.
  *
  * NixOS shows `config.warnings` only where no assertion fails: of a host that throws they are traced here, as far as they
- * do not throw themselves. What of them Nix cannot catch is an error of the host as well.
+ * do not throw themselves. What of them Nix cannot catch hides the
+ * error: see `quiet`.
  *
  * @param token known to nobody but this process and its evaluator
+ * @param quiet hosts whose `config.warnings` are left out where they throw
  */
 export const hostsArguments = (
   target: EvaluationTarget,
   hosts: readonly HostName[],
   token: string,
+  quiet: ReadonlySet<HostName> = new Set(),
 ): readonly string[] => {
   const { commit, directory: _, ...source } = { ...target.source, directory: undefined };
   // Only an error evaluates this. What was fetched for the flake is fetched no second time.
@@ -121,6 +131,7 @@ export const hostsArguments = (
     target,
     `configurations: let
     names = [ ${hosts.map(nixString).join(" ")} ];
+    quiet = [ ${[...quiet].map(nixString).join(" ")} ];
     plain = builtins.unsafeDiscardStringContext;
     short = builtins.substring 0 ${longestPath};
     say = text: builtins.trace (${nixString(`${token} `)} + text);
@@ -142,12 +153,14 @@ export const hostsArguments = (
       let
         name = builtins.elemAt names index;
         caught = builtins.tryEval (resultOf name);
-        warned = say ${nixString(marks.warns)} (warn (warningsOf name));
+        warned = 
+          if builtins.elem name quiet then null else say ${nixString(marks.warns)} (warn (warningsOf name));
         said = say (${nixString(marks.result)} + builtins.toJSON caught.value) null;
-        thrown = say ${nixString(marks.threw)} (resultOf name);
+        thrown = say ${nixString(marks.threw)} (
+          builtins.seq (builtins.tryEval warned).success (say ${nixString(marks.fails)} (resultOf name)));
       in say (${nixString(marks.begun)} + toString index) (builtins.addErrorContext (${nixString(sourceMarker(commit))} + ${tree}) (
         if caught.success then builtins.seq warned said
-        else builtins.seq (builtins.tryEval warned).success thrown));
+        else thrown));
     in builtins.foldl' (_: evaluate) null (builtins.genList (index: index) (builtins.length names))`,
     ["--show-trace"],
   );

@@ -53,6 +53,8 @@ export interface EvaluationLog {
   readonly plainLines: readonly string[];
   /** Nix caught the error of the host: the host, or what it uses, threw it. */
   readonly threw: boolean;
+  /** It ended in the warnings of a host that threw, before it could fail by what the host threw. */
+  readonly endedInWarnings: boolean;
   /** The heap reached its limit, or the system gave no more. */
   readonly outOfMemory: boolean;
   /** Its `config.warnings` first, then what was warned of and traced. */
@@ -79,6 +81,7 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
   let plainLines: string[] = [];
   let outOfMemory = false;
   let threw = false;
+  let fails = false;
   let unknownOverride: string | undefined;
   const ignoredSettings = new Set<string>();
   let long: LongErrorReader | undefined;
@@ -95,7 +98,8 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
   }
 
   function takeMark({ onBegun, onResult }: EvaluatorMarks, said: string): void {
-    if (said === marks.threw) threw = true;
+    if (said === marks.threw) [threw, fails] = [true, false];
+    else if (said === marks.fails) fails = true;
     else if (said === marks.warns) isWarning = true;
     else if (said.startsWith(marks.result)) {
       onResult(said.slice(marks.result.length), [...warnings, ...traces]);
@@ -176,6 +180,7 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
         ignoredSettings: [...ignoredSettings],
         plainLines,
         threw,
+        endedInWarnings: threw && !fails,
         outOfMemory,
         warnings: [...warnings, ...traces],
       };

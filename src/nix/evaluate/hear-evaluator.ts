@@ -25,11 +25,12 @@ export interface HearOptions {
   readonly clock: Clock;
 }
 
-/** Starts an evaluator of these hosts. Disposing waits until nothing of it is left. */
+/** Starts an evaluator of these hosts, of which some are `quiet`: see `hostsArguments`. Disposing waits until nothing of it is left. */
 export function hearEvaluator(
   { run, clock }: HearOptions,
   target: EvaluationTarget,
   hosts: readonly HostName[],
+  quiet: ReadonlySet<HostName>,
   signal: AbortSignal,
 ): HeardEvaluator {
   const { source, options } = target;
@@ -55,7 +56,7 @@ export function hearEvaluator(
       const how = await run(
         {
           source,
-          args: hostsArguments(target, hosts, token),
+          args: hostsArguments(target, hosts, token, quiet),
           options,
           log,
           overdue: watchdog.overdue,
