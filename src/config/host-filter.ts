@@ -1,4 +1,4 @@
-import { matchesGlob, parseGlob } from "./glob.ts";
+import { matchesGlob, parseGlob } from "../base/glob.ts";
 
 export interface HostPatterns {
   readonly include: readonly string[];

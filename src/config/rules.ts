@@ -1,5 +1,5 @@
 // What a schema cannot say: settings that need, exclude or defeat each other.
-import { parseGlob } from "./glob.ts";
+import { parseGlob } from "../base/glob.ts";
 import { formatPath, type Problem } from "./problems.ts";
 import type { Config, NatsSettings, RepoSettings } from "./schema.ts";
 import { isSameRepository } from "./shared-repository.ts";

@@ -1,7 +1,8 @@
 // A build request: `{}` is valid, everything has a meaning when it is left out.
 import * as v from "valibot";
 import { decodeJson } from "../base/json.ts";
-import { BranchName, BuildId, Commit, HostName } from "./names.ts";
+import { HostWishes } from "./host-wishes.ts";
+import { BranchName, BuildId, Commit } from "./names.ts";
 import { Overrides } from "./overrides.ts";
 import { isReplySubject } from "./subjects.ts";
 import { decode, encode, limits } from "./wire.ts";
@@ -24,8 +25,8 @@ export const Label = v.pipe(
 export const BuildRequest = v.object({
   /** Chosen by the client so that it can publish again without starting a second build. */
   id: v.optional(BuildId),
-  /** Only these of the hosts that the subject names. */
-  hosts: v.optional(v.pipe(v.array(HostName), v.minLength(1), v.maxLength(2000))),
+  /** Only these of the hosts that the subject names: names, globs, and what a `!` before them leaves out. */
+  hosts: v.optional(HostWishes),
   /** Instead of the repo's configured branch; not together with `rev`. */
   branch: v.optional(BranchName),
   /** Exactly this commit; it must be reachable in the repo. */

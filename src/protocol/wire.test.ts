@@ -36,7 +36,7 @@ test.each([
   ["[]", "BAD_MESSAGE"],
   ["null", "BAD_MESSAGE"],
   ['"text"', "BAD_MESSAGE"],
-  ['{"hosts":["*"]}', "BAD_MESSAGE"],
+  ['{"hosts":["a/*"]}', "BAD_MESSAGE"],
   ['{"hosts":[]}', "BAD_MESSAGE"],
   ['{"rev":"HEAD"}', "BAD_MESSAGE"],
   ['{"branch":"--upload-pack=x"}', "BAD_MESSAGE"],

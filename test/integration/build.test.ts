@@ -71,6 +71,31 @@ test("a host that fails: exit code 1, its failure with the log, and the log agai
   expect(hosts.stdout).toMatch(/host02\s+✗ build failed/);
 });
 
+test("globs choose hosts, exclusions leave some out, and --failed builds again what failed", async ({
+  homelab,
+}) => {
+  await homelab.fleet.commit({ hosts: 4, salt: "globs", buildFail: { host02: "exit1" } });
+  await homelab.startBuilder();
+  const hostsOf = (stdout: string): readonly string[] => {
+    const events = eventsIn(stdout);
+    const state = foldEvents(events[0]?.build ?? parseBuildId(""), events);
+    return [...state.hosts.values()].map(({ host }) => host);
+  };
+  const some = await homelab.run(["build", "host0[123]", "--exclude", "host03", "--json"]);
+  expect(some.exitCode).toBe(1);
+  expect(hostsOf(some.stdout)).toEqual(["host01", "host02"]);
+  const wrong = await homelab.run(["build", "--all", "--exclude", "mail*"]);
+  expect(wrong.exitCode).toBe(2);
+  expect(wrong.stdout + wrong.stderr).toContain("no host matches mail*");
+
+  await homelab.fleet.commit({ hosts: 4, salt: "mended" });
+  const again = await homelab.run(["build", "--failed", "--json"]);
+  expect(again.exitCode).toBe(0);
+  expect(hostsOf(again.stdout)).toEqual(["host02"]);
+  const nothing = await homelab.run(["build", "--failed"]);
+  expect(nothing).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Nothing failed") as string });
+});
+
 test("one shared failure breaks all hosts and is said once", async ({ homelab }) => {
   await homelab.fleet.commit({ hosts: 6, salt: "shared", sharedFail: { "1": "exit1" } });
   await homelab.startBuilder();

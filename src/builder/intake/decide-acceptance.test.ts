@@ -1,5 +1,7 @@
+import * as v from "valibot";
 import { expect, test } from "vitest";
 import { parseCommit, parseRepoName, type HostName } from "../../protocol/names.ts";
+import { HostWishes } from "../../protocol/host-wishes.ts";
 import { decideAcceptance, type Inventory } from "./decide-acceptance.ts";
 
 const repo = parseRepoName("servers");
@@ -41,5 +43,49 @@ test("repos that cannot be read keep no host of the others from being built, and
   expect(decide("laptop1" as HostName)).toEqual({ type: "unknown" });
   expect(decideAcceptance({ repo: "any", host: "all" }, {}, [], excluded, unresolved)).toEqual({
     type: "unknown",
+  });
+});
+
+const fleet: Inventory[] = [
+  {
+    source: { repo, commit: parseCommit("a".repeat(40)) },
+    names: ["web01", "web02", "web03", "old-test", "bad name"],
+  },
+  { source: { repo: parseRepoName("laptops"), commit: parseCommit("b".repeat(40)) }, names: ["web01", "x1"] },
+];
+const wish = (...hosts: string[]) =>
+  decideAcceptance({ repo: "any", host: "all" }, { hosts: v.parse(HostWishes, hosts) }, fleet, excluded);
+
+test("a glob is about every repo, and what is left out is not built", () => {
+  expect(wish("web*", "!web03")).toEqual({
+    type: "accept",
+    sources: fleet.map(({ source }) => source),
+    hosts: [
+      { repo: "servers", host: "web01" },
+      { repo: "servers", host: "web02" },
+      { repo: "laptops", host: "web01" },
+    ],
+    skipped: [],
+  });
+});
+
+test("only exclusions are about all others, and what the configuration leaves out is said", () => {
+  expect(wish("!web*")).toMatchObject({
+    type: "accept",
+    hosts: [{ repo: "laptops", host: "x1" }],
+    skipped: [{ host: "old-test", reason: "excluded" }, { host: "bad name" }],
+  });
+});
+
+test.each([
+  [["mail*"], "UNKNOWN_HOST", /no host matches mail\*/],
+  [["web*", "!web9"], "UNKNOWN_HOST", /no host web9/],
+  [["x1", "!x*"], "NO_HOSTS", /leaves every host out/],
+  [["web01", "x*"], "AMBIGUOUS_HOST", /both have a host web01/],
+])("%j is refused: %s", (hosts, code, message) => {
+  expect(wish(...hosts)).toMatchObject({
+    type: "reject",
+    code,
+    message: expect.stringMatching(message) as string,
   });
 });

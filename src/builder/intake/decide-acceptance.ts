@@ -9,7 +9,8 @@ import {
   type Source,
   type UnresolvedRepo,
 } from "../../protocol/events.ts";
-import { allowedFor, isHostName, type Commit, type HostName, type RepoName } from "../../protocol/names.ts";
+import { chooseHosts, type HostWish } from "../../protocol/host-wishes.ts";
+import { allowedFor, isHostName, type Commit, type RepoName } from "../../protocol/names.ts";
 import type { BuildRequest, Trigger } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
 
@@ -100,11 +101,21 @@ function decideOfKnown(
     : acceptSome(wanted, inventories, exclusion);
 }
 
-function acceptAll(inventories: readonly Inventory[], exclusion: Exclusion): Acceptance {
+interface DividedHosts {
+  readonly hosts: HostRef[];
+  readonly skipped: SkippedHost[];
+}
+
+/** The hosts that are built, and those that are not. */
+function divideHosts(
+  inventories: readonly Inventory[],
+  exclusion: Exclusion,
+  isWanted: (name: string) => boolean,
+): DividedHosts {
   const hosts: HostRef[] = [];
   const skipped: SkippedHost[] = [];
   for (const { source, names } of inventories) {
-    for (const name of names) {
+    for (const name of names.filter(isWanted)) {
       const reason = reasonToSkip(source.repo, name, exclusion);
       if (reason === undefined && isHostName(name)) hosts.push({ repo: source.repo, host: name });
       else
@@ -115,6 +126,11 @@ function acceptAll(inventories: readonly Inventory[], exclusion: Exclusion): Acc
         });
     }
   }
+  return { hosts, skipped };
+}
+
+function acceptAll(inventories: readonly Inventory[], exclusion: Exclusion): Acceptance {
+  const { hosts, skipped } = divideHosts(inventories, exclusion, () => true);
   const acceptance = decideNonEmpty(
     inventories.map(({ source }) => source),
     hosts,
@@ -124,13 +140,20 @@ function acceptAll(inventories: readonly Inventory[], exclusion: Exclusion): Acc
 }
 
 function acceptSome(
-  wanted: readonly HostName[],
+  wanted: readonly HostWish[],
   inventories: readonly Inventory[],
   exclusion: Exclusion,
 ): Acceptance {
-  const hosts: HostRef[] = [];
-  const skipped: SkippedHost[] = [];
-  for (const host of new Set(wanted)) {
+  const {
+    names: named,
+    matched,
+    unmet,
+  } = chooseHosts(wanted, new Set(inventories.flatMap((inventory) => inventory.names)));
+  const [first] = unmet;
+  if (first !== undefined) return rejectUnknownHost(first.replace(/^!/, ""), inventories);
+  const { hosts, skipped } = divideHosts(inventories, exclusion, (name) => matched.has(name));
+  for (const host of named) {
+    if (matched.has(host)) continue;
     const homes = inventories.filter(({ names }) => names.includes(host)).map(({ source }) => source.repo);
     const [repo] = homes;
     if (repo === undefined) return rejectUnknownHost(host, inventories);
@@ -156,6 +179,9 @@ function acceptSome(
 /** Zero hosts is an error: it would otherwise be a success that built nothing. */
 function decideNonEmpty(sources: Source[], hosts: HostRef[], skipped: SkippedHost[]): Acceptance {
   if (hosts.length > 0) return { type: "accept", sources, hosts, skipped };
+  if (sources.length === 0) {
+    return reject("NO_HOSTS", "the request leaves every host out that it names", "leave out fewer hosts");
+  }
   const where = sources.map(({ repo, commit }) => `${repo} at ${commit.slice(0, 7)}`).join(", ");
   if (skipped.length === 0) {
     return reject("NO_HOSTS", `there is no host in ${where}`, "its flake must have nixosConfigurations");
@@ -168,7 +194,7 @@ function decideNonEmpty(sources: Source[], hosts: HostRef[], skipped: SkippedHos
   );
 }
 
-function rejectUnknownHost(host: HostName, inventories: readonly Inventory[]): Acceptance {
+function rejectUnknownHost(host: string, inventories: readonly Inventory[]): Acceptance {
   const all = inventories.flatMap(({ names }) => names);
   const where = inventories
     .map(({ source }) => `${source.repo} at ${source.commit.slice(0, 7)}`)
@@ -178,7 +204,8 @@ function rejectUnknownHost(host: HostName, inventories: readonly Inventory[]): A
     near === undefined
       ? `it has ${all.length === 1 ? "1 host" : `${all.length} hosts`}${all.length === 0 ? "" : `, such as ${all.slice(0, 5).map(shortName).join(", ")}`}`
       : `did you mean ${near}?`;
-  return reject("UNKNOWN_HOST", `there is no host ${host} in ${where}`, hint);
+  const missing = isHostName(host) ? `there is no host ${host}` : `no host matches ${host}`;
+  return reject("UNKNOWN_HOST", `${missing} in ${where}`, hint);
 }
 
 /** An attribute can have any length. */

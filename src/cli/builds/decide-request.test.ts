@@ -12,12 +12,16 @@ test.each<[readonly string[], Wishes, object, object]>([
   [["nixos/web01"], {}, { repo: "nixos", host: "web01" }, {}],
   [["a", "b"], { repo: "nixos" }, { repo: "nixos", host: "all" }, { hosts: ["a", "b"] }],
   [["nixos/a", "nixos/b"], {}, { repo: "nixos", host: "all" }, { hosts: ["a", "b"] }],
+  [["web*"], {}, { repo: "any", host: "all" }, { hosts: ["web*"], priority: "interactive" }],
+  [["nixos/web*"], {}, { repo: "nixos", host: "all" }, { hosts: ["web*"] }],
+  [["web*"], { exclude: ["web03"] }, { host: "all" }, { hosts: ["web*", "!web03"] }],
+  [[], { all: true, exclude: ["web0?", "db"] }, { host: "all" }, { hosts: ["!web0?", "!db"] }],
   [[], { all: true }, { repo: "any", host: "all" }, { priority: "batch" }],
   [[], { all: true, priority: "interactive" }, { repo: "any", host: "all" }, { priority: "interactive" }],
   [[], { all: true, rev: "A".repeat(40) }, { repo: "any", host: "all" }, { rev: "a".repeat(40) }],
 ])("%j with %j", (hosts, options, target, request) => {
   const asked = decide(hosts, options);
-  expect(asked.target).toEqual(target);
+  expect(asked.target).toMatchObject(target);
   expect(asked.request).toMatchObject(request);
   expect(asked.request.id).toMatch(/^[0-9A-Z]{26}$/);
 });
@@ -30,7 +34,10 @@ test.each<[readonly string[], Wishes, RegExp]>([
   [["one/a"], { repo: "two" }, /not in the repo two/],
   [["a/b/c"], {}, /not a host name/],
   [["-a"], {}, /not a host name/],
-  [["*"], {}, /not a host name/],
+  [["!a"], {}, /not a host name/],
+  [["web[1"], {}, /not a host name/],
+  [["web1"], { exclude: ["a b"] }, /not a host name/],
+  [[], { exclude: ["web03"] }, /which hosts/],
   [["a"], { repo: "../x" }, /not a repo name/],
   [["a"], { branch: "--upload-pack=x" }, /not a branch name/],
   [["a"], { rev: "HEAD" }, /not a commit name/],

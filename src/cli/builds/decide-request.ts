@@ -6,10 +6,11 @@ import {
   parseCommit,
   parseHostName,
   parseRepoName,
+  isHostName,
   type BuildId,
-  type HostName,
   type RepoName,
 } from "../../protocol/names.ts";
+import { isHostWish, type HostWish } from "../../protocol/host-wishes.ts";
 import type { BuildRequest, Priority } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
@@ -23,6 +24,8 @@ export interface Asked {
 /** What is said beside the hosts' names. */
 export interface Wishes {
   readonly all?: boolean;
+  /** Names and globs. */
+  readonly exclude?: readonly string[];
   readonly repo?: string;
   readonly branch?: string;
   readonly rev?: string;
@@ -47,19 +50,25 @@ export function decideRequest(
   if (options.branch !== undefined && options.rev !== undefined) {
     throw usage("--branch and --rev exclude each other", "leave one of them out");
   }
-  const named = hosts.map((name) => parseNamedHost(name, options.repo));
+  const named = hosts.map((name) => parseNamedHosts(name, options.repo));
   const repos = new Set(named.map(({ repo }) => repo));
   if (repos.size > 1)
     throw usage("these hosts are in different repos", "run one command for each repo, or use --all");
   const [first] = named;
   const repo = first?.repo ?? (options.repo === undefined ? "any" : parseRepoName(options.repo));
-  const names = named.map(({ host }) => host);
+  const excluded = options.exclude ?? [];
+  const wishes = [
+    ...named.map(({ wish }) => wish),
+    ...excluded.map((pattern) => parseWish(`!${pattern}`, pattern)),
+  ];
+  const [only] = wishes;
+  const isOneHost = wishes.length === 1 && only !== undefined && isHostName(only);
   const isCi = (context.environment["CI"] ?? "") !== "";
   return {
-    target: { repo, host: names.length === 1 ? (first?.host ?? "all") : "all" },
+    target: { repo, host: isOneHost ? only : "all" },
     request: {
       id: newBuildId(context.clock.now()),
-      hosts: names.length > 1 ? names : undefined,
+      hosts: wishes.length > 0 && !isOneHost ? wishes : undefined,
       branch: options.branch === undefined ? undefined : parseBranchName(options.branch),
       rev: options.rev === undefined ? undefined : parseCommit(options.rev.toLowerCase()),
       fresh: options.fresh,
@@ -70,11 +79,11 @@ export function decideRequest(
   };
 }
 
-/** `host`, or `repo/host`. */
-function parseNamedHost(
+/** `host`, `repo/host`, or either with a glob for the host. */
+function parseNamedHosts(
   name: string,
   repoOption: string | undefined,
-): { repo: RepoName | "any"; host: HostName } {
+): { readonly repo: RepoName | "any"; readonly wish: HostWish } {
   const slash = name.indexOf("/");
   const repo = slash < 0 ? repoOption : name.slice(0, slash);
   if (slash >= 0 && repoOption !== undefined && repo !== repoOption) {
@@ -83,11 +92,16 @@ function parseNamedHost(
       hint: "leave --repo out",
     });
   }
+  const host = name.slice(slash + 1);
   return {
     repo: repo === undefined ? "any" : parseRepoName(repo),
-    host: parseHostName(name.slice(slash + 1)),
+    // To leave hosts out has an option of its own: a shell takes `!` for its history.
+    wish: host.startsWith("!") ? parseHostName(host) : parseWish(host, host),
   };
 }
+
+/** @throws HomelabError `usage` that says what a name may be */
+const parseWish = (wish: string, shown: string): HostWish => (isHostWish(wish) ? wish : parseHostName(shown));
 
 /** `kai@laptop`, for whoever sees the build. */
 function requester(): string {

@@ -3,7 +3,7 @@ import { Option, type Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { examples } from "../../arguments/help-text.ts";
-import { outputOption, parseDuration } from "../../arguments/parse-options.ts";
+import { collect, outputOption, parseBuildWish, parseDuration } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
 import { openLocalReader, openReader } from "../../session/connect-reader.ts";
 
@@ -13,8 +13,14 @@ const submitMs = 30_000;
 /** Asks for a build, shows it until it is over, and exits with its verdict. */
 export function addBuild(command: Command, choose: Choose): void {
   command
-    .argument("[host...]", "hosts of nixosConfigurations, also as repo/host")
+    .argument("[host...]", "hosts of nixosConfigurations, also as repo/host, or globs such as 'web*'")
     .option("--all", "every host of every repo, or of --repo")
+    .option("--exclude <host>", "leave this host, or what this glob matches, out; may be repeated", collect)
+    .addOption(
+      new Option("--failed [id]", "what failed in that build, by default in the newest")
+        .argParser(parseBuildWish)
+        .conflicts(["all", "exclude", "branch", "rev", "local"]),
+    )
     .option("--repo <name>", "only this repo")
     .option("--branch <branch>", "instead of the repo's configured branch")
     .option("--rev <commit>", "exactly this commit, as 40 hexadecimal digits")
@@ -47,6 +53,8 @@ export function addBuild(command: Command, choose: Choose): void {
       "after",
       examples(
         "build web01 gitea",
+        "build 'web*' --exclude web03",
+        "build --failed   # what the newest build did not build",
         "build --all --repo nixos-servers --branch update --detach",
         "build --all --on-interrupt cancel --timeout 2h   # in CI",
       ),
@@ -58,7 +66,13 @@ export function addBuild(command: Command, choose: Choose): void {
           import("../../builds/watch-build.ts"),
           import("../../../protocol/request-digest.ts"),
         ]);
-        const { target, request } = decideRequest(hosts, options, context);
+        const { failed } = options;
+        if (failed !== undefined && hosts.length > 0) {
+          throw new HomelabError("usage", "--failed and names of hosts exclude each other", {
+            code: "BAD_ARGUMENTS",
+            hint: "leave one of them out; a build's id stands right behind --failed",
+          });
+        }
         if (options.local === true && options.detach === true) {
           throw new HomelabError(
             "usage",
@@ -66,7 +80,23 @@ export function addBuild(command: Command, choose: Choose): void {
             { code: "BAD_ARGUMENTS", hint: "leave one of them out" },
           );
         }
+        let asked = failed === undefined ? decideRequest(hosts, options, context) : undefined;
         await using session = await (options.local === true ? openLocalReader(context) : openReader(context));
+        if (asked === undefined) {
+          const { askForFailed } = await import("../../builds/ask-for-failed.ts");
+          const wish = failed === true ? undefined : failed;
+          const found = await askForFailed(context, session.reader, wish, options, session.signal);
+          if (found.asked === undefined) {
+            answer(context, {
+              json: () => ({ build: null, failed: 0 }),
+              text: () => `Nothing failed in build ${found.build}: there is nothing to build.\n`,
+              line: true,
+            });
+            return exitCodes.success;
+          }
+          asked = found.asked;
+        }
+        const { target, request } = asked;
         session.handOver();
         const submit = async (signal: AbortSignal): Promise<void> =>
           session.reader.submit(target, request, signal);

@@ -1,6 +1,7 @@
 // `homelab-deploy cache warm`
 import type { Command } from "@commander-js/extra-typings";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
+import { parseHostName } from "../../../protocol/names.ts";
 import { examples } from "../../arguments/help-text.ts";
 import { collect, parseDuration } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
@@ -54,6 +55,8 @@ export function addCacheWarm(cache: Command, choose: Choose): void {
           import("../../../protocol/request-digest.ts"),
         ]);
         const { all, repo, timeout } = options;
+        // The proof is of hosts that are named, and a glob is for the builder to read.
+        for (const host of hosts) parseHostName(host.slice(host.indexOf("/") + 1));
         const config = await loadCommandConfig(context);
         // Before hours of building.
         cacheAccess.chooseCacheUrl(config.cache, options);

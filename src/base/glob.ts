@@ -1,5 +1,5 @@
-// Globs over host names. Names have no slashes and dots mean nothing, so a whole name is matched: `*` any text,
-// `?` any character, `[a-c]` one of these, `[!a-c]` none of these.
+// Globs over whole names, in which dots and slashes mean nothing: `*` any text, `?` any character, `[a-c]` one of these,
+// `[!a-c]` none of these.
 
 type Token =
   | { readonly type: "any-text" }
