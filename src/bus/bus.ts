@@ -4,7 +4,7 @@ import { hasCode } from "../base/errors.ts";
 import type { BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
-import type { BuilderName, BuildId } from "../protocol/names.ts";
+import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
 import type { BuildResult, HostResult } from "../protocol/results.ts";
 import type { BuildRequest, ControlMessage } from "../protocol/request.ts";
@@ -69,6 +69,14 @@ export interface ResultStore extends ResultReader {
   putHost(result: HostResult, signal: AbortSignal): Promise<void>;
 }
 
+/** What became of updates, as it is stored. */
+export interface UpdateReader {
+  /** The newest event of each repo that has one, by repo. */
+  newest(signal: AbortSignal): Promise<readonly UpdateEvent[]>;
+  /** All of a repo, oldest first. */
+  of(repo: RepoName, signal: AbortSignal): Promise<readonly UpdateEvent[]>;
+}
+
 /** For everyone who asks for builds and reads about them. Needs no right to create consumers. */
 export interface BuildReader {
   /** Stores the request; the same id again changes nothing. @throws HomelabError when it could not be stored. */
@@ -89,6 +97,7 @@ export interface BuildReader {
   /** The same, with how many events it has of each. */
   countEvents(signal: AbortSignal): Promise<ReadonlyMap<BuildId, number>>;
   readonly results: ResultReader;
+  readonly updates: UpdateReader;
   /** Of those, the newest so many that a builder has accepted. Looks at a few thousand at most. */
   acceptedBuilds(count: number, signal: AbortSignal): Promise<readonly BuildId[]>;
   /** The newest event of a build; undefined when it has none. */

@@ -15,6 +15,7 @@ import { createLogOrder, logSubjects } from "./logs/log-order.ts";
 import { isEventOf } from "./message-ids.ts";
 import { explainNatsError, isNoResponders, isTransient } from "./connect/nats-errors.ts";
 import { readable } from "./readable.ts";
+import { createUpdateReader } from "./read-updates.ts";
 import { publishStored } from "./publish-stored.ts";
 import { createResultReader } from "./results.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
@@ -111,6 +112,7 @@ export function createReader(connection: Connection): BuildReader {
     },
 
     results: createResultReader(connection),
+    updates: createUpdateReader(connection),
 
     async acceptedBuilds(count, signal) {
       const found: BuildId[] = [];

@@ -139,6 +139,7 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     serverWarnings: [],
     // Updates that build in this process tell nobody on a bus.
     async *followUpdates() {},
+    updates: { newest: async () => [], of: async () => [] },
     isConnected: () => true,
     async submit(target, request) {
       if (submitted.has(request.id)) return;

@@ -40,8 +40,8 @@ const commands: readonly Listed[] = [
     declare: async () => (await import("./commands/builds/logs.ts")).addLogs,
   },
   {
-    usage: "hosts [options]",
-    description: "Every host that was built, with its last result.",
+    usage: "hosts",
+    description: "Every host that was built, with its last result; and one host in full.",
     declare: async () => (await import("./commands/builds/hosts.ts")).addHosts,
   },
   {

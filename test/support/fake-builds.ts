@@ -64,6 +64,7 @@ export function createFakeBuilds(
     listBuilds: async () => [...builds.keys()].toReversed(),
     countEvents: async () => new Map([...builds].map(([id, events]) => [id, events.length])),
     results: { builds: async () => new Set(), build: async () => undefined, hosts: async () => [] },
+    updates: { newest: async () => [], of: async () => [] },
     lastEvent: async (id) => builds.get(id)?.at(-1),
     askBuilder: unused,
     listBuilders: unused,

@@ -62,8 +62,7 @@ export const namedInstead: readonly string[] = [...new Set(Object.values(known).
 
 /** What somebody may have meant who gives a command more than it takes. */
 const meant: Readonly<Record<string, string>> = {
-  list: "one build: homelab-deploy builds show ID",
-  hosts: "the builds of all hosts: homelab-deploy builds list; build one: homelab-deploy build HOST",
+  list: "one build: homelab-deploy builds show ID; one host: homelab-deploy hosts show HOST",
   update: "one input: homelab-deploy update --input NAME; one repo: homelab-deploy update --repo NAME",
   inputs: "one repo: homelab-deploy inputs --repo NAME",
   logs: "logs of one host at a time: homelab-deploy logs ID HOST",
