@@ -69,6 +69,15 @@ export interface ResultStore extends ResultReader {
   putHost(result: HostResult, signal: AbortSignal): Promise<void>;
 }
 
+/** Requests that no builder has accepted yet. */
+export interface QueueState {
+  readonly waiting: number;
+  /** When the oldest was stored; absent where nobody can tell. */
+  readonly oldestAt?: Date;
+  /** What they are about; most requests first. */
+  readonly targets: readonly { readonly target: Target; readonly count: number }[];
+}
+
 /** What became of updates, as it is stored. */
 export interface UpdateReader {
   /** The newest event of each repo that has one, by repo. */
@@ -108,6 +117,8 @@ export interface BuildReader {
   listBuilders(signal: AbortSignal): Promise<readonly BuilderStatus[]>;
   /** How many requests wait that no builder has accepted yet. */
   queueLength(signal: AbortSignal): Promise<number>;
+  /** The same, with what they are about and since when. */
+  readQueue(signal: AbortSignal): Promise<QueueState>;
 }
 
 /** The event log of one build, for its holder. */

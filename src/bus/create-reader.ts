@@ -15,6 +15,7 @@ import { createLogOrder, logSubjects } from "./logs/log-order.ts";
 import { isEventOf } from "./message-ids.ts";
 import { explainNatsError, isNoResponders, isTransient } from "./connect/nats-errors.ts";
 import { readable } from "./readable.ts";
+import { readQueue } from "./read-queue.ts";
 import { createUpdateReader } from "./read-updates.ts";
 import { publishStored } from "./publish-stored.ts";
 import { createResultReader } from "./results.ts";
@@ -147,6 +148,8 @@ export function createReader(connection: Connection): BuildReader {
     },
 
     listBuilders: async (signal) => readBuilderStatuses(connection, signal),
+
+    readQueue: async (signal) => readQueue(connection, signal),
 
     async queueLength(signal) {
       return call(connection, "read the length of the queue", signal, async () =>

@@ -194,6 +194,7 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     lastEvent: async (id) => stored(id).events.at(-1),
     askBuilder: async (name) => statuses.get(name),
     listBuilders: async () => [...statuses.values()],
+    readQueue: async () => ({ waiting: queues.request.length + queues.backlog.length, targets: [] }),
     queueLength: async () => queues.request.length + queues.backlog.length,
     nextRequest: async (signal, { wait = true } = {}) =>
       wait || queues.request.length > 0 ? next("request", signal) : undefined,

@@ -23,12 +23,12 @@ test("a command is declared once, however often the whole is asked for", async (
 });
 
 test.each([
-  [["status"], "builds list"],
+  [["history"], "builds list"],
   [["watch", "01J"], "logs ID --follow"],
   [["cancel"], "builds cancel ID"],
   [["deploy", "web01"], "does not change hosts yet"],
   [["bulid"], "Did you mean build?"],
-  [["status", "--help"], "builds list"],
+  [["history", "--help"], "builds list"],
   [["bulid", "--help"], "Did you mean build?"],
   [["help", "bulid"], "Did you mean build?"],
   [["builds", "lst", "--help"], "Did you mean list?"],

@@ -45,6 +45,11 @@ const commands: readonly Listed[] = [
     declare: async () => (await import("./commands/builds/hosts.ts")).addHosts,
   },
   {
+    usage: "status [options]",
+    description: "The fleet on one screen; the exit code says whether it is well.",
+    declare: async () => (await import("./commands/builds/status.ts")).addStatus,
+  },
+  {
     usage: "update [options]",
     description: "Update flake inputs safely: land what builds on every host, propose the rest.",
     declare: async () => (await import("./commands/update/update.ts")).addUpdate,

@@ -69,6 +69,7 @@ export function createFakeBuilds(
     askBuilder: unused,
     listBuilders: unused,
     queueLength: unused,
+    readQueue: unused,
   };
   return fake;
 }

@@ -1,6 +1,7 @@
 // Words that people try, by habit from other programs or because they expect them, and the command that does it here.
 const known: Readonly<Record<string, readonly string[]>> = {
-  status: ["builds list", "hosts", "doctor", "cache status"],
+  health: ["status", "doctor"],
+  overview: ["status"],
   watch: ["logs ID --follow", "logs last --follow"],
   follow: ["logs ID --follow"],
   attach: ["logs ID --follow"],
@@ -12,7 +13,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   list: ["builds list", "hosts"],
   ls: ["builds list", "hosts"],
   ps: ["builds list"],
-  queue: ["builds list"],
+  queue: ["status"],
   history: ["builds list"],
   show: ["builds show ID"],
   view: ["builds show ID"],

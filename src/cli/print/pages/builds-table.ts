@@ -66,7 +66,7 @@ const runningFor = (build: BuildSummary, now: Date): string =>
   build.status === "running" ? `${formatDuration(now.getTime() - startOf(build).getTime())}+` : "";
 
 /** `✗ failed`, in its colour: the same words as in the protocol. */
-function statusText(status: "queued" | "running" | BuildOutcome, style: Style): string {
+export function statusText(status: "queued" | "running" | BuildOutcome, style: Style): string {
   const { glyphs } = style;
   switch (status) {
     case "succeeded":
