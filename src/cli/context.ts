@@ -23,11 +23,22 @@ export interface GlobalOptions {
   readonly debug?: boolean;
 }
 
+/** What keys need of `process.stdin`, where it is a terminal. */
+export interface KeyInput {
+  setRawMode(raw: boolean): unknown;
+  on(event: "data", listener: (data: Buffer) => void): unknown;
+  off(event: "data", listener: (data: Buffer) => void): unknown;
+  resume(): unknown;
+  pause(): unknown;
+}
+
 export interface Context {
   readonly options: GlobalOptions;
   /** What is answered, errors too, is for programs. */
   readonly json: boolean;
   readonly environment: Environment;
+  /** Undefined where nobody types. */
+  readonly input?: KeyInput;
   readonly out: TextOutput;
   readonly err: TextOutput;
   readonly outStyle: Style;
@@ -49,6 +60,7 @@ export function createContext(options: GlobalOptions, json: boolean): Context {
     options,
     json,
     environment,
+    input: process.stdin.isTTY ? process.stdin : undefined,
     out: process.stdout,
     err: process.stderr,
     outStyle: styleOf(process.stdout),

@@ -24,7 +24,7 @@ test("a command is declared once, however often the whole is asked for", async (
 
 test.each([
   [["history"], "builds list"],
-  [["watch", "01J"], "logs ID --follow"],
+  [["follow", "01J"], "logs ID --follow"],
   [["cancel"], "builds cancel ID"],
   [["deploy", "web01"], "does not change hosts yet"],
   [["bulid"], "Did you mean build?"],

@@ -40,6 +40,11 @@ const commands: readonly Listed[] = [
     declare: async () => (await import("./commands/builds/logs.ts")).addLogs,
   },
   {
+    usage: "watch [options] [id]",
+    description: "Attach to the live view of a build.",
+    declare: async () => (await import("./commands/builds/watch.ts")).addWatch,
+  },
+  {
     usage: "hosts",
     description: "Every host that was built, with its last result; and one host in full.",
     declare: async () => (await import("./commands/builds/hosts.ts")).addHosts,

@@ -2,9 +2,8 @@
 const known: Readonly<Record<string, readonly string[]>> = {
   health: ["status", "doctor"],
   overview: ["status"],
-  watch: ["logs ID --follow", "logs last --follow"],
-  follow: ["logs ID --follow"],
-  attach: ["logs ID --follow"],
+  follow: ["watch", "logs ID --follow"],
+  attach: ["watch"],
   tail: ["logs ID --follow"],
   cancel: ["builds cancel ID"],
   stop: ["builds cancel ID"],

@@ -1,6 +1,7 @@
 import { HomelabError } from "../../base/errors.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import { foldEvents, type BuildState } from "../../protocol/build-state.ts";
+import { presence } from "../../protocol/builder-status.ts";
 import { parseBuildId, type BuildId } from "../../protocol/names.ts";
 
 /**
@@ -27,6 +28,23 @@ export async function findBuild(reader: BuildReader, text: string, signal: Abort
           : `${found.slice(0, 3).join(", ")}${found.length > 3 ? ", …" : ""}`,
     },
   );
+}
+
+/**
+ * The newest build that a builder holds; where none runs, the newest that one accepted.
+ *
+ * @throws HomelabError `usage` when there is none
+ */
+export async function findWatched(reader: BuildReader, now: Date, signal: AbortSignal): Promise<BuildId> {
+  const builders = await reader.listBuilders(signal);
+  const present = builders.filter(({ at }) => now.getTime() - Date.parse(at) <= presence.goneAfterMs);
+  const held = present.flatMap(({ builds }) => builds).toSorted();
+  const id = held.at(-1) ?? (await reader.acceptedBuilds(1, signal))[0];
+  if (id !== undefined) return id;
+  throw new HomelabError("usage", "there is no build yet", {
+    code: "UNKNOWN_BUILD",
+    hint: "build something first: homelab-deploy build --all",
+  });
 }
 
 /** What can be read of several builds; one whose events are gone does not hide the others. */

@@ -52,7 +52,11 @@ export async function printLogs(
  * A log's first chunks may not know the hosts yet that later ones name: so all are read before any is printed. When a
  * later one names none again, they have become too many.
  */
-async function readHostsOfLogs(reader: BuildReader, id: BuildId, signal: AbortSignal): Promise<HostsOfLogs> {
+export async function readHostsOfLogs(
+  reader: BuildReader,
+  id: BuildId,
+  signal: AbortSignal,
+): Promise<HostsOfLogs> {
   const hosts = new Map<number, readonly FullHostName[]>();
   for await (const chunk of reader.readLogs(id, signal)) {
     if (chunk.hosts === undefined) hosts.delete(chunk.log);

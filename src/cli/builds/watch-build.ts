@@ -14,6 +14,8 @@ import type { BuildId } from "../../protocol/names.ts";
 import { buildTaken } from "../../protocol/request-digest.ts";
 import { exitCodeOf, exitCodes } from "../../protocol/exit-codes.ts";
 import type { Context } from "../context.ts";
+import { createKeyActions } from "./key-actions.ts";
+import { keyHint, readKeys } from "./watch-keys.ts";
 import { createRenderer } from "../print/create-renderer.ts";
 import { formatDuration } from "../../words/duration.ts";
 import { cancelCommand, followCommand } from "../../words/next-commands.ts";
@@ -30,6 +32,8 @@ export interface WatchOptions {
   readonly showTrace?: boolean;
   /** A build of this process ends with it: Ctrl-C cancels. */
   readonly local?: boolean;
+  /** Whoever is at the terminal can press keys. */
+  readonly keys?: boolean;
 }
 
 /** After the first Ctrl-C, the time for a second one. */
@@ -76,8 +80,35 @@ export async function watchBuild(
   const onResize = (): void => renderer.resize();
   process.stderr.on("resize", onResize);
   const { terminal } = renderer;
-  const forgetSuspend =
-    terminal === undefined ? undefined : context.signals.onSuspend(terminal.leave, terminal.enter);
+  const { input } = context;
+  const onKey = createKeyActions({
+    reader,
+    renderer,
+    id,
+    state: () => state,
+    now: () => context.clock.monotonic(),
+    cancel: () => cancelBuild(reader, id),
+    detach() {
+      renderer.interrupted();
+      context.err.write(detachedText(id));
+      end("detached");
+    },
+    raise: (name) => process.kill(process.pid, name),
+    signal: watching.signal,
+  });
+  const keys =
+    options.keys === true && input !== undefined && terminal !== undefined
+      ? readKeys(input, onKey)
+      : undefined;
+  const leave = (): void => {
+    keys?.leave();
+    terminal?.leave();
+  };
+  const enter = (): void => {
+    keys?.enter();
+    terminal?.enter();
+  };
+  const forgetSuspend = terminal === undefined ? undefined : context.signals.onSuspend(leave, enter);
 
   renderer.start(id);
   const asking = asked?.submit(watching.signal).catch((error: unknown) => {
@@ -111,6 +142,7 @@ export async function watchBuild(
     clearTimeout(timer);
     process.stderr.off("resize", onResize);
     forgetSuspend?.();
+    keys?.stop();
     forget();
     watching.abort();
     await Promise.all([asking, explaining]);
@@ -186,11 +218,15 @@ function createWatchRenderer(context: Context, options: WatchOptions): BuildRend
     detail: options.quiet === true ? "quiet" : options.verbose === true ? "verbose" : undefined,
     buildLogs: options.printBuildLogs,
     showTrace: options.showTrace,
-    keyHint:
-      options.onInterrupt === "cancel" || options.local === true ? "Ctrl-C cancels" : "Ctrl-C detaches",
+    keyHint: hintOf(context, options),
     inRunner: isWorkflowRunner(environment),
     stepSummaryPath: environment["GITHUB_STEP_SUMMARY"],
   });
+}
+
+function hintOf({ input }: Context, options: WatchOptions): string {
+  if (options.onInterrupt === "cancel" || options.local === true) return "Ctrl-C cancels";
+  return options.keys === true && input !== undefined ? keyHint : "Ctrl-C detaches";
 }
 
 interface SignalReactions {
@@ -220,9 +256,7 @@ function watchSignals(
     if (interrupts > (cancels ? 1 : 2)) return end("cancelled");
     if (cancels || interrupts === 2) return cancelAndWait("cancelled");
     renderer.interrupted();
-    context.err.write(
-      `\nDetached; build ${id} goes on. Ctrl-C again cancels it.\n  Look again:  ${followCommand(id)}\n  Cancel:      ${cancelCommand(id)}\n`,
-    );
+    context.err.write(`\n${detachedText(id, " Ctrl-C again cancels it.")}`);
     timer = setTimeout(() => end("detached"), secondInterruptMs);
     return undefined;
   });
@@ -235,6 +269,9 @@ function watchSignals(
     forgetTerminate();
   };
 }
+
+const detachedText = (id: BuildId, more = ""): string =>
+  `Detached; build ${id} goes on.${more}\n  Look again:  ${followCommand(id)}\n  Cancel:      ${cancelCommand(id)}\n`;
 
 const cancelBuild = (reader: BuildReader, id: BuildId): Promise<void> =>
   reader.control(id, { action: "cancel" }, AbortSignal.timeout(10_000));

@@ -2,7 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { BuildMessage } from "../../bus/bus.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
-import type { BuildId } from "../../protocol/names.ts";
+import type { BuildId, FullHostName } from "../../protocol/names.ts";
 import type { Style } from "./style.ts";
 
 export interface BuildRenderer {
@@ -16,7 +16,13 @@ export interface BuildRenderer {
   /** The end of the build, or of our watching it: prints the summary. Nothing may be called after it. */
   finish(state: BuildState): void;
   /** Only of a renderer that draws on the terminal: gives it back for a while, and takes it again. */
-  readonly terminal?: { leave(): void; enter(): void };
+  readonly terminal?: {
+    leave(): void;
+    enter(): void;
+    /** Marks the next host below or above; the first one where none is marked. */
+    select(step: 1 | -1): void;
+    selected(): FullHostName | undefined;
+  };
   /**
    * Leaves the terminal as it was found and draws nothing more; notices and the summary may still follow. May be
    * called at any time, and twice.

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { hostRef, sampleCommit, scriptBuild, type BuildScript } from "../../../test/support/build-events.ts";
 import { aBuildId, anUpdateEvent, aStatus } from "../../../test/support/builds.ts";
 import { parseBranchName, parseRepoName } from "../../protocol/names.ts";
+import { newBuildId } from "../../protocol/ulid.ts";
 import { hostResultsOf, summaryOf, type HostResult } from "../../protocol/results.ts";
 import { renderStatus } from "../print/pages/status-page.ts";
 import { plainStyle } from "../print/style.ts";
@@ -19,8 +20,9 @@ const here = {
 const gone = { ...aStatus("old", "2026-11-20T12:00:00Z"), repos: [repo] };
 const sources = [{ repo, commit: sampleCommit, branch: parseBranchName("main") }];
 
+const later = () => newBuildId(now);
 const ended = (...hosts: string[]): BuildScript =>
-  scriptBuild(aBuildId())
+  scriptBuild(later())
     .accepted(hosts, { sources, complete: true })
     .hostsFinished("built", hosts)
     .finished("succeeded");
@@ -96,14 +98,16 @@ test.each<[string, Partial<FleetStatus>, readonly string[]]>([
 
 test("a host that a later build of all hosts did not find is not missed", () => {
   const before = hostResultsOf(
-    scriptBuild(aBuildId()).accepted(["old", "web01"]).hostsFinished("build-failed", ["old", "web01"]).state,
+    scriptBuild(newBuildId(new Date("2026-11-23T10:00:00Z")))
+      .accepted(["old", "web01"])
+      .hostsFinished("build-failed", ["old", "web01"]).state,
   );
   const names = (state: BuildScript) => stillThere(before, [state.state]).map(({ host }) => host);
   expect(names(ended("web01"))).toEqual(["web01"]);
   // Only some were asked for; or no branch, which may be an old commit.
-  expect(names(scriptBuild(aBuildId()).accepted(["web01"], { sources }))).toEqual(["old", "web01"]);
+  expect(names(scriptBuild(later()).accepted(["web01"], { sources }))).toEqual(["old", "web01"]);
   const atCommit = [{ repo, commit: sampleCommit }];
-  expect(names(scriptBuild(aBuildId()).accepted(["web01"], { sources: atCommit, complete: true }))).toEqual([
+  expect(names(scriptBuild(later()).accepted(["web01"], { sources: atCommit, complete: true }))).toEqual([
     "old",
     "web01",
   ]);

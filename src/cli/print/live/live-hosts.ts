@@ -21,6 +21,8 @@ export interface LiveHostsPrint {
   readonly height: number;
   /** Of the monotonic clock, in milliseconds. */
   readonly now: number;
+  /** Its row is marked. */
+  readonly selected?: FullHostName;
 }
 
 /** Beyond this the time is too far from the name for the eye. */
@@ -39,19 +41,36 @@ export function liveHostRows(view: BuildView, print: LiveHostsPrint): string[] {
   const { style, height } = print;
   const total = view.state.hosts.size;
   if (total === 0 || height < 1) return [];
-  const groups = groupHosts(view);
   const running = firstRunning(view.progress?.running ?? []);
+  const { ordered, active } = orderHosts(view, running);
+  const shown = ordered.slice(0, total <= height ? total : Math.min(active, height - 1));
+  const marked = ordered.find(({ name }) => name === print.selected);
+  if (marked !== undefined && !shown.includes(marked) && height > 1) {
+    shown.splice(Math.min(shown.length, height - 2), 1, marked);
+  }
+  const row = rowWriter(view, running, print);
+  const hidden = ordered.filter((host) => !shown.includes(host));
+  return [...shown.map(row), ...(hidden.length === 0 ? [] : [moreRow(hidden, style)])];
+}
+
+/** From the top of the view. */
+export const hostsInOrder = (view: BuildView): readonly FullHostName[] =>
+  orderHosts(view, firstRunning(view.progress?.running ?? [])).ordered.map(({ name }) => name);
+
+function orderHosts(
+  view: BuildView,
+  running: RunningByHost,
+): { readonly ordered: LiveHost[]; readonly active: number } {
+  const groups = groupHosts(view);
   const failed = groups.failed.toSorted(longestFirst);
   const building = groups.building
     .toSorted(longestFirst)
     .toSorted((a, b) => Number(running.has(b.name)) - Number(running.has(a.name)));
   const done = groups.done.toSorted(longestFirst).toReversed();
-  const ordered = [...failed, ...building, ...groups.waiting, ...done];
-  const active = failed.length + building.length;
-  const shown = ordered.slice(0, total <= height ? total : Math.min(active, height - 1));
-  const row = rowWriter(view, running, print);
-  const hidden = ordered.slice(shown.length);
-  return [...shown.map(row), ...(hidden.length === 0 ? [] : [moreRow(hidden, style)])];
+  return {
+    ordered: [...failed, ...building, ...groups.waiting, ...done],
+    active: failed.length + building.length,
+  };
 }
 
 interface LiveHost {
@@ -94,7 +113,7 @@ function moreRow(hidden: readonly LiveHost[], style: Style): string {
 function rowWriter(
   view: BuildView,
   running: RunningByHost,
-  { style, width, now }: LiveHostsPrint,
+  { style, width, now, selected }: LiveHostsPrint,
 ): (shown: LiveHost) => string {
   const label = hostLabelOf(view.state, style.clean);
   const rowWidth = Math.min(width, widestRow);
@@ -112,7 +131,9 @@ function rowWriter(
     const called = padEnd(cut(label(shown.host), nameWidth, style.glyphs.ellipsis), nameWidth);
     const { sign, text, time, left = "" } = describe(shown);
     const said = padEnd(cut(text, textWidth, style.glyphs.ellipsis), textWidth);
-    return `${sign} ${called}  ${said}${padStart(time, timeLength)} ${style.dim(left)}`.trimEnd();
+    const isSelected = shown.name === selected;
+    const mark = isSelected ? style.bold(style.glyphs.selected) : " ";
+    return `${sign}${mark}${isSelected ? style.bold(called) : called}  ${said}${padStart(time, timeLength)} ${style.dim(left)}`.trimEnd();
   };
 
   function describe({ name, host }: LiveHost): { sign: string; text: string; time: string; left?: string } {

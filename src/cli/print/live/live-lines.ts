@@ -1,5 +1,6 @@
 // The lines of the live view: what is built, the hosts that matter most, and the sum.
 import { type HostState, isOver } from "../../../protocol/build-state.ts";
+import type { FullHostName } from "../../../protocol/names.ts";
 import { isBuilding, type BuildView } from "./build-view.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { hostLabelOf, listed } from "../../../words/host-names.ts";
@@ -17,6 +18,8 @@ export interface LivePrint {
   /** Of the monotonic clock, in milliseconds. */
   readonly now: number;
   readonly keyHint?: string;
+  /** Its row is marked. */
+  readonly selected?: FullHostName;
 }
 
 /** At most `height` lines of at most `width` columns. */

@@ -1,8 +1,10 @@
 // For a person at a terminal: a block that shows the build as it is, and the summary in its place at the end.
+import type { FullHostName } from "../../../protocol/names.ts";
 import { applyMessage, newView, type BuildView, type Now } from "./build-view.ts";
 import { closingSentence } from "../../../words/closing-sentence.ts";
 import { scheduleFrames } from "./frame-schedule.ts";
 import { blockSize, createLiveBlock } from "./live-block.ts";
+import { hostsInOrder } from "./live-hosts.ts";
 import { liveLines } from "./live-lines.ts";
 import { prefixedLog } from "../lines/log-lines.ts";
 import type { BuildRenderer, RendererOptions } from "../renderer.ts";
@@ -22,12 +24,13 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
   let released = false;
   /** The block was taken away for somebody else; a frame may have brought it back before we are told to. */
   let left = false;
+  let selected: FullHostName | undefined;
 
   const now = (): Now => ({ monotonic: clock.monotonic(), wall: clock.now() });
 
   function draw(keyHint = options.keyHint): void {
     if (view === undefined) return;
-    const lines = liveLines(view, { style, ...blockSize(err), now: clock.monotonic(), keyHint });
+    const lines = liveLines(view, { style, ...blockSize(err), now: clock.monotonic(), keyHint, selected });
     block.draw(lines, above);
     above = [];
   }
@@ -78,6 +81,14 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
         left = false;
         schedule.request();
       },
+      select(step) {
+        if (view === undefined) return;
+        const order = hostsInOrder(view);
+        const at = selected === undefined ? -1 : order.indexOf(selected);
+        selected = at < 0 ? order[0] : (order[at + step] ?? selected);
+        schedule.request();
+      },
+      selected: () => selected,
     },
     finish(state) {
       schedule.stop();
