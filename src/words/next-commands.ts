@@ -13,6 +13,13 @@ export const cancelCommand = (build: BuildId): string => `${program} builds canc
 export const doctorCommand = `${program} doctor`;
 export const verifyCommand = `${program} cache verify --all`;
 
+/** What to try first where a builder has just started. */
+export const firstCommands = [
+  { command: `${program} build --all`, does: "builds every host" },
+  { command: `${program} watch`, does: "shows the build that runs" },
+  { command: `${program} status`, does: "shows the fleet on one screen" },
+] as const;
+
 const mostNamed = 8;
 
 /**

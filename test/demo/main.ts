@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { firstCommands } from "../../src/words/next-commands.ts";
 import { listenForInterruption } from "../support/interruption.ts";
 import { createScratch } from "../support/scratch.ts";
 import { builderLog, type HomeLab, program, startHomeLab } from "./home-lab.ts";
@@ -85,10 +86,12 @@ async function keepRunning(lab: HomeLab, signal: AbortSignal): Promise<void> {
   explain("Everything keeps running. In another terminal:");
   showCommand("export", `HOMELAB_DEPLOY_CONFIG=${lab.configFile}`);
   showCommand("export", `PATH=${dirname(program)}:$PATH`);
-  showCommand("homelab-deploy", "hosts");
+  for (const { command } of firstCommands) showCommand(...command.split(" "));
+  explain("Or change a host, and build it:");
   showCommand("cd", lab.servers.checkout);
   showCommand("git", "commit", "--all", "--message", "…");
   showCommand("git", "push", "origin", "master");
+  showCommand("homelab-deploy", "build", "web01");
   explain("Ctrl-C stops it and removes everything.");
   if (!signal.aborted) await once(signal, "abort");
 }

@@ -38,7 +38,9 @@ test("up starts everything, builds what is there, and leaves nothing running", a
     );
     expect(built?.stdout).toContain("2 hosts succeeded");
     expect(built?.exitCode).toBe(0);
-    expect(up.stderr).toContain("homelab-deploy build --all");
+    for (const command of ["build --all", "watch", "status"]) {
+      expect(up.stderr).toContain(`NATS_URL=${url} homelab-deploy ${command}`);
+    }
     expect(up.exitCode).toBe(0);
     await vi.waitFor(async () => expect(await processesWith(state)).toEqual([]), { timeout: 30_000 });
   } finally {

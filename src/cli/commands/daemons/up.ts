@@ -7,6 +7,7 @@ import { examples } from "../../arguments/help-text.ts";
 import { collect, parseCount, parsePort } from "../../arguments/parse-options.ts";
 import { chosen, type Choose } from "../../command.ts";
 import { loadCommandConfig } from "../../session/connect.ts";
+import { firstCommands } from "../../../words/next-commands.ts";
 import { untilInterrupted } from "../../session/signals.ts";
 
 /** Where commands look for NATS without being told. */
@@ -47,10 +48,15 @@ export function addUp(command: Command, choose: Choose): void {
           }
           const onReady = ({ url, version }: { readonly url: string; readonly version: string }): void => {
             const prefix = port === defaultPort ? "" : `NATS_URL=${url} `;
+            const longest = Math.max(...firstCommands.map((next) => next.command.length));
             err.write(
               [
                 `NATS is ready at ${url} (nats-server ${version}), a builder for ${Object.keys(repos).join(", ")} too.`,
-                `In another terminal:  ${errStyle.bold(`${prefix}homelab-deploy build --all`)}`,
+                "In another terminal:",
+                ...firstCommands.map(
+                  (next) =>
+                    `  ${prefix}${errStyle.bold(next.command)}${" ".repeat(longest - next.command.length)}  ${errStyle.dim(`# ${next.does}`)}`,
+                ),
                 "Ctrl-C stops both; what is built and stored stays in",
                 `  ${state}`,
                 "",
