@@ -7,6 +7,8 @@ export interface CommandTree {
     readonly long?: string;
     readonly short?: string;
     readonly required?: boolean;
+    /** Its value may be left out. */
+    readonly optional?: boolean;
     readonly argChoices?: readonly string[];
   }[];
   readonly registeredArguments: readonly {
@@ -42,12 +44,12 @@ export function completeWords(root: CommandTree, words: readonly string[], names
   }
   const previous = before.at(-1) ?? "";
   const option = previous.startsWith("-") ? findOption(root, command, previous) : undefined;
-  const candidates =
-    option?.required === true
-      ? valuesOf(option.argChoices, option.long?.slice(2) ?? "", names)
-      : current.startsWith("-")
-        ? [...command.options, ...root.options].flatMap(({ long }) => (long === undefined ? [] : [long]))
-        : [...command.commands.map((sub) => sub.name()), ...argumentValues(command, positional, names)];
+  const takesValue = option?.required === true || (option?.optional === true && !current.startsWith("-"));
+  const candidates = takesValue
+    ? valuesOf(option.argChoices, option.long?.slice(2) ?? "", names)
+    : current.startsWith("-")
+      ? [...command.options, ...root.options].flatMap(({ long }) => (long === undefined ? [] : [long]))
+      : [...command.commands.map((sub) => sub.name()), ...argumentValues(command, positional, names)];
   return [...new Set(candidates)].filter((candidate) => candidate.startsWith(current)).toSorted();
 }
 
@@ -71,7 +73,7 @@ function valuesOf(
   names: KnownNames,
 ): readonly string[] {
   if (choices !== undefined) return choices;
-  if (what === "host") return names.hosts;
+  if (what === "host" || what === "exclude") return names.hosts;
   if (what === "repo") return names.repos;
-  return what === "id" ? ["last", ...names.builds] : [];
+  return what === "id" || what === "failed" ? ["last", ...names.builds] : [];
 }

@@ -39,12 +39,14 @@ export function addCompletion(command: Command, choose: Choose): void {
 export function addComplete(command: Command, choose: Choose, whole: () => Promise<Command>): void {
   command.argument("[word...]").action(
     chosen(choose, async (context, words) => {
-      const [{ completeWords }, { readKnownNames }] = await Promise.all([
+      const [{ completeWords }, { readKnownNames }, { refreshNames }] = await Promise.all([
         import("../../arguments/complete-words.ts"),
         import("../../arguments/known-names.ts"),
+        import("../../session/refresh-names.ts"),
       ]);
       const candidates = completeWords(await whole(), words, await readKnownNames(context.environment));
       if (candidates.length > 0) context.out.write(`${candidates.join("\n")}\n`);
+      await refreshNames(context);
       return exitCodes.success;
     }),
   );
