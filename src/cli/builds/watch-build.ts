@@ -19,6 +19,7 @@ import { keyHint, readKeys } from "./watch-keys.ts";
 import { createRenderer } from "../print/create-renderer.ts";
 import { formatDuration } from "../../words/duration.ts";
 import { cancelCommand, followCommand } from "../../words/next-commands.ts";
+import { showsTaskbar } from "../print/live/taskbar.ts";
 import { decideOutputMode, isWorkflowRunner, type OutputChoice } from "../print/output-mode.ts";
 import type { BuildRenderer } from "../print/renderer.ts";
 
@@ -219,6 +220,7 @@ function createWatchRenderer(context: Context, options: WatchOptions): BuildRend
     buildLogs: options.printBuildLogs,
     showTrace: options.showTrace,
     keyHint: hintOf(context, options),
+    taskbar: showsTaskbar(environment),
     inRunner: isWorkflowRunner(environment),
     stepSummaryPath: environment["GITHUB_STEP_SUMMARY"],
   });

@@ -57,6 +57,8 @@ export interface RendererOptions {
   readonly showTrace?: boolean;
   /** The live view's last words, such as `Ctrl-C detaches`. */
   readonly keyHint?: string;
+  /** `tty`: the terminal shows progress in its tab or the taskbar. */
+  readonly taskbar?: boolean;
   /** `plain`: a runner reads the lines, and obeys the workflow commands among them. */
   readonly inRunner?: boolean;
   /** `github`: the file that `GITHUB_STEP_SUMMARY` names. */

@@ -8,6 +8,7 @@ import { hostsInOrder } from "./live-hosts.ts";
 import { liveLines } from "./live-lines.ts";
 import { prefixedLog } from "../lines/log-lines.ts";
 import type { BuildRenderer, RendererOptions } from "../renderer.ts";
+import { createTaskbar } from "./taskbar.ts";
 import { startedDerivations } from "./started-derivations.ts";
 import { renderSummary } from "../summary/summary.ts";
 
@@ -17,6 +18,7 @@ const frames = { shortestMs: 66, longestMs: 1000 } as const;
 export function createTtyRenderer(options: RendererOptions): BuildRenderer {
   const { out, err, errStyle: style, clock } = options;
   const block = createLiveBlock(err);
+  const taskbar = options.taskbar === true ? createTaskbar(err) : undefined;
   const schedule = scheduleFrames({ clock, draw: () => draw(), ...frames });
   let view: BuildView | undefined;
   let above: string[] = [];
@@ -32,6 +34,7 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
     if (view === undefined) return;
     const lines = liveLines(view, { style, ...blockSize(err), now: clock.monotonic(), keyHint, selected });
     block.draw(lines, above);
+    if (!released) taskbar?.show(view);
     above = [];
   }
 
@@ -73,6 +76,7 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
     terminal: {
       leave() {
         block.clear();
+        taskbar?.clear();
         left = true;
       },
       enter() {
@@ -94,6 +98,7 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
       schedule.stop();
       released = true;
       block.clear();
+      taskbar?.clear();
       flushAbove();
       out.write(
         renderSummary(state, { style: options.outStyle, width: out.columns, showTrace: options.showTrace }),
@@ -105,6 +110,7 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
       if (!released) draw("");
       released = true;
       block.release();
+      taskbar?.clear();
     },
   };
 }
