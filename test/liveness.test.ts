@@ -58,7 +58,7 @@ function faultsOf({ id, events, cancelled }: SimulatedBuild, { hosts }: Simulate
   return faults.map((fault) => `${id}: ${fault}`);
 }
 
-/** Rows repeat the logs, whatever became of those who wrote them. */
+/** Rows repeat the logs, even when their writers crashed. */
 function faultsOfRows({ builds, hostRows }: SimulatedLife): string[] {
   const states = builds.map(({ id, events }) => foldEvents(id, events));
   const faults = builds.flatMap(({ id, row }, place) => {

@@ -78,7 +78,7 @@ export interface QueueState {
   readonly targets: readonly { readonly target: Target; readonly count: number }[];
 }
 
-/** What became of updates, as it is stored. */
+/** Stored news of updates. */
 export interface UpdateReader {
   /** The newest event of each repo that has one, by repo. */
   newest(signal: AbortSignal): Promise<readonly UpdateEvent[]>;

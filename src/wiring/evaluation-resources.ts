@@ -21,7 +21,7 @@ export interface Machine {
 export interface EvaluationResources {
   readonly workers: number;
   readonly maxMemoryBytes: number;
-  /** What of it is free now: so far nothing is collected. */
+  /** What is free of it now: below that nothing is collected. */
   readonly initialHeapBytes: number;
   /** An evaluator that holds so much between two hosts is replaced, where that costs little. */
   readonly fullBytes: number;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { BuildReader } from "../../src/bus/bus.ts";
 import type { BuildId } from "../../src/protocol/names.ts";
 import { parseHostName } from "../../src/protocol/names.ts";
@@ -34,7 +35,7 @@ export async function runBacklog(context: BenchContext): Promise<readonly BenchR
   let mostBytes = 0;
   while (!(await areOver(lab.reader, ids, signal))) {
     mostBytes = Math.max(mostBytes, await readResidentBytes(lab.builderPid));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await sleep(1000);
   }
   const after = await readCpuTime(lab.builderPid);
   const perBuild = ((after.own - before.own + after.descendants - before.descendants) / requests) * 1000;

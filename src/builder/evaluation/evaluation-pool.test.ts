@@ -257,3 +257,17 @@ test("a build that is cancelled frees its slots", async () => {
   expect(pool.nix.running()).toBe(0);
   await pool.stop();
 });
+
+test("a host that was too much beside others is not tried beside others again", async () => {
+  const small = { ms: 1000, bytes: 100 };
+  const hosts = { small, large: { ms: 1000, bytes: 900 }, wanted: small };
+  const flakes = { a: { shared: { ms: 500, bytes: 50 }, hosts: new Map(Object.entries(hosts)) } };
+  const pool = startPool({ slots: 1, flakes });
+  pool.ask("a", "batch", ["small", "large"]);
+  await pool.clock.advance(2000);
+  pool.ask("a", "interactive", ["wanted"]);
+  await pool.untilJudged();
+  expect(pool.nix.processes).toEqual([["small", "large"], ["wanted"], ["large"]]);
+  expect(judgements(pool.said).get("repo-a/large")).toEqual(["evaluated"]);
+  await pool.stop();
+});

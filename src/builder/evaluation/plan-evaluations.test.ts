@@ -67,6 +67,10 @@ test("one evaluator takes all hosts of a commit, but none with other overrides, 
   expect(names(planEvaluation(waiting, [], { ...options, mostHosts: 3 }, 0))).toBe("abc");
 });
 
+test("a host that waits twice, once to be evaluated anew, is not twice in one evaluator", () => {
+  expect(names(planEvaluation(letters("one", "aba"), [], options, 0))).toBe("ab");
+});
+
 test("a second evaluator comes towards the first, and a third begins between them", () => {
   const waiting = letters("one", "bcdefg");
   const second = planEvaluation(waiting, [evaluator(waiting)], options, 0);

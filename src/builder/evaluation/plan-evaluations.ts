@@ -73,7 +73,7 @@ export function planEvaluation(
         ahead: evaluator.ahead.slice(0, Math.max(0, roomOf(evaluator, all, limits, now) - 1)),
       }));
     const plan = planFor(group, lessUrgent, evaluators);
-    if (plan.length > 0) return plan.slice(0, mostHosts);
+    if (plan.length > 0) return withoutNamesakes(plan).slice(0, mostHosts);
   }
   return [];
 }
@@ -117,6 +117,12 @@ function planFor(
 function before(ahead: readonly HostWork[], member: HostWork): readonly HostWork[] {
   const end = ahead.findIndex((work) => compareUrgency(member, work) < 0);
   return end < 0 ? ahead : ahead.slice(0, end);
+}
+
+/** A host that is to be evaluated anew can wait beside the same one that is not; an evaluator knows hosts by their names. */
+function withoutNamesakes(plan: readonly HostWork[]): readonly HostWork[] {
+  const names = new Set<string>();
+  return plan.filter(({ host }) => !names.has(host) && names.add(host));
 }
 
 /** First those that no evaluator is heading for, then the others from their far end; none that has to be first. */

@@ -1,4 +1,4 @@
-// What becomes of one request: the first event of exactly one build.
+// Answers one request with the first event of exactly one build.
 import type { Clock } from "../../base/clock.ts";
 import { HomelabError, internalCode, isBug, isUnavailable, messageOf, causesOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";

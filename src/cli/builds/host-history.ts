@@ -71,7 +71,7 @@ function hostBuildOf(state: BuildState, repo: RepoName, host: HostName): HostBui
   return { build: state.id, at: state.startedAt, commit, branch, verdict, code, reason, outPath, durationMs };
 }
 
-/** Builds of the branch that was built last: what became of other branches neither breaks nor mends this one. */
+/** Builds of the branch that was built last: builds of other branches neither break nor mend this one. */
 export function findBreakage(
   builds: readonly HostBuild[],
   updates: readonly UpdateEvent[],

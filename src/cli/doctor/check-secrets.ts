@@ -43,7 +43,7 @@ function secretSettings({ nats, repos, inputs, update, cache }: Config): readonl
 /** What stands for all of NATS among what cannot be looked at. */
 export const natsNeed = "NATS server";
 
-/** What would only say once more that a secret is not there. */
+/** Findings that would only repeat that a secret is missing. */
 export const unseen = (secrets: readonly Finding[]): ReadonlySet<string> =>
   new Set(secrets.flatMap(({ concerns = [] }) => concerns));
 

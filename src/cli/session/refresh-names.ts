@@ -12,7 +12,7 @@ const freshMs = 60_000;
 /** Whoever lists hosts remembers their names. */
 const refreshing = ["hosts", "list", "--json"] as const;
 
-/** Starts a program that goes on without us. */
+/** Starts a program and does not wait for it. */
 export type Launch = (args: readonly string[]) => void;
 
 export async function refreshNames(
