@@ -1,4 +1,4 @@
-import { statusOf, type BuildState } from "../protocol/build-state.ts";
+import { hasNoChanges, statusOf, type BuildState } from "../protocol/build-state.ts";
 import { hostOutcomes, hostVerdicts, isOwnFault, type HostOutcome } from "../protocol/verdicts.ts";
 import { formatDuration } from "./duration.ts";
 import { hosts } from "./host-names.ts";
@@ -30,7 +30,7 @@ export function closingSentence(state: BuildState): string {
     case "cancelled":
       return `Cancelled${after}${rest()}`;
     case "rejected":
-      return "The build was rejected";
+      return hasNoChanges(state) ? "No host has changed" : "The build was rejected";
     case "expired":
       return "The request expired before a builder took it";
     case "queued":
@@ -40,7 +40,7 @@ export function closingSentence(state: BuildState): string {
   }
 }
 
-/** Nothing else keeps it from success than hosts that were skipped: nothing has a fault, and another try would end alike. */
+/** Nothing else keeps it from success than hosts that were skipped: nothing has a fault, and a retry would end alike. */
 export function lacksOnlyBuilders(state: BuildState): boolean {
   const { byVerdict, success, total } = countHosts(state.hosts.values());
   const skipped = byVerdict.get("skipped") ?? 0;

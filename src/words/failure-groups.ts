@@ -26,11 +26,11 @@ export function groupFailures(state: BuildState): FailureGroup[] {
 export const isInfra = (group: FailureGroup): boolean =>
   group.type === "derivation" ? group.failure.kind === "infra" : group.verdict === "infra-failed";
 
-/** What is said of one failure that stands for others: of many derivations that break the same hosts, a few show why. */
+/** What is said about one failure that stands for others: of many derivations that break the same hosts, a few show why. */
 export const mostAlike = 3;
 
 /**
- * Of the derivations that break the same hosts the first few, and how many more there are: when a mirror is away, a host
+ * The first few of the derivations that break the same hosts, and how many more there are: when a mirror is down, a host
  * has dozens of reasons that are all the same.
  */
 export function shortenFailures(groups: readonly FailureGroup[]): {

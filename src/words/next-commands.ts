@@ -2,6 +2,8 @@
 import type { BuildState } from "../protocol/build-state.ts";
 import type { HostRef } from "../protocol/events.ts";
 import type { BuildId } from "../protocol/names.ts";
+import type { RolloutId } from "../protocol/rollout/rollout-events.ts";
+import type { RolloutAction } from "./rollout-actions.ts";
 
 const program = "homelab-deploy";
 
@@ -10,8 +12,30 @@ export const failedLogsCommand = (build: BuildId, { host }: HostRef): string =>
 export const followCommand = (build: BuildId): string => `${program} logs ${build} --follow`;
 export const showCommand = (build: BuildId): string => `${program} builds show ${build}`;
 export const cancelCommand = (build: BuildId): string => `${program} builds cancel ${build}`;
+export const resumeRolloutCommand = (rollout: RolloutId): string => `${program} rollouts resume ${rollout}`;
+export const abortRolloutCommand = (rollout: RolloutId): string => `${program} rollouts abort ${rollout}`;
+export const retryRolloutCommand = (rollout: RolloutId): string => `${program} rollouts retry ${rollout}`;
 export const doctorCommand = `${program} doctor`;
 export const verifyCommand = `${program} cache verify --all`;
+
+type HostOf = Pick<HostRef, "repo" | "host">;
+export const deployCommand = ({ repo, host }: HostOf): string => `${program} deploy ${repo}/${host}`;
+export const rollbackCommand = ({ repo, host }: HostOf): string => `${program} rollback ${repo}/${host}`;
+export const rebootCommand = ({ repo, host }: HostOf): string => `${program} reboot ${repo}/${host}`;
+export const diffCommand = ({ repo, host }: HostOf): string => `${program} hosts diff ${repo}/${host}`;
+/** Whoever runs it fills in why. */
+export const holdCommand = ({ repo, host }: HostOf): string =>
+  `${program} hosts hold ${repo}/${host} --reason 'WHY'`;
+export const releaseCommand = ({ repo, host }: HostOf): string => `${program} hosts release ${repo}/${host}`;
+
+/**
+ * @param actions several are a choice: `pause|abort`
+ * @param id whole, or its first characters
+ */
+export const rolloutCommand = (
+  actions: "show" | RolloutAction | readonly RolloutAction[],
+  id: string,
+): string => `${program} rollouts ${[actions].flat().join("|")} ${id}`;
 
 /** What to try first where a builder has just started. */
 export const firstCommands = [
