@@ -53,7 +53,7 @@ test("hosts without a verdict are open", () => {
   expect(isOver(unknownBuild(id))).toBe(false);
 });
 
-test("another builder that goes on has the next epoch", () => {
+test("another builder that continues has the next epoch", () => {
   const resumed = eventOf({ type: "resumed", builder: parseBuilderName("other") }, 1, 2);
   const state = foldEvents(id, [eventOf(accepted, 0), resumed]);
   expect([state.builder, state.epoch, state.status]).toEqual(["other", 2, "running"]);

@@ -1,4 +1,4 @@
-// What is known of a build after some of its events. A pure fold: builder, CLI, metrics and dashboard all see
+// What is known about a build after some of its events. A pure fold: builder, CLI, metrics and dashboard all see
 // the same thing.
 import type {
   BuildEvent,
@@ -11,7 +11,7 @@ import type {
   UnresolvedRepo,
 } from "./events.ts";
 import { isDenied } from "./exit-codes.ts";
-import { fullName, type BuilderName, type BuildId, type FullHostName } from "./names.ts";
+import { fullName, type BuilderName, type BuildId, type Commit, type FullHostName } from "./names.ts";
 import type { Priority, Trigger } from "./request.ts";
 import { isSuccess, outcomeOf, type BuildVerdict } from "./verdicts.ts";
 
@@ -43,8 +43,10 @@ export interface BuildState {
   readonly complete?: boolean;
   /** What was asked for: see `requestDigest`. */
   readonly about?: string;
-  /** All is evaluated anew. */
+  /** Everything is evaluated again. */
   readonly fresh?: boolean;
+  /** Hosts that are the same at this commit were left out. */
+  readonly changedSince?: Commit;
   /** More hosts are going to be named: the inventory comes in parts, and this is not the last. */
   readonly isPartial?: boolean;
   /** Repos that were asked for as well, and of which no host is known. */
@@ -55,7 +57,7 @@ export interface BuildState {
   readonly reason?: string;
   /** The whole of it, where `reason` is only a part. */
   readonly details?: string;
-  /** The same for programs: `INTERNAL` when a bug in homelab-deploy ended it, or one of its hosts. */
+  /** The same for programs: `INTERNAL` if a bug in homelab-deploy ended the build, or one of its hosts. */
   readonly code?: string;
   readonly rejection?: { readonly code: string; readonly message: string; readonly hint?: string };
   readonly startedAt?: string;
@@ -92,6 +94,9 @@ export function wasDenied({ status, rejection, unresolved, hosts }: BuildState):
   );
   return unresolved === undefined && without.length > 0 && without.every(isDenied);
 }
+
+/** The request was about what changed since a commit, and nothing did: there is no build, and nothing is wrong. */
+export const hasNoChanges = ({ rejection }: BuildState): boolean => rejection?.code === "NO_CHANGES";
 
 /** Hosts of the inventory that have no verdict yet. */
 export const openHosts = (state: BuildState): HostState[] =>
@@ -136,6 +141,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         skipped: [...state.skipped, ...event.skipped],
         ...(event.about === undefined ? {} : { about: event.about }),
         ...(event.fresh === undefined ? {} : { fresh: event.fresh }),
+        ...(event.changedSince === undefined ? {} : { changedSince: event.changedSince }),
         ...(event.complete === undefined ? {} : { complete: event.complete }),
         ...(event.unresolved === undefined ? {} : { unresolved: event.unresolved }),
         ...(event.part === undefined ? {} : { isPartial: event.part.number < event.part.of }),
@@ -172,6 +178,7 @@ function changeOf(state: BuildState, event: BuildEvent): Partial<BuildState> {
         reason: event.reason,
         details: event.details,
         code: event.code,
+        ...(event.sources === undefined ? {} : { sources: event.sources }),
         finishedAt: event.at,
         durationMs: event.durationMs,
       };
@@ -225,6 +232,6 @@ function withHosts<Item extends HostRef>(
   return hosts;
 }
 
-/** What lasts is said at each attempt, and is one warning. */
+/** A lasting problem is reported at each attempt, and counts as one warning. */
 const withWarning = (warnings: readonly string[], warning: string): readonly string[] =>
   warnings.includes(warning) ? warnings : [...warnings, warning];

@@ -4,10 +4,10 @@ import { decode, encode, limits } from "./wire.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-/** Who is there, or was there last: answered on `builder.<name>.status` and put into the bucket every 20 s. */
+/** A builder that is or was up: the answer on `builder.<name>.status`, also put into the bucket every 20 s. */
 export const BuilderStatus = v.object({
   name: BuilderName,
-  /** Of homelab-deploy. */
+  /** The version of homelab-deploy. */
   version: v.string(),
   nixVersion: v.string(),
   systems: v.array(v.string()),
@@ -20,7 +20,7 @@ export const BuilderStatus = v.object({
   backlog: v.optional(v.boolean()),
   /** Builds that it holds. */
   builds: v.array(BuildId),
-  /** Of the file system with the Nix store. */
+  /** The file system with the Nix store. */
   disk: v.optional(v.object({ availableBytes: v.number(), totalBytes: v.number() })),
 });
 export type BuilderStatus = v.InferOutput<typeof BuilderStatus>;

@@ -60,19 +60,28 @@ function acceptedInParts({ complete, ...body }: EventOf<"accepted">): EventOf<"a
 function withShortTexts(body: EventBody): EventBody {
   let bounded = body;
   for (const max of textBounds) {
-    bounded = cutTexts(bounded, max);
+    if (hasLongerText(bounded, max)) bounded = cutTexts(bounded, max);
     if (Buffer.byteLength(JSON.stringify(bounded)) <= limits.event - envelopeBytes) break;
   }
   return bounded;
 }
 
-/** All strings of a plain value, however deep, cut to that many characters. */
+/** Most events have none, and are not copied. */
+function hasLongerText(value: unknown, max: number): boolean {
+  if (typeof value === "string") return value.length > max;
+  if (typeof value !== "object" || value === null) return false;
+  return Object.values(value).some((inner) => hasLongerText(inner, max));
+}
+
+/** Cuts all strings of a plain value, however deep, to that many characters, except what is signed, which is bounded. */
 function cutTexts<Value>(value: Value, max: number): Value {
   const cut = (inner: unknown): unknown => {
     if (typeof inner === "string") return boundedText(inner, max);
     if (Array.isArray(inner)) return inner.map(cut);
     if (typeof inner !== "object" || inner === null) return inner;
-    return Object.fromEntries(Object.entries(inner).map(([name, field]) => [name, cut(field)]));
+    return Object.fromEntries(
+      Object.entries(inner).map(([name, field]) => [name, name === "statement" ? field : cut(field)]),
+    );
   };
   return cut(value) as Value;
 }

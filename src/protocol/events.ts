@@ -3,6 +3,7 @@
 // fleet of a thousand hosts needs tens of events and not thousands.
 import * as v from "valibot";
 import { messageOf } from "../base/errors.ts";
+import { SignedStatement } from "./deploy/statement.ts";
 import { BranchName, BuilderName, BuildId, Commit, HostName, RepoName, StorePath } from "./names.ts";
 import { Overrides } from "./overrides.ts";
 import { Label, Priority, Trigger } from "./request.ts";
@@ -14,7 +15,7 @@ const milliseconds = v.pipe(v.number(), v.minValue(0));
 /** Text from Nix, git or a build: bounded, and escaped only where it is shown. */
 const text = v.pipe(v.string(), v.maxLength(16 * 1024));
 
-/** What a verdict alone does not say, from docs/errors.md: `INTERNAL` is a bug in homelab-deploy. */
+/** Explains a verdict further, by a code from docs/reference/errors.md: `INTERNAL` is a bug in homelab-deploy. */
 const code = v.pipe(v.string(), v.maxLength(64));
 
 export const HostRef = v.object({ repo: RepoName, host: HostName });
@@ -24,16 +25,22 @@ export const Source = v.object({
   repo: RepoName,
   branch: v.optional(BranchName),
   commit: Commit,
-  /** As the request had them. */
+  /** The overrides, as the request had them. */
   overrides: v.optional(Overrides),
+  /** Whether this was the tip of the branch that the repo is configured with. Absent in builds of earlier releases. */
+  tip: v.optional(v.boolean()),
 });
 export type Source = v.InferOutput<typeof Source>;
+
+/** Whether the build tells how the repo's branch is. Earlier releases only said about which branch a commit was the tip. */
+export const isOfTip = ({ tip, branch, overrides }: Source): boolean =>
+  overrides === undefined && (tip ?? branch !== undefined);
 
 /** A host that is left out. Its name may be one that we cannot use otherwise, hence plain text. */
 const SkippedHost = v.object({ repo: RepoName, host: text, reason: text });
 export type SkippedHost = v.InferOutput<typeof SkippedHost>;
 
-/** A repo of the request of which nothing could be found out. Its hosts have no verdict, so the build is no success. */
+/** A repo of the request that could not be read at all. Its hosts have no verdict, so the build is not a success. */
 const UnresolvedRepo = v.object({ repo: RepoName, reason: text });
 export type UnresolvedRepo = v.InferOutput<typeof UnresolvedRepo>;
 
@@ -55,13 +62,15 @@ const FinishedHost = v.object({
   reason: v.optional(text),
   /** The whole message where `reason` is only its first line, such as an evaluation error with its trace. */
   details: v.optional(text),
-  /** Of a host that did not evaluate: what it warned of and traced before. */
+  /** The warnings of a host that did not evaluate: what it warned of and traced before. */
   warnings: v.optional(v.array(text)),
   /**
    * Whether the binary cache was proven to serve all of it, signed; absent where the builder was not told to look, or
    * where there is nothing to serve.
    */
   cached: v.optional(v.boolean()),
+  /** What a host needs to activate it: of the tip of a configured branch, once the cache was proven to serve it. */
+  statement: v.optional(SignedStatement),
   code: v.optional(code),
   /** From the build's acceptance to this verdict. */
   durationMs: milliseconds,
@@ -101,11 +110,13 @@ const bodies = {
     skipped: v.array(SkippedHost),
     /** What was asked for: see `requestDigest`. Absent in builds of earlier releases. */
     about: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
-    /** What was remembered of these commits is not used, as the request wished. Earlier releases do not know that wish. */
+    /** Remembered results of these commits are not used, as the request asked. Earlier releases do not know this field. */
     fresh: v.optional(v.boolean()),
+    /** Hosts whose derivation is the same at this commit are left out, as the request specified. */
+    changedSince: v.optional(Commit),
     /** Every host of these repos was asked for, and not only some by name. */
     complete: v.optional(v.boolean()),
-    /** Of a request for any repo, those that could not be read: this build is about the others. */
+    /** For a request for any repo: the repos that could not be read. This build is about the others. */
     unresolved: v.optional(v.array(UnresolvedRepo)),
     /**
      * An inventory that is too large for one event comes in several `accepted` that follow each other, each with some of
@@ -113,7 +124,7 @@ const bodies = {
      */
     part: v.optional(v.object({ number: v.pipe(count, v.minValue(1)), of: v.pipe(count, v.minValue(2)) })),
   }),
-  /** Another builder, or the same after a restart, goes on with it. Its epoch is one higher. */
+  /** Another builder, or the same after a restart, continues with it. Its epoch is one higher. */
   resumed: v.object({ type: v.literal("resumed"), builder: BuilderName }),
   evaluated: v.object({
     type: v.literal("evaluated"),
@@ -126,7 +137,7 @@ const bodies = {
   "hosts-finished": v.object({ type: v.literal("hosts-finished"), hosts: v.array(FinishedHost) }),
   /** Something that people should know and that is not a failure: a substituter left out, log lines dropped. */
   warning: v.object({ type: v.literal("warning"), message: text }),
-  /** An infrastructure fault: these hosts are tried again. */
+  /** An infrastructure fault: these hosts are retried. */
   retrying: v.object({
     type: v.literal("retrying"),
     hosts: v.array(HostRef),
@@ -138,13 +149,15 @@ const bodies = {
   finished: v.object({
     type: v.literal("finished"),
     verdict: BuildVerdict,
-    /** Of a build whose hosts could not be listed: the error, at most 20 lines of it. */
+    /** The reason of a build whose hosts could not be listed: the error, at most 20 lines of it. */
     reason: v.optional(text),
     /** The whole error, where `reason` is only a part of it. */
     details: v.optional(text),
     code: v.optional(code),
     durationMs: milliseconds,
     replyTo: v.optional(v.string()),
+    /** For a build whose hosts could not be listed: the commit at which that failed. */
+    sources: v.optional(v.array(Source)),
   }),
   /** The request itself cannot be served. First and last event. */
   rejected: v.object({
@@ -243,7 +256,7 @@ export function inEventSizes<Item extends object>(
   return pieces;
 }
 
-/** Text that fits an event's field; what was cut is said. */
+/** Text that fits an event's field; it says how much was cut. */
 export function boundedText(value: string, max = 8 * 1024): string {
   return value.length <= max ? value : `${value.slice(0, max)}… (${value.length - max} characters more)`;
 }

@@ -1,7 +1,7 @@
 // Apart from the verdicts, so that a command line starts without the library of schemas.
 import type { BuildOutcome } from "./verdicts.ts";
 
-/** Exit codes of every command. docs/errors.md documents them and is checked against this table. */
+/** Exit codes of every command. docs/reference/errors.md documents them and is checked against this table. */
 export const exitCodes = {
   success: 0,
   failed: 1,

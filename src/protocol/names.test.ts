@@ -39,7 +39,7 @@ test.each([
 ])("%j is no host name, and the error says what is allowed", (name) => {
   expect(isHostName(name)).toBe(false);
   expect(() => parseHostName(name)).toThrow(HomelabError);
-  expect(() => parseHostName(name)).toThrow(/is not a host name we can use/);
+  expect(() => parseHostName(name)).toThrow(/is not a valid host name/);
 });
 
 test.each(["nixos-servers", "nixos", "a", "0"])("%s is a repo name", (name) =>

@@ -92,7 +92,7 @@ function parse<Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, text);
   if (result.success) return result.output;
   const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-  throw new HomelabError("usage", `${shown} is not a ${kind} name we can use`, {
+  throw new HomelabError("usage", `${shown} is not a valid ${kind} name`, {
     code: "BAD_NAME",
     hint: `allowed is ${rules[kind].allowed}`,
   });
@@ -106,6 +106,7 @@ export const parseBuilderName = (text: string): BuilderName => parse("builder", 
 export const parseBranchName = (text: string): BranchName => parse("branch", BranchName, text);
 export const isHostName = (text: string): text is HostName => v.is(HostName, text);
 export const isRepoName = (text: string): text is RepoName => v.is(RepoName, text);
+export const isBuildId = (text: string): text is BuildId => v.is(BuildId, text);
 
 /** `repo/host`, the full name of a host. */
 export type FullHostName = `${string}/${string}`;

@@ -30,7 +30,7 @@ export const Overrides = v.pipe(
 /** What is evaluated: a repo's flake at a commit. */
 export interface Revision {
   readonly commit: Commit;
-  /** Of its overrides; absent for the commit as it is. */
+  /** Identifies its overrides; absent for the commit as it is. */
   readonly variant?: Variant;
 }
 
@@ -52,7 +52,7 @@ export const revisionName = ({ commit, variant }: Revision): RevisionName =>
 
 const NamedRevision = v.union([v.strictTuple([Commit]), v.strictTuple([Commit, Variant])]);
 
-/** Undefined for what is no such name. */
+/** Undefined if the text is not such a name. */
 export function parseRevisionName(name: string): Revision | undefined {
   const parsed = v.safeParse(NamedRevision, name.split("~"));
   if (!parsed.success) return undefined;
@@ -61,8 +61,8 @@ export function parseRevisionName(name: string): Revision | undefined {
 }
 
 /**
- * Of names of revisions, the newest first, those to keep: so many commits, and as many with overrides. What is asked
- * of a commit beside its lock does not take the room of what was built of others.
+ * The names to keep, of a list of revisions, newest first: so many commits, and as many with overrides. Overrides of one
+ * commit do not take the room of other commits' builds.
  */
 export function newestRevisions(byAge: readonly string[], keep: number): readonly string[] {
   const isVariant = (name: string): boolean => name.includes("~");

@@ -24,6 +24,8 @@ export const HostProgress = v.object({
   /** Derivations of this host that had to be built when it began, and how many of them are. */
   built: count,
   toBuild: count,
+  /** Nothing that it needs is being built or fetched: what is built takes all slots. */
+  waitsForSlot: v.optional(v.boolean()),
 });
 export type HostProgress = v.InferOutput<typeof HostProgress>;
 
@@ -37,7 +39,16 @@ export const BuildProgress = v.object({
   evaluations: v.optional(
     v.object({ done: count, total: count, running: v.pipe(v.array(HostRef), v.maxLength(64)) }),
   ),
-  builds: v.optional(v.object({ done: count, running: count, failed: count, total: count })),
+  builds: v.optional(
+    v.object({
+      done: count,
+      running: count,
+      failed: count,
+      total: count,
+      /** Milliseconds until all is built, guessed; absent while too little is known. */
+      leftMs: v.optional(v.pipe(v.number(), v.minValue(0))),
+    }),
+  ),
   fetches: v.optional(v.object({ done: count, total: count })),
   /** The longest running first. */
   running: v.pipe(v.array(RunningDerivation), v.maxLength(32)),

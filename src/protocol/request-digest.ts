@@ -9,7 +9,13 @@ import type { Target } from "./subjects.ts";
 /** SHA-256, in hex, of all that decides what is built. Who asked, why and how urgently is not part of it. */
 export function requestDigest(
   { repo, host }: Target,
-  { hosts, branch, rev, overrides }: Pick<BuildRequest, "hosts" | "branch" | "rev" | "overrides">,
+  {
+    hosts,
+    branch,
+    rev,
+    overrides,
+    changedSince,
+  }: Pick<BuildRequest, "hosts" | "branch" | "rev" | "overrides" | "changedSince">,
 ): string {
   const about = [
     repo,
@@ -18,6 +24,8 @@ export function requestDigest(
     branch ?? null,
     rev ?? null,
     overrides?.map((override) => [override.input, override.repo, override.commit]) ?? null,
+    // Builders of earlier releases do not know it: without it, what they say is the same.
+    ...(changedSince === undefined ? [] : [changedSince]),
   ];
   return createHash("sha256").update(JSON.stringify(about)).digest("hex");
 }
@@ -26,5 +34,5 @@ export function requestDigest(
 export const buildTaken = (id: BuildId): HomelabError =>
   new HomelabError("unavailable", `the build ${id} is not the one that was asked for`, {
     code: "BUILD_TAKEN",
-    hint: "ask again; if it comes again, somebody with a key that may ask for builds uses the ids of others",
+    hint: "try again; if it happens again, somebody with a key that may request builds reuses the ids of others",
   });

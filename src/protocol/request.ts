@@ -1,13 +1,13 @@
 // A build request: `{}` is valid, everything has a meaning when it is left out.
 import * as v from "valibot";
 import { decodeJson } from "../base/json.ts";
-import { HostWishes } from "./host-wishes.ts";
+import { HostSelectors } from "./host-selectors.ts";
 import { BranchName, BuildId, Commit } from "./names.ts";
 import { Overrides } from "./overrides.ts";
 import { isReplySubject } from "./subjects.ts";
 import { decode, encode, limits } from "./wire.ts";
 
-/** Who waits for it: a person (`interactive`) is served before a timer (`batch`). */
+/** Requests that a person waits for (`interactive`) are served before those of a timer (`batch`). */
 export const Priority = v.picklist(["interactive", "batch"]);
 export type Priority = v.InferOutput<typeof Priority>;
 
@@ -26,14 +26,16 @@ export const BuildRequest = v.object({
   /** Chosen by the client so that it can publish again without starting a second build. */
   id: v.optional(BuildId),
   /** Only these of the hosts that the subject names: names, globs, and what a `!` before them leaves out. */
-  hosts: v.optional(HostWishes),
+  hosts: v.optional(HostSelectors),
   /** Instead of the repo's configured branch; not together with `rev`. */
   branch: v.optional(BranchName),
   /** Exactly this commit; it must be reachable in the repo. */
   rev: v.optional(Commit),
   /** Inputs of the repo's flake at other commits than its lock says; the subject must name the repo. */
   overrides: v.optional(Overrides),
-  /** Evaluate anew what is remembered of this commit. */
+  /** Leave out the hosts whose derivation is the same at this commit; the request is about one repo. */
+  changedSince: v.optional(Commit),
+  /** Evaluate again what is remembered of this commit. */
   fresh: v.optional(v.boolean()),
   priority: v.optional(Priority),
   trigger: v.optional(Trigger),
@@ -64,7 +66,7 @@ const Salvage = v.object({
   replyTo: v.fallback(v.optional(v.pipe(v.string(), v.check(isReplySubject))), undefined),
 });
 
-/** Of a request that is refused: where its sender looks for the answer, as far as that can be read. */
+/** Where the sender of a refused request looks for the answer, as far as that can be read. */
 export function salvageRequest(bytes: Uint8Array): v.InferOutput<typeof Salvage> {
   if (bytes.byteLength > limits.request) return {};
   return decodeJson(Salvage, new TextDecoder().decode(bytes)) ?? {};

@@ -1,5 +1,6 @@
 // Subjects on NATS. Only validated names come in, so a subject always has the expected number of tokens and no
 // wildcard that we did not write.
+import * as v from "valibot";
 import { HomelabError } from "../base/errors.ts";
 import {
   parseBuildId,
@@ -10,6 +11,7 @@ import {
   type HostName,
   type RepoName,
 } from "./names.ts";
+import { RolloutId } from "./rollout/rollout-events.ts";
 
 export const streams = {
   requests: "BUILD_REQUESTS",
@@ -19,6 +21,12 @@ export const streams = {
   updates: "UPDATE_EVENTS",
   builders: "KV_builders",
   results: "KV_results",
+  orders: "DEPLOY_ORDERS",
+  deployEvents: "DEPLOY_EVENTS",
+  deployOutput: "DEPLOY_OUTPUT",
+  rollouts: "ROLLOUT_EVENTS",
+  hosts: "KV_hosts",
+  holds: "KV_holds",
 } as const;
 
 /** Durable consumers of the work queues; only the admin creates them. */
@@ -72,9 +80,45 @@ export const progressSubject = (id: BuildId): string => `build-progress.${id}`;
 export const builderStatusSubject = (builder: BuilderName): string => `builder.${builder}.status`;
 export const buildResultKey = (id: BuildId): string => `$KV.results.build.${id}`;
 /** `=2E` for a dot, because keys of a bucket have no percent sign. */
+const keyToken = (host: HostName | "all"): string => host.replaceAll(".", "=2E");
 export const hostResultKey = ({ repo, host }: { readonly repo: RepoName; readonly host: HostName }): string =>
-  `$KV.results.host.${repo}.${host.replaceAll(".", "=2E")}`;
+  `$KV.results.host.${repo}.${keyToken(host)}`;
+export const toldKey = (repo: RepoName): string => `$KV.results.told.${repo}`;
 export const builderKey = (builder: BuilderName): string => `$KV.builders.${builder}`;
+
+interface HostOf {
+  readonly repo: RepoName;
+  readonly host: HostName;
+}
+export const orderSubject = ({ repo, host }: HostOf): string => `deploy-orders.${repo}.${hostToken(host)}`;
+export const deployEventSubject = ({ repo, host }: HostOf): string =>
+  `deploy-events.${repo}.${hostToken(host)}`;
+
+/** @throws HomelabError `usage` where the last two tokens name no host. */
+export function hostOfSubject(subject: string): HostOf {
+  const [repo = "", host = ""] = subject.split(".").slice(-2);
+  return { repo: parseRepoName(repo), host: parseHostName(host.replaceAll("%2E", ".")) };
+}
+
+export const deployOutputSubject = ({ repo, host }: HostOf): string =>
+  `deploy-output.${repo}.${hostToken(host)}`;
+export const hostStateKey = ({ repo, host }: HostOf): string => `$KV.hosts.${repo}.${keyToken(host)}`;
+export const holdKey = ({
+  repo,
+  host,
+}: {
+  readonly repo: RepoName;
+  readonly host: HostName | "all";
+}): string => `$KV.holds.${repo}.${keyToken(host)}`;
+
+export const rolloutSubject = (id: RolloutId): string => `rollout-events.${id}`;
+
+/** @throws ValiError when the last token is not the id of a rollout. */
+export const rolloutIdOfSubject = (subject: string): RolloutId =>
+  v.parse(RolloutId, subject.split(".").at(-1));
+
+/** Where the deployer of a repo is asked for a rollout. */
+export const startSubject = (repo: RepoName): string => `deployer.${repo}.start`;
 
 /** What the streams republish once a message is stored. The raw subjects also show what the server refused. */
 export const live = (subject: string): string => `live.${subject}`;
@@ -86,3 +130,9 @@ const replyPattern = /^build-replies(?:\.[A-Za-z0-9_-]{1,64}){1,8}$/;
 
 /** A request can make the builder speak on these subjects only. */
 export const isReplySubject = (subject: string): boolean => replyPattern.test(subject);
+
+const deployReplyPattern = /^deploy-replies(?:\.[A-Za-z0-9_-]{1,200}){2}$/;
+
+/** The deployer answers on these subjects only. The first token behind the prefix is the user who asks. */
+export const isDeployReplySubject = (subject: string): boolean => deployReplyPattern.test(subject);
+export const deployReplySubject = (user: string, token: string): string => `deploy-replies.${user}.${token}`;

@@ -33,7 +33,7 @@ export function derivedBuildId(
 }
 
 /** When the id was made, as its first 48 bits say: a claim of whoever made it, not a fact. */
-export function timeOf(id: BuildId): Date {
+export function timeOf(id: string): Date {
   let milliseconds = 0;
   for (const character of id.slice(0, 10)) milliseconds = milliseconds * 32 + alphabet.indexOf(character);
   return new Date(milliseconds);

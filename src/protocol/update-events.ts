@@ -1,4 +1,4 @@
-// What became of updates, on `update-events.<repo>`: for builders that warm the cache, and for notifiers.
+// The results of updates, on `update-events.<repo>`: for builders that warm the cache, and for notifiers.
 import * as v from "valibot";
 import { Commit, RepoName } from "./names.ts";
 import { decode, encode } from "./wire.ts";
@@ -30,7 +30,7 @@ const HostEffect = v.object({
   /** Bytes of everything that the system needs, and how many more than before. */
   closureSize: count,
   sizeDelta: v.pipe(v.number(), v.integer()),
-  /** The most telling first. An empty text is a package that was not there, or is not any more. */
+  /** The most telling first. An empty text stands for a package that was added or removed. */
   packages: v.pipe(
     v.array(v.object({ name: short, from: short, to: short })),
     v.maxLength(effectLimits.packages),
@@ -41,12 +41,12 @@ const HostEffect = v.object({
 
 /** What a landed update changes on the hosts, once it is deployed. */
 export const LandedEffect = v.object({
-  /** Those whose system changes. */
+  /** The hosts whose system changes. */
   hosts: v.pipe(v.array(HostEffect), v.maxLength(effectLimits.hosts)),
   /** How many change, with those that are not named. */
   changed: count,
   unchanged: count,
-  /** Hosts of which nobody could tell where the update ran. */
+  /** Hosts whose difference could not be determined where the update ran. */
   unknown: v.pipe(
     v.array(
       v.object({
@@ -73,11 +73,11 @@ export const UpdateEvent = v.object({
   inputs: v.pipe(v.array(text), v.maxLength(500)),
   /** How many hosts are of each class. */
   hosts: Counts,
-  /** The same of repos that use this one and were built with it, by their names. */
+  /** The same for repos that use this one and were built with it, by name. */
   downstream: v.optional(v.record(RepoName, Counts)),
-  /** Of what landed; absent where it could not be told, and with other outcomes. */
+  /** What the landed commit changes; absent if it could not be determined, and with other outcomes. */
   effect: v.optional(LandedEffect),
-  /** Of the pull request. */
+  /** The URL of the pull request. */
   url: v.optional(text),
   /** Why, where it did not land. */
   reason: v.optional(text),
@@ -90,7 +90,7 @@ export const UpdateEvent = v.object({
           reason: text,
           /** Updates in a row that could not reach it. */
           runs: count,
-          /** It does not pass by itself: its remote does not have it, does not let us in, or is out of reach for long. */
+          /** It does not pass by itself: its remote does not have it, refuses our credentials, or cannot be reached for long. */
           needsPerson: v.boolean(),
         }),
       ),
@@ -113,7 +113,7 @@ export const encodeUpdateEvent = (event: UpdateEvent): Uint8Array => encode(even
 export const decodeUpdateEvent = (bytes: Uint8Array): UpdateEvent =>
   decode(UpdateEvent, bytes, { what: "update event", maxBytes: 256 * 1024 });
 
-/** The same id for the same outcome of the same commit in the same run: told twice, it is stored once. */
+/** The same id for the same outcome of the same commit in the same run: published twice, it is stored once. */
 export const updateEventId = ({
   run,
   outcome,

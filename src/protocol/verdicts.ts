@@ -5,7 +5,7 @@ import { internalCode } from "../base/errors.ts";
 export const hostVerdicts = [
   /** Its closure was built or fetched, is valid in the store and held by a GC root. */
   "built",
-  /** The same, and it already was before this build. */
+  /** The same, and it was already valid before this build. */
   "unchanged",
   "eval-failed",
   "build-failed",
@@ -13,7 +13,7 @@ export const hostVerdicts = [
   /** Not the host's fault: disk, memory, daemon, network. */
   "infra-failed",
   "cancelled",
-  /** There is no builder for its system. Leave it out by configuration, and it is not expected any more. */
+  /** No builder builds for its system. Exclude it in the configuration, and it is no longer expected. */
   "skipped",
 ] as const;
 export const HostVerdict = v.picklist(hostVerdicts);
@@ -32,8 +32,8 @@ export type BuildVerdict = v.InferOutput<typeof BuildVerdict>;
 
 /**
  * How it ended, for people and dashboards. A bug in homelab-deploy is on the wire as `infra-failed` with the code
- * `INTERNAL`, so that readers that do not know the code take it for no verdict and never for a success; but it is no
- * fault of the infrastructure, and nobody is told that it is one.
+ * `INTERNAL`, so that readers that do not know the code take it for a missing verdict and never for a success. The
+ * infrastructure is not to blame for it, and nobody is told so.
  */
 export type HostOutcome = HostVerdict | "internal-error";
 export const hostOutcomes: readonly HostOutcome[] = [...hostVerdicts, "internal-error"];

@@ -26,7 +26,7 @@ export interface DecodeOptions {
   /** For the error: what this should have been, such as "build request". */
   readonly what: string;
   readonly maxBytes: number;
-  /** Of this kind of message, all versions up to this are understood. Default 1. */
+  /** The newest version of this kind of message that we understand, with all before it. Default 1. */
   readonly newestVersion?: number;
 }
 
@@ -55,7 +55,7 @@ export function decode<Schema extends v.GenericSchema>(
     refuse(
       "BAD_VERSION",
       `this ${what} has the version ${JSON.stringify(version)?.slice(0, 40)}`,
-      `this side speaks version ${newestVersion}: bring both sides to the same release`,
+      `this side speaks version ${newestVersion}: upgrade both sides to the same release`,
     );
   }
   const result = v.safeParse(schema, value);
@@ -63,7 +63,7 @@ export function decode<Schema extends v.GenericSchema>(
     return refuse(
       "BAD_MESSAGE",
       `this ${what} is not valid: ${describeIssues(result.issues)}`,
-      "docs/protocol.md lists the fields",
+      "docs/reference/protocol.md lists the fields",
     );
   }
   return result.output;

@@ -2,7 +2,7 @@
 import type { StorePath } from "../names.ts";
 import type { Sha256 } from "./sha256.ts";
 
-/** What the store's database knows of a valid path. */
+/** What the store's database knows about a valid path. */
 export interface PathFacts {
   readonly path: StorePath;
   readonly narHash: Sha256;

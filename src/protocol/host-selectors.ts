@@ -29,16 +29,16 @@ export const HostPattern = v.pipe(
 );
 export type HostPattern = v.InferOutput<typeof HostPattern>;
 
-export const HostWish = v.union([HostName, HostPattern]);
-export type HostWish = v.InferOutput<typeof HostWish>;
-export const isHostWish = (text: string): text is HostWish => v.is(HostWish, text);
+export const HostSelector = v.union([HostName, HostPattern]);
+export type HostSelector = v.InferOutput<typeof HostSelector>;
+export const isHostSelector = (text: string): text is HostSelector => v.is(HostSelector, text);
 
-export const HostWishes = v.pipe(
-  v.array(HostWish),
+export const HostSelectors = v.pipe(
+  v.array(HostSelector),
   v.minLength(1),
   v.maxLength(2000),
   v.check(
-    (wishes) => wishes.filter((wish) => !isHostName(wish)).length <= mostPatterns,
+    (selectors) => selectors.filter((selector) => !isHostName(selector)).length <= mostPatterns,
     `more than ${mostPatterns} globs and exclusions`,
   ),
 );
@@ -46,17 +46,17 @@ export const HostWishes = v.pipe(
 export interface ChosenHosts {
   /** Each is one host, which must be there. */
   readonly names: readonly HostName[];
-  /** Of the inventory, by globs, or everything where there are only exclusions. */
+  /** Hosts of the inventory that a glob matches, or all of them if there are only exclusions. */
   readonly matched: ReadonlySet<string>;
-  /** Wishes that meet nothing in the inventory, as they were written. */
+  /** Selectors that match nothing in the inventory, as they were written. */
   readonly unmet: readonly string[];
 }
 
-/** What the wishes choose of these names. What is left out stays out, even when it is named too. */
-export function chooseHosts(wishes: readonly HostWish[], inventory: ReadonlySet<string>): ChosenHosts {
+/** What the selectors choose of these names. What is left out stays out, even when it is named too. */
+export function chooseHosts(selectors: readonly HostSelector[], inventory: ReadonlySet<string>): ChosenHosts {
   const all = [...inventory];
   const unmet: string[] = [];
-  const meets = (wish: string, pattern: string): readonly string[] => {
+  const meets = (selector: string, pattern: string): readonly string[] => {
     const glob = isHostName(pattern) ? undefined : parseGlob(pattern);
     const met =
       glob === undefined
@@ -64,13 +64,15 @@ export function chooseHosts(wishes: readonly HostWish[], inventory: ReadonlySet<
           ? [pattern]
           : []
         : all.filter((name) => matchesGlob(glob, name));
-    if (met.length === 0) unmet.push(wish);
+    if (met.length === 0) unmet.push(selector);
     return met;
   };
-  const wanted = wishes.filter((wish) => !wish.startsWith("!"));
-  const globs = wanted.filter((wish) => !isHostName(wish));
+  const wanted = selectors.filter((selector) => !selector.startsWith("!"));
+  const globs = wanted.filter((selector) => !isHostName(selector));
   const leftOut = new Set(
-    wishes.filter((wish) => wish.startsWith("!")).flatMap((wish) => meets(wish, wish.slice(1))),
+    selectors
+      .filter((selector) => selector.startsWith("!"))
+      .flatMap((selector) => meets(selector, selector.slice(1))),
   );
   const matched = wanted.length === 0 ? all : globs.flatMap((glob) => meets(glob, glob));
   return {

@@ -1,10 +1,10 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import { chooseHosts, HostWish, HostWishes } from "./host-wishes.ts";
+import { chooseHosts, HostSelector, HostSelectors } from "./host-selectors.ts";
 
 const inventory = new Set(["web01", "web02", "web03", "db", "not.usable/name"]);
-const choose = (...wishes: string[]) => {
-  const { names, matched, unmet } = chooseHosts(v.parse(HostWishes, wishes), inventory);
+const choose = (...selectors: string[]) => {
+  const { names, matched, unmet } = chooseHosts(v.parse(HostSelectors, selectors), inventory);
   return { names, matched: [...matched], unmet };
 };
 
@@ -17,18 +17,18 @@ test.each([
   ["a name twice", ["db", "db"], { names: ["db"], matched: [], unmet: [] }],
   ["a glob that matches nothing", ["mail*", "db"], { names: ["db"], matched: [], unmet: ["mail*"] }],
   ["nobody to leave out", ["web*", "!web9"], { unmet: ["!web9"] }],
-])("%s", (_, wishes, chosen) => {
-  expect(choose(...wishes)).toMatchObject(chosen);
+])("%s", (_, selectors, chosen) => {
+  expect(choose(...selectors)).toMatchObject(chosen);
 });
 
 test.each(["", "!", "!!a", "a b", "web[1", "a/b", "-a", "-*", "web[]", "a".repeat(65) + "*", "\u202eweb*"])(
-  "%j is no wish",
+  "%j is no selector",
   (text) => {
-    expect(v.is(HostWish, text)).toBe(false);
+    expect(v.is(HostSelector, text)).toBe(false);
   },
 );
 
 test("so many globs that looking would take long are refused", () => {
-  expect(v.is(HostWishes, Array<string>(33).fill("a*"))).toBe(false);
-  expect(v.is(HostWishes, Array<string>(2000).fill("a"))).toBe(true);
+  expect(v.is(HostSelectors, Array<string>(33).fill("a*"))).toBe(false);
+  expect(v.is(HostSelectors, Array<string>(2000).fill("a"))).toBe(true);
 });
