@@ -44,7 +44,7 @@ interface Pattern {
   readonly longest: number;
 }
 
-/** What is known first: a shape could otherwise take a part of it and leave the rest standing. */
+/** Known secrets come first: a shape could otherwise take a part of one and leave the rest. */
 function redactionStages(secrets: readonly string[]): readonly Pattern[] {
   const literals = [...new Set(secrets.flatMap(encodingsOf))].toSorted((a, b) => b.length - a.length);
   const longest = (literals[0]?.length ?? 0) + 1;
@@ -91,7 +91,7 @@ function createStage({ expression, longest }: Pattern): Redactor {
   return {
     write(text) {
       held += text;
-      // What is held back is searched again each time: pieces are gathered until that is worth it.
+      // Held-back text is searched again each time, so pieces are gathered until that pays off.
       if (held.length - decided < 2 * longest) return "";
       return decide(wholeCharacters(held, held.length - longest));
     },
@@ -102,7 +102,7 @@ function createStage({ expression, longest }: Pattern): Redactor {
   };
 }
 
-/** Not between the two halves of a character: encoded by themselves they are none. */
+/** Does not cut between the two halves of a character: neither is one by itself. */
 function wholeCharacters(text: string, limit: number): number {
   const code = text.charCodeAt(limit - 1);
   return code >= 0xd800 && code < 0xdc00 ? limit - 1 : limit;

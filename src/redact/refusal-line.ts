@@ -15,7 +15,7 @@ export async function refusalOf(response: Response, secrets: readonly string[]):
   return describeRefusal(response.status, await readStart(response), secrets);
 }
 
-/** The same of an answer that was read. */
+/** The same for an answer that was read. */
 export function describeRefusal(status: number, text: string, secrets: readonly string[]): string {
   const line = refusalLine(text.slice(0, maxBytes), secrets);
   return line === "" ? String(status) : `${status}: ${line}`;
@@ -24,7 +24,7 @@ export function describeRefusal(status: number, text: string, secrets: readonly 
 /** The first line that has words, or the title of a web page: no controls, no secret, at most 200 characters. */
 export function refusalLine(text: string, secrets: readonly string[]): string {
   const words = titleOf(text) ?? text;
-  // What is cut must not be a part of a secret.
+  // A cut must not leave a part of a secret.
   const line = redact(plainText(words), secrets)
     .split("\n")
     .map((each) => each.replace(/\s+/g, " ").trim())

@@ -1,7 +1,7 @@
 // The forms in which a secret shows up in logs. Base64 of `user:secret` needs none of its own: whatever stands before
 // and behind the secret, one of its three alignments is in there.
 
-/** Shorter ones are no secrets, and would be found everywhere. */
+/** Shorter texts are not secrets, and would be found everywhere. */
 const shortestSecret = 6;
 
 /**
@@ -46,7 +46,7 @@ function encodeAll(value: string): readonly string[] {
   ];
 }
 
-/** Also within a URL, where what is encoded is encoded once more. */
+/** Also within a URL, where what is encoded is encoded again. */
 const withUrlForms = (form: string): readonly string[] => [form, encodeURIComponent(form)];
 
 const percent = (character: string): string =>

@@ -32,7 +32,7 @@ const shapes: readonly string[] = [
   String.raw`(?<![a-z0-9])[0-9a-f]{40}(?![a-z0-9])(?:(?<=token[^\n]{0,24}.{40})|(?=[^\n]{0,4}token))`,
 ];
 
-/** The same, of texts that only count in upper or lower case as they are. */
+/** The same for case-sensitive texts. */
 const exactShapes: readonly string[] = [
   String.raw`\bAKIA[0-9A-Z]{16}\b`,
   String.raw`\bS[ACNOUX][A-Z2-7]{56}\b`,
