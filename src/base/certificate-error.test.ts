@@ -13,6 +13,13 @@ test.each([
   [coded("ERR_TLS_CERT_ALTNAME_INVALID"), "a name that"],
   [new Error("fatal: server certificate verification failed. CAfile: none CRLfile: none"), "GIT_SSL_CAINFO"],
   [new Error("SSL certificate problem: certificate has expired"), "renew"],
+  [
+    new Error(
+      "write EPROTO 400D:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:",
+    ),
+    "the port that has TLS",
+  ],
+  [new Error("gnutls_handshake() failed: An unexpected TLS packet was received."), "the port that has TLS"],
 ])("%s says what to do", (error, advice) => {
   expect(explainCertificateError(error, "git.lan")).toMatchObject({
     code: "TLS_UNTRUSTED",

@@ -1,11 +1,14 @@
 // TLS that fails because of a certificate. Trying again does not help, and the words of OpenSSL do not say what does.
-import { HomelabError, messageOf } from "./errors.ts";
+import { causesOf, HomelabError, messageOf } from "./errors.ts";
 
 /** As OpenSSL, Node and git (curl below it) name it. */
 const named =
   /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET_ISSUER|VERIFY)|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA)/;
 const said =
   /SSL certificate problem|certificate verif(?:y|ication) failed|certificate subject name|server certificate verification/i;
+
+/** OpenSSL and GnuTLS, where the other side answers in the clear. */
+const inTheClear = /wrong version number|packet length too long|unexpected TLS packet/i;
 
 const advice = {
   expired: "renew the certificate of that server, and see that the clocks of both machines are right",
@@ -36,9 +39,15 @@ export const isCertificateError = (thrown: unknown): boolean => certificateProbl
 
 /**
  * @param whose for the message: `the cache https://cache.lan`
- * @returns `refused` with code `TLS_UNTRUSTED`; undefined when no certificate was the reason
+ * @returns `refused` with code `TLS_UNTRUSTED`; undefined when neither a certificate nor its absence was the reason
  */
 export function explainCertificateError(thrown: unknown, whose: string): HomelabError | undefined {
+  if ([messageOf(thrown), ...causesOf(thrown)].some((words) => inTheClear.test(words))) {
+    return new HomelabError("refused", `there is no certificate: ${whose} answers without TLS`, {
+      code: "TLS_UNTRUSTED",
+      hint: "name the port that has TLS; or write http:// where that is allowed and the network is trusted",
+    });
+  }
   const problem = certificateProblem(thrown);
   if (problem === undefined) return undefined;
   return new HomelabError("refused", `the certificate of ${whose} is not trusted: ${problem.words}`, {

@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 export interface Deadline {
   readonly clock: Clock;
   readonly milliseconds: number;
-  /** What is thrown when it has passed. */
+  /** The error that is thrown when it has passed. */
   readonly error: () => Error;
 }
 

@@ -6,17 +6,17 @@
  * - `usage`: the command line, or a name in it, is wrong
  * - `config`: a configuration file or setting is wrong
  * - `failed`: it ran, and the thing itself failed (a host does not build)
- * - `unavailable`: something we need is out of reach or broken; the same call may work later
+ * - `unavailable`: something we need cannot be reached or broken; the same call may work later
  * - `refused`: not permitted, or against policy
  * - `bug`: a bug in homelab-deploy that another of its processes met and reported
  */
 export type ErrorKind = "usage" | "config" | "failed" | "unavailable" | "refused" | "bug";
 
-/** The code of a bug in homelab-deploy: in events, in `--json`, and in docs/errors.md. */
+/** The code of a bug in homelab-deploy: in events, in `--json`, and in docs/reference/errors.md. */
 export const internalCode = "INTERNAL" as const;
 
 export interface ErrorDetails {
-  /** Stable, upper snake case, documented in docs/errors.md. */
+  /** Stable, upper snake case, documented in docs/reference/errors.md. */
   readonly code?: string;
   /** What to do about it: one sentence, ideally a command. */
   readonly hint?: string;
@@ -75,13 +75,15 @@ export function messageOf(thrown: unknown): string {
   return String(thrown);
 }
 
-/** The messages of an error's causes, outermost first, each said once. */
+/** The messages of an error's causes, outermost first, without those that were said before. */
 export function causesOf(thrown: unknown): readonly string[] {
   const causes: string[] = [];
+  const isSaid = (text: string): boolean =>
+    [messageOf(thrown), ...causes].some((said) => said.includes(text));
   let current = thrown instanceof Error ? thrown.cause : undefined;
   for (let depth = 0; current !== undefined && current !== null && depth < 8; depth++) {
     const message = messageOf(current);
-    if (!causes.includes(message)) causes.push(message);
+    if (!isSaid(message)) causes.push(message);
     current = current instanceof Error ? current.cause : undefined;
   }
   return causes;

@@ -46,7 +46,7 @@ function parseSet(text: string): (character: string) => boolean {
 
 /**
  * Whether the glob matches the whole name. Takes at most the product of both lengths: after a `*` only the last
- * one is ever tried again.
+ * one is ever retried.
  */
 export function matchesGlob(glob: Glob, name: string): boolean {
   let token = 0;

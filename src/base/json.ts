@@ -27,7 +27,7 @@ export function decodeJson<Schema extends v.GenericSchema>(
   return result.success ? result.output : undefined;
 }
 
-/** The value of a text of JSON, or undefined, which is no value of JSON. */
+/** The value of a JSON text, or undefined, which JSON cannot express. */
 export function jsonOrNothing(text: string): unknown {
   try {
     return parseJson(text);

@@ -1,6 +1,6 @@
 import { StringDecoder } from "node:string_decoder";
 
-/** How a line that is longer than the limit goes on in the next one. */
+/** How a line that is longer than the limit continues in the next one. */
 export const lineContinuation = "…";
 
 /**

@@ -19,7 +19,7 @@ export interface Retry<T> {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly attempt: (attempt: number) => Promise<T>;
-  /** Only what may pass by itself is tried again. */
+  /** Only what may pass by itself is retried. */
   readonly isTransient: (error: unknown) => boolean;
   /** How long to wait, where that is not for the policy alone: a server may say it by `Retry-After`. */
   readonly waitMs?: (error: unknown, delayMs: number) => number;

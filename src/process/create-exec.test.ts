@@ -166,7 +166,7 @@ test("a grandchild that keeps the pipes open does not hold the result up", async
   process.kill(Number(result.stdout), "SIGKILL");
 });
 
-test("a grandchild that goes on talking does not hold the result up", async () => {
+test("a grandchild that continues talking does not hold the result up", async () => {
   const result = await shell("(while :; do echo talk >&2; sleep 0.01; done) & echo $!; exit 0");
   expect(result.exitCode).toBe(0);
   process.kill(Number(result.stdout), "SIGKILL");

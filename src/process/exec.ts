@@ -19,7 +19,7 @@ export interface ExecOptions {
    * consumer slows the program instead of filling our memory.
    */
   readonly onStderr?: (chunk: Uint8Array) => void | Promise<void>;
-  /** With its process id, once it runs. */
+  /** Called with the process id, once the program runs. */
   readonly onStarted?: (pid: number) => void;
   /** A directory that only this program uses: a descendant that escaped its session is found by it and ended. */
   readonly ownedDirectory?: string;

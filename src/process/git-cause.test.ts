@@ -62,7 +62,7 @@ test.each([
   "git@git.lan: Permission denied (publickey).",
   "fatal: unable to access 'https://git.lan/x/': The requested URL returned error: 403",
   "unable to download 'https://git.lan/x.tar.gz': HTTP error 401",
-])("%s: the remote does not let us in", (words) => {
+])("%s: the remote refuses our credentials", (words) => {
   expect(saysRefused(words)).toBe(true);
 });
 

@@ -14,7 +14,7 @@ const general = [
   /^error: (?:program '|failed to fetch git repository)/i,
 ] as const;
 
-/** Those of the lines that tell the cause; the general ones only where there is no other. */
+/** The lines that name the cause; general ones only if there are no others. */
 export function gitCauses(lines: readonly string[]): readonly string[] {
   const found = [...new Set(lines.map((line) => line.trim()).filter((line) => causes.test(line)))];
   const telling = found.filter((line) => !general.some((pattern) => pattern.test(line)));
@@ -31,7 +31,7 @@ export function gitCause(lines: readonly string[]): string | undefined {
 }
 
 /**
- * Whether a remote does not let us in, by the words of git, of ssh, and of servers: nothing that another try changes.
+ * Whether a remote refuses our credentials, by the words of git, of ssh, and of servers: nothing that a retry changes.
  * A repository that is private is `not found` for many servers, and nobody can tell which it is.
  */
 export const saysRefused = (words: string): boolean =>

@@ -13,7 +13,7 @@ import {
   readProcessTable,
 } from "./process-table.ts";
 
-/** Nix ends its builders in order when it is told to. */
+/** Nix ends its builders cleanly when it is asked to. */
 const defaultGraceMs = 15_000;
 /** One that waits for a disk cannot be killed at once. */
 const goneWithinMs = 5_000;
@@ -33,7 +33,7 @@ export interface LeftBehindOptions {
 /** Not 0: that is the session of all whose session is outside of this PID namespace. */
 const noSession = -1;
 
-/** What is known of a process besides its entry in the table. */
+/** What is known about a process besides its entry in the table. */
 export interface Traces {
   /** The owner in its environment, of this state directory. */
   readonly ownerOf: (entry: ProcessEntry) => Owner | undefined;
@@ -44,7 +44,7 @@ export interface Traces {
 
 export interface LeftBehind {
   readonly processes: readonly ProcessEntry[];
-  /** Those that were started by the owner itself, and end what they started. */
+  /** Processes that the owner itself started, and that end what they started. */
   readonly tops: readonly ProcessEntry[];
 }
 

@@ -6,7 +6,7 @@ export interface ProcessEntry {
   readonly parent: number;
   /** The process that started its session; a child keeps it, also one whose parents are gone. */
   readonly session: number;
-  /** In clock ticks since boot: together with the pid it names a process for ever, pids alone are used again. */
+  /** In clock ticks since boot: together with the pid it names a process forever, pids alone are used again. */
   readonly startTime: string;
 }
 

@@ -6,15 +6,15 @@ import { readIfSmall } from "./read-bounded.ts";
 
 /** An append-only file of JSON lines that may be lost: a cache. */
 export interface LineJournal {
-  /** What could be read when it was opened, in the order of writing; a line that is no JSON is left out. */
+  /** What could be read when it was opened, in the order of writing; a line that is not JSON is left out. */
   readonly values: readonly unknown[];
   /** Written soon after, in order. */
   append(value: object): void;
 }
 
 /**
- * Opens a journal; a file that is not there is made with the first line, and one above 64 MiB is not read. Of a
- * crash only the last line can be torn, and the next one starts on a line of its own.
+ * Opens a journal. A missing file is created with the first line, and one above 64 MiB is not read. A crash
+ * can tear only the last line, and the next one starts on a line of its own.
  *
  * @param onError is told when a write fails; its lines are then lost for the next start
  */

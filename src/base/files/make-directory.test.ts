@@ -15,7 +15,7 @@ test("what is missing above is made, with its mode, also by many at a time", asy
   expect(statSync(join(base, "a")).mode & 0o777).toBe(0o700);
 });
 
-test("a place that takes no directory is said, and not tried for ever", async () => {
+test("a place that takes no directory is said, and not tried forever", async () => {
   await expect(makeDirectory("/proc/homelab-deploy/state")).rejects.toThrow("ENOENT");
   writeFileSync(join(base, "file"), "");
   await expect(makeDirectory(join(base, "file"))).rejects.toThrow("EEXIST");

@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, rmdir, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode } from "../errors.ts";
 
 /**
- * Makes a directory and those above it that are missing. Node's own `recursive` tries for ever where a file system has
- * the parent and says that it is not there, as /proc does, and keeps the process from its signals meanwhile (seen with
+ * Makes a directory and those above it that are missing. Node's own `recursive` retries forever if a file system has
+ * the parent and reports that it does not exist, as /proc does, and blocks signals meanwhile (seen with
  * Node 20 to 24: MKDirpSync in src/node_file.cc).
  *
  * @throws the operating system's error
@@ -20,8 +20,8 @@ export async function makeDirectory(path: string, options: { readonly mode?: num
 }
 
 /**
- * Proves that this user can write in a directory, or make it where it is missing, and leaves nothing behind. What
- * `access` says is no proof: root may write to /proc, and nothing can be made there.
+ * Proves that this user can write in a directory, or create it if it is missing, and leaves nothing behind.
+ * `access` proves nothing: root may write to /proc, and nothing can be created there.
  *
  * @throws the operating system's error
  */
@@ -34,6 +34,20 @@ export async function probeDirectory(path: string): Promise<"there" | "missing">
       const isMissing = hasCode(error, "ENOENT") && !(await isDirectory(at));
       if (!isMissing || dirname(at) === at) throw error;
     }
+  }
+}
+
+/**
+ * Proves that a directory takes so many bytes. A directory can be made in a file system without room for a file.
+ *
+ * @throws the operating system's error
+ */
+export async function probeRoom(path: string, bytes: number): Promise<void> {
+  const directory = await mkdtemp(join(path, ".homelab-deploy-"));
+  try {
+    await writeFile(join(directory, "room"), new Uint8Array(bytes), { flush: true });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

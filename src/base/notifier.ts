@@ -1,23 +1,23 @@
-/** Wakes loops that wait for work. Ringing while nobody waits is remembered once. */
-export interface Doorbell {
-  ring(): void;
-  /** Resolves at the next ring, or at once when it rang unheard. Rejects with the signal's reason when it aborts. */
+/** Wakes loops that wait for work. A call of `notify` while nobody waits is remembered once. */
+export interface Notifier {
+  notify(): void;
+  /** Resolves at the next `notify`, or at once after one that nobody waited for. Rejects with the signal's reason when it aborts. */
   wait(signal: AbortSignal): Promise<void>;
 }
 
-export function createDoorbell(): Doorbell {
+export function createNotifier(): Notifier {
   const waiting = new Set<() => void>();
-  let unheard = false;
+  let isPending = false;
   return {
-    ring() {
-      unheard = waiting.size === 0;
+    notify() {
+      isPending = waiting.size === 0;
       for (const wake of waiting) wake();
       waiting.clear();
     },
     async wait(signal) {
       signal.throwIfAborted();
-      if (unheard) {
-        unheard = false;
+      if (isPending) {
+        isPending = false;
         return;
       }
       const { promise, resolve, reject } = Promise.withResolvers<void>();
