@@ -5,9 +5,9 @@ import type { Verification } from "./verify.ts";
 
 export interface TopProof {
   readonly paths: number;
-  /** Of all NARs, uncompressed. */
+  /** The bytes of all NARs, uncompressed. */
   readonly bytes: number;
-  /** Of its closure; empty means that the cache serves all of it. */
+  /** The findings of its closure; empty means that the cache serves all of it. */
   readonly findings: readonly Finding[];
 }
 

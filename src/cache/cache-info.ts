@@ -1,8 +1,8 @@
-// What a cache says of itself, and how fast.
+// What a cache says about itself, and how fast.
 import { HomelabError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { describeRefusal } from "../redact/refusal-line.ts";
-import type { CacheClient } from "./cache-client.ts";
+import type { CacheClient } from "../narinfo/cache-client.ts";
 
 export interface CacheInfo {
   /** The only store that its paths can be used in. */
@@ -15,14 +15,14 @@ export interface CacheInfo {
 
 export interface CacheProbe {
   readonly info: CacheInfo;
-  /** Of the usual answer, over a connection that is open already. */
+  /** The latency in milliseconds of the usual answer, over a connection that is open already. */
   readonly latencyMs: number;
 }
 
 const maxBytes = 16 * 1024;
 const rounds = 5;
 
-/** Reads `nix-cache-info`; undefined for what is none. */
+/** Reads `nix-cache-info`; undefined if the text is something else. */
 export function parseCacheInfo(text: string): CacheInfo | undefined {
   const field = (name: string): string | undefined =>
     new RegExp(`^${name}: *(?<value>\\S+) *$`, "m").exec(text)?.groups?.["value"];
@@ -58,21 +58,17 @@ export async function probeCache(
     refusal = status === 401 || status === 403 ? describeRefusal(status, answer, []) : undefined;
   }
   if (refusal !== undefined) {
-    throw new HomelabError("refused", `the cache ${client.url} refuses us (HTTP ${refusal})`, {
+    throw new HomelabError("refused", `the cache ${client.url} refuses access (HTTP ${refusal})`, {
       code: "CACHE_REFUSED",
-      hint: "set cache.netrcFile where it wants a name and password",
+      hint: "set cache.netrcFile if it needs a name and password",
     });
   }
   const info = parseCacheInfo(text);
   if (info === undefined) {
-    throw new HomelabError(
-      "unavailable",
-      `there is no binary cache at ${client.url}: something else answers`,
-      {
-        code: "CACHE_UNREACHABLE",
-        hint: "check cache.url, and what stands in front of the cache: curl URL/nix-cache-info",
-      },
-    );
+    throw new HomelabError("unavailable", `what answers at ${client.url} is not a binary cache`, {
+      code: "CACHE_UNREACHABLE",
+      hint: "check cache.url, and proxies in front of the cache: curl URL/nix-cache-info",
+    });
   }
   return { info, latencyMs: durations.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0 };
 }

@@ -5,10 +5,10 @@ import type { RootsSize } from "./measure-roots.ts";
 export interface DiskAnswer {
   /**
    * - `enough`, `too-small`: for what is rooted once `keepNewest` commits of every host are there
-   * - `unknown`: one commit says nothing of growth
+   * - `unknown`: one commit says nothing about growth
    */
   readonly verdict: "enough" | "too-small" | "unknown";
-  /** What is rooted when every host has its newest `keepNewest` commits. */
+  /** How much is rooted when every host has its newest `keepNewest` commits. */
   readonly expectedBytes?: number;
   /** The disk that this wants, a fifth of it left free: below that file systems and the collector get slow. */
   readonly neededBytes?: number;

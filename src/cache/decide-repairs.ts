@@ -15,7 +15,7 @@ export interface Repairs {
   readonly sign: readonly StorePath[];
   /** Its content here is checked, and brought back where it is damaged. */
   readonly restore: readonly StorePath[];
-  /** Is copied to the cache, in place of what is there. */
+  /** Is copied to the cache, and replaces what is there. */
   readonly copy: readonly StorePath[];
   /** Nothing can be done here, and why. */
   readonly left: ReadonlyMap<StorePath, string>;
@@ -40,7 +40,7 @@ function decideRepair(problem: PathProblem, { canSign, canCopy }: RepairMeans): 
   if (problem === "unanswered") return none("the cache does not answer");
   // The path may be sound: who may not see it changes nothing about it.
   if (problem === "refused") return none("the cache refuses it: see cache.netrcFile");
-  // It is signed on the way. What the cache says of a path is never signed as it is: it could be anything.
+  // It is signed on the way. What the cache says about a path is never signed as it is: it could be anything.
   if (canCopy) return { type: "copy" };
   switch (problem) {
     case "unsigned":
@@ -48,7 +48,7 @@ function decideRepair(problem: PathProblem, { canSign, canCopy }: RepairMeans): 
       return canSign
         ? { type: "sign" }
         : none("it cannot be signed: give --key-file, or set cache.secretKeyFile");
-    // Of a cache that serves this store, what is damaged is damaged here.
+    // If the cache serves this store, a path that is damaged there is damaged here too.
     case "corrupt":
       return { type: "restore" };
     case "missing":

@@ -30,6 +30,7 @@ const commits = (shapes: readonly Shape[]): RootedCommit[] =>
 const policy = (more: Partial<RetentionPolicy> = {}): RetentionPolicy => ({
   keepNewest: 2,
   openUpdates: new Set(),
+  deployed: new Set(),
   now: new Date(start),
   ...more,
 });
@@ -114,5 +115,62 @@ test("what is dropped never is newer than what is kept as newest of the same hos
         }
       }
     }),
+  );
+});
+
+const pathOf = (digit: string): StorePath => v.parse(StorePath, `/nix/store/${digit.repeat(32)}-system`);
+const withPaths = (digits: readonly string[], wasHead = true): RootedCommit[] =>
+  digits.map((digit, index) => ({
+    repo,
+    commit: commitOf(index),
+    usedAt: new Date(start - (100 + index) * day),
+    wasHead,
+    hosts: new Map([[parseHostName("web"), pathOf(digit)]]),
+  }));
+
+test("keeps what a host runs, however old it is", () => {
+  const plan = decideRetention(withPaths(["a", "b", "c", "d"]), policy({ deployed: new Set([pathOf("d")]) }));
+  expect(plan.map(({ kept }) => [...kept.values()])).toEqual([["newest"], ["newest"], [], ["deployed"]]);
+});
+
+test("while it is unknown what hosts run, only what no host can run goes", () => {
+  const unknown = policy({ deployed: "unknown", keepNewest: 1 });
+  const heads = decideRetention(withPaths(["a", "b", "c"]), unknown);
+  expect(heads.map(({ kept }) => [...kept.values()])).toEqual([
+    ["newest"],
+    ["maybe-deployed"],
+    ["maybe-deployed"],
+  ]);
+  const trials = decideRetention(withPaths(["a", "b", "c"], false), unknown);
+  expect(trials.map(({ dropped }) => dropped.length)).toEqual([0, 1, 1]);
+});
+
+test("what is deployed never goes, and knowing less never drops more", () => {
+  const digit = fc.constantFrom(..."0123456789abcdf".split(""));
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(digit, fc.boolean()), { maxLength: 12 }),
+      fc.array(digit, { maxLength: 4 }),
+      fc.nat({ max: 3 }),
+      (roots, deployed, keepNewest) => {
+        const all = roots.map(([name, wasHead], index) => ({
+          repo,
+          commit: commitOf(index),
+          usedAt: new Date(start - index * day),
+          wasHead,
+          hosts: new Map([[parseHostName("web"), pathOf(name)]]),
+        }));
+        const paths = new Set(deployed.map(pathOf));
+        const droppedPaths = (known: RetentionPolicy["deployed"]): string[] =>
+          decideRetention(all, policy({ keepNewest, deployed: known })).flatMap(({ rooted, dropped }) =>
+            dropped.length === 0 ? [] : [`${rooted.commit} ${[...rooted.hosts.values()][0]}`],
+          );
+        const going = droppedPaths(paths);
+        expect(going.filter((each) => paths.has(v.parse(StorePath, each.split(" ")[1])))).toEqual([]);
+        const heads = all.filter(({ wasHead }) => wasHead).map(({ commit }) => commit);
+        const unknown = droppedPaths("unknown");
+        expect(unknown.filter((each) => heads.some((commit) => each.startsWith(commit)))).toEqual([]);
+      },
+    ),
   );
 });

@@ -17,7 +17,7 @@ export interface HostSize {
 
 export interface CommitSize {
   readonly rooted: RootedCommit;
-  /** In no older commit, of whatever repo. */
+  /** Not used by any older commit of any repo. */
   readonly newBytes: number;
 }
 
@@ -26,7 +26,7 @@ export interface RootsSize {
   readonly unionBytes: number;
   /** The newest system of every host, once. */
   readonly newestBytes: number;
-  /** Of the newest system of each, the biggest share first. */
+  /** The newest system of each host, the biggest share first. */
   readonly hosts: readonly HostSize[];
   /** The newest first. */
   readonly commits: readonly CommitSize[];

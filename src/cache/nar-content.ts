@@ -1,4 +1,4 @@
-// The whole NAR, read and hashed as it comes: nothing of it is kept.
+// Reads and hashes the whole NAR as it arrives, without keeping any of it.
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
@@ -6,7 +6,12 @@ import { pipeline } from "node:stream/promises";
 import zlib from "node:zlib";
 import { messageOf } from "../base/errors.ts";
 import { sha256Of, type Sha256 } from "../protocol/store-paths/sha256.ts";
-import { CutOffError, isLostConnection, UnusableAnswerError, type CacheClient } from "./cache-client.ts";
+import {
+  CutOffError,
+  isLostConnection,
+  UnusableAnswerError,
+  type CacheClient,
+} from "../narinfo/cache-client.ts";
 import { webPageInstead, type NarFault } from "./nar-start.ts";
 import type { NarInfo } from "../narinfo/narinfo.ts";
 
@@ -17,12 +22,12 @@ const decoders: Readonly<Record<string, () => Transform>> = {
   br: () => zlib.createBrotliDecompress(),
 };
 
-/** Slower than this and it is no answer. */
+/** An answer that is slower than this does not count as one. */
 const slowestBytesPerSecond = 128 * 1024;
 
 export type ContentJudgement =
   | { readonly type: "proven" }
-  /** The NAR is compressed in a way that cannot be undone here; what is served has the size and hash that are said of it. */
+  /** The NAR is compressed in a way that cannot be undone here; what is served has the size and hash that are said about it. */
   | { readonly type: "served-as-said" }
   | { readonly type: "fault"; readonly fault: NarFault };
 
@@ -47,7 +52,7 @@ export async function judgeNarContent(
     fault: { problem: "corrupt", detail },
   });
   if (expectedSize === undefined || expectedHash === undefined)
-    return fault(`its NAR is compressed with ${compression}, and nothing says what that should be`);
+    return fault(`its NAR is compressed with ${compression}, and nothing tells what its content should be`);
   try {
     const {
       status,
@@ -118,7 +123,7 @@ async function digestOf(
     const steps = [transport, decoder].filter((step) => step !== undefined);
     await runPipeline(response, steps, sink);
   } catch (error) {
-    // What is too long is not read to its end.
+    // A NAR that is too long is not read to its end.
     if (size <= expectedSize) throw readingFault(error, read);
   }
   return { size, hash: sha256Of(hash.digest()) };

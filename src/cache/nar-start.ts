@@ -24,7 +24,7 @@ export interface NarFault {
 
 export const webPageInstead = "a web page is served in place of its NAR";
 
-/** What is wrong with the NAR, by the answer to the question for its first bytes; undefined when nothing is. */
+/** The problem with the NAR, according to the answer to the request for its first bytes; undefined if there is none. */
 export function judgeNarStart(
   { compression, fileSize, narSize }: Pick<NarInfo, "compression" | "fileSize" | "narSize">,
   { status, body, isCutOff, totalBytes, isWebPage = false }: CacheAnswer,
@@ -38,7 +38,7 @@ export function judgeNarStart(
   if (isOther && isWebPage) return { problem: "refused", detail: webPageInstead };
   if (isCutOff && body.byteLength < narStartBytes)
     return { problem: "corrupt", detail: `its NAR ends after ${body.byteLength} bytes` };
-  if (isOther) return { problem: "corrupt", detail: "what is served as its NAR is none" };
+  if (isOther) return { problem: "corrupt", detail: "what is served as its NAR is not a NAR" };
   const expected = compression === "none" ? narSize : fileSize;
   if (expected !== undefined && totalBytes !== undefined && totalBytes !== expected)
     return { problem: "corrupt", detail: `its NAR has ${totalBytes} bytes and should have ${expected}` };

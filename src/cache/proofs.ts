@@ -59,7 +59,7 @@ export async function openProofs(options: ProofsOptions): Promise<Proofs> {
       return proof !== undefined && proof.narHash === narHash && counts(proof);
     },
     add(path, narHash, by) {
-      // Those that were added last are last.
+      // The most recently added proofs are last.
       proofs.delete(path);
       proofs.set(path, { narHash, key: digest(by.text), at: seconds() });
     },

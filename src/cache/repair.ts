@@ -15,7 +15,7 @@ export interface RepairOptions {
 }
 
 export interface RepairOutcome {
-  /** As it is after the repairs. */
+  /** The state after the repairs. */
   readonly verification: Verification;
   /** Paths that were not served and now are. */
   readonly repaired: readonly StorePath[];
@@ -44,7 +44,7 @@ export async function repair(
     if (reason !== undefined) for (const path of paths) left.set(path, reason);
   };
   for (const path of restore) {
-    onStep(`checking ${path}, and restoring it where it is damaged`);
+    onStep(`checking ${path}, and restoring it if it is damaged`);
     note([path], await store.restore(path, signal));
   }
   // What Nix fetched or built again has lost its signatures.

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
+import { HomelabError } from "../base/errors.ts";
 import type { GcRoots, RootedCommit } from "../nix/gc-roots.ts";
 import { parseCommit, parseHostName, parseRepoName, StorePath, type Commit } from "../protocol/names.ts";
 import { carryOutRetention, planRetention } from "./retain.ts";
@@ -68,4 +69,36 @@ test("drops nothing while a remote cannot say which updates are open", async () 
   const silent = { ...options(gcRoots), openUpdates: async () => Promise.reject(new Error("no route")) };
   await expect(planRetention(silent, [repo], signal)).rejects.toThrow("no route");
   expect(dropped).toEqual([]);
+});
+
+const systemOf = (digit: string): StorePath => v.parse(StorePath, `/nix/store/${digit.repeat(32)}-system`);
+
+test("keeps what hosts run, and asks for it only where something would go", async () => {
+  const { gcRoots, dropped } = rootsOf([rooted("a", 4), rooted("b", 3), rooted("c", 2)]);
+  let questions = 0;
+  const deployedSystems = async () => {
+    questions++;
+    return new Set([systemOf("c")]);
+  };
+  const plan = await planRetention({ ...options(gcRoots), deployedSystems }, [repo], signal);
+  await carryOutRetention({ gcRoots }, plan, signal);
+  expect(dropped).toEqual([commit("b")]);
+  await planRetention({ ...options(gcRoots), keepNewest: 9, deployedSystems }, [repo], signal);
+  expect(questions).toBe(1);
+});
+
+test("drops no tip while it is unknown what hosts run, and says so", async () => {
+  const { gcRoots, dropped } = rootsOf([
+    rooted("a", 4),
+    rooted("b", 3),
+    rooted("c", 2),
+    rooted("d", 1, { wasHead: false }),
+  ]);
+  const said: string[] = [];
+  const deployedSystems = async () => Promise.reject(new HomelabError("unavailable", "NATS is away"));
+  const onUnknown = (name: string, why: Error): void => void said.push(`${name}: ${why.message}`);
+  const silent = { ...options(gcRoots), keepNewest: 0, deployedSystems, onUnknown };
+  await carryOutRetention({ gcRoots }, await planRetention(silent, [repo], signal), signal);
+  expect(dropped).toEqual([commit("d")]);
+  expect(said).toEqual(["nixos-servers: NATS is away"]);
 });

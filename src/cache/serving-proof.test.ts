@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { parsePublicKey } from "../narinfo/public-keys.ts";
 import type { PathFacts } from "../protocol/store-paths/path-facts.ts";
 import type { StorePath } from "../protocol/names.ts";
-import type { CacheClient } from "./cache-client.ts";
+import type { CacheClient } from "../narinfo/cache-client.ts";
 import { noProofs } from "./proofs.ts";
 import { createServingProof } from "./serving-proof.ts";
 
@@ -41,7 +41,7 @@ test.each([401, 403, 302])(
   "HTTP %i is a refusal, which says what to set and nothing of the path",
   async (status) => {
     expect(await reasonWith(status)).toBe(
-      `the cache http://cache refuses us, so nothing is known of it: ${top}: its narinfo is refused (HTTP ${status}); set cache.netrcFile where it wants a password`,
+      `the cache http://cache refuses access, so its state is unknown: ${top}: its narinfo is refused (HTTP ${status}); set cache.netrcFile if it needs a password`,
     );
   },
 );

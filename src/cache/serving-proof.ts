@@ -32,7 +32,7 @@ export function createServingProof({ nix, url, verify }: ServingProofOptions): S
 }
 
 function reasonOf(url: string, { paths, findings }: TopProof): string | undefined {
-  // What is wrong says more than what is not known.
+  // A known problem says more than a missing answer.
   const worst =
     findings.find(({ problem }) => problem !== "unanswered" && problem !== "refused") ??
     findings.find(({ problem }) => problem === "refused") ??
@@ -41,6 +41,6 @@ function reasonOf(url: string, { paths, findings }: TopProof): string | undefine
   if (worst.problem === "unanswered") return worst.detail;
   const { path, detail } = worst;
   if (worst.problem === "refused")
-    return `the cache ${url} refuses us, so nothing is known of it: ${path}: ${detail}; set cache.netrcFile where it wants a password`;
+    return `the cache ${url} refuses access, so its state is unknown: ${path}: ${detail}; set cache.netrcFile if it needs a password`;
   return `the cache ${url} does not serve it: ${countProblems(findings)} of ${paths} paths, such as ${path}: ${detail}`;
 }

@@ -2,7 +2,7 @@
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { PathFacts } from "../protocol/store-paths/path-facts.ts";
 import type { StorePath } from "../protocol/names.ts";
-import { HangUpError, type CacheClient } from "./cache-client.ts";
+import { HangUpError, type CacheClient } from "../narinfo/cache-client.ts";
 import type { Finding } from "./finding.ts";
 import { judgeNarInfo, maxNarInfoBytes, type NarInfoJudgement } from "../narinfo/judge-narinfo.ts";
 import { judgeNarContent } from "./nar-content.ts";
@@ -16,7 +16,7 @@ export interface VerifyOptions {
   readonly client: CacheClient;
   readonly keys: TrustedKeys;
   readonly proofs: Proofs;
-  /** Of the NAR: its first bytes, or all of it, hashed. */
+  /** How much of the NAR is fetched: its first bytes, or all of it, hashed. */
   readonly content: "start" | "whole";
   /** Paths at a time. */
   readonly atOnce: number;
@@ -32,7 +32,7 @@ export interface VerifyProgress {
   readonly total: number;
 }
 
-/** What is known of a path's place in a closure. */
+/** What is known about a path's place in a closure. */
 export interface ClosureNode {
   readonly narSize: number;
   readonly references: readonly StorePath[];
@@ -80,7 +80,7 @@ export async function verifyClosure(
 }
 
 /**
- * Proves what a cache itself says that belongs to these paths, for machines whose store has not got them: that it is
+ * Proves what a cache itself says that belongs to these paths, for machines whose store does not have them: that it is
  * all there and signed, but not that it is what was built.
  */
 export async function verifyWithoutStore(

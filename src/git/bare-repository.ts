@@ -19,7 +19,7 @@ const mostHashes = 2000;
 export interface BareRepositoryOptions {
   readonly git: GitCommand;
   readonly directory: string;
-  /** So many commits that were asked for are kept, the last used ones. */
+  /** How many of the requested commits are kept; the last used ones stay. */
   readonly keptCommits: number;
   readonly log: Log;
 }
@@ -27,7 +27,7 @@ export interface BareRepositoryOptions {
 export interface BareRepository {
   /** Absolute path. */
   readonly directory: string;
-  /** Makes it ready: creates it, frees it of what a killed git left behind, or starts it anew when it is broken. */
+  /** Prepares it: creates it, removes what a killed git left behind, or recreates it if it is broken. */
   open(signal: AbortSignal): Promise<void>;
   /** Whether git can read all that its refs need. */
   isIntact(signal: AbortSignal): Promise<boolean>;
@@ -38,7 +38,7 @@ export interface BareRepository {
    * ref holds, and whose parents are not here.
    */
   has(commit: Commit, signal: AbortSignal): Promise<boolean>;
-  /** Those of the commits that are here. */
+  /** The commits among these that are here. */
   present(commits: readonly Commit[], signal: AbortSignal): Promise<ReadonlySet<string>>;
   branchTip(branch: BranchName, signal: AbortSignal): Promise<string | undefined>;
   /** Forgets all branches but these. One that is gone can be in the way: `feature` of `feature/one`. */
@@ -89,7 +89,7 @@ export function createBareRepository({
   }
 
   async function removeStaleLocks(signal: AbortSignal): Promise<void> {
-    // Who writes holds the lock beside the repository, and so does `remove`: what is still there then has no owner.
+    // Writers hold the lock next to the repository, and so does `remove`: whatever is still there then has no owner.
     const found = await Array.fromAsync(glob("{*,{refs,objects}/**/*}.lock", { cwd: directory }));
     if (found.length === 0) return;
     log.warn({ directory, locks: found }, "removed locks that a killed git left in a mirror");
@@ -129,7 +129,7 @@ export function createBareRepository({
       if (owner !== undefined && us !== undefined && owner !== us) {
         throw new HomelabError(
           "config",
-          `the mirror ${directory} belongs to the user ${owner}, not to us (${us})`,
+          `the mirror ${directory} belongs to the user ${owner}, not to this one (${us})`,
           {
             code: "GIT_MIRROR",
             hint: "run this as that user, or delete the directory",
@@ -144,7 +144,7 @@ export function createBareRepository({
         if (created.exitCode !== 0) throw cannotWrite(created);
         return;
       }
-      log.warn({ directory }, "this mirror is broken and is fetched anew");
+      log.warn({ directory }, "this mirror is broken and is fetched again");
       await startAnew(signal);
     },
 
@@ -156,7 +156,7 @@ export function createBareRepository({
     },
 
     async present(commits, signal) {
-      // Not what a file beside the objects says of them.
+      // Not what a file beside the objects says about them.
       const list = ["-c", "core.commitGraph=false", "rev-list", "--no-walk", "--ignore-missing"];
       const found = new Set<string>();
       for (let index = 0; index < commits.length; index += mostHashes) {

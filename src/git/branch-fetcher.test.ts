@@ -197,7 +197,7 @@ test("what takes too long together is fetched one by one within the time, first 
   expect(place.fetches).toEqual([expect.arrayContaining(["main", "large-8"]), ["main"]]);
   expect(place.here).toContain(deep);
 
-  // The next one knows that, and goes on where this one stopped.
+  // The next one knows that, and continues where this one stopped.
   const before = place.elapsedMs();
   const unread = await place.search(nowhere);
   expect(place.elapsedMs() - before).toBeLessThanOrEqual(165_000);

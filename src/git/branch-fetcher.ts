@@ -65,7 +65,7 @@ export function createBranchFetcher({
 
   const repair = coalesce(async (signal) => {
     if (await repository.isIntact(signal)) return false;
-    log.warn({ repo, directory: repository.directory }, "this mirror is broken and is fetched anew");
+    log.warn({ repo, directory: repository.directory }, "this mirror is broken and is fetched again");
     await repository.startAnew(signal);
     return true;
   });

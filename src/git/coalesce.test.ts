@@ -49,7 +49,7 @@ test("one caller who goes leaves the run to the others", async () => {
   expect(await stays).toBe("a");
 });
 
-test("the run is aborted when the last caller goes, and the next question starts anew", async () => {
+test("the run is aborted when the last caller goes, and the next question restarts", async () => {
   const { runs, ask } = controlledWork();
   const impatient = new AbortController();
   const left = ask(impatient.signal);

@@ -8,9 +8,9 @@ interface Run<T> {
 }
 
 /**
- * Shares runs of the same work: whoever asks while a run goes on waits for the next one, together with all others
+ * Shares runs of the same work: whoever asks while a run continues waits for the next one, together with all others
  * who ask until that begins. So nobody gets an answer that is older than the question, and however many ask, at
- * most one run goes on and one waits. A run is aborted when the last of its callers has gone.
+ * most one run continues and one waits. A run is aborted when the last of its callers has gone.
  */
 export function coalesce<T>(work: (signal: AbortSignal) => Promise<T>): Coalesced<T> {
   let waiting: Run<T> | undefined;
@@ -40,7 +40,7 @@ export function coalesce<T>(work: (signal: AbortSignal) => Promise<T>): Coalesce
         return;
       }
       if (waiting === run) waiting = undefined;
-      // The last one waits until nothing of the work is left.
+      // The last one waits until all work has ended.
       run.controller.abort(signal.reason);
     };
     signal.addEventListener("abort", leave, { once: true });

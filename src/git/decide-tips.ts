@@ -27,10 +27,10 @@ export function distinctTips(heads: Heads, asked: ReadonlySet<string>): readonly
   return [...tips.values()];
 }
 
-/** Of names of branches in one call; a system bounds the arguments of a program, and each name is in there twice. */
+/** The limit for branch names in one call: systems bound a program's arguments, and each name appears twice. */
 const mostNameBytes = 128 * 1024;
 
-/** What is fetched together. Tips that failed before come last, each alone: they would fail the others. */
+/** The tips to fetch together. Tips that failed before come last, each alone: they would fail the others. */
 export function groupTips(
   tips: readonly Tip[],
   hasFailed: (commit: Commit) => boolean,

@@ -1,4 +1,4 @@
-/** What is tried together, and fails together. */
+/** Branches that are fetched together, and fail together. */
 export interface Attempts<Item, Failure> {
   /** Gives why it failed; nothing when all of them are there. */
   attempt(items: readonly Item[]): Promise<Failure | undefined>;

@@ -9,7 +9,7 @@ import { serverOf, signInEnvironment, writeSignInPrograms, type GitCredentials }
 
 export interface GitCommandOptions {
   readonly exec: Exec;
-  /** Of the remote: its scheme is the only transport that git may use. */
+  /** The URL of the remote: its scheme is the only transport that git may use. */
   readonly url: string;
   /** Absolute path of the bare repository. Beside it `<directory>.home` is ours as well. */
   readonly directory: string;
@@ -22,11 +22,11 @@ export interface GitCommandOptions {
 
 export interface RunOptions {
   readonly signal: AbortSignal;
-  /** Of the whole call; a write waits within it for others that write. */
+  /** The time limit in milliseconds of the whole call; a write waits within it for others that write. */
   readonly timeoutMs: number;
   /** Beside git's own: `GIT_INDEX_FILE`, an author. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Of a write: no file becomes larger; git ends with an error instead. */
+  /** The maximum size in bytes of a write: no file becomes larger; git ends with an error instead. */
   readonly maxFileBytes?: number;
 }
 

@@ -34,7 +34,7 @@ export interface NewCommit {
   readonly files: ReadonlyMap<string, string>;
   readonly message: string;
   readonly author: { readonly name: string; readonly email: string };
-  /** Of author and committer. */
+  /** The date of author and committer. */
   readonly date: Date;
 }
 
@@ -76,7 +76,7 @@ export type RevisionsFound =
   | { readonly type: "unreachable"; readonly reason: string };
 
 /**
- * How a commit stands to an earlier one: on it, below it, or both on a third. Or why nobody can say, in a clause that
+ * How a commit stands to an earlier one: on it, below it, or both on a third. Or why it is unknown, in a clause that
  * has text from outside.
  */
 export type CommitRelation =
@@ -86,7 +86,7 @@ export type CommitRelation =
 /** Reads the history of any repository, without its files. */
 export interface RevisionReader {
   between(range: RevisionRange, signal: AbortSignal): Promise<RevisionsFound>;
-  /** Of `to` to `from`. */
+  /** How `to` relates to `from`. */
   relation(range: RevisionRange, signal: AbortSignal): Promise<CommitRelation>;
 }
 
@@ -119,13 +119,13 @@ export interface Repository {
   isAncestor(ancestor: Commit, descendant: Commit, signal: AbortSignal): Promise<boolean>;
   /** Refs of the remote below a prefix such as `refs/heads/flake-update/`, or the one of that name. */
   remoteRefs(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, Commit>>;
-  /** The commit that a ref of the remote points to, with its facts; also of refs that are no branches. */
+  /** The commit that a ref of the remote points to, with its facts. The ref need not be a branch. */
   readRemote(
     ref: string,
     signal: AbortSignal,
   ): Promise<{ readonly commit: Commit; readonly facts: CommitFacts } | undefined>;
   /**
-   * Moves refs of the remote, all or none. After a lost answer it asks the remote what became of it.
+   * Moves refs of the remote, all or none. After a lost answer it asks the remote what happened to it.
    * @throws HomelabError `unavailable` `GIT_REMOTE` when that cannot be found out.
    */
   push(changes: readonly RefChange[], signal: AbortSignal): Promise<PushResult>;

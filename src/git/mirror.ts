@@ -27,11 +27,11 @@ export interface MirrorOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock?: Pick<Clock, "monotonic">;
   readonly log?: Log;
-  /** So many of the commits that were asked for are kept, the last used ones. Default 256. */
+  /** How many of the requested commits are kept; the last used ones stay. Default 256. */
   readonly keptCommits?: number;
 }
 
-/** What is lost of our copy meanwhile is noticed after that. */
+/** Losses in our copy in the meantime are noticed after that. */
 const knownMs = 60_000;
 const outOfReach = { kind: "unavailable", code: "GIT_REMOTE" } as const;
 
@@ -83,7 +83,7 @@ export function createMirror({
     found.set(commit, { at: now, packs: await repository.packs() });
   }
 
-  /** The commit once it is here; when it is not, because our copy is broken, after that is fetched anew. */
+  /** The commit once it is here; when it is not, because our copy is broken, after that is fetched again. */
   async function fetched<Found>(
     fetch: () => Promise<Found>,
     wanted: (found: Found) => Promise<Commit | undefined>,
@@ -121,7 +121,7 @@ export function createMirror({
     });
   }
 
-  /** Nobody can say that a commit does not exist while there are branches that cannot be read. */
+  /** It is unknown whether a commit exists while there are branches that cannot be read. */
   function unknownOrRefused(
     commit: Commit,
     [branch, error]: readonly [string, HomelabError],

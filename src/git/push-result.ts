@@ -7,11 +7,11 @@ export type PushOutput =
   | { readonly type: "pushed" }
   | { readonly type: "moved" }
   | { readonly type: "refused"; readonly reason: string }
-  /** No answer that says what became of it. */
+  /** No answer that says what happened to it. */
   | { readonly type: "unknown" };
 
 /**
- * What git says of a push. `[rejected]` is git's own check that the ref has the expected value; `[remote rejected]`
+ * What git says about a push. `[rejected]` is git's own check that the ref has the expected value; `[remote rejected]`
  * is the server's hook or protection, but for a lock that somebody else's push holds.
  */
 export function parsePushOutput(stdout: string, stderr: string, exitCode: number | undefined): PushOutput {

@@ -2,7 +2,7 @@ import type { GitCommand } from "./git-command.ts";
 
 export interface BranchFile {
   readonly url: string;
-  /** Absolute path of the bare repository that `git` is for; it is made anew. */
+  /** Absolute path of the bare repository that `git` is for; it can be recreated. */
   readonly directory: string;
   readonly branch: string;
   /** In the repository. */
@@ -11,7 +11,7 @@ export interface BranchFile {
 
 const fetchTimeoutMs = 60_000;
 const localTimeoutMs = 20_000;
-/** Of one commit with its files. */
+/** The maximum size in bytes of one commit with its files. */
 const maxFetchBytes = 256 * 1024 * 1024;
 
 /**

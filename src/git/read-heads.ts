@@ -17,7 +17,7 @@ const timeoutMs = 30_000;
  * Asks a remote for its branches and what they are at.
  *
  * @throws HomelabError `unavailable` with code `GIT_REMOTE` when it does not answer; `refused` with code `GIT_DENIED`
- *   when it does not let us in; `config` for a repository that we may not or cannot use.
+ *   when it refuses our credentials; `config` for a repository that we may not or cannot use.
  */
 export async function readHeads(
   { git, url, credentials }: RemoteHeads,

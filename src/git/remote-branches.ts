@@ -1,4 +1,4 @@
-// What is known of a remote's branches: what they are at, and which of them could not be fetched.
+// What is known about a remote's branches: what they are at, and which of them could not be fetched.
 import type { HomelabError } from "../base/errors.ts";
 import type { Commit } from "../protocol/names.ts";
 import type { ExecResult } from "../process/exec.ts";
@@ -16,7 +16,7 @@ export interface FailedFetch {
 
 /** In memory: another process may have another git. */
 export interface RemoteBranches {
-  /** As they were when we looked last. */
+  /** The branches at the last check. */
   known(): Heads;
   /**
    * Looks at them.
@@ -56,7 +56,7 @@ export function createRemoteBranches(remote: RemoteHeads): RemoteBranches {
     async explain({ tip: { branch, commit }, result, timeoutMs }, signal) {
       const call = { url: remote.url, result, timeoutMs, secrets: await secretsOf(remote.credentials) };
       const now = await look(signal);
-      // Moved since, it says nothing of this commit.
+      // Moved since, it says nothing about this commit.
       if (now.get(branch) !== commit) return remoteError(call);
       const refusal = refusalOf(call, commit);
       if (refusal === undefined) failed.add(commit);

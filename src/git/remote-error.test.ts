@@ -51,6 +51,8 @@ test.each([
     "credentials",
   ],
   ["ssh: connect to host example.org port 22: Connection refused", "unavailable", "GIT_REMOTE", "reached"],
+  ["ssh: is not in the PATH", "unavailable", "GIT_REMOTE", "install ssh"],
+  ["ssh -F none: 1: ssh: not found", "unavailable", "GIT_REMOTE", "install ssh"],
   ["fatal: '/srv/x' does not appear to be a git repository", "unavailable", "GIT_REMOTE", "git ls-remote"],
   [
     "fatal: detected dubious ownership in repository at '/srv/x/.git'",
@@ -113,4 +115,8 @@ test("a secret is in no form in which git, or a server, may repeat it", () => {
     expect(words).toContain("[redacted]");
     expect(words).not.toContain(form);
   }
+});
+
+test("of a server that says nothing the hint is to look after it, and not after the URL", () => {
+  expect(errorFor(failed("", { timedOut: true })).hint).toContain("server is up");
 });

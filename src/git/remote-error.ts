@@ -29,7 +29,7 @@ export interface FailedRemoteCall {
   readonly url: string;
   readonly result: ExecResult;
   readonly timeoutMs: number;
-  /** To be taken out of what git says. */
+  /** Secrets to be removed from git's messages. */
   readonly secrets: readonly string[];
   /** Whether it was a push; a fetch or a question otherwise. */
   readonly isPush?: boolean;
@@ -45,10 +45,10 @@ export const isCutShort = ({ stderrTail }: Pick<ExecResult, "stderrTail">): bool
 /**
  * Why a remote did not give what was asked for.
  *
- * - `refused` with code `GIT_DENIED`: it does not let us in
+ * - `refused` with code `GIT_DENIED`: it refuses our credentials
  * - `config` with code `GIT_OWNER`: a local repository of another user; `GIT_SHALLOW`: a shallow clone
  * - `refused` with code `TLS_UNTRUSTED`: its certificate is not trusted
- * - `unavailable` with code `GIT_REMOTE`: out of reach, or anything else
+ * - `unavailable` with code `GIT_REMOTE`: unreachable, or anything else
  */
 export function remoteError({
   url,
@@ -80,7 +80,7 @@ export function remoteError({
   }
   return (
     explainCertificateError(new Error(words), place) ??
-    new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: hintFor(words) })
+    new HomelabError("unavailable", message, { code: "GIT_REMOTE", hint: hintFor(because) })
   );
 }
 
@@ -103,7 +103,7 @@ export const longNamesError = (url: string): HomelabError =>
 
 /**
  * Git's own line about an object that its checks refuse: `object <hash>: hasDotgit: contains '.git'`. What a server
- * says begins with `remote:`. A blob that is missing is no fault of the commit.
+ * says begins with `remote:`. The commit is not to blame for a missing blob.
  */
 const refusedObject =
   /^error: (?<words>object [0-9a-f]{40}(?:[0-9a-f]{24})?: (?!gitmodulesMissing|gitattributesMissing)[a-z]\w+: .*)$/m;
@@ -127,11 +127,13 @@ export function refusalOf(
 
 function hintFor(words: string): string {
   if (/host key|known_hosts/i.test(words)) {
-    return "add the host's key to the known hosts file: ssh-keyscan HOST, compared with what the host itself says";
+    return "add the host's key to the known hosts file: ssh-keyscan HOST, and compare it with the key on the host itself";
   }
-  if (/could not resolve|timed out|refused|unreachable|failed to connect/i.test(words)) {
+  if (/could not resolve|timed out|^no answer within|refused|unreachable|failed to connect/i.test(words)) {
     return "check that the server is up and can be reached from this machine";
   }
+  if (/ssh: (?:not found|command not found|is not in the PATH)|cannot run ssh/i.test(words))
+    return "install ssh (openssh-client), or put it into the PATH";
   if (/error: 30[1278]/.test(words)) return "redirects are not followed: configure the URL that it moved to";
   return "check the repo's URL: git ls-remote URL";
 }

@@ -20,7 +20,7 @@ export interface BranchSearchOptions {
   readonly repository: Pick<BareRepository, "present" | "keepBranches">;
   /** Gives the result where it failed. */
   fetch(branches: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<ExecResult | undefined>;
-  /** Of one fetch. */
+  /** The time limit in milliseconds of one fetch. */
   readonly fetchTimeoutMs: number;
   /** Whether our copy was broken and is empty now. */
   repair(signal: AbortSignal): Promise<boolean>;
@@ -44,7 +44,7 @@ export type BranchSearch = (commit: Commit, signal: AbortSignal) => Promise<Sear
 export function createBranchSearch(options: BranchSearchOptions): BranchSearch {
   const { branches, repository, fetchTimeoutMs, clock } = options;
   const searches = new Set<{ readonly commit: Commit }>();
-  /** All together took too long the last time. */
+  /** Fetching all together took too long the last time. */
   let isTooMuchAtOnce = false;
 
   async function missingTips(signal: AbortSignal): Promise<readonly Tip[]> {

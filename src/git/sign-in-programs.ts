@@ -24,7 +24,7 @@ export interface ServerAccess {
 
 // Each line is a question of git, word for word, so it is of one server and one user: a redirect, or the submodule of
 // another server, is another question. Only the case of a host says nothing. A tab, `name` or `file`, and another tab
-// stand between it and the answer. A secret stands in a here-document: not every printf is a part of the shell.
+// stand between it and the answer. A secret is in a here-document: not every printf is a part of the shell.
 const askpass = `#!/bin/sh
 tab=$(printf '\\t')
 case $1 in
@@ -58,6 +58,11 @@ exit 1
 // Git calls it as ssh: options, of which -o and -p have a value, then the destination. Each line is a host, the file of
 // its key and that of its known host keys, or - for either. Other hosts are left to ssh, or to what is used instead of it.
 const ssh = `#!/bin/sh
+our_ssh() {
+  # Git shows no line that begins with the name of this file.
+  command -v ssh >/dev/null || { echo "ssh: is not in the PATH" >&2; exit 127; }
+  exec ssh "$@" 3<&-
+}
 host=
 skip=
 for word in "$@"; do
@@ -78,7 +83,7 @@ while IFS="$tab" read -r known key hosts <&3; do
   if [ "$key" != - ]; then
     set -- -i "$key" -o IdentitiesOnly=yes -o IdentityAgent=none "$@"
   fi
-  exec ssh "$@" 3<&-
+  our_ssh "$@"
 done 3<<END
 $HOMELAB_DEPLOY_SSH_HOSTS
 END
@@ -86,7 +91,7 @@ exec 3<&-
 if [ -n "\${HOMELAB_DEPLOY_SSH_COMMAND-}" ]; then
   exec sh -c "$HOMELAB_DEPLOY_SSH_COMMAND"' "$@"' "$HOMELAB_DEPLOY_SSH_COMMAND" "$@"
 fi
-exec ssh "$@"
+our_ssh "$@"
 `;
 
 // ssh expands %, $ and ~ in these options and splits them at spaces (ssh_config(5), TOKENS).
@@ -121,7 +126,7 @@ function answersFor(server: string, { tokenFile, username = "git" }: GitCredenti
   const { scheme, host } = /^(?<scheme>https?):\/\/(?<host>[^/]+)$/.exec(server)?.groups ?? {};
   if (scheme === undefined || host === undefined || tokenFile === undefined) return [];
   if (/[\t\n]/.test(tokenFile)) throw unusablePath("git", tokenFile, "no tabs or line breaks");
-  // As it stands in the URL, and since git 2.48 encoded.
+  // As it is in the URL, and since git 2.48 encoded.
   const names = new Set([username, encodeURIComponent(username)]);
   return [
     `Username for '${scheme}://${host}': \tname\t${username}`,

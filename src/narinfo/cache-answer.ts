@@ -6,8 +6,8 @@ export interface CacheAnswer {
   readonly body: Uint8Array;
   /** The connection ended before the answer did, at every attempt. */
   readonly isCutOff: boolean;
-  /** Of what was asked for, without regard to a range, where the server says it. */
+  /** The bytes of what was asked for, without regard to a range, where the server says it. */
   readonly totalBytes?: number;
-  /** It is said to be HTML, as of a page to sign in at. */
+  /** It is declared as HTML, as of a page to sign in at. */
   readonly isWebPage?: boolean;
 }

@@ -1,4 +1,4 @@
-// What a cache says of a path, against what is known of it: pure, but for the arithmetic of signatures.
+// What a cache says about a path, against what is known about it: pure, but for the arithmetic of signatures.
 import type { PathFacts } from "../protocol/store-paths/path-facts.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { CacheAnswer } from "./cache-answer.ts";

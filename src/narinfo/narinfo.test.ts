@@ -60,19 +60,19 @@ test("without a compression it is what Nix takes it for", () => {
 });
 
 test.each([
-  ["a web page", "<!doctype html>\n<html></html>", "it is no narinfo"],
+  ["a web page", "<!doctype html>\n<html></html>", "it is not a narinfo"],
   ["nothing", "", "it has no StorePath"],
   ["no hash", textOf({ NarHash: "" }), "it has no NarHash"],
-  ["a hash of another kind", textOf({ NarHash: "md5:abc" }), "its NarHash is no SHA-256"],
-  ["a size that is none", textOf({ NarSize: "1e3" }), "its NarSize is no size"],
-  ["a size of nothing", textOf({ NarSize: "0" }), "its NarSize is no size"],
-  ["a path outside any store", textOf({ StorePath: "/etc/passwd" }), "its StorePath is none"],
+  ["a hash of another kind", textOf({ NarHash: "md5:abc" }), "its NarHash is not a SHA-256"],
+  ["a size that is none", textOf({ NarSize: "1e3" }), "its NarSize is not a size"],
+  ["a size of nothing", textOf({ NarSize: "0" }), "its NarSize is not a size"],
+  ["a path outside any store", textOf({ StorePath: "/etc/passwd" }), "its StorePath is not a store path"],
   ["a field twice", `${textOf()}NarSize: 121\n`, "it has NarSize twice"],
   ["references twice", `${textOf()}References: \nReferences: \n`, "it has References twice"],
   [
     "a reference with a path",
     textOf({ References: `../${"a".repeat(32)}-x` }),
-    "its References are no names",
+    "its References are not names",
   ],
   ["a NAR elsewhere", textOf({ URL: "https://example.org/x.nar" }), "its URL leads out of the cache"],
   ["a NAR at another host", textOf({ URL: "//example.org/x.nar" }), "its URL leads out of the cache"],

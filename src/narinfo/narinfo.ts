@@ -1,4 +1,4 @@
-// What a binary cache says of one path: the narinfo, a small text.
+// What a binary cache says about one path: the narinfo, a small text.
 import { parseSha256, type Sha256 } from "../protocol/store-paths/sha256.ts";
 import { isStorePath, type StorePath } from "../protocol/names.ts";
 
@@ -8,9 +8,9 @@ export interface NarInfo {
   readonly url: string;
   /** `none`, `zstd`, `xz`, `bzip2`, …; what Nix takes a missing one for. */
   readonly compression: string;
-  /** Bytes of the NAR as it is served, where it is said. */
+  /** Bytes of the NAR as it is served, if it is given. */
   readonly fileSize?: number;
-  /** Of the NAR as it is served, where it is said. Nothing signs it. */
+  /** The hash of the NAR's file as it is served, if it is given. Nothing signs it. */
   readonly fileHash?: Sha256;
   readonly narHash: Sha256;
   readonly narSize: number;
@@ -20,7 +20,7 @@ export interface NarInfo {
   readonly signatures: readonly string[];
 }
 
-/** Fields that may stand only once: of two of them nobody knows which one another reader takes. */
+/** Fields that may occur only once: if there are two, another reader may take the other one. */
 const singleFields = new Set([
   "StorePath",
   "URL",
@@ -41,13 +41,13 @@ const singleFields = new Set([
 export function parseNarInfo(text: string): NarInfo {
   const { fields, signatures } = readFields(text);
   const storePath = required(fields, "StorePath");
-  if (!isStorePath(storePath)) throw new SyntaxError("its StorePath is none");
+  if (!isStorePath(storePath)) throw new SyntaxError("its StorePath is not a store path");
   const url = required(fields, "URL");
   if (!isInCache(url)) throw new SyntaxError("its URL leads out of the cache");
   const narHash = parseSha256(required(fields, "NarHash"));
-  if (narHash === undefined) throw new SyntaxError("its NarHash is no SHA-256");
+  if (narHash === undefined) throw new SyntaxError("its NarHash is not a SHA-256");
   const narSize = parseSize(required(fields, "NarSize"));
-  if (narSize === undefined || narSize === 0) throw new SyntaxError("its NarSize is no size");
+  if (narSize === undefined || narSize === 0) throw new SyntaxError("its NarSize is not a size");
   const fileSize = parseSize(fields.get("FileSize") ?? "");
   const fileHash = parseSha256(fields.get("FileHash") ?? "");
   const compression = fields.get("Compression") ?? "";
@@ -74,7 +74,7 @@ function readFields(text: string): {
     if (line === "") continue;
     // A list without elements may lose the space behind its colon.
     const { name, value } = /^(?<name>[A-Za-z]+):(?: (?<value>.*))?$/.exec(line)?.groups ?? {};
-    if (name === undefined) throw new SyntaxError("it is no narinfo");
+    if (name === undefined) throw new SyntaxError("it is not a narinfo");
     if (name === "Sig") signatures.push(value ?? "");
     else if (!fields.has(name)) fields.set(name, value ?? "");
     else if (singleFields.has(name)) throw new SyntaxError(`it has ${name} twice`);
@@ -99,7 +99,7 @@ function parseReferences(text: string, storePath: StorePath): readonly StorePath
   const paths = names.map((name) => `${directory}/${name}`);
   const valid = paths.filter(isStorePath);
   if (valid.length < paths.length || names.some((name) => name.includes("/"))) {
-    throw new SyntaxError("its References are no names of store paths");
+    throw new SyntaxError("its References are not names of store paths");
   }
   return [...new Set(valid)].toSorted();
 }

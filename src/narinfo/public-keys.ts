@@ -5,7 +5,7 @@ import { HomelabError } from "../base/errors.ts";
 export interface TrustedKey {
   /** `cache.example.org-1` */
   readonly name: string;
-  /** As it was given: `name:base64`. */
+  /** The key as it was given: `name:base64`. */
   readonly text: string;
   readonly key: KeyObject;
 }

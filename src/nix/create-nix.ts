@@ -21,13 +21,13 @@ import type { Locker } from "./locker.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import type { Realiser } from "./realiser.ts";
 import type { Store } from "./store.ts";
-import { buildableSystems } from "./settings/machines.ts";
-import { readNixSettings } from "./settings/nix-settings.ts";
+import { buildableSystems, type BuildPlaces, type Machine } from "./settings/machines.ts";
+import { readNixSettings, type IgnoredSetting } from "./settings/nix-settings.ts";
 import { createPathFactsReader } from "./store/path-facts.ts";
 import { createRevisionLocker } from "./lock/lock-revision.ts";
 import { createRealise } from "./realise/realise.ts";
 import { isFull } from "./realise/store-room.ts";
-import { createTrialBuild } from "./realise/trial-build.ts";
+import { createRemoteTrial, createTrialBuild, type RemoteTrial } from "./realise/trial-build.ts";
 import { createStoreQueries } from "./store/store-queries.ts";
 import { createAskSubstituter } from "./settings/ask-substituter.ts";
 import { createSubstituterProber } from "./settings/substituters.ts";
@@ -37,7 +37,7 @@ import { createLockUpdater } from "./lock/update-lock.ts";
 
 export interface NixOptions {
   readonly exec: Exec;
-  /** Of this process; Nix gets only what is about its store and the network. */
+  /** The environment of this process; Nix gets only what is about its store and the network. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Ours alone, for Nix's caches and for builds. */
   readonly stateDirectory: string;
@@ -53,13 +53,18 @@ export interface InstalledNix extends Evaluator, Store, Realiser, Locker {
   readonly system: string;
   /** Nix's own: `/nix/var/nix`. */
   readonly stateDirectory: string;
-  /** Of nix.conf: what decides how a flake evaluates. */
+  /** The digest of nix.conf: what decides how a flake evaluates. */
   readonly evaluationDigest: string;
-  /** Of nix.conf: what unsafe-settings.ts judges. */
+  /** The settings of nix.conf: what unsafe-settings.ts judges. */
   readonly settings: NixConfig;
+  readonly ignoredSettings: readonly IgnoredSetting[];
   readonly missingBuildUsers: MissingBuildUsers | undefined;
   /** Builds something that needs nothing but Nix, and gives its path. @throws HomelabError `unavailable` `NIX_CANNOT_BUILD` */
   tryBuild(signal: AbortSignal): Promise<StorePath | undefined>;
+  /** What nix.conf says about where builds run: here, and on which remote builders. */
+  readonly places: BuildPlaces;
+  /** Has a remote builder build the same. */
+  tryRemoteBuild(machine: Machine, signal: AbortSignal): Promise<RemoteTrial>;
 }
 
 /**
@@ -123,6 +128,7 @@ export async function createNix(
   const realiser: Realiser = {
     version,
     systems: buildableSystems(settings.places),
+    slots: settings.slots,
     probeSubstituters: createSubstituterProber({
       substituters: settings.substituters,
       ask: createAskSubstituter({ ...running, storeDirectory, opensStoreItself }),
@@ -159,8 +165,11 @@ export async function createNix(
     stateDirectory: settings.stateDirectory,
     evaluationDigest: settings.evaluationDigest,
     settings: settings.judged,
+    ignoredSettings: settings.ignored,
     missingBuildUsers,
     tryBuild: createTrialBuild(running),
+    places: settings.places,
+    tryRemoteBuild: createRemoteTrial(running),
   };
 }
 

@@ -1,19 +1,19 @@
 import type { Commit, HostName, RepoName, StorePath } from "../protocol/names.ts";
 import type { FlakeInput, Override, RevisionName } from "../protocol/overrides.ts";
 
-/** What the flake of a commit says of its hosts. */
+/** What the flake of a commit says about its hosts. */
 export interface Evaluator {
   /**
    * Every attribute of `nixosConfigurations`, also names that we cannot use otherwise; empty where the flake has
    * no such attribute.
    * @throws HomelabError `failed` when the flake does not evaluate, `unavailable` for infrastructure faults, `refused`
-   *   `INPUT_DENIED` when a remote of an input does not let us in, `usage`
+   *   `INPUT_DENIED` when a remote of an input refuses our credentials, `usage`
    *   `UNKNOWN_FLAKE_INPUT` for an override of an input that the flake does not have.
    */
   listHosts(source: FlakeSource, options: EvaluationOptions, signal: AbortSignal): Promise<readonly string[]>;
 
   /**
-   * One evaluator process that takes the hosts in their order, and says of each what it found as soon as it has. It ends
+   * One evaluator process that takes the hosts in their order, and says about each what it found as soon as it has. It ends
    * after the last host, or after one whose error ends Nix: what it has not judged then is for another. The caller may leave it
    * at any event, which ends the process.
    *
@@ -90,7 +90,7 @@ export interface HostEvaluation {
 
 /** Why an evaluator process gave no result. */
 export interface EvaluationFailure {
-  /** `denied`: a remote that an input is fetched from does not let us in. */
+  /** `denied`: a remote that an input is fetched from refuses our credentials. */
   readonly cause: "error" | "timed-out" | "out-of-memory" | "infra" | "denied";
   /** For an error in the flake up to 20 lines, with file, line and column first; else one. */
   readonly message: string;

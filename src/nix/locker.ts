@@ -14,7 +14,7 @@ export interface Locker {
    * Locks one input to one revision, and writes nothing.
    *
    * @param directory as for `updateLock`
-   * @returns of a flake the whole lock with the input at the revision; of what is no flake a lock that has only it.
+   * @returns for a flake, the whole lock with the input at the revision; for anything else, a lock that has only it.
    *   What the input's `original` is in it says nothing.
    */
   lockRevision(directory: string, options: LockRevisionOptions, signal: AbortSignal): Promise<LockUpdate>;
@@ -30,7 +30,7 @@ export interface LockUpdateOptions {
 }
 
 export interface LockRevisionOptions {
-  /** Of the flake itself. */
+  /** The name of the flake's own input. */
   readonly input: string;
   /** The revision as a flake reference: `github:NixOS/nixpkgs/<revision>`. */
   readonly reference: string;
@@ -46,8 +46,8 @@ export type LockUpdate =
 
 export interface LockUpdateFailure {
   /**
-   * `unavailable`: an input or the network is out of reach, so that the same update may work later; `refused`: a remote
-   * does not let us in; `failed`: what flake.nix asks for is not there, or does not fit.
+   * `unavailable`: an input or the network cannot be reached, so that the same update may work later; `refused`: a remote
+   * refuses our credentials; `failed`: what flake.nix asks for does not exist, or does not fit.
    */
   readonly kind: "failed" | "unavailable" | "refused";
   /** One line. */
@@ -57,7 +57,7 @@ export interface LockUpdateFailure {
   readonly hint?: string;
   /** The input of the flake itself by which it failed, where Nix tells. */
   readonly input?: string;
-  /** Nix went on with what it had fetched once, and does not say of which input that is. */
+  /** Nix continued with what it had fetched once, and does not say about which input that is. */
   readonly isStale?: true;
   /** What Nix said, bounded to 8 KiB, without colours. */
   readonly details: string;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { makeDirectory } from "../base/files/make-directory.ts";
 import { proxyVariables } from "../base/proxy-variables.ts";
 
-/** What Nix may know of our own environment: where its store is, how it reaches the network, and PATH. */
+/** The part of our own environment that Nix gets: where its store is, how it reaches the network, and PATH. */
 const passedOn = [
   "PATH",
   "TMPDIR",

@@ -8,6 +8,8 @@ export interface Realiser {
 
   /** All systems that it can build for, with `extra-platforms` and remote builders. */
   readonly systems: readonly string[];
+  /** How many derivations are built at a time, by nix.conf: on this machine and on remote builders. */
+  readonly slots: { readonly here: number; readonly remote: number };
 
   /**
    * Asks each substituter of nix.conf for its `nix-cache-info` and says which of them do not answer, so that a
@@ -16,7 +18,7 @@ export interface Realiser {
   probeSubstituters(signal: AbortSignal): Promise<SubstituterProbe>;
 
   /**
-   * Builds or fetches derivations with their closures, going on after failures. That it returns says nothing of
+   * Builds or fetches derivations with their closures, going on after failures. That it returns says nothing about
    * success: ask `validPaths`. `onActivity` must be quick; when it returns a promise Nix's output waits for it.
    * `soFar` gives what the process would return if it ended now: it has neither an exit code nor a signal.
    */
@@ -96,9 +98,9 @@ export interface RealiseResult {
   readonly killedBy: string | undefined;
   /** Nix's own errors and warnings, the last 200. */
   readonly messages: readonly NixMessage[];
-  /** Derivations that began to build, with what the clock says of them. */
+  /** Derivations that began to build, with what the clock says about them. */
   readonly started: ReadonlyMap<StorePath, StartedDerivation>;
-  /** What was said of remote builders; absent where none was needed. */
+  /** What was said about remote builders; absent where none was needed. */
   readonly machines?: MachineReports;
   /** Derivations that were built again, each alone in a process, as nobody knew which one ended the first. */
   readonly apart?: ReadonlyMap<StorePath, RealiseResult>;
@@ -133,7 +135,7 @@ export interface FailureCause {
   /**
    * - `no-builder`: nothing is configured that builds for its system
    * - `interrupted`: another derivation's error ended the process that would have built it
-   * - `unclear`: an error that does not say of what ended the process; it is to be built apart
+   * - `unclear`: an error that does not say about what ended the process; it is to be built apart
    */
   readonly kind: "failed" | "timed-out" | "infra" | "no-builder" | "interrupted" | "unclear";
   /** The derivation's name without its hash: `linux-6.18.4`. */

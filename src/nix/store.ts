@@ -14,10 +14,10 @@ export interface Store {
   /** Whether something is at this path; cheap, and less than valid: for estimates only. */
   present(path: StorePath): Promise<boolean>;
 
-  /** @throws HomelabError `unavailable` with code `DERIVATION_MISSING` when the file is not there (any more). */
+  /** @throws HomelabError `unavailable` with code `DERIVATION_MISSING` if the file does not exist (any more). */
   readDerivation(drvPath: StorePath): Promise<Derivation>;
 
-  /** The derivations of this graph whose outputs are not there: what a build of it has to build or fetch. An estimate. */
+  /** The derivations of this graph whose outputs are missing: what a build of it has to build or fetch. An estimate. */
   unbuilt(top: StorePath): Promise<ReadonlySet<StorePath>>;
 
   /** The stored log of a derivation in pieces; nothing when there is none. */
@@ -32,6 +32,12 @@ export interface Store {
    * @throws HomelabError `unavailable` with code `STORE_UNAVAILABLE`.
    */
   readClosure(toplevel: StorePath, signal: AbortSignal): Promise<Closure>;
+
+  /**
+   * What the store knows about these valid paths alone.
+   * @throws HomelabError `unavailable` with code `STORE_UNAVAILABLE`.
+   */
+  readFacts(paths: readonly StorePath[], signal: AbortSignal): Promise<ReadonlyMap<StorePath, PathFacts>>;
 
   /**
    * Every path that these valid paths need, themselves included, each once.
@@ -52,7 +58,7 @@ export interface Derivation {
   readonly isOnlyBuilt?: boolean;
   /** Such as `kvm`. */
   readonly requiredFeatures?: readonly string[];
-  /** Of a fixed-output derivation, which may use the network: where it says that its source is. */
+  /** The declared source of a fixed-output derivation, which may use the network. */
   readonly fetches?: readonly string[];
 }
 
@@ -78,12 +84,12 @@ export interface BootParts {
   readonly systemd?: string;
 }
 
-/** Mends what a binary cache serves. Each gives why it could not, in a line, or nothing. */
+/** Repairs what a binary cache serves. Each gives why it could not, in a line, or nothing. */
 export interface StoreRepair {
   /** In this machine's store. */
   sign(paths: readonly StorePath[], signal: AbortSignal): Promise<string | undefined>;
   /** Checks the content in this machine's store, and fetches or builds it again where it is damaged. */
   restore(path: StorePath, signal: AbortSignal): Promise<string | undefined>;
-  /** Copies from this machine's store to the cache's, in place of what is there. */
+  /** Copies from this machine's store to the cache's, and replaces what is there. */
   replace(paths: readonly StorePath[], signal: AbortSignal): Promise<string | undefined>;
 }

@@ -81,7 +81,7 @@ const saidWith = (said: Said, token: string): string => (typeof said === "string
 const traced = (text: string): string =>
   `@nix ${JSON.stringify({ action: "msg", level: 0, msg: `trace: ${text}` })}\n`;
 
-/** What the expression has Nix say of its hosts: of each a result, or how it ends. */
+/** What the expression has Nix say about its hosts: of each a result, or how it ends. */
 type HostSaid = HostEvaluation | Said | undefined;
 const says = (...hosts: HostSaid[]): Answer => ({
   stderr: (token) =>
@@ -216,7 +216,7 @@ test("nobody is given what was said of the host before", async () => {
     hosts: [db],
     failure: {
       cause: "infra",
-      message: "the evaluator ended with 1 and said nothing",
+      message: "the evaluator ended with 1 and printed nothing",
       details: "",
     },
   });

@@ -7,7 +7,7 @@ import { createRunEvaluator, type RunEvaluatorOptions } from "./run-evaluator.ts
 import { createToplevelCheck, type ToplevelCheckOptions } from "./toplevel.ts";
 
 export interface EvaluatorOptions extends RunEvaluatorOptions, ToplevelCheckOptions {
-  /** Of Nix. */
+  /** The version of Nix. */
   readonly version: string;
   readonly nixCache: NixCache;
   readonly clock: Clock;

@@ -12,7 +12,7 @@ import type { CheckToplevel } from "./toplevel.ts";
 
 export interface EvaluateHostsOptions extends HearOptions {
   readonly nixCache: NixCache;
-  /** Of Nix. */
+  /** The version of Nix. */
   readonly version: string;
   readonly checkToplevel: CheckToplevel;
 }
@@ -21,7 +21,7 @@ export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["eva
   const { nixCache, version: nixVersion, checkToplevel } = given;
 
   /**
-   * Gives the hosts to evaluate once more: where what Nix had cached was damaged and is dropped, and where warnings keep a
+   * Gives the hosts to evaluate again: where what Nix had cached was damaged and is dropped, and where warnings keep a
    * host from saying why it fails; it then is among the quiet.
    */
   async function* evaluateOnce(
@@ -86,7 +86,7 @@ interface Unjudged {
   readonly isFirst: boolean;
 }
 
-/** What the end of an evaluator says of the hosts that it gave no result of; undefined where there are none. */
+/** What the end of an evaluator says about the hosts that it gave no result of; undefined where there are none. */
 function endOf(
   { stdout, log, failure, wasKilled }: Evaluated,
   { left, current, isFirst }: Unjudged,

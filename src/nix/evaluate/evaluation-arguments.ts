@@ -76,7 +76,7 @@ export const listingArguments = (target: EvaluationTarget): readonly string[] =>
   evaluation(target, "builtins.attrNames");
 
 /**
- * What an evaluator says of its own on stderr, as traces that begin with the token: no flake can say it, for none knows
+ * What an evaluator says about its own on stderr, as traces that begin with the token: no flake can say it, for none knows
  * the token. `begun` before anything of the host with that place in the list is evaluated; `threw` where Nix can catch
  * its error; `warns` before its `config.warnings`; `fails` just before it fails by that error; `result` with what it came to,
  * as JSON.
@@ -92,7 +92,7 @@ export const marks = {
 /** Linux gives a program no argument that is longer than 128 KiB (MAX_ARG_STRLEN); the rest is for the expression. */
 const longestNames = 100 * 1024;
 
-/** As many of the hosts, from the first on, as one evaluator can be told of. */
+/** As many of the hosts, from the first on, as one evaluator can be told about. */
 export function fittingHosts(hosts: readonly HostName[]): readonly HostName[] {
   let left = longestNames;
   const end = hosts.findIndex((host) => (left -= nixString(host).length + 1) < 0);
@@ -100,7 +100,7 @@ export function fittingHosts(hosts: readonly HostName[]): readonly HostName[] {
 }
 
 /**
- * Evaluates hosts one after the other, and says of each what it found when it has found it; the first one with an
+ * Evaluates hosts one after the other, and says about each what it found when it has found it; the first one with an
  * error ends the process by it. Prints nothing of use on stdout.
  *
  * Hosts are taken by name, not by an attribute path: a path is parsed, and names can hold dots and quotes.

@@ -202,7 +202,7 @@ test("settings of a flake's nixConfig that Nix ignores are named, each once, in 
   expect(reader.end().ignoredSettings).toEqual(["extra-substituters", "post-build-hook"]);
 });
 
-test("a remote that does not let us in is told from one that is out of reach", () => {
+test("a remote that refuses our credentials is told from one that cannot be reached", () => {
   const git = (said: string) =>
     failed({ stderr: `${said}\n${ownError("program 'git' failed with exit code 128")}` });
   const refused = git("fatal: could not read Username for 'https://git.lan': terminal prompts disabled");

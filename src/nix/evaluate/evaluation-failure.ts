@@ -37,7 +37,7 @@ export function evaluationFailure({
     return because("out-of-memory", `evaluation needs more than ${mebibytes} MiB of memory`);
   }
   if (result.killedBy === "SIGKILL") {
-    // Which of all that ran was too much for the machine, nobody knows.
+    // It is unknown which of the running processes was too much for the machine.
     return outOfMemoryKills > 0
       ? because("infra", "the kernel ended the evaluation because the machine ran out of memory")
       : because("infra", "the evaluator was killed (SIGKILL), and not for lack of memory");
@@ -51,7 +51,10 @@ export function evaluationFailure({
   }
   const text = log.error?.text ?? plainError(log.plainLines);
   if (text === undefined) {
-    return because("infra", `the evaluator ended with ${result.exitCode ?? "no exit code"} and said nothing`);
+    return because(
+      "infra",
+      `the evaluator ended with ${result.exitCode ?? "no exit code"} and printed nothing`,
+    );
   }
   if (isStaleLock(text)) {
     const failure = because(

@@ -34,7 +34,7 @@ export interface EvaluationError {
   readonly whole: string;
   /** Undefined for what has none, such as what is thrown. */
   readonly position?: { readonly file: string; readonly line: number; readonly column: number };
-  /** Of the flake; undefined for an error before any host was evaluated. */
+  /** The source of the flake; undefined for an error before any host was evaluated. */
   readonly source?: FlakeTree;
 }
 

@@ -17,7 +17,7 @@ const Inventory = v.array(v.string());
 export interface ListHostsOptions {
   readonly run: RunEvaluator;
   readonly nixCache: NixCache;
-  /** Of Nix. */
+  /** The version of Nix. */
   readonly version: string;
   readonly clock: Clock;
 }

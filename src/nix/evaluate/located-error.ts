@@ -40,7 +40,7 @@ function placeOf({ text, whole, position, source }: EvaluationError): Place | un
     return row === "" || isOurs(file) ? [] : [{ file, position: `${row}:${column}`, at }];
   });
   const own = frames.filter(({ file }) => isIn(source, file));
-  // Of several lines, the trace indents all but the first.
+  // The trace indents all lines of an error but the first.
   const isInnermostFirst = whole.startsWith(text.split("\n", 1)[0] ?? text);
   const innermost = own.at(isInnermostFirst ? 0 : -1);
   const named: Frame | undefined =

@@ -10,7 +10,7 @@ export interface NixCache {
   generation(): number;
   /**
    * Empties it, once in the life of this process: damage that comes again is elsewhere. Says whether it is another now
-   * than it was in that generation, so that another try makes sense.
+   * than it was in that generation, so that a retry makes sense.
    */
   replace(since: number, reason: string): Promise<boolean>;
 }

@@ -29,7 +29,7 @@ export interface RunEvaluatorOptions {
 
 export interface EvaluatorRun {
   readonly source: FlakeSource;
-  /** Of `nix`. */
+  /** The arguments of `nix`. */
   readonly args: readonly string[];
   readonly options: EvaluationOptions;
   /** Gets its stderr. */
@@ -49,7 +49,7 @@ export interface Evaluated {
   readonly failure: EvaluationFailure;
   /** A signal that we did not send ended it. */
   readonly wasKilled: boolean;
-  /** It failed by what a power cut has left of Nix's clones of git repositories, which Nix does not mend itself. */
+  /** It failed by what a power cut has left of Nix's clones of git repositories, which Nix does not fix itself. */
   readonly hasDamagedCache: boolean;
 }
 

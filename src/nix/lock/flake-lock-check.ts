@@ -7,7 +7,7 @@ export type LockFindingKind =
   /** Not an input any more, or a new one. */
   | "input-added"
   | "input-removed"
-  /** What flake.nix says of it is another thing: its `original`, whether it is a flake, what it follows. */
+  /** What flake.nix says about it is another thing: its `original`, whether it is a flake, what it follows. */
   | "declaration-changed"
   /** What is locked is at another place than before, though it is declared the same. */
   | "source-changed"
@@ -69,7 +69,7 @@ export function checkLockChange(before: FlakeLock, after: FlakeLock): readonly L
 type Found = readonly [kind: LockFindingKind, message: string];
 
 function checkInput(before: FlakeNode | undefined, after: FlakeNode | undefined): readonly Found[] {
-  if (after === undefined) return [["input-removed", "is no input any more"]];
+  if (after === undefined) return [["input-removed", "is not an input any more"]];
   if (
     isDeepStrictEqual(declarationOf(before), declarationOf(after)) &&
     isDeepStrictEqual(before?.locked, after.locked)
@@ -111,7 +111,7 @@ export function changedPlaces(before: FlakeReference, after: FlakeReference): re
 /** How the locked place differs from the declared one, where the kind of input lets one tell. */
 function differences({ original, locked }: FlakeNode): readonly Found[] {
   if (original === undefined || locked === undefined) return [];
-  // Of the same repository as the flake that names it: a state of its own it does not need.
+  // It is in the same repository as the flake that names it, so it needs no revision of its own.
   if (original.type === "path" && original.path?.startsWith("/") !== true) return [];
   const found: Found[] = [];
   if (locked.narHash === undefined || (committedTypes.has(locked.type) && locked.rev === undefined)) {
@@ -135,7 +135,7 @@ const isSameText = (declared: unknown, locked: unknown): boolean =>
 
 const hostOf = (url: string | undefined): string => URL.parse(url ?? "")?.host ?? "";
 
-/** What a flake says of an input, and of what follows what in it, in contrast to what that was locked to. */
+/** What a flake says about an input, and of what follows what in it, in contrast to what that was locked to. */
 function declarationOf(node: FlakeNode | undefined): object {
   const { inputs = {}, ...declaration } = node ?? {};
   const follows = Object.entries(inputs).filter(([, edge]) => typeof edge !== "string");

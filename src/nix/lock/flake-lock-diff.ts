@@ -124,7 +124,7 @@ function sameInputs(
   return isSame;
 }
 
-/** What people want to know of a locked reference. */
+/** Describes a locked reference for people. */
 export function inputState(reference: FlakeReference): InputState {
   const { type, ref, rev, narHash, lastModified } = reference;
   return {

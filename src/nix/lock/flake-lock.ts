@@ -2,14 +2,14 @@
 import * as v from "valibot";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 
-/** Of the text. The largest that people have are below 1 MiB. */
+/** The maximum size in bytes of the text. The largest that people have are below 1 MiB. */
 export const maxLockBytes = 4 * 1024 * 1024;
 const maxNodes = 5_000;
 const maxFollowDepth = 100;
 const newestVersion = 7;
 const rootPath = "the flake itself";
 
-/** What a flake says of an input, or what became of it: its type, where it is, and which state of it. */
+/** What a flake says about an input, or what happened to it: its type, where it is, and which state of it. */
 const Reference = v.looseObject({
   type: v.string(),
   owner: v.optional(v.string()),
@@ -59,7 +59,7 @@ export interface FlakeLock {
 
 /**
  * Reads the text of a flake.lock, keeping what we do not know and the order of everything. An input may follow one
- * that is not there, as Nix takes it too: people commit such locks, and an update mends them (`requireFollowed`).
+ * that does not exist, as Nix accepts it too: people commit such locks, and an update fixes them (`requireFollowed`).
  *
  * @throws HomelabError `failed` with code `FLAKE_LOCK_INVALID`.
  */
@@ -121,7 +121,7 @@ export function inNewestVersion(lock: FlakeLock): FlakeLock {
   return { ...lock, nodes: Object.fromEntries(nodes), version: newestVersion };
 }
 
-/** A node of the lock. @throws Error when it is not there, which `parseFlakeLock` excludes. */
+/** A node of the lock. @throws Error if it is missing, which `parseFlakeLock` excludes. */
 export function nodeAt(lock: FlakeLock, key: string): FlakeNode {
   const node = Object.hasOwn(lock.nodes, key) ? lock.nodes[key] : undefined;
   if (node === undefined) throw new Error(`the lock has no node ${key}`);
@@ -166,7 +166,7 @@ export function inputResolver(lock: FlakeLock): InputResolver {
   return resolve;
 }
 
-/** Of an input that follows one which is not there: whose it is, its name, and what it should follow. */
+/** An input that follows a missing one: whose it is, its name, and what it should follow. */
 export interface LostInput {
   /** The key of the node that has it. */
   readonly of: string;
@@ -187,7 +187,7 @@ export function lostInputs(lock: FlakeLock): readonly LostInput[] {
 /**
  * For locks that we make or land.
  *
- * @throws HomelabError `failed` with code `FLAKE_LOCK_UNFIT` when an input follows another that is not there.
+ * @throws HomelabError `failed` with code `FLAKE_LOCK_UNFIT` if an input follows one that does not exist.
  */
 export function requireFollowed(lock: FlakeLock): void {
   const [lost] = lostInputs(lock);
@@ -200,7 +200,7 @@ export function requireFollowed(lock: FlakeLock): void {
   );
 }
 
-/** What in the lock points to a node that is not there. */
+/** References in the lock to nodes that do not exist. */
 function inconsistency(lock: FlakeLock): string | undefined {
   const nodes = Object.entries(lock.nodes);
   if (nodes.length > maxNodes) return `it has more than ${maxNodes} nodes`;
@@ -236,5 +236,5 @@ const conflicted = (): HomelabError =>
 const invalid = (reason: string): HomelabError =>
   new HomelabError("failed", `flake.lock cannot be read: ${reason}`, {
     code: "FLAKE_LOCK_INVALID",
-    hint: "see what Nix says of it: nix flake metadata",
+    hint: "see what Nix reports: nix flake metadata",
   });

@@ -91,8 +91,8 @@ function queryOf(values: Readonly<Record<string, string | undefined>>): string {
  * The lock as it would be if the input had been updated to the revision.
  *
  * @param lock of the flake, with the input at any revision
- * @param made where Nix locked the revision: the flake's own lock with the input overridden, or that of a flake
- *   whose only input it is, for what is no flake and has no inputs itself
+ * @param made where Nix locked the revision: the flake's own lock with the input overridden, or, if the
+ *   input is not a flake and has no inputs itself, that of a flake whose only input it is
  * @throws HomelabError `failed` `FLAKE_LOCK_UNFIT` when Nix locked something else.
  */
 export function lockWithRevision(lock: FlakeLock, made: FlakeLock, input: string, rev: string): FlakeLock {

@@ -48,7 +48,7 @@ export function createRevisionLocker(
         const override = ["--override-input", input, reference, "--update-input", input];
         return metadata(".", override, { directory, timeoutMs }, signal);
       }
-      // Nix takes every override for a flake. Alone it says the same: what is no flake has no inputs itself.
+      // Nix takes every override for a flake. Alone it is the same: an input that is not a flake has no inputs itself.
       const scratch = await mkdtemp(join(tmpdir(), "homelab-deploy-lock-"));
       try {
         const source = `{ url = ${nixString(reference)}; flake = false; }`;

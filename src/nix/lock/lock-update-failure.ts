@@ -56,7 +56,8 @@ export function lockUpdateFailure({
     };
   }
   const text = log.error?.text ?? plainError(log.plainLines);
-  if (text === undefined) return because("unavailable", `Nix ended with ${result.exitCode} and said nothing`);
+  if (text === undefined)
+    return because("unavailable", `Nix ended with ${result.exitCode} and printed nothing`);
   return looksLikeInfrastructure(text) || saysMissingRef(text) ? fetching(text) : because("failed", text);
 }
 
@@ -81,7 +82,7 @@ function hintFor(said: string): string | undefined {
 }
 
 /**
- * Of a line of Nix or of its git: that it could not ask a git repository, and uses what it fetched before. It then
+ * What a line of Nix or of its git says: it could not query a git repository, and uses what it fetched before. It then
  * exits with 0, and a remote that is down looks like one that did not move. Undefined for any other line.
  *
  * The words are those of `git.cc` of libfetchers, Nix 2.8 to 2.34. Nix 2.26 does not look at whether git could fetch

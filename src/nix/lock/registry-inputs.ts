@@ -12,7 +12,7 @@ export interface RegistryInput {
 const refPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const namePattern = /^[A-Za-z][A-Za-z0-9_-]*$/;
 
-/** Of the flake itself. */
+/** The flake's own inputs that a registry resolves. */
 export const registryInputs = (lock: FlakeLock): readonly RegistryInput[] =>
   Object.entries(rootInputs(lock)).flatMap(([input, edge]) => {
     if (typeof edge !== "string") return [];
@@ -44,4 +44,4 @@ export const registryAdvice = ({ advice }: Pick<RegistryInput, "advice">): strin
 
 /** What is wrong with it. */
 export const registryMessage = (input: string): string =>
-  `flake.nix names no place for ${input}, so a flake registry decides what it is, and another machine may mean something else`;
+  `flake.nix gives no URL for ${input}, so a flake registry decides what it is, and other machines may use something else`;

@@ -127,7 +127,7 @@ test.each([
   ["a signal", { killedBy: "SIGKILL", exitCode: undefined }, { kind: "unavailable" }],
   ["nothing that is said", { exitCode: 1 }, { kind: "unavailable" }],
   [
-    "a remote that is down while Nix goes on with what it has",
+    "a remote that is down while Nix continues with what it has",
     {
       stderr:
         "warning: could not get HEAD ref for repository 'ssh://x/y'; using expired cached ref 'refs/heads/main'\n",

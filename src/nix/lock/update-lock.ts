@@ -21,7 +21,7 @@ export interface LockUpdaterOptions {
   readonly exec: Exec;
   readonly environment: Environment;
   readonly inputAccess?: InputAccess;
-  /** Of Nix. */
+  /** The version of Nix. */
   readonly version: string;
 }
 
@@ -49,7 +49,7 @@ export function createLockUpdater({
         const result = await run(inputs);
         if (result.type === "failed") return result;
       }
-      // Exit code 0 says nothing of what is in the file, nor that there is one.
+      // Exit code 0 says nothing about what is in the file, nor that there is one.
       const after = (await readLock(path)) ?? (before === undefined ? noInputs : undefined);
       if (after === undefined) throw unreadable("it is gone");
       requireFollowed(parseFlakeLock(after));
@@ -59,7 +59,7 @@ export function createLockUpdater({
 }
 
 /**
- * - The flake is that of the working directory, so that its path is no argument.
+ * - The flake is that of the working directory, so that its path is not an argument.
  * - Nix never commits: when git refuses the commit, the next run finds the lock changed and reports success without one.
  */
 export function updateArguments(version: string, inputs: readonly string[] | undefined): readonly string[] {
@@ -75,7 +75,7 @@ function checkInputs(inputs: readonly string[], lock: string | undefined): void 
   const known = lock === undefined ? [] : updatableInputs(parseFlakeLock(lock));
   const unknown = inputs.find((name) => !inputPattern.test(name) || !known.includes(name));
   if (unknown === undefined) return;
-  const message = `${JSON.stringify(unknown.slice(0, 80))} is no input of the flake that can be updated`;
+  const message = `${JSON.stringify(unknown.slice(0, 80))} is not an input of the flake that can be updated`;
   throw new HomelabError("usage", message, {
     code: "UNKNOWN_FLAKE_INPUT",
     hint: known.length === 0 ? "its flake.lock has no inputs" : `those are: ${known.join(", ")}`,
@@ -88,7 +88,8 @@ async function readLock(path: string): Promise<string | undefined> {
     // A link could point anywhere.
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const status = await file.stat();
-    if (!status.isFile() || status.size > maxLockBytes) throw new Error("it is no file of a sensible size");
+    if (!status.isFile() || status.size > maxLockBytes)
+      throw new Error("it is not a file of a reasonable size");
     return await file.readFile("utf8");
   } catch (cause) {
     if (hasCode(cause, "ENOENT")) return undefined;

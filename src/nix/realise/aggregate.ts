@@ -1,4 +1,4 @@
-// Nix holds back what it knows of the derivations that it was asked for: the errors of all of them come when the
+// Nix holds back what it knows about the derivations that it was asked for: the errors of all of them come when the
 // process ends, and on 2.8 to 2.29 so do the ends of their activities (`Goal::amDone` logs an error only where another
 // goal waits for it; the activity ends when the last reference to the goal goes). Of what another derivation needs,
 // every version tells both at once. So Nix is asked for one derivation that needs all of them.
@@ -36,7 +36,7 @@ const outputName = /^[\w+.?=-]+$/;
  * Makes a derivation that needs all outputs of these and can never be built itself. A root in the directory keeps it
  * for as long as the directory is there.
  *
- * @throws HomelabError `unavailable`, also where Nix knows of no derivation that could need one of these.
+ * @throws HomelabError `unavailable`, also where Nix knows about no derivation that could need one of these.
  */
 export async function instantiateAggregate(
   { exec, environment, readDerivation }: AggregateSettings,

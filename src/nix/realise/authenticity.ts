@@ -114,7 +114,7 @@ function explains({ unexplained }: Evidence, { level, text }: SaidMessage): bool
 }
 
 const failedDerivation = /^error: .*?(?<drvPath>\/[^'\s]+\.drv)(?![^'\s])/;
-/** All that Nix says of a timeout since 2.29. Whether it can be true, the clock tells. */
+/** All that Nix says about a timeout since 2.29. Whether it can be true, the clock tells. */
 const unnamedTimeout = /^error: timed out after \d+ seconds$/;
 
 /** The derivation that an error names. */

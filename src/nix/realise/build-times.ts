@@ -16,7 +16,7 @@ export interface BuildTimes {
   take(activity: NixActivity): void;
   /** Nix's output was not read for so long: what comes next happened some time ago. */
   stalled(milliseconds: number): void;
-  /** Of all that started; one that has not ended has lasted until now. */
+  /** All derivations that started. One that has not ended is counted up to now. */
   read(): ReadonlyMap<StorePath, StartedDerivation>;
 }
 

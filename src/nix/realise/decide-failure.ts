@@ -2,7 +2,7 @@ import type { FailureMessage, ReportedEnd } from "./failure-message.ts";
 import { claimAbout, machineName, type MachineClaims, type MachineReports } from "./machine-claims.ts";
 import type { FailureCause, RealiseOptions, RealiseResult, StartedDerivation } from "../realiser.ts";
 
-/** All that is known of a derivation whose output is not valid while all its inputs are, or which was started. */
+/** All that is known about a derivation whose output is not valid while all its inputs are, or which was started. */
 export interface FailureFacts {
   /** Without hash and `.drv`. */
   readonly name: string;
@@ -15,12 +15,12 @@ export interface FailureFacts {
   readonly saidOfOthers: boolean;
   readonly process: Pick<RealiseResult, "exitCode" | "killedBy" | "outOfMemoryKills">;
   readonly limits: Pick<RealiseOptions, "timeoutSeconds" | "silenceSeconds">;
-  /** The system that it is built on, when that is none of those that this Nix can build for. */
+  /** The system that it is built on, when that is not one of those that this Nix can build for. */
   readonly unsupportedSystem: string | undefined;
   /** The remote builders that nix.conf has for such a derivation, and whether this machine is of its system. */
   readonly machines: readonly string[];
   readonly ownSystem: boolean;
-  /** What remote builders said of it. */
+  /** What remote builders said about it. */
   readonly claims: MachineClaims;
   readonly reports: Pick<MachineReports, "refusals" | "others">;
   /** Nothing can be written to the store any more. */
@@ -34,7 +34,7 @@ export interface FailureFacts {
 
 /**
  * Why one derivation has no valid output. It is the derivation's own fault only where there is evidence that its
- * build failed by itself; everything else is the infrastructure's, which is tried again.
+ * build failed by itself; everything else is the infrastructure's, which is retried.
  */
 export function decideFailure(facts: FailureFacts): FailureCause {
   const { name, started } = facts;
@@ -118,7 +118,7 @@ const evidence: Readonly<Record<ReportedEnd["type"], boolean>> = {
   unknown: false,
 };
 
-/** An error that names no derivation, and is no fault of machine, network or store. */
+/** An error that names no derivation, and that machine, network and store are not to blame for. */
 export const isUnclear = ({ end }: FailureMessage): boolean =>
   end.type === "rejected" || end.type === "unknown";
 
@@ -156,7 +156,7 @@ function machineTrouble(
 }
 
 /**
- * Since 2.29 Nix says "timed out after 3 seconds" without saying of what, for both limits. Its exit code has a bit
+ * Since 2.29 Nix says "timed out after 3 seconds" without saying about what, for both limits. Its exit code has a bit
  * for timeouts as well (100 for a failure, 101 with a timeout), but not through the daemon, which gives 1.
  */
 function unnamedTimeout(
@@ -172,7 +172,7 @@ function unnamedTimeout(
 
 const timeoutMask = 0b110_0101;
 
-/** We see a build's start a little after Nix, so that what we measure is a little short. Zero is no limit. */
+/** We see a build's start a little after Nix does, so our measurement is a little short. Zero means no limit. */
 const reached = (milliseconds: number, limitSeconds: number): boolean =>
   limitSeconds > 0 && milliseconds >= limitSeconds * 1000 - Math.min(1000, limitSeconds * 100);
 

@@ -144,7 +144,7 @@ describe("a cause", () => {
     expect(await explainDownload(exited, drvPath, derivation(), sources(away), never)).toBe(exited);
   });
 
-  test("names what is not there", async () => {
+  test("names what does not exist", async () => {
     const log = "error: unable to download 'https://h/x': HTTP error 404\n";
     expect(await explainDownload(exited, drvPath, derivation([]), sources(log), never)).toMatchObject({
       kind: "failed",

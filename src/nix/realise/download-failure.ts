@@ -1,5 +1,5 @@
 // Why a fixed-output derivation could not download. Only such a derivation has a network, so that only its log can
-// excuse it; and it is excused only as what is tried again.
+// excuse it; and it is excused only as what is retried.
 import { isBug, messageOf } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import type { StorePath } from "../../protocol/names.ts";
@@ -19,7 +19,7 @@ const tailBytes = 64 * 1024;
 /** The fetchers of nixpkgs say at the end what went wrong, for each mirror in a few lines. */
 const tailLines = 60;
 
-/** The cause again, with what its log says of a download, or with its URL. */
+/** The cause again, with what its log says about a download, or with its URL. */
 export async function explainDownload(
   cause: FailureCause,
   drvPath: StorePath,
@@ -112,18 +112,18 @@ function httpStatus(text: string): number | undefined {
   return status === undefined ? undefined : Number(status);
 }
 
-/** Of a proxy that wants a password, of a server that is overloaded or broken. */
+/** The statuses of a proxy that wants a password, and of a server that is overloaded or broken. */
 const isTemporary = (status: number): boolean => status >= 500 || [407, 408, 425, 429].includes(status);
 
 /**
- * Of curl's exit codes those of names, connections, transfers and certificates (5, 6, 7, 16, 18, 28, 35, 51 to 56,
+ * Curl's exit codes about names, connections, transfers and certificates (5, 6, 7, 16, 18, 28, 35, 51 to 56,
  * 58 to 60, 77, 83, 92, 95 to 97): `man curl`, "EXIT CODES".
  */
 const networkCodes: ReadonlySet<number> = new Set([
   5, 6, 7, 16, 18, 28, 35, 51, 52, 53, 54, 55, 56, 58, 59, 60, 77, 83, 92, 95, 96, 97,
 ]);
 
-/** What other programs that fetch (git, ssh, wget, Go, npm, Python, Cargo) say of a network. */
+/** What other programs that fetch (git, ssh, wget, Go, npm, Python, Cargo) say about a network. */
 const networkWords =
   /could not resolve (?:host|proxy)|unable to resolve host|temporary failure in name resolution|name or service not known|no such host|server misbehaving|no route to host|network is unreachable|connection (?:refused|timed out|reset by peer|was reset)|(?:i\/o|handshake) timeout|operation timed out|failed to connect to|\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH)\b|rpc failed; curl|the remote end hung up unexpectedly|max retries exceeded|(?:error|status(?: code)?):? 50[0234]\b/i;
 

@@ -89,7 +89,7 @@ describe("the errors of every captured version", () => {
     (file) => {
       const [...errors] = errorsIn(file);
       const wanted = expectedOfOurs[ourScenario(file)] ?? [];
-      // Since 2.29 Nix goes on with what it has a builder for.
+      // Since 2.29 Nix continues with what it has a builder for.
       const goesOn = ourScenario(file) === "our_no_builder" && errors.length > 1;
       expect(errors).toMatchObject(goesOn ? [...wanted, noBuilder, noBuilder] : wanted);
     },

@@ -42,7 +42,7 @@ export function readFailureMessage(text: string): FailureMessage | undefined {
   const lines = text
     .split("\n")
     .map((line) => line.trim())
-    // Nix quotes the end of the builder's log so, which is no word of Nix.
+    // Nix quotes the end of the builder's log like this, and those are not Nix's own words.
     .filter((line) => line !== "" && !line.startsWith(">"));
   const first = firstOf(lines);
   const elsewhere = onMachine.exec(first)?.groups;
@@ -161,6 +161,6 @@ function requirement(reason: string, of: (label: string) => string | undefined):
 const maxReasonLength = 600;
 const storePath = /\/[\w./+-]*\/[0-9a-z]{32}-(?<name>[\w+?=.-]+?)(?:\.drv)?(?![\w+?=.-])/g;
 
-/** One bounded line with names in place of store paths. */
+/** One bounded line with names instead of store paths. */
 const shortened = (reason: string): string =>
   reason.replaceAll(storePath, "$<name>").replaceAll(/\s+/g, " ").slice(0, maxReasonLength);

@@ -121,7 +121,7 @@ function findCommonErrors({ apart }: RealiseResult): (message: FailureMessage) =
 interface InvalidGraph {
   /** The tops without valid output. */
   readonly tops: readonly StorePath[];
-  /** Of each derivation without valid output, its inputs without valid output; none for one that failed by itself. */
+  /** For each derivation without valid output, its inputs without valid output; empty if it failed by itself. */
   readonly inputs: ReadonlyMap<StorePath, readonly StorePath[]>;
   readonly derivations: ReadonlyMap<StorePath, Derivation>;
   readonly unreadable: ReadonlyMap<StorePath, string>;
@@ -160,7 +160,7 @@ async function findInvalid(
     const unknown = [...new Set(needs.flatMap(paths))].filter((path) => !valid.has(path));
     const found = await validPaths(unknown, signal);
     for (const path of unknown) valid.set(path, found.has(path));
-    // Of a content-addressed derivation nobody can say: where its user was not started, it may be why.
+    // For a content-addressed derivation it is unknown: if its user was not started, this may be why.
     const isUnknown = (drvPath: StorePath): boolean => derivations.get(drvPath)?.outputs.size === 0;
     return (need) =>
       unreadable.has(need[0]) || isUnknown(need[0]) || paths(need).some((path) => valid.get(path) !== true);
@@ -217,7 +217,7 @@ interface SortedMessages {
 
 /**
  * By the derivation that they name, or whose output they name. All that was started counts: hosts that have their verdict
- * by now are not asked about any more, and what Nix said of them is about nobody else.
+ * by now are not asked about any more, and what Nix said about them is about nobody else.
  */
 async function sortMessages(
   result: RealiseResult,
@@ -255,7 +255,7 @@ async function outputsOf(
   }
 }
 
-/** Of builds on machines `RealiseResult.machines` has what was said, and the last word counts. */
+/** For builds on other machines, `RealiseResult.machines` has the messages, and the last one counts. */
 const ownErrors = ({ messages }: RealiseResult): readonly FailureMessage[] =>
   messages
     .filter(({ level, authentic }) => level === 0 && authentic)

@@ -16,7 +16,7 @@ export interface MachineReports {
   readonly claims: ReadonlyMap<StorePath, MachineClaims>;
   /** Why Nix cannot build on a machine, by its URI. */
   readonly refusals: ReadonlyMap<string, string>;
-  /** Other errors that came through the hook, the last of them last: they do not say of which build. */
+  /** Other errors that came through the hook, the last of them last: they do not say about which build. */
   readonly others: readonly string[];
 }
 

@@ -56,7 +56,7 @@ export function createMachineReports(): MachineReportReader {
   };
 }
 
-/** What ssh says of it goes to the same stderr, before Nix only says that it has no connection. */
+/** What ssh says about it goes to the same stderr, before Nix only says that it has no connection. */
 function causeOf(why: string, foreign: string | undefined): string {
   const said = why.trim().split("\n").at(-1)?.trim() ?? "";
   const isVague = /unexpected end-of-file|disconnected unexpectedly|cannot connect to '[^']*'$/.test(said);

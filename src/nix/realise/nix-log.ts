@@ -28,7 +28,7 @@ export type NixLogEvent =
   /** `done,expected,running,failed` of a total, not read yet as most are not needed: see `parseCounts`. */
   | { readonly type: "progress"; readonly id: string; readonly text: string }
   | { readonly type: "phase"; readonly id: string; readonly text: string }
-  /** Of a build, or of the hook behind it; at most 16 KiB. */
+  /** A line of a build's log, or of the hook after it; at most 16 KiB. */
   | { readonly type: "log-line" | "hook-line"; readonly id: string; readonly text: string }
   /** `own` marks what only Nix's own errors have. Without it, Nix or a builder said it. */
   | { readonly type: "message"; readonly level: number; readonly text: string; readonly own: boolean }
@@ -264,7 +264,7 @@ const phaseOf = (text: string): string =>
 /** What a progress says: how much is done, expected, running and failed. */
 export type Counts = readonly [done: number, expected: number, running: number, failed: number];
 
-/** Of the text in a `progress` event; undefined for what is something else. */
+/** The counts in the text of a `progress` event; undefined for any other text. */
 export function parseCounts(text: string): Counts | undefined {
   const counts = text.split(",").map(Number);
   return isCounts(counts) ? counts : undefined;

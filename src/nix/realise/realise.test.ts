@@ -116,7 +116,7 @@ describe("the call of Nix", () => {
     };
     const together = await asked(true);
     expect(together.calls).toEqual([["nix-store", aggregate]]);
-    // Nix ends there because all is built, which is no trouble.
+    // Nix ends there because everything is built, which is not a problem.
     expect(together.result).toMatchObject({ exitCode: 0, messages: [] });
     expect(together.result.started.get(drvPath)?.end).toBe("known");
 

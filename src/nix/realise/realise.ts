@@ -38,7 +38,7 @@ const graceMs = 15_000;
 const maxMessages = 200;
 
 /**
- * Builds with one `nix-store --realise`: the only build call that has the same syntax, tells all errors and goes on
+ * Builds with one `nix-store --realise`: the only build call that has the same syntax, tells all errors and continues
  * after a failure on every version. Each call has a temporary directory of its own: by it a builder that outlives
  * Nix is found, and nothing of a cancelled build stays.
  */
@@ -140,7 +140,7 @@ function realiseFlags(options: RealiseOptions): string[] {
   };
   return [
     "--realise",
-    // Go on with all that does not depend on a failure.
+    // Continue with all that does not depend on a failure.
     "--keep-going",
     // Build what a substituter promised and cannot give.
     "--fallback",

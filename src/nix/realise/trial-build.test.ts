@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { trialError } from "./trial-build.ts";
+import { judgeRemoteTrial, trialError } from "./trial-build.ts";
 
 const ended = { exitCode: 1, killedBy: undefined, timedOut: false, stdout: "" };
 
@@ -24,4 +24,26 @@ test("one that does not end is said", () => {
   expect(trialError({ ...ended, exitCode: undefined, timedOut: true, stderrTail: "" }).message).toContain(
     "60 s",
   );
+});
+
+const drv = "/nix/store/8cg31fsdryjjr7kwqcc86y9105gww0jq-homelab-deploy-doctor.drv";
+
+test.each([
+  [0, `building '${drv}' on 'ssh://arm1'...\ncopying 1 paths...\n`, { result: "built" }],
+  [0, `building '${drv}' on 'ssh://arm10'...\n`, { result: "elsewhere" }],
+  [0, `building '${drv}'...\n`, { result: "elsewhere" }],
+  [
+    1,
+    "ssh: connect to host arm1 port 22: No route to host\ncannot build on 'ssh://arm1': error: cannot connect to 'arm1'\nFailed to find a machine for remote build!\nerror: unable to start any build; remote machines may not have all required system features.\n",
+    { result: "failed", because: "ssh: connect to host arm1 port 22: No route to host" },
+  ],
+  [
+    1,
+    "cannot build on 'ssh://arm1': error: cannot connect to 'arm1'\nerror: unable to start any build\n",
+    { result: "failed", because: "cannot connect to 'arm1'" },
+  ],
+  [1, "error: unable to start any build\n", { result: "failed", because: "unable to start any build" }],
+  [1, "", { result: "failed", because: "nix-build ended with 1" }],
+])("what Nix says of a build on a remote builder (exit code %d): %j", (exitCode, stderrTail, trial) => {
+  expect(judgeRemoteTrial("ssh://arm1", { ...ended, exitCode, stderrTail })).toEqual(trial);
 });

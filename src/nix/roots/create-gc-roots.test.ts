@@ -78,6 +78,18 @@ test("does nothing for 1,000 hosts that are protected", async () => {
   expect((await stat(registrations())).mtimeMs).toBe(changedAt);
 });
 
+test("repairs a link that was removed since, however often it was in place", async () => {
+  const roots = create();
+  const at = (kind: string) => join(directory(), repo, commit("a"), kind);
+  await roots.protect([rootsOf("web")], signal);
+  for (const path of [at("drv"), at("out"), registrations()]) await utimes(path, 1, 1);
+  await roots.protect([rootsOf("web")], signal);
+  await roots.protect([rootsOf("web")], signal);
+  await rm(join(at("out"), "web"));
+  await roots.protect([rootsOf("web")], signal);
+  expect(await readlink(join(at("out"), "web"))).toBe(storePath("web"));
+});
+
 const hostsOf = ({ hosts }: RootedCommit): readonly HostName[] => [...hosts.keys()];
 
 test("lists what is rooted, with what is known of the commit", async () => {

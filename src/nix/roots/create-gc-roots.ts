@@ -6,12 +6,20 @@ import type { Clock } from "../../base/clock.ts";
 import { hasCode, HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
 import { workThrough } from "../../base/work-through.ts";
 import type { Exec } from "../../process/exec.ts";
-import type { StorePath } from "../../protocol/names.ts";
 import { addIndirectRoots } from "./daemon-protocol.ts";
 import { nix32 } from "../../protocol/store-paths/nix32.ts";
 import type { Environment } from "../nix-environment.ts";
 import type { GcRoots, HostRoots } from "../gc-roots.ts";
-import { commitDirectory, headMark, linkOf, listRoots, pinMark, readRoots } from "./root-directory.ts";
+import { createKnownLinks } from "./known-links.ts";
+import {
+  commitDirectory,
+  headMark,
+  linkOf,
+  listRoots,
+  pinMark,
+  readRoots,
+  type Link,
+} from "./root-directory.ts";
 import { createRootLocks } from "./root-locks.ts";
 
 const atOnce = 64;
@@ -26,11 +34,6 @@ export interface GcRootsOptions {
   readonly exec: Exec;
   readonly environment: Environment;
   readonly clock: Clock;
-}
-
-interface Link {
-  readonly path: string;
-  readonly target: StorePath;
 }
 
 /**
@@ -53,6 +56,7 @@ export function createGcRoots({
     pid: process.pid,
   });
   const registrations = join(nixStateDirectory, "gcroots/auto");
+  const lookAtLinks = createKnownLinks(clock);
   /** As Nix names it, so that both ways of registering give the same (addIndirectRoot in local-store's gc.cc). */
   const registrationOf = (link: string): string =>
     join(registrations, nix32(createHash("sha1").update(link).digest()));
@@ -80,10 +84,14 @@ export function createGcRoots({
         }
         const links = roots.flatMap((root) => linksOf(directory, root));
         const unregistered: Link[] = [];
-        await workThrough([...links], atOnce, async (link) => {
+        const within = [...commits].flatMap((commit) => [join(commit, "drv"), join(commit, "out")]);
+        const known = await lookAtLinks([...within, registrations]);
+        const unsure = links.filter((link) => !known.isKnown(link));
+        await workThrough(unsure, atOnce, async (link) => {
           await placeLink(link.path, link.target);
           const registered = await readlink(registrationOf(link.path)).catch(() => undefined);
-          if (registered !== link.path) unregistered.push(link);
+          if (registered === link.path) known.add(link);
+          else unregistered.push(link);
         });
         if (unregistered.length > 0) await register(unregistered, signal);
         for (const commit of commits) await utimes(commit, clock.now(), clock.now());

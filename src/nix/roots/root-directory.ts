@@ -21,6 +21,11 @@ export const headMark = "head";
 export const pinMark = "pin";
 const maxReasonLength = 200;
 
+export interface Link {
+  readonly path: string;
+  readonly target: StorePath;
+}
+
 interface At extends Revision {
   readonly repo: RepoName;
 }

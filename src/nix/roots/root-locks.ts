@@ -143,7 +143,8 @@ export function createRootLocks({ directory, exec, environment, pid }: RootLocks
       signal.addEventListener("abort", onAbort, { once: true });
       try {
         const held = await Promise.race([shared.held, aborted.promise]);
-        if (held === undefined) throw notLocked(file, `somebody has it for more than ${patienceSeconds} s`);
+        if (held === undefined)
+          throw notLocked(file, `another process has held it for more than ${patienceSeconds} s`);
       } catch (error) {
         signal.removeEventListener("abort", onAbort);
         await leaveOnce("once").catch(() => undefined);
@@ -175,7 +176,7 @@ const sizeOf = async (file: string): Promise<number | undefined> =>
     () => undefined,
   );
 
-/** Whole or not at all, and never in place of one that somebody may have locked. */
+/** Created atomically, and never replaces one that somebody may have locked. */
 async function placeFile(file: string, text: string): Promise<void> {
   const temporary = `${file}.${randomUUID()}`;
   await writeFile(temporary, text, { flush: true });

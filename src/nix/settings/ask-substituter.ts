@@ -36,7 +36,7 @@ export function createAskSubstituter({
   opensStoreItself,
 }: AskSubstituterOptions): AskSubstituter {
   return async (url, signal) => {
-    // Nix remembers what caches say of themselves for seven days (binary-cache-v6.sqlite in XDG_CACHE_HOME).
+    // Nix remembers what caches say about themselves for seven days (binary-cache-v6.sqlite in XDG_CACHE_HOME).
     const cacheHome = await mkdtemp(join(tmpdir(), "homelab-deploy-substituter-"));
     const run = async (file: "nix" | "nix-store", ...args: string[]): Promise<ExecResult> =>
       exec(file, args, {
@@ -113,7 +113,7 @@ const linesOf = (text: string): readonly string[] =>
 const withoutPrefix = (line: string): string =>
   line.replace(/^(?:(?:warning|error): )+/, "").replace(/; retrying in .*$/, "");
 
-/** Nix shows the URL as it is configured, and a password can stand in it. */
+/** Nix shows the URL as it is configured, and a password can be in it. */
 export function withoutSecrets(text: string, url: string): string {
   return text.replaceAll(url, shownUrl(url)).replaceAll(/\/\/[^\s/@']*@/g, "//");
 }

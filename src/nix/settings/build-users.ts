@@ -44,7 +44,7 @@ export function parseGroup(line: string): readonly string[] {
   return members.split(",").filter((name) => name !== "");
 }
 
-/** getent's exit code for a name that nobody knows. */
+/** getent's exit code for an unknown name. */
 const unknownName = 2;
 
 /** The members of a group, wherever this machine's groups come from; undefined when there is no such group. */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { NixConfig } from "./unsafe-settings.ts";
 
-/** Of Nix 2.8 to 2.34. Those that we set ourselves, such as `allow-import-from-derivation`, are in the key by their own. */
+/** Nix 2.8 to 2.34 have these. Those that we set, such as `allow-import-from-derivation`, are in the key by themselves. */
 export const evaluationSettings = [
   "allow-unsafe-native-code-during-evaluation",
   "allowed-uris",

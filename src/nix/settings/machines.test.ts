@@ -10,17 +10,28 @@ test("reads machines, one a line or divided by semicolons", () => {
   expect(places.machines).toEqual([
     {
       uri: "ssh://arm1",
+      line: "ssh://arm1 aarch64-linux,armv7l-linux /key 4 1 big-parallel,kvm",
       systems: ["aarch64-linux", "armv7l-linux"],
+      jobs: 4,
       features: ["big-parallel", "kvm"],
       mandatoryFeatures: [],
     },
     {
       uri: "ssh-ng://big",
+      line: "ssh-ng://big - - 8 2 big-parallel benchmark",
       systems: ["x86_64-linux"],
+      jobs: 8,
       features: ["big-parallel", "benchmark"],
       mandatoryFeatures: ["benchmark"],
     },
-    { uri: "ssh://builder@old", systems: ["i686-linux"], features: [], mandatoryFeatures: [] },
+    {
+      uri: "ssh://builder@old",
+      line: "builder@old i686-linux",
+      systems: ["i686-linux"],
+      jobs: 1,
+      features: [],
+      mandatoryFeatures: [],
+    },
   ]);
 });
 

@@ -4,7 +4,11 @@
 export interface Machine {
   /** `ssh://arm1` */
   readonly uri: string;
+  /** As nix.conf has it, with its key and all other fields. */
+  readonly line: string;
   readonly systems: readonly string[];
+  /** How many derivations it builds at a time. */
+  readonly jobs: number;
   /** All that it has, with those that it insists on. */
   readonly features: readonly string[];
   /** It takes only derivations that require all of these. */
@@ -24,19 +28,23 @@ export interface Requirements {
   readonly requiredFeatures?: readonly string[] | undefined;
 }
 
-/** @param text lines as of `builders`, with the content of the files that it names in place of `@file` */
+/** @param text lines as of `builders`, with the content of the files that it names instead of `@file` */
 export function parseMachines(text: string, ownSystem: string): readonly Machine[] {
   return text
     .split(/[\n;]/)
-    .map((line) => line.replace(/#.*/, "").trim().split(/\s+/))
-    .flatMap(([uri = "", systems = "-", _key, _jobs, _speed, supported = "-", mandatory = "-"]) => {
+    .map((line) => line.replace(/#.*/, "").trim())
+    .flatMap((line) => {
+      const [uri = "", systems = "-", _key, jobs = "1", _speed, supported = "-", mandatory = "-"] =
+        line.split(/\s+/);
       if (uri === "" || uri.startsWith("@")) return [];
       const mandatoryFeatures = listed(mandatory);
       return [
         {
           uri: uri.includes("://") ? uri : `ssh://${uri}`,
+          line,
           // `-` and nothing stand for the system of this machine.
           systems: systems === "-" ? [ownSystem] : listed(systems),
+          jobs: /^[1-9]\d{0,5}$/.test(jobs) ? Number(jobs) : 1,
           features: [...listed(supported), ...mandatoryFeatures],
           mandatoryFeatures,
         },

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
 import { buildableSystems } from "./machines.ts";
-import { parseVersion, placesOf, readNixSettings } from "./nix-settings.ts";
+import { broken, ignoredSettings, parseVersion, placesOf, readNixSettings } from "./nix-settings.ts";
 
 test.each([
   ["nix (Nix) 2.8.0\n", "2.8.0"],
@@ -73,8 +73,10 @@ test.each([
 ])("asks Nix %s, which knows %s", async (version, command) => {
   expect(await read(nixThatKnows(version, command))).toEqual({
     version,
+    ignored: [],
     evaluationDigest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     system: "x86_64-linux",
+    slots: { here: 4, remote: 0 },
     places: { here: ["x86_64-linux", "i686-linux"], machines: [] },
     substituters: ["https://cache.nixos.org/"],
     storeDirectory: "/nix/store",
@@ -101,4 +103,30 @@ test("says what does not work when Nix is broken", async () => {
     code: "NIX_BROKEN",
   });
   await expect(read(nixThatKnows("2.8.0", "nothing"))).rejects.toMatchObject({ code: "NIX_BROKEN" });
+});
+
+test.each([
+  [
+    "2.8",
+    "error: illegal configuration line 'this is no setting' in '/etc/nix/nix.conf'\nTry 'nix --help' for more information.",
+  ],
+  ["2.8", "error: setting 'cores' has invalid value 'all'\nTry 'nix --help' for more information."],
+  ["2.34", "error: syntax error in configuration line 'this is no setting' in '/etc/nix/nix.conf'"],
+])("of a nix.conf that Nix %s cannot read it says where, and not to install Nix", (_version, said) => {
+  const error = broken("nix --version", said);
+  expect(error.hint).toContain("correct nix.conf");
+  expect(error.cause).toMatchObject({ message: said.split("\n")[0] });
+});
+
+test("settings that Nix ignores are found in what it says, with what was meant", () => {
+  const said = [
+    "warning: unknown setting 'max-jbos'",
+    "warning: unknown setting 'lazy-trees'",
+    "warning: unknown setting 'max-jbos'",
+    "error: unknown setting 'x'",
+  ].join("\n");
+  expect(ignoredSettings(said, ["max-jobs", "cores"])).toEqual([
+    { name: "max-jbos", meant: "max-jobs" },
+    { name: "lazy-trees" },
+  ]);
 });

@@ -3,19 +3,28 @@ import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { decodeJson } from "../../base/json.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
+import { didYouMean } from "../../protocol/did-you-mean.ts";
 import { featureFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
 import { isAtLeast } from "../../base/version.ts";
 import { evaluationDigest } from "./evaluation-digest.ts";
 import { parseMachines, type BuildPlaces } from "./machines.ts";
-import { judgedSettings, type NixConfig } from "./unsafe-settings.ts";
+import { readSettings, type NixConfig } from "./unsafe-settings.ts";
 
-/** What this installation of Nix says of itself. */
+export interface IgnoredSetting {
+  readonly name: string;
+  /** The setting that was probably meant. */
+  readonly meant?: string;
+}
+
+/** What this installation of Nix says about itself. */
 export interface NixSettings {
   /** `2.8.0` */
   readonly version: string;
   readonly system: string;
   readonly places: BuildPlaces;
+  /** How many derivations are built at a time. */
+  readonly slots: { readonly here: number; readonly remote: number };
   /** None where Nix may ask none (`substitute = false`). */
   readonly substituters: readonly string[];
   readonly storeDirectory: string;
@@ -24,15 +33,17 @@ export interface NixSettings {
   /** Empty where builds run as who starts them. */
   readonly buildUsersGroup: string;
   readonly allocatesUids: boolean;
-  /** Of the settings that decide what a flake evaluates to. */
+  /** The digest of the settings that decide what a flake evaluates to. */
   readonly evaluationDigest: string;
-  /** Of all others those that somebody judges: among the rest are access tokens. */
+  /** What nix.conf sets and this Nix does not know: it ignores them, with nothing but a warning. */
+  readonly ignored: readonly IgnoredSetting[];
+  /** The other settings that something here judges. The rest is not kept: it includes access tokens. */
   readonly judged: NixConfig;
 }
 
 const setting = <Schema extends v.GenericSchema>(value: Schema) => v.object({ value });
 
-/** Of `nix config show --json` (`show-config` before 2.20): each setting is an object with a `value`. */
+/** The output of `nix config show --json` (`show-config` before 2.20): each setting is an object with a `value`. */
 const ConfigOutput = v.object({
   system: setting(v.string()),
   substituters: setting(v.array(v.string())),
@@ -76,7 +87,7 @@ export async function readNixSettings(
   const version = parseVersion(versionOutput.stdout);
   if (version === undefined) throw broken("nix --version", versionOutput.stdout + versionOutput.stderrTail);
 
-  const all = await readConfig(run, version);
+  const { all, said } = await readConfig(run, version);
   const parsed = v.safeParse(ConfigOutput, all);
   if (!parsed.success) throw broken("nix show-config --json", v.summarize(parsed.issues));
   const config = parsed.output;
@@ -85,10 +96,16 @@ export async function readNixSettings(
   if (store.exitCode !== 0 || !store.stdout.startsWith("/")) {
     throw broken("nix eval --expr builtins.storeDir", store.stderrTail);
   }
+  const places = placesOf(config, await readMachines(config.builders.value));
   return {
     version,
     system: config.system.value,
-    places: placesOf(config, await readMachines(config.builders.value)),
+    places,
+    slots: {
+      // `auto` is a number there, as far as is known.
+      here: Math.floor(Number(config["max-jobs"].value)) || 0,
+      remote: places.machines.reduce((sum, { jobs }) => sum + jobs, 0),
+    },
     substituters: config.substitute.value ? config.substituters.value : [],
     storeDirectory: store.stdout.trim(),
     stateDirectory: env["NIX_STATE_DIR"] ?? "/nix/var/nix",
@@ -97,8 +114,9 @@ export async function readNixSettings(
     evaluationDigest: evaluationDigest(
       Object.fromEntries(Object.entries(all).map(([name, { value }]) => [name, value])),
     ),
+    ignored: ignoredSettings(said, Object.keys(all)),
     judged: Object.fromEntries(
-      judgedSettings.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name].value]])),
+      readSettings.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name].value]])),
     ),
   };
 }
@@ -109,18 +127,32 @@ export const parseVersion = (output: string): string | undefined =>
 
 type Run = (...args: string[]) => Promise<ExecResult>;
 
-/** Every setting as an object with its `value`. @throws HomelabError `unavailable` with code `NIX_BROKEN` */
-async function readConfig(run: Run, version: string): Promise<AllSettings> {
+/** Every setting as an object with its `value`, and what Nix said beside them. @throws HomelabError `unavailable` with code `NIX_BROKEN` */
+async function readConfig(
+  run: Run,
+  version: string,
+): Promise<{ readonly all: AllSettings; readonly said: string }> {
   // The old name first where it is the only one; forks of Nix count their versions in their own way.
   const names = [["config", "show"], ["show-config"]];
   let said = "";
   for (const name of isAtLeast(version, "2.20") ? names : names.toReversed()) {
     const { exitCode, stdout, stderrTail } = await run(...featureFlags, ...name, "--json");
     const config = exitCode === 0 ? decodeJson(AllSettings, stdout) : undefined;
-    if (config !== undefined) return config;
+    if (config !== undefined) return { all: config, said: stderrTail };
     said ||= stderrTail;
   }
   throw broken("nix show-config --json", said);
+}
+
+/** @param said by Nix 2.8 to 2.34: `warning: unknown setting 'substitutors'` */
+export function ignoredSettings(said: string, known: readonly string[]): readonly IgnoredSetting[] {
+  const names = [...said.matchAll(/^warning: unknown setting '(?<name>[^'\n]{1,200})'/gm)].map(
+    ({ groups }) => groups?.["name"] ?? "",
+  );
+  return [...new Set(names)].map((name) => {
+    const meant = didYouMean(name, known);
+    return { name, ...(meant === undefined ? {} : { meant }) };
+  });
 }
 
 /** What is built here, unless `max-jobs` is 0, and on the remote builders. */
@@ -144,9 +176,19 @@ async function readMachines(builders: string): Promise<string> {
   return (await Promise.all(parts)).join("\n");
 }
 
-const broken = (command: string, said: string): HomelabError =>
+/** How Nix 2.8 and 2.34 report a configuration line that they cannot read, or whose value is not of the setting's type. */
+const unreadable = /configuration line|setting '[^']*' has invalid value|configuration setting '/;
+
+export const broken = (command: string, said: string): HomelabError =>
   new HomelabError("unavailable", `Nix does not work here: \`${command}\` gave no answer`, {
     code: "NIX_BROKEN",
-    hint: installHint,
-    cause: new Error(said.trim().slice(-500) || "it said nothing"),
+    hint: unreadable.test(said)
+      ? "correct nix.conf, or NIX_CONFIG in the environment, where Nix says"
+      : installHint,
+    cause: new Error(
+      said
+        .replace(/^Try '.*' for more information\.$/m, "")
+        .trim()
+        .slice(-500) || "it printed nothing",
+    ),
   });

@@ -8,7 +8,7 @@ const rememberedDownMs = 5000;
 const pauseMs = 1000;
 
 export interface SubstituterProberOptions {
-  /** Of nix.conf, in its order. */
+  /** The substituters of nix.conf, in its order. */
   readonly substituters: readonly string[];
   readonly ask: AskSubstituter;
   readonly clock: Clock;

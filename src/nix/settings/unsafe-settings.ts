@@ -102,7 +102,10 @@ const rules: Readonly<Record<string, Rule>> = {
 };
 
 /** What is judged here, and the keys that others compare with those of a cache. */
-export const judgedSettings: readonly string[] = [...Object.keys(rules), "trusted-public-keys"];
+export const judgedSettings: readonly string[] = Object.keys(rules);
+
+/** What else somebody reads of nix.conf. */
+export const readSettings: readonly string[] = [...judgedSettings, "trusted-public-keys", "ssl-cert-file"];
 
 /** Settings that this Nix does not know are not judged. */
 export function unsafeSettings(config: NixConfig, user: BuildUser): readonly UnsafeSetting[] {
@@ -120,8 +123,8 @@ function judgeTrusted(trusted: readonly string[], user: BuildUser): ReturnType<R
   return {
     severity: isOurs || others.includes("*") ? "wrong" : "warning",
     because: isOurs
-      ? `${user.name} is trusted, and who is trusted can do what root can`
-      : "who is trusted can do what root can",
+      ? `${user.name} is trusted, and a trusted user can do what root can`
+      : "a trusted user can do what root can",
     instead: "trusted-users = root",
   };
 }

@@ -61,7 +61,7 @@ async function readEntry(path: string): Promise<string | undefined> {
     if (status.isSymbolicLink()) return await readlink(path);
     return status.isFile() && status.size <= maxTextBytes ? await readFile(path, "utf8") : undefined;
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
     throw unavailable(messageOf(error));
   }
 }
@@ -69,7 +69,7 @@ async function readEntry(path: string): Promise<string | undefined> {
 const unavailable = (reason: string): HomelabError =>
   new HomelabError(
     "unavailable",
-    `the Nix store does not say what a system consists of: ${oneLine(reason)}`,
+    `the Nix store does not list what a system consists of: ${oneLine(reason)}`,
     {
       code: "STORE_UNAVAILABLE",
       hint: "see whether the system was garbage-collected, and whether the Nix daemon runs",

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { hasCode, HomelabError, isProgrammingError, messageOf } from "../../base/errors.ts";
 import { StorePath } from "../../protocol/names.ts";
 import type { Derivation, Store } from "../store.ts";
-import { wishesOf } from "./derivation-wishes.ts";
+import { requirementsOf } from "./derivation-requirements.ts";
 
 const maxBytes = 16 * 1024 * 1024;
 
@@ -99,7 +99,7 @@ export function parseDerivation(text: string): Derivation {
     inputDrvs: new Map(inputDrvs),
     system,
     isOnlyBuilt: isOnlyBuilt(environment) ? true : undefined,
-    ...wishesOf(environment, isFixed),
+    ...requirementsOf(environment, isFixed),
   };
 }
 
@@ -117,7 +117,7 @@ const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 /**
  * Reads derivations from the store, and keeps those used last: the graphs of hosts share most of theirs.
  *
- * The returned function throws HomelabError `unavailable`: DERIVATION_MISSING when the file is not there,
+ * The returned function throws HomelabError `unavailable`: DERIVATION_MISSING if the file does not exist,
  * DERIVATION_UNREADABLE when it cannot be read, has more than 16 MiB or is not a derivation.
  */
 export function createDerivationReader(maxKept = 10_000): Store["readDerivation"] {

@@ -37,5 +37,5 @@ test.each([
   ["with another hash", [path("b"), "0f", "120", "", "0"]],
   ["that is something else", ["error: no such path"]],
 ])("an answer %s is not taken for one", (_, lines) => {
-  expect(() => parseRegistrations(lines.join("\n"))).toThrow("does not say what belongs to a path");
+  expect(() => parseRegistrations(lines.join("\n"))).toThrow("does not list what belongs to a path");
 });

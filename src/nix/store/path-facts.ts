@@ -8,8 +8,11 @@ import { chunksOfArguments, type StoreOptions } from "./store-queries.ts";
 
 const queryTimeoutMs = 300_000;
 
-/** Reads what the store's database knows of paths, with `nix-store` because its output is the same in every version. */
-export function createPathFactsReader({ exec, environment }: StoreOptions): Pick<Store, "readClosureFacts"> {
+/** Reads what the store's database knows about paths, with `nix-store` because its output is the same in every version. */
+export function createPathFactsReader({
+  exec,
+  environment,
+}: StoreOptions): Pick<Store, "readClosureFacts" | "readFacts"> {
   async function query(args: readonly string[], signal: AbortSignal): Promise<string> {
     const options = { env: environment, cwd: "/", signal, timeoutMs: queryTimeoutMs };
     const { exitCode, timedOut, stdout, stderrTail } = await exec("nix-store", args, options);
@@ -17,22 +20,30 @@ export function createPathFactsReader({ exec, environment }: StoreOptions): Pick
     return stdout;
   }
 
+  async function readFacts(
+    paths: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<StorePath, PathFacts>> {
+    const facts = new Map<StorePath, PathFacts>();
+    for (const some of chunksOfArguments(paths)) {
+      for (const each of parseRegistrations(await query(["--dump-db", "--", ...some], signal))) {
+        facts.set(each.path, each);
+      }
+    }
+    const missing = paths.find((path) => !facts.has(path as StorePath));
+    if (missing !== undefined) throw unavailable(`it left out ${missing}`);
+    return facts;
+  }
+
   return {
+    readFacts,
     async readClosureFacts(tops, signal) {
       const paths = new Set<string>();
       for (const some of chunksOfArguments(tops)) {
         const lines = (await query(["--query", "--requisites", "--", ...some], signal)).split("\n");
         for (const line of lines) if (line !== "") paths.add(line);
       }
-      const facts = new Map<StorePath, PathFacts>();
-      for (const some of chunksOfArguments([...paths])) {
-        for (const each of parseRegistrations(await query(["--dump-db", "--", ...some], signal))) {
-          facts.set(each.path, each);
-        }
-      }
-      const missing = [...paths, ...tops].find((path) => !facts.has(path as StorePath));
-      if (missing !== undefined) throw unavailable(`it left out ${missing}`);
-      return facts;
+      return readFacts([...new Set([...paths, ...tops])], signal);
     },
   };
 }
@@ -68,7 +79,7 @@ export function parseRegistrations(text: string): readonly PathFacts[] {
 }
 
 const unavailable = (reason: string): HomelabError =>
-  new HomelabError("unavailable", `the Nix store does not say what belongs to a path: ${oneLine(reason)}`, {
+  new HomelabError("unavailable", `the Nix store does not list what belongs to a path: ${oneLine(reason)}`, {
     code: "STORE_UNAVAILABLE",
     hint: "see whether the path was garbage-collected, and whether the Nix daemon runs",
   });

@@ -10,7 +10,7 @@ import { createPhaseLineFilter } from "./phase-lines.ts";
 
 const queryTimeoutMs = 120_000;
 const logTimeoutMs = 600_000;
-/** Of arguments for one process. Linux allows a quarter of the stack's limit for them: 2 MiB of 8. */
+/** The limit for the arguments of one process. Linux allows a quarter of the stack's limit for them: 2 MiB of 8. */
 const maxArgumentBytes = 1024 * 1024;
 
 export interface StoreOptions {
@@ -94,7 +94,9 @@ function unavailable(what: string, { timedOut, stderrTail }: ExecResult): Homela
   const said = plainText(stderrTail)
     .split("\n")
     .findLast((line) => line.trim() !== "");
-  const reason = timedOut ? "it took too long" : oneLine(said ?? "it said nothing").replace(/^error: /, "");
+  const reason = timedOut
+    ? "it took too long"
+    : oneLine(said ?? "it printed nothing").replace(/^error: /, "");
   return new HomelabError("unavailable", `the Nix store does not say ${what}: ${reason}`, {
     code: "STORE_UNAVAILABLE",
     hint: "see whether the Nix daemon runs and the disk has room: nix-store --check-validity /nix/store/<any path>",

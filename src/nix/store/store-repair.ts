@@ -52,7 +52,7 @@ export function createStoreRepair({ exec, environment, keyFile, storeUrl }: Stor
     },
     async replace(paths, signal) {
       if (storeUrl === undefined) return "there is no store to copy it to";
-      // Nix copies nothing that has a narinfo, whatever became of it.
+      // Nix copies nothing that has a narinfo, whatever happened to it.
       const directory = /^file:\/\/(?<directory>\/[^?]*)/.exec(storeUrl)?.groups?.["directory"];
       if (directory !== undefined) await removeNarInfos(directory, paths);
       // The parameter of its URL, since Nix 2.8 has no flag for it.
@@ -79,5 +79,5 @@ function reasonOf({ timedOut, stderrTail }: ExecResult): string {
   const said = plainText(stderrTail)
     .split("\n")
     .findLast((line) => line.trim() !== "");
-  return oneLine(said ?? "Nix does not say why").replace(/^error: /, "");
+  return oneLine(said ?? "Nix does not report why").replace(/^error: /, "");
 }

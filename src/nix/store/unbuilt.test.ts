@@ -92,7 +92,7 @@ test("the walk ends at its limit", async () => {
   expect((await createUnbuilt(storeOf(graph, []), 100)(path("n0.drv"))).size).toBe(100);
 });
 
-test("other work goes on during the walk, also when everything is in memory", async () => {
+test("other work continues during the walk, also when everything is in memory", async () => {
   const graph: Record<string, string[]> = {};
   for (let depth = 0; depth < 200; depth++) graph[`n${depth}`] = [`n${depth + 1}`];
   let turns = 0;

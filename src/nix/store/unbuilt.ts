@@ -5,9 +5,9 @@ import type { Derivation, Store } from "../store.ts";
 const atOnce = 64;
 
 /**
- * Walks a derivation's graph down those whose outputs are not there. What is present is not looked into: its inputs
- * are not needed any more. A derivation that cannot be read counts as unbuilt. After `maxDerivations` found the
- * walk ends: it is an estimate.
+ * Walks down a derivation's graph as long as outputs are missing. The inputs of a present output are not needed any
+ * more. A derivation that cannot be read counts as unbuilt. The walk ends after `maxDerivations`, so the result
+ * is an estimate.
  */
 export function createUnbuilt(
   { readDerivation, present }: Pick<Store, "readDerivation" | "present">,

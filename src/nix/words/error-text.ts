@@ -21,5 +21,5 @@ export function boundedDetails(text: string): string {
   return head + mark + tail;
 }
 
-/** Of an error of Nix about a download: without what the server sent with it, which is a page for browsers. */
+/** An error of Nix about a download, without the page for browsers that the server sent. */
 export const withoutPage = (text: string): string => text.replace(/\s*response body:\s[\s\S]*$/, "");

@@ -3,7 +3,7 @@
 import { isGitRepositoryError } from "./git-object-error.ts";
 
 const infrastructure = [
-  // The daemon: not there, restarted, overloaded.
+  // The daemon: not running, restarted, overloaded.
   /^cannot connect to (?:socket|daemon) at /,
   /^opening a connection to remote store .* previously failed/,
   /^Nix daemon disconnected unexpectedly/,

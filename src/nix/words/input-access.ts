@@ -1,4 +1,4 @@
-// What to say of a flake's input that could not be fetched: whether its remote lets us in, and what git said of it.
+// What to say about a flake's input that could not be fetched: whether its remote accepts our credentials, and what git said about it.
 import { gitCause, saysRefused } from "../../process/git-cause.ts";
 import { withoutPage } from "./error-text.ts";
 
@@ -8,7 +8,7 @@ export const deniedHint =
 export interface FetchFault {
   /** In Nix's words, with git's where it was git that failed. */
   readonly message: string;
-  /** The remote does not let us in. */
+  /** The remote refuses our credentials. */
   readonly isDenied: boolean;
 }
 

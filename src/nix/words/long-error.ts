@@ -11,7 +11,7 @@ export interface LongError {
 export interface LongErrorReader {
   /** The next piece of the line. */
   take(piece: string): void;
-  /** Undefined when the line was no error of Nix's own. */
+  /** Undefined if the line was not one of Nix's own errors. */
   end(): LongError | undefined;
 }
 

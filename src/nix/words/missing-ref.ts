@@ -1,10 +1,10 @@
-// Whether the remote of a flake's input answered, and does not have the branch or tag that is asked for: no other try
-// changes that. That a whole repository is not found is no such answer: it may be private, or its server half up.
+// Whether the remote of a flake's input answered, and does not have the branch or tag that is asked for: retrying
+// does not change that. A missing repository is not such an answer: it may be private, or its server half up.
 
 const ofGit = [
   /\bfatal: couldn't find remote ref /i,
-  // Of a working tree on this machine, which Nix fetches nothing of: 2.8, and since 2.20. Where git could not fetch, the
-  // latter comes too, and what git said stands behind it.
+  // About a working tree on this machine, of which Nix fetches nothing: 2.8, and since 2.20. If git could not fetch, the
+  // latter is printed too, followed by git's own message.
   /\bfatal: ambiguous argument '[^']*': unknown revision or path\b/i,
   /^resolving Git reference '[^']*': revspec '[^']*' not found(?: \(libgit2 error code = -?\d+\))?$/,
   // sourcehut

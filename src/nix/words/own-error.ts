@@ -23,5 +23,5 @@ const own = [
   /^flake '[^']*' does not provide attribute /,
 ] as const;
 
-/** Of the error alone, without its trace. */
+/** Whether an error, without its trace, is about the evaluated code and nothing else. */
 export const isOwnError = (error: string): boolean => own.some((pattern) => pattern.test(error.trim()));

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { wishesOf } from "./derivation-wishes.ts";
+import { requirementsOf } from "./derivation-requirements.ts";
 
-test("a derivation that asks for nothing has no wishes", () => {
-  expect(wishesOf(new Map([["name", "x"]]), false)).toEqual({});
-  expect(wishesOf(new Map([["url", "https://a/x"]]), false)).toEqual({});
+test("a derivation that asks for nothing has no specification", () => {
+  expect(requirementsOf(new Map([["name", "x"]]), false)).toEqual({});
+  expect(requirementsOf(new Map([["url", "https://a/x"]]), false)).toEqual({});
 });
 
 test("features and sources are words of the environment", () => {
@@ -12,7 +12,7 @@ test("features and sources are words of the environment", () => {
     ["url", ""],
     ["urls", "https://a/x mirror://gnu/x"],
   ]);
-  expect(wishesOf(environment, true)).toEqual({
+  expect(requirementsOf(environment, true)).toEqual({
     requiredFeatures: ["kvm", "big-parallel"],
     fetches: ["https://a/x", "mirror://gnu/x"],
   });
@@ -20,15 +20,15 @@ test("features and sources are words of the environment", () => {
 
 test("or they are in structured attributes", () => {
   const attributes = { requiredSystemFeatures: ["kvm"], urls: ["https://a/x"], url: 7 };
-  expect(wishesOf(new Map([["__json", JSON.stringify(attributes)]]), true)).toEqual({
+  expect(requirementsOf(new Map([["__json", JSON.stringify(attributes)]]), true)).toEqual({
     requiredFeatures: ["kvm"],
     fetches: ["https://a/x"],
   });
-  expect(wishesOf(new Map([["__json", "{"]]), true)).toEqual({ fetches: [] });
+  expect(requirementsOf(new Map([["__json", "{"]]), true)).toEqual({ fetches: [] });
 });
 
 test("sources are few and short", () => {
   const urls = Array.from({ length: 50 }, () => "x".repeat(5000)).join(" ");
-  const { fetches = [] } = wishesOf(new Map([["urls", urls]]), true);
+  const { fetches = [] } = requirementsOf(new Map([["urls", urls]]), true);
   expect(fetches.map(({ length }) => length)).toEqual(Array.from({ length: 10 }, () => 500));
 });

@@ -1,10 +1,10 @@
-// What a derivation's environment says of where it can be built and what it downloads.
+// What a derivation's environment says about where it can be built and what it downloads.
 import * as v from "valibot";
 import { decodeJson } from "../../base/json.ts";
 import type { Derivation } from "../store.ts";
 
 const Texts = v.fallback(v.union([v.array(v.string()), v.string()]), []);
-/** Of a derivation with structured attributes. */
+/** The structured attributes of a derivation. */
 const Attributes = v.object({
   requiredSystemFeatures: v.optional(Texts, []),
   url: v.optional(Texts, []),
@@ -15,7 +15,7 @@ const maxUrls = 10;
 const maxUrlLength = 500;
 
 /** @param isFixed its output's hash is known beforehand */
-export function wishesOf(
+export function requirementsOf(
   environment: ReadonlyMap<string, string>,
   isFixed: boolean,
 ): Pick<Derivation, "requiredFeatures" | "fetches"> {

@@ -1,12 +1,13 @@
-// Our own HTTP client for binary caches. Nix's would not do: what it says of a cache it takes from its cache on disk.
-import type { CacheAnswer } from "../narinfo/cache-answer.ts";
-import http from "node:http";
+// Our own HTTP client for binary caches. Nix's would not do: what it says about a cache it takes from its cache on disk.
+import type { CacheAnswer } from "./cache-answer.ts";
+import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
 import { urlToHttpOptions } from "node:url";
 import zlib from "node:zlib";
 import type { Clock } from "../base/clock.ts";
 import { explainCertificateError, isCertificateError } from "../base/certificate-error.ts";
 import { hasCode, HomelabError, messageOf } from "../base/errors.ts";
+import { http } from "../base/node-http.ts";
 import { retryAfterMs } from "../base/retry-after.ts";
 import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
 import { createDeadlines, DeadlineError, noAnswerIn } from "./deadlines.ts";
@@ -50,10 +51,10 @@ export interface StreamOptions<Result> {
   readonly timeoutMs: number;
   readonly acceptEncoding?: string;
   /**
-   * Reads the body to its end; called anew at each attempt. Of what it throws, only an `UnusableAnswerError` is
+   * Reads the body to its end; called again at each attempt. Of what it throws, only an `UnusableAnswerError` is
    * thrown without another attempt.
    */
-  readonly read: (response: http.IncomingMessage) => Promise<Result>;
+  readonly read: (response: IncomingMessage) => Promise<Result>;
 }
 
 export interface CacheClient extends Disposable {
@@ -102,7 +103,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   };
   const baseAuthorization = authorizationOf(base);
 
-  function start(to: URL | string, headers: http.OutgoingHttpHeaders): http.ClientRequest {
+  function start(to: URL | string, headers: OutgoingHttpHeaders): ClientRequest {
     const { protocol } = typeof to === "string" ? base : to;
     const authorization = typeof to === "string" ? baseAuthorization : authorizationOf(to);
     return (protocol === "https:" ? https : http).request({
@@ -119,9 +120,9 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
 
   async function attempt<Result>(
     path: string,
-    headers: http.OutgoingHttpHeaders,
+    headers: OutgoingHttpHeaders,
     limitMs: number,
-    read: (response: http.IncomingMessage) => Promise<Result>,
+    read: (response: IncomingMessage) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
     const startedAt = clock.monotonic();
@@ -142,7 +143,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
           const here = (): URL => (typeof asked === "string" ? new URL(`${base.href}${asked}`) : asked);
           const next = redirects < mostRedirects ? redirectTarget(response, here) : undefined;
           if (next === undefined) {
-            // A page to sign in at is no answer: it counts as what led to it.
+            // A login page is not an answer: it counts as what led to it.
             if (sentBy !== undefined && isWebPage(response)) response.statusCode = sentBy;
             return await read(response);
           }
@@ -189,7 +190,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
     url: options.url,
     async get(path, { maxBytes, partly = false }, signal) {
       const headers = partly ? { range: `bytes=0-${maxBytes - 1}` } : {};
-      const read = async (response: http.IncomingMessage, isLast: boolean): Promise<CacheAnswer> => {
+      const read = async (response: IncomingMessage, isLast: boolean): Promise<CacheAnswer> => {
         throwServerFault(response, clock);
         const { body, isCutOff } = await readStart(response, maxBytes);
         if (isCutOff && !isLast) throw new CutOffError("the connection ended in the middle of the answer");
@@ -212,7 +213,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
     },
     async stream(path, { timeoutMs: limitMs, acceptEncoding, read }, signal) {
       const headers = acceptEncoding === undefined ? {} : { "accept-encoding": acceptEncoding };
-      const readGood = async (response: http.IncomingMessage) => {
+      const readGood = async (response: IncomingMessage) => {
         throwServerFault(response, clock);
         const status = response.statusCode ?? 0;
         if (status !== 200) return { status };
@@ -236,7 +237,7 @@ const mayPass = (error: unknown): boolean =>
   (error instanceof Error && "code" in error && typeof error.code === "string");
 
 interface Agents {
-  (protocol: string): http.Agent;
+  (protocol: string): Agent;
   destroy(): void;
 }
 
@@ -248,8 +249,8 @@ function createAgents({ connections, ca, proxies }: CacheClientOptions): Agents 
     maxFreeSockets: connections,
     proxyEnv: proxies,
   };
-  const made = new Map<string, http.Agent>();
-  const agentOf = (protocol: string): http.Agent => {
+  const made = new Map<string, Agent>();
+  const agentOf = (protocol: string): Agent => {
     const known = made.get(protocol);
     if (known !== undefined) return known;
     const authorities = typeof ca === "string" || ca === undefined ? ca : [...ca];
@@ -271,8 +272,8 @@ class ElsewhereError extends Error {
 }
 
 /** One listener for each signal, and not one for each request: thousands of them come and go. */
-function createAborts(): (signal: AbortSignal, request: http.ClientRequest) => () => void {
-  const waiting = new WeakMap<AbortSignal, Set<http.ClientRequest>>();
+function createAborts(): (signal: AbortSignal, request: ClientRequest) => () => void {
+  const waiting = new WeakMap<AbortSignal, Set<ClientRequest>>();
   return (signal, request) => {
     let requests = waiting.get(signal);
     if (requests === undefined) {
@@ -298,20 +299,20 @@ class ServerFault extends Error {
   }
 }
 
-function throwServerFault({ statusCode = 0, headers }: http.IncomingMessage, clock: Clock): void {
+function throwServerFault({ statusCode = 0, headers }: IncomingMessage, clock: Clock): void {
   if (statusCode < 500 && statusCode !== 429) return;
   throw new ServerFault(statusCode, retryAfterMs(headers["retry-after"], clock.now()) ?? 0);
 }
 
-async function answerOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.on("response", resolve).on("error", reject).end();
   return promise;
 }
 
 /** Reads no more than is wanted, but for a short rest. */
 async function readStart(
-  response: http.IncomingMessage,
+  response: IncomingMessage,
   maxBytes: number,
 ): Promise<{ readonly body: Uint8Array; readonly isCutOff: boolean }> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
@@ -327,7 +328,7 @@ async function readStart(
       if (rest > cheapRestBytes || (bytes === maxBytes && !isRestShort(response))) resolve(false);
     })
     .on("end", () => resolve(false))
-    // Of our own making (a deadline, an abort), or a connection that was lost.
+    // The error is our own (a deadline, an abort), or the connection was lost.
     .on("error", (error) => (isLostConnection(error) ? resolve(true) : reject(error)));
   const isCutOff = await promise;
   return { body: Buffer.concat(chunks), isCutOff };
@@ -345,7 +346,7 @@ const decompressors: Readonly<Record<string, Decompress>> = {
  * that did not ask for it. What cannot be decoded, or is larger than it may be, is left as it came.
  */
 function withoutEncoding(
-  { headers }: http.IncomingMessage,
+  { headers }: IncomingMessage,
   body: Uint8Array,
   maxOutputLength: number,
 ): Uint8Array {
@@ -358,13 +359,13 @@ function withoutEncoding(
   }
 }
 
-const isRestShort = ({ headers }: http.IncomingMessage): boolean =>
+const isRestShort = ({ headers }: IncomingMessage): boolean =>
   Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= cheapRestBytes;
 
 /** Node's own error for a response that ends early. */
 export const isLostConnection = (error: unknown): boolean => hasCode(error, "ECONNRESET", "EPIPE");
 
-function totalBytesOf({ statusCode, headers }: http.IncomingMessage): number | undefined {
+function totalBytesOf({ statusCode, headers }: IncomingMessage): number | undefined {
   if (statusCode === 206) {
     const total = /^bytes \d+-\d+\/(?<total>\d{1,15})$/.exec(headers["content-range"] ?? "")?.groups?.[
       "total"
