@@ -1,5 +1,5 @@
-// Where builders put batch requests aside. Whoever asks says in the request itself whether it is urgent, so the queue
-// cannot order them: a builder that takes a batch request from it stores it here, and goes on to the next.
+// The backlog, to which builders move batch requests. Whoever asks says in the request itself whether it is urgent, so the queue
+// cannot order them: a builder that takes a batch request from it stores it here, and continues with the next.
 import { headers as newHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import { hasCode } from "../base/errors.ts";
 import { asideSubject, consumers } from "../protocol/subjects.ts";
@@ -45,7 +45,7 @@ export async function openBacklog(connection: Connection, signal: AbortSignal): 
         await publishStored(
           connection,
           "put a batch request aside",
-          // The same one may be put aside again, when it could not be acknowledged.
+          // The same request may be moved again if it could not be acknowledged.
           { subject: asideSubject(target), data, messageId: place.replaceAll(" ", "."), headers },
           addSignal,
           attempts,

@@ -4,8 +4,10 @@ import { hasCode } from "../base/errors.ts";
 import type { BuilderStatus } from "../protocol/builder-status.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
-import type { BuilderName, BuildId, RepoName } from "../protocol/names.ts";
+import type { HostName, BuilderName, BuildId, RepoName } from "../protocol/names.ts";
+import type { RolloutId } from "../protocol/rollout/rollout-events.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
+import type { ToldFailures } from "../protocol/branch-news.ts";
 import type { BuildResult, HostResult } from "../protocol/results.ts";
 import type { BuildRequest, ControlMessage } from "../protocol/request.ts";
 import type { UpdateEvent } from "../protocol/update-events.ts";
@@ -26,13 +28,13 @@ export interface Delivery {
   working(): void;
   /**
    * Resolves once the server knows.
-   * @throws HomelabError `unavailable` when it does not answer: it may deliver the message once more.
+   * @throws HomelabError `unavailable` when it does not answer: it may deliver the message again.
    */
   ack(signal: AbortSignal): Promise<void>;
   handBack(delayMs: number): void;
 }
 
-/** What is left of a build's events would be a wrong picture of it. */
+/** The remaining events would give a wrong picture of the build. */
 export const hasLostEvents = (error: unknown): boolean => hasCode(error, "EVENTS_INCOMPLETE");
 
 /** The log has moved on: another builder holds the build. */
@@ -61,12 +63,21 @@ export interface ResultReader {
   hosts(signal: AbortSignal): Promise<readonly HostResult[]>;
 }
 
-/** @throws HomelabError of what is not stored: it may be tried again. */
+/** @throws HomelabError if it is not stored: it may be retried. */
 export interface ResultStore extends ResultReader {
-  /** Of two rows, that of the longer log stays. */
+  /** If two rows compete, the one with the longer log stays. */
   putBuild(result: BuildResult, signal: AbortSignal): Promise<void>;
-  /** Of two rows, that of the newer build stays. */
-  putHost(result: HostResult, signal: AbortSignal): Promise<void>;
+  /** If two rows compete, the one of the newer build stays; returns the one that is stored now. */
+  putHost(result: HostResult, signal: AbortSignal): Promise<HostResult>;
+  /** What people were last told about the repo's branch, and the place of that row. */
+  told(repo: RepoName, signal: AbortSignal): Promise<StoredTold>;
+  /** False when the row has changed since it had this place. */
+  putTold(told: ToldFailures, sequence: number, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface StoredTold {
+  readonly told: ToldFailures | undefined;
+  readonly sequence: number;
 }
 
 /** Requests that no builder has accepted yet. */
@@ -82,7 +93,7 @@ export interface QueueState {
 export interface UpdateReader {
   /** The newest event of each repo that has one, by repo. */
   newest(signal: AbortSignal): Promise<readonly UpdateEvent[]>;
-  /** All of a repo, oldest first. */
+  /** All events of a repo, oldest first. */
   of(repo: RepoName, signal: AbortSignal): Promise<readonly UpdateEvent[]>;
 }
 
@@ -107,7 +118,7 @@ export interface BuildReader {
   countEvents(signal: AbortSignal): Promise<ReadonlyMap<BuildId, number>>;
   readonly results: ResultReader;
   readonly updates: UpdateReader;
-  /** Of those, the newest so many that a builder has accepted. Looks at a few thousand at most. */
+  /** The newest builds among them that a builder has accepted, at most `count`. Looks at a few thousand at most. */
   acceptedBuilds(count: number, signal: AbortSignal): Promise<readonly BuildId[]>;
   /** The newest event of a build; undefined when it has none. */
   lastEvent(id: BuildId, signal: AbortSignal): Promise<BuildEvent | undefined>;
@@ -119,6 +130,49 @@ export interface BuildReader {
   queueLength(signal: AbortSignal): Promise<number>;
   /** The same, with what they are about and since when. */
   readQueue(signal: AbortSignal): Promise<QueueState>;
+}
+
+/** A hint that there is something to read, or that the connection was lost or is back. Nothing is true because of it. */
+export type FleetNews =
+  | { readonly type: "build"; readonly build: BuildId }
+  | { readonly type: "update" }
+  /** The host published an event of a deployment. */
+  | { readonly type: "deployment"; readonly repo: RepoName; readonly host: HostName }
+  /** The log of a rollout grew. */
+  | { readonly type: "rollout"; readonly rollout: RolloutId }
+  | { readonly type: "connection"; readonly connected: boolean };
+
+/** How full a stream is. */
+export interface StreamUse {
+  readonly name: string;
+  readonly messages: number;
+  readonly bytes: number;
+  /** -1 for no limit. */
+  readonly maxBytes: number;
+}
+
+/** One log of a build, by chunks. */
+export interface StoredLog {
+  readonly log: number;
+  readonly chunks: number;
+}
+
+/** A chunk and its place in the stream: reading can start after it. */
+export interface PlacedChunk {
+  readonly place: number;
+  readonly chunk: LogChunk;
+}
+
+/** For who shows the fleet as it changes, and single logs of any length. */
+export interface FleetWatcher {
+  watch(onNews: (news: FleetNews) => void, signal: AbortSignal): void;
+  isConnected(): boolean;
+  /** Streams that there are. */
+  streams(signal: AbortSignal): Promise<readonly StreamUse[]>;
+  /** The logs that are stored of a build, by their numbers. */
+  listLogs(build: BuildId, signal: AbortSignal): Promise<readonly StoredLog[]>;
+  /** Chunks of one log behind that place (0: all of them); ends at what is stored now. */
+  readLog(build: BuildId, log: number, after: number, signal: AbortSignal): AsyncIterable<PlacedChunk>;
 }
 
 /** The event log of one build, for its holder. */
@@ -137,7 +191,7 @@ export interface EventSpace {
   readonly bytes: number;
   /** -1 for no limit. */
   readonly maxBytes: number;
-  /** Of the oldest event that is kept, or of the next one where there is none. */
+  /** The sequence of the oldest event that is kept, or of the next one where there is none. */
   readonly firstSequence: number;
   readonly oldestAt: Date;
   readonly newestAt: Date;
@@ -159,7 +213,7 @@ export interface BuilderBus extends BuildReader {
   /** Undefined where the server has none (yet). */
   openBacklog(signal: AbortSignal): Promise<Backlog | undefined>;
   nextControl(signal: AbortSignal): Promise<Delivery | undefined>;
-  /** Of the event stream. */
+  /** The size and use of the event stream. */
   eventSpace(signal: AbortSignal): Promise<EventSpace>;
   /** Calls back for each control message as it is published, also when another builder takes it from the queue. */
   watchControls(onControl: (subject: string, data: Uint8Array) => void, signal: AbortSignal): void;
@@ -176,7 +230,7 @@ export interface BuilderBus extends BuildReader {
   reply(replyTo: string, event: BuildEvent): void;
   putStatus(status: BuilderStatus, signal: AbortSignal): Promise<void>;
   answerStatus(name: BuilderName, status: () => BuilderStatus, signal: AbortSignal): void;
-  /** What became of updates, from the oldest that is stored on. Ends when aborted. */
+  /** The results of updates, from the oldest that is stored on. Ends when aborted. */
   followUpdates(signal: AbortSignal): AsyncIterable<UpdateEvent>;
   /** Serious things to know about this server, such as that it may lose acknowledged messages in a power cut. */
   readonly serverWarnings: readonly string[];

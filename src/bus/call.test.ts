@@ -1,5 +1,5 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
-import { TimeoutError } from "@nats-io/transport-node";
+import { NoRespondersError, TimeoutError } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { createFakeClock } from "../../test/support/fake-clock.ts";
 import { silentLog } from "../base/log.ts";
@@ -15,11 +15,15 @@ const missing = () =>
 async function callThatFails(
   role: Connection["role"],
   failure: Error,
-  { times = Number.POSITIVE_INFINITY, maxAttempts }: { times?: number; maxAttempts?: number } = {},
+  {
+    times = Number.POSITIVE_INFINITY,
+    maxAttempts,
+    cluster,
+  }: { times?: number; maxAttempts?: number; cluster?: string } = {},
 ) {
   const clock = createFakeClock();
   const used: Partial<Connection> = {
-    nats: {} as Connection["nats"],
+    nats: (cluster === undefined ? {} : { info: { cluster, jetstream: true } }) as Connection["nats"],
     clock,
     log: silentLog,
     role,
@@ -64,6 +68,19 @@ test("a daemon waits for a stream that is not there yet, and a command says that
     attempts: 1,
     outcome: { code: "JETSTREAM_MISSING" },
   });
+});
+
+test("a command waits while a cluster elects a leader, and at a server that is alone it does not", async () => {
+  const leaderless = new NoRespondersError("build.any.all");
+  const cluster = "homelab";
+  expect(await callThatFails("command", leaderless, { times: 5, cluster })).toMatchObject({
+    outcome: "stored",
+  });
+  const { outcome, seconds } = await callThatFails("command", leaderless, { cluster });
+  expect(outcome).toMatchObject({ code: "JETSTREAM_MISSING" });
+  expect(seconds).toBeGreaterThanOrEqual(30);
+  expect(await callThatFails("command", leaderless)).toMatchObject({ attempts: 1 });
+  expect(await callThatFails("command", missing(), { cluster })).toMatchObject({ attempts: 1 });
 });
 
 test("what will not pass is not tried again, and what may is tried no more often than it is allowed", async () => {

@@ -1,9 +1,9 @@
 import { retry } from "../base/retry.ts";
-import type { Connection } from "./connect/connection.ts";
-import { explainNatsError, isMissing, isTransient } from "./connect/nats-errors.ts";
+import { isClustered, type Connection } from "./connect/connection.ts";
+import { explainNatsError, isLeaderless, isMissing, isTransient } from "./connect/nats-errors.ts";
 
 /**
- * Milliseconds for one request. It is short because what matters is tried again: a server that is killed or whose
+ * Milliseconds for one request. It is short because what matters is retried: a server that is killed or whose
  * disk is full does not say so.
  */
 export const requestTimeoutMs = 2000;
@@ -15,9 +15,11 @@ const policy = {
 };
 /** A person is waiting: after so long without an answer a command gives up. */
 const commandPatienceMs = 15_000;
+/** A cluster that has lost a node has no leader for a stream until another one is elected, which takes up to ten seconds. */
+const electionPatienceMs = 30_000;
 
 /**
- * Tries a call to NATS until it has an outcome. A daemon goes on until the signal aborts; a command for some
+ * Tries a call to NATS until it has an outcome. A daemon continues until the signal aborts; a command for some
  * seconds. The attempt must be safe to repeat when its outcome is unknown.
  *
  * @param doing for messages: `store the request`.
@@ -31,7 +33,11 @@ export async function call<T>(
   maxAttempts: number = Number.POSITIVE_INFINITY,
 ): Promise<T> {
   const { clock, log, role } = connection;
-  const giveUpAt = role === "daemon" ? Number.POSITIVE_INFINITY : clock.monotonic() + commandPatienceMs;
+  const startedAt = clock.monotonic();
+  /** Asked at each error: while it connects again, a client knows nothing about its server. */
+  const isPatient = (): boolean =>
+    role === "daemon" ||
+    clock.monotonic() - startedAt <= (isClustered(connection) ? electionPatienceMs : commandPatienceMs);
   try {
     return await retry({
       policy: { ...policy, attempts: maxAttempts },
@@ -43,7 +49,10 @@ export async function call<T>(
       },
       // A server that has just started may not have its streams yet; a command says so instead of waiting.
       isTransient: (error) =>
-        clock.monotonic() <= giveUpAt && (isTransient(error) || (role === "daemon" && isMissing(error))),
+        isPatient() &&
+        (isTransient(error) ||
+          (role === "daemon" && isMissing(error)) ||
+          (isClustered(connection) && isLeaderless(error))),
       onRetry: (error, _, delayMs) =>
         log.warn({ err: explainNatsError(error, doing, connection), delayMs }, "NATS call is tried again"),
     });

@@ -23,7 +23,7 @@ import { encodeLogChunk } from "./logs/log-chunk-message.ts";
 import { isProbe, isServerAnswer, logMessageId } from "./message-ids.ts";
 import { explainNatsError } from "./connect/nats-errors.ts";
 import { publishStored } from "./publish-stored.ts";
-import { createResultStore } from "./results.ts";
+import { createResultStore } from "./buckets/results.ts";
 import { isAtLeast } from "../base/version.ts";
 
 /**
@@ -33,8 +33,8 @@ import { isAtLeast } from "../base/version.ts";
 const replyPattern = /^(?:_R_|_INBOX(?:_[A-Za-z0-9_-]+)?)\.[A-Za-z0-9_.-]+$/;
 
 /**
- * Of a chunk, while connected: some minutes. A build waits for its logs before it ends, and a server that does not take
- * them, although it is there, must not keep it from that.
+ * How often one chunk is tried while connected: some minutes in all. A build waits for its logs before it ends, and a
+ * server that is up but does not accept them must not prevent that.
  */
 const logAttempts = 30;
 

@@ -18,13 +18,13 @@ import { readable } from "./readable.ts";
 import { readQueue } from "./read-queue.ts";
 import { createUpdateReader } from "./read-updates.ts";
 import { publishStored } from "./publish-stored.ts";
-import { createResultReader } from "./results.ts";
+import { createResultReader } from "./buckets/results.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
 import { submitRequest } from "./submit-request.ts";
 
 /** Milliseconds: a builder that is there answers in a few. */
 const askTimeoutMs = 1000;
-/** Of `acceptedBuilds`: each costs a small answer. */
+/** The maximum number of looks of `acceptedBuilds`: each costs a small answer. */
 const mostLooks = 5000;
 const looksAtOnce = 100;
 
@@ -77,7 +77,7 @@ export function createReader(connection: Connection): BuildReader {
     submit: async (target, request, signal) => submitRequest(connection, target, request, signal),
 
     async control(id, message, signal) {
-      // Its own id: the same message once more, later, must not be taken for this one.
+      // Each message has its own id: the same message, sent again later, must not be taken for this one.
       const publication = {
         subject: controlSubject(id),
         data: encodeControl(message),

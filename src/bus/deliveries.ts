@@ -50,7 +50,7 @@ export async function nextDelivery(
   if (message === undefined || ackSubject === undefined) return undefined;
   if (isServerAnswer(message.headers, message.data)) {
     // Nobody asks for a build in this way: a reader named our queue as the place for an answer.
-    log.error({ subject: message.subject }, "an answer of the server is no request and is dropped");
+    log.error({ subject: message.subject }, "an answer of the server is not a request and is dropped");
     nats.publish(ackSubject, "+TERM");
     return undefined;
   }
@@ -101,9 +101,9 @@ async function deliveryOf(
   };
 }
 
-/** Of each stream, by the connection, with when it was asked for. */
+/** When each stream was created, by connection, with the time of the query. */
 const creations = new WeakMap<Connection, Map<string, { readonly created: string; readonly at: number }>>();
-/** A stream is not made anew, and full up to the same sequence, in the same millisecond. */
+/** A stream is not recreated, and full up to the same sequence, in the same millisecond. */
 const knownMs = 1000;
 
 async function creationOf(connection: Connection, stream: string, signal: AbortSignal): Promise<string> {

@@ -7,13 +7,17 @@ import type { BuildId } from "../protocol/names.ts";
 import { eventSubject, streams } from "../protocol/subjects.ts";
 import { NotTheHolderError, type EventLogWriter } from "./bus.ts";
 import { call } from "./call.ts";
-import type { Connection } from "./connect/connection.ts";
+import { isClustered, type Connection } from "./connect/connection.ts";
 import { readEvent } from "./event-sequence.ts";
 import { readEventSpace } from "./event-space.ts";
 import { eventMessageId } from "./message-ids.ts";
 import { isWrongLastSequence } from "./connect/nats-errors.ts";
 import { publishOnce } from "./publish-stored.ts";
 import { createStreamReader, createTail } from "./stored-messages.ts";
+
+/** For a server that was away and catches up, some seconds. */
+const mostLooks = 40;
+const betweenLooksMs = 250;
 
 /** @throws NotTheHolderError when the log has events beyond the given ones. */
 export async function openEventLog(
@@ -24,10 +28,12 @@ export async function openEventLog(
 ): Promise<EventLogWriter> {
   const subject = eventSubject(id);
   const tail = createTail(createStreamReader(connection, streams.events), subject);
-  /** Of the newest message of the subject that we have looked at. */
+  /** The sequence of the newest message on the subject that we have looked at. */
   let lastSequence = 0;
   let nextIndex = (history.at(-1)?.index ?? -1) + 1;
   let pending: Promise<void> = Promise.resolve();
+  /** In a cluster any copy of the stream may answer a read, and the one that does may not have everything yet. */
+  const mayBeLate = (looks: number): boolean => isClustered(connection) && looks < mostLooks;
 
   /** The events that were stored since we last looked. */
   async function newEvents(readSignal: AbortSignal): Promise<readonly BuildEvent[]> {
@@ -41,7 +47,11 @@ export async function openEventLog(
     }
   }
 
-  const last = (await newEvents(signal)).at(-1);
+  let last = (await newEvents(signal)).at(-1);
+  for (let looks = 0; isBehind(history.at(-1), last) && mayBeLate(looks); looks++) {
+    await connection.clock.sleep(betweenLooksMs, signal);
+    last = (await newEvents(signal)).at(-1) ?? last;
+  }
   requireContinuation(id, history.at(-1), last);
 
   /** False when the server refused, because it has a message that we do not know. */
@@ -68,7 +78,7 @@ export async function openEventLog(
 
   /**
    * The stream was full and dropped all events of the build, which did not say anything for long. It ends all the same:
-   * whoever follows it has those events. A stream that was put back to an older state has no newer ones instead.
+   * whoever follows it has those events. A stream that was restored to an older state does not have newer ones instead.
    */
   async function wereDropped(readSignal: AbortSignal): Promise<boolean> {
     const { firstSequence } = await call(connection, "look at the event stream", readSignal, async () =>
@@ -82,14 +92,16 @@ export async function openEventLog(
       throw new RangeError(`event ${event.index} of build ${event.build} came when ${nextIndex} was next`);
     }
     const data = encodeEvent(event);
+    let looks = 0;
     while (!(await publish(event, data, appendSignal))) {
       const before = lastSequence;
       const found = (await newEvents(appendSignal)).filter(({ index }) => index >= nextIndex);
       const [first] = found;
       // Refused, and yet nothing was added.
       if (first === undefined && lastSequence === before) {
-        if (!(await wereDropped(appendSignal))) throw eventsIncomplete(id);
-        lastSequence = 0;
+        if (await wereDropped(appendSignal)) lastSequence = 0;
+        else if (mayBeLate(looks++)) await connection.clock.sleep(betweenLooksMs, appendSignal);
+        else throw eventsIncomplete(id);
       }
       if (first === undefined) continue;
       // Ours, when an acknowledgement got lost; alone, or somebody has taken over since.
@@ -113,11 +125,13 @@ function requireContinuation(
   known: BuildEvent | undefined,
   stored: BuildEvent | undefined,
 ): void {
-  const isBehind = (known?.index ?? -1) > (stored?.index ?? -1);
-  if (isBehind) throw eventsIncomplete(id);
+  if (isBehind(known, stored)) throw eventsIncomplete(id);
   const isSameEvent = known === undefined || stored === undefined ? known === stored : isSame(known, stored);
   if (!isSameEvent) throw new NotTheHolderError(`another builder has added to the events of build ${id}`);
 }
+
+const isBehind = (known: BuildEvent | undefined, stored: BuildEvent | undefined): boolean =>
+  (known?.index ?? -1) > (stored?.index ?? -1);
 
 const eventsIncomplete = (id: BuildId): HomelabError =>
   new HomelabError("unavailable", `events of build ${id} that were there before are gone`, {

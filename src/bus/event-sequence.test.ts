@@ -14,7 +14,8 @@ function stored(event: BuildEvent | undefined, id?: string): StoredMessage {
   if (event === undefined) throw new Error("there is no such event");
   const set = headers();
   set.set("Nats-Msg-Id", id ?? eventMessageId(event));
-  return { sequence: 1, subject: `build-events.${sampleBuild}`, data: encodeEvent(event), headers: set };
+  const subject = `build-events.${sampleBuild}`;
+  return { sequence: 1, storedAt: new Date(0), subject, data: encodeEvent(event), headers: set };
 }
 
 test("gives each event once, in order", () => {

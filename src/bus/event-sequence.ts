@@ -57,7 +57,7 @@ export function readEvent(
     throw eventsIncomplete(
       id,
       `${messageIdOf(headers)} cannot be read: ${messageOf(error)}`,
-      "bring this side to the builder's release",
+      "upgrade this side to the builder's release",
       error,
     );
   }
@@ -71,7 +71,7 @@ export function readEvent(
   return event;
 }
 
-/** What is left of the events would be a wrong picture. */
+/** The remaining events would give a wrong picture. */
 export const eventsIncomplete = (id: BuildId, what: string, hint: string, cause?: unknown): HomelabError =>
   new HomelabError("unavailable", `the events of build ${id} are incomplete: ${what}`, {
     code: "EVENTS_INCOMPLETE",

@@ -1,4 +1,4 @@
-// How full the event stream is. When it is full the server drops the oldest events, whoever still needs them.
+// How full the event stream is. When it is full, the server drops the oldest events, even if somebody still needs them.
 import { streams } from "../protocol/subjects.ts";
 import type { EventSpace } from "./bus.ts";
 import type { Connection } from "./connect/connection.ts";

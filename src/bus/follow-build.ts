@@ -2,7 +2,7 @@
 // something to read: what is given comes from the streams, so a lost, repeated or forged live message changes
 // nothing, and a slow reader costs no memory.
 import type { MsgHdrs } from "@nats-io/transport-node";
-import { createDoorbell } from "../base/doorbell.ts";
+import { createNotifier } from "../base/notifier.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { BuildId } from "../protocol/names.ts";
 import { decodeProgress, type BuildProgress } from "../protocol/progress.ts";
@@ -37,7 +37,7 @@ export async function* followBuild(
   signal: AbortSignal,
 ): AsyncGenerator<BuildMessage, void, void> {
   const { nats, clock, log } = connection;
-  const doorbell = createDoorbell();
+  const notifier = createNotifier();
   const over = new AbortController();
   const eventTail = createTail(createStreamReader(connection, streams.events), eventSubject(id));
   const logTail = createTail(createStreamReader(connection, streams.logs), logSubjects(id));
@@ -54,7 +54,7 @@ export async function* followBuild(
     eventTail.doubt();
     if (options.logs === true) logTail.doubt();
     mayBeUnknown = true;
-    doorbell.ring();
+    notifier.notify();
   };
   const stopListening = connection.onChange((now) => {
     connected = { now };
@@ -66,7 +66,7 @@ export async function* followBuild(
       callback: (error, message) => {
         if (error === null) take(message.data, message.headers);
         else failure = explainNatsError(error, `follow build ${id}`);
-        doorbell.ring();
+        notifier.notify();
       },
     });
   const announceTo = (tail: Tail) => (_: Uint8Array, headers: MsgHdrs | undefined) => {
@@ -146,7 +146,7 @@ export async function* followBuild(
       }
       if (!connection.isConnected()) {
         if (nats.isClosed()) throw explainConnectError(undefined, [nats.getServer()]);
-        await doorbell.wait(signal).catch(() => {});
+        await notifier.wait(signal).catch(() => {});
       } else if (last === undefined && eventTail.isBehind()) {
         const message = await read(eventTail);
         const event = message === undefined ? undefined : events.accept(message);
@@ -161,7 +161,7 @@ export async function* followBuild(
       } else if (last === undefined && mayBeUnknown) {
         await requireKnown();
       } else if (last === undefined) {
-        await doorbell.wait(signal).catch(() => {});
+        await notifier.wait(signal).catch(() => {});
       } else {
         yield { type: "event", event: last };
         return;

@@ -1,5 +1,5 @@
-// What became of updates, from the oldest that is stored on, and then as it is told.
-import { createDoorbell } from "../base/doorbell.ts";
+// The results of updates: the stored ones from the oldest on, and then new ones as they are published.
+import { createNotifier } from "../base/notifier.ts";
 import { live, streams } from "../protocol/subjects.ts";
 import { decodeUpdateEvent, type UpdateEvent } from "../protocol/update-events.ts";
 import type { Connection } from "./connect/connection.ts";
@@ -16,18 +16,18 @@ export async function* followUpdates(
   signal: AbortSignal,
 ): AsyncGenerator<UpdateEvent, void, void> {
   const { nats, clock, log } = connection;
-  const doorbell = createDoorbell();
+  const notifier = createNotifier();
   const tail = createTail(createStreamReader(connection, streams.updates), subjects);
   const doubt = (): void => {
     tail.doubt();
-    doorbell.ring();
+    notifier.notify();
   };
   const stopListening = connection.onChange(doubt);
-  // That there is something is all that a live message says: what is given comes from the stream.
+  // A live message only says that there is something: results come from the stream.
   const subscription = nats.subscribe(live(subjects), {
     callback: (error) => {
       if (error !== null) {
-        log.warn({ err: explainNatsError(error, "follow updates") }, "news of updates come late");
+        log.warn({ err: explainNatsError(error, "follow updates") }, "updates arrive late");
       }
       doubt();
     },
@@ -46,9 +46,9 @@ export async function* followUpdates(
       return await connection.whileConnected(tail.next(), signal);
     } catch (error) {
       if (signal.aborted) return undefined;
-      log.warn({ err: explainNatsError(error, "read the news of updates") }, "news of updates come late");
-      // It is asked again at the next ring.
-      await doorbell.wait(signal).catch(() => undefined);
+      log.warn({ err: explainNatsError(error, "read the news of updates") }, "updates arrive late");
+      // It is asked again at the next notification.
+      await notifier.wait(signal).catch(() => undefined);
       return undefined;
     }
   }
@@ -56,7 +56,7 @@ export async function* followUpdates(
   try {
     while (!signal.aborted) {
       if (!connection.isConnected() || !tail.isBehind()) {
-        await doorbell.wait(signal).catch(() => undefined);
+        await notifier.wait(signal).catch(() => undefined);
         continue;
       }
       const message = await read();

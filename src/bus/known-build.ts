@@ -1,4 +1,4 @@
-// Whether NATS (still) knows a build that somebody follows. A server that was put back to an older state says nothing
+// Whether NATS (still) knows a build that somebody follows. A server that was restored to an older state says nothing
 // by itself: it only never has anything new.
 import type { HomelabError } from "../base/errors.ts";
 import { presence } from "../protocol/builder-status.ts";
@@ -12,7 +12,7 @@ import { readEventSpace } from "./event-space.ts";
 import { openManager } from "./jetstream-api.ts";
 import { createStreamReader } from "./stored-messages.ts";
 
-/** So many looks in a row must find nothing: the request may still be on its way, for longer than a command tries. */
+/** How many checks in a row must find nothing: the request may still be under way, for longer than a command tries. */
 const looks = 4;
 /** With a look every five seconds, longer than a builder takes to say what it holds. */
 const looksForHolder = 8;

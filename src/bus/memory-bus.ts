@@ -1,11 +1,11 @@
 // The bus of a process that builds for itself alone: the same contract as over NATS, without a server and without
 // anything that survives the process.
-import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
+import { createNotifier, type Notifier } from "../base/notifier.ts";
 import type { Clock } from "../base/clock.ts";
 import type { BuilderStatus } from "../protocol/builder-status.ts";
 import { decodeEvent, encodeEvent, isTerminal, type BuildEvent } from "../protocol/events.ts";
 import type { LogChunk } from "../protocol/log-chunk.ts";
-import type { BuildId } from "../protocol/names.ts";
+import type { BuildId, RepoName } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
 import { encodeControl, encodeRequest } from "../protocol/request.ts";
 import {
@@ -18,7 +18,13 @@ import {
   type HostResult,
 } from "../protocol/results.ts";
 import { controlSubject, hostResultKey, requestSubject } from "../protocol/subjects.ts";
-import { NotTheHolderError, type BuilderBus, type BuildMessage, type Delivery } from "./bus.ts";
+import {
+  NotTheHolderError,
+  type BuilderBus,
+  type BuildMessage,
+  type Delivery,
+  type StoredTold,
+} from "./bus.ts";
 
 /** Characters of log text that are kept in memory; the oldest go first. */
 const keptLogText = 64 * 1024 * 1024;
@@ -27,7 +33,7 @@ interface StoredBuild {
   readonly events: BuildEvent[];
   readonly logs: LogChunk[];
   progress: BuildProgress | undefined;
-  readonly followers: Set<Doorbell>;
+  readonly followers: Set<Notifier>;
 }
 
 interface Queued {
@@ -43,8 +49,9 @@ export function createMemoryBus(clock: Clock): BuilderBus {
   const statuses = new Map<string, BuilderStatus>();
   const buildResults = new Map<BuildId, BuildResult>();
   const hostResults = new Map<string, HostResult>();
+  const toldRows = new Map<RepoName, StoredTold>();
   const queues = { request: [] as Queued[], backlog: [] as Queued[], control: [] as Queued[] };
-  const bells = { request: createDoorbell(), backlog: createDoorbell(), control: createDoorbell() };
+  const notifiers = { request: createNotifier(), backlog: createNotifier(), control: createNotifier() };
   const controlWatchers = new Set<(subject: string, data: Uint8Array) => void>();
   const submitted = new Set<BuildId>();
   const created = clock.now().toISOString();
@@ -57,18 +64,18 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     return known;
   }
 
-  const changed = (build: StoredBuild): void => build.followers.forEach((follower) => follower.ring());
+  const changed = (build: StoredBuild): void => build.followers.forEach((follower) => follower.notify());
 
   function enqueue(kind: keyof typeof queues, subject: string, data: Uint8Array): void {
     queues[kind].push({ subject, data, sequence: ++sequence, storedAt: clock.now(), deliveries: 0 });
-    bells[kind].ring();
+    notifiers[kind].notify();
   }
 
   async function next(kind: keyof typeof queues, signal: AbortSignal): Promise<Delivery> {
     for (;;) {
       const message = queues[kind].shift();
       if (message !== undefined) return delivery(kind, message);
-      await bells[kind].wait(signal);
+      await notifiers[kind].wait(signal);
     }
   }
 
@@ -87,7 +94,7 @@ export function createMemoryBus(clock: Clock): BuilderBus {
       handBack(delayMs) {
         void clock.sleep(delayMs).then(() => {
           queues[kind].push(message);
-          bells[kind].ring();
+          notifiers[kind].notify();
           return undefined;
         });
       },
@@ -106,8 +113,8 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     signal: AbortSignal,
   ): AsyncGenerator<BuildMessage> {
     const build = stored(id);
-    const bell = createDoorbell();
-    build.followers.add(bell);
+    const notifier = createNotifier();
+    build.followers.add(notifier);
     let events = 0;
     let lastLog: LogChunk | undefined;
     let progress: BuildProgress | undefined;
@@ -128,10 +135,10 @@ export function createMemoryBus(clock: Clock): BuilderBus {
           yield { type: "event", event };
           if (isTerminal(event)) return;
         }
-        await bell.wait(signal);
+        await notifier.wait(signal);
       }
     } finally {
-      build.followers.delete(bell);
+      build.followers.delete(notifier);
     }
   }
 
@@ -175,13 +182,21 @@ export function createMemoryBus(clock: Clock): BuilderBus {
       hosts: async () => [...hostResults.values()],
       async putBuild(result) {
         if ((buildResults.get(result.id)?.events ?? 0) >= result.events) return;
-        // As it is over NATS: what is read is what was written.
+        // As over NATS, readers get what was written.
         buildResults.set(result.id, decodeBuildResult(encodeBuildResult(result)));
       },
       async putHost(result) {
         const key = hostResultKey(result);
         const newer = newerHostResult(hostResults.get(key), result);
-        hostResults.set(key, decodeHostResult(encodeHostResult(newer)));
+        const row = decodeHostResult(encodeHostResult(newer));
+        hostResults.set(key, row);
+        return row;
+      },
+      told: async (repo) => toldRows.get(repo) ?? { told: undefined, sequence: 0 },
+      async putTold(told, place) {
+        if ((toldRows.get(told.repo)?.sequence ?? 0) !== place) return false;
+        toldRows.set(told.repo, { told, sequence: place + 1 });
+        return true;
       },
     },
     acceptedBuilds: async (count) =>
@@ -201,7 +216,7 @@ export function createMemoryBus(clock: Clock): BuilderBus {
     openBacklog: async () => ({
       async add({ subject, data, sequence: place, storedAt }) {
         queues.backlog.push({ subject, data, sequence: place, storedAt, deliveries: 0 });
-        bells.backlog.ring();
+        notifiers.backlog.notify();
         return true;
       },
       next: (signal) => next("backlog", signal),
@@ -229,7 +244,7 @@ export function createMemoryBus(clock: Clock): BuilderBus {
               `event ${event.index} of build ${event.build} came when ${expected} was next`,
             );
           }
-          // What is read is what was written, as it is over NATS.
+          // As over NATS, readers get what was written.
           build.events.push(decodeEvent(encodeEvent(event)));
           expected++;
           changed(build);

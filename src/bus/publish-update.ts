@@ -3,7 +3,7 @@ import { updateEventSubject } from "../protocol/subjects.ts";
 import type { Connection } from "./connect/connection.ts";
 import { publishStored } from "./publish-stored.ts";
 
-/** Stores what became of an update; told twice it is stored once. @throws HomelabError as `call` says. */
+/** Stores what happened to an update; told twice it is stored once. @throws HomelabError as `call` says. */
 export async function publishUpdateEvent(
   connection: Connection,
   event: UpdateEvent,

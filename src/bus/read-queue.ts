@@ -1,4 +1,4 @@
-// What waits for a builder: the requests themselves are for builders only, so this is what the streams say of theirs.
+// What waits for a builder: the requests themselves are for builders only, so this is what the streams say about theirs.
 import { hasCode } from "../base/errors.ts";
 import { parseRequestSubject, streams, type Target } from "../protocol/subjects.ts";
 import type { QueueState } from "./bus.ts";

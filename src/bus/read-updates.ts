@@ -1,4 +1,4 @@
-// What is stored of updates, for who asks once. `followUpdates` is for who goes on listening.
+// Reads the stored results of updates once. `followUpdates` continues to listen.
 import { parseRepoName, type RepoName } from "../protocol/names.ts";
 import { streams, updateEventSubject } from "../protocol/subjects.ts";
 import { decodeUpdateEvent, type UpdateEvent } from "../protocol/update-events.ts";

@@ -1,6 +1,7 @@
 import { headers } from "@nats-io/transport-node";
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTail, type StoredMessage, type StreamReader } from "./stored-messages.ts";
+import { createTail, readStored, type StoredMessage, type StreamReader } from "./stored-messages.ts";
 
 /** A stream in memory. */
 function createStream() {
@@ -10,7 +11,7 @@ function createStream() {
     /** Called while the server looks for an answer. */
     onRead: () => {},
     store(...sequences: readonly number[]): void {
-      const empty = { subject: "s", data: new Uint8Array(), headers: headers() };
+      const empty = { subject: "s", storedAt: new Date(0), data: new Uint8Array(), headers: headers() };
       messages.push(...sequences.map((sequence) => ({ ...empty, sequence })));
     },
   };
@@ -23,7 +24,7 @@ function createStream() {
     },
     last: async () => messages.at(-1),
   };
-  return { stream, tail: createTail(reader, "s") };
+  return { stream, reader, tail: createTail(reader, "s") };
 }
 
 test("reads what is there, and then nothing until something is announced", async () => {
@@ -78,4 +79,38 @@ test("what is skipped is not read", async () => {
   stream.store(1, 2);
   tail.skipTo(1);
   expect((await tail.next())?.sequence).toBe(2);
+});
+
+test("several requests at once give every message once and in order, wherever others stand between them", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(fc.integer({ min: 1, max: 200 }), { maxLength: 80 }),
+      fc.nat(200),
+      async (sequences, after) => {
+        const { stream, reader } = createStream();
+        const stored = sequences.toSorted((a, b) => a - b);
+        stream.store(...stored);
+        const read = await Array.fromAsync(readStored(async (from) => reader.next("s", from), after));
+        expect(read.map(({ sequence }) => sequence)).toEqual(stored.filter((each) => each > after));
+      },
+    ),
+  );
+});
+
+test("the next messages are asked for while one is read, and a failure that nobody waits for is none", async () => {
+  const { stream, reader } = createStream();
+  stream.store(...Array.from({ length: 100 }, (_, index) => index + 1));
+  let [asked, askedAtFifty] = [0, 0];
+  const next = async (from: number): Promise<StoredMessage | undefined> => {
+    asked++;
+    if (from > 60) throw new Error("the server is away");
+    return reader.next("s", from);
+  };
+  for await (const { sequence } of readStored(next, 0)) {
+    if (sequence === 50) askedAtFifty = asked;
+    if (sequence === 55) break;
+  }
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(askedAtFifty).toBeGreaterThanOrEqual(60);
+  expect(asked).toBeGreaterThan(60);
 });

@@ -6,6 +6,7 @@ import { openManager } from "./jetstream-api.ts";
 
 export interface StoredMessage {
   readonly sequence: number;
+  readonly storedAt: Date;
   readonly subject: string;
   readonly data: Uint8Array;
   readonly headers: MsgHdrs;
@@ -28,8 +29,8 @@ export function createStreamReader(connection: Connection, stream: string): Stre
   async function get(query: Query): Promise<StoredMessage | undefined> {
     const message = await (await direct()).getMessage(stream, query);
     if (message === null) return undefined;
-    const { seq: sequence, subject, data, header: headers } = message;
-    return { sequence, subject, data, headers };
+    const { seq: sequence, time: storedAt, subject, data, header: headers } = message;
+    return { sequence, storedAt, subject, data, headers };
   }
   return {
     next: async (subjects, fromSequence) => get({ seq: fromSequence, next_by_subj: subjects }),
@@ -48,7 +49,7 @@ export interface Tail {
   announce(sequence: number): void;
   /** There may be more than what was announced. */
   doubt(): void;
-  /** What is up to that sequence need not be read. */
+  /** Messages up to this sequence are not needed. */
   skipTo(sequence: number): void;
   /** The next message; undefined when there is none for now. */
   next(): Promise<StoredMessage | undefined>;
@@ -88,4 +89,39 @@ export function createTail(reader: StreamReader, subjects: string): Tail {
       }
     },
   };
+}
+
+/** Requests that are under way at once: the server answers while one reads. */
+const mostAtOnce = 16;
+
+/**
+ * All stored messages of a subject behind that sequence, oldest first, until there is none for now. It guesses that the
+ * next ones follow each other in the stream: an answer to a wrong guess is a message that another answer has as well, and
+ * after it fewer are guessed.
+ */
+export async function* readStored(
+  next: (fromSequence: number) => Promise<StoredMessage | undefined>,
+  after: number,
+): AsyncGenerator<StoredMessage, void, void> {
+  const asked: Promise<StoredMessage | undefined>[] = [];
+  let [last, from, atOnce] = [after, after + 1, 1];
+  for (;;) {
+    from = Math.max(from, last + 1);
+    while (asked.length < atOnce) {
+      const answer = next(from++);
+      // A reader that stops does not get later failures.
+      answer.catch(() => undefined);
+      asked.push(answer);
+    }
+    const message = await asked.shift();
+    if (message === undefined) return;
+    // An answer to a later guess can be no earlier message.
+    if (message.sequence <= last) {
+      atOnce = Math.max(1, Math.floor(atOnce / 2));
+      continue;
+    }
+    last = message.sequence;
+    atOnce = Math.min(mostAtOnce, atOnce * 2);
+    yield message;
+  }
 }

@@ -4,10 +4,16 @@ import { systemClock, type Clock } from "../../base/clock.ts";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { retry } from "../../base/retry.ts";
+import { closeAbandonedSockets } from "./abandoned-sockets.ts";
 import { readHeadersLeniently } from "./lenient-headers.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
-import { ConnectionLostError, explainConnectError, explainNatsError } from "./nats-errors.ts";
-import { requireDomainName } from "./domain-name.ts";
+import {
+  ConnectionLostError,
+  explainConnectError,
+  explainNatsError,
+  permissionViolationOf,
+} from "./nats-errors.ts";
+import { requireDomainName, requireInboxPrefix } from "./domain-name.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
 
 export interface ConnectionOptions extends SignIn {
@@ -17,11 +23,11 @@ export interface ConnectionOptions extends SignIn {
   readonly tls?: TlsFiles;
   /** Where answers come back: `_INBOX_operator`. Without it the library's `_INBOX`. */
   readonly inboxPrefix?: string;
-  /** Of the JetStream that has our streams, where it is not the server's own: on a leaf node. */
+  /** The domain of the JetStream that has our streams, where it is not the server's own: on a leaf node. */
   readonly jetstreamDomain?: string;
   /** Shown by the server's monitoring. */
   readonly name: string;
-  /** A daemon waits for a server for ever. A command fails when there is none, and after a minute without one. */
+  /** A daemon waits for a server forever. A command fails when there is none, and after a minute without one. */
   readonly role: "daemon" | "command";
 }
 
@@ -30,6 +36,8 @@ export interface Connection extends AsyncDisposable {
   readonly nats: NatsConnection;
   readonly role: ConnectionOptions["role"];
   readonly jetstreamDomain: string | undefined;
+  /** Undefined for the library's own. */
+  readonly inboxPrefix: string | undefined;
   readonly log: Log;
   readonly clock: Clock;
   isConnected(): boolean;
@@ -45,6 +53,9 @@ export interface Connection extends AsyncDisposable {
   whileConnected<T>(work: Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
+
+/** Whether the server is one of several: each says the name of its cluster when a client connects. */
+export const isClustered = ({ nats }: Pick<Connection, "nats">): boolean => (nats.info?.cluster ?? "") !== "";
 
 /** Milliseconds. A daemon notices a dead peer after at most three pings. */
 const timing = { connect: 5000, ping: 10_000, reconnect: 1000, reconnectJitter: 500 } as const;
@@ -69,7 +80,9 @@ export async function connectNats(
   clock: Clock = systemClock,
 ): Promise<Connection> {
   readHeadersLeniently();
+  closeAbandonedSockets();
   requireDomainName(options.jetstreamDomain);
+  requireInboxPrefix(options.inboxPrefix);
   const libraryOptions = await libraryOptionsOf(options);
   const nats = await retry({
     policy: firstConnectPolicy,
@@ -89,6 +102,11 @@ export async function connectNats(
   });
   return watch(nats, options, log, clock);
 }
+
+/** In no permissions that we print: who asks for it wants to know whether the server refuses. */
+export const nobodysSubject = "homelab-deploy.nobody";
+
+const isAboutNobody = (error: unknown): boolean => permissionViolationOf(error)?.subject === nobodysSubject;
 
 /** The library cannot abort a connect: one that comes through too late is closed. */
 async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
@@ -148,6 +166,7 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
           change(true);
           break;
         case "error":
+          if (isAboutNobody(status.error)) break;
           log.error({ err: explainNatsError(status.error, "publish") }, "NATS reports an error");
           break;
         case "close":
@@ -184,6 +203,7 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
     nats,
     role: options.role,
     jetstreamDomain: options.jetstreamDomain,
+    inboxPrefix: options.inboxPrefix,
     log,
     clock,
     isConnected,
@@ -217,7 +237,7 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
   };
 }
 
-/** Waits for a promise that knows no signal. When the signal aborts, the wait ends; the work itself may go on. */
+/** Waits for a promise that knows no signal. When the signal aborts, the wait ends; the work itself may continue. */
 async function whileNotAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);

@@ -19,7 +19,7 @@ test("a line that cannot be read is left out, the others and the status stay", (
   expect(headers.keys()).toEqual(["Nats-Msg-Id", "Last"]);
 });
 
-test("whatever stands in a header, nothing is thrown, and what the client can read stays the same", () => {
+test("whatever is in a header, nothing is thrown, and what the client can read stays the same", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.array(fc.string({ unit: "binary" })), (status, lines) => {
       const bytes = encoded([`NATS/1.0${status}`, ...lines, "", ""].join("\r\n"));

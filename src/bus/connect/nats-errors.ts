@@ -68,7 +68,7 @@ const isNotEnabledForAccount = (error: unknown): boolean =>
     (each) => apiCodeOf(each) === apiCodes.notEnabledForAccount,
   );
 
-/** JetStream, the stream, or the consumer is not there (yet). */
+/** JetStream, the stream, or the consumer does not exist (yet). */
 export function isMissing(error: unknown): boolean {
   const code = apiCodeOf(error);
   return (
@@ -79,6 +79,10 @@ export function isMissing(error: unknown): boolean {
     isNoResponders(error)
   );
 }
+
+/** Nobody answers: in a cluster that is how a stream without a leader, or JetStream without one, looks to a client. */
+export const isLeaderless = (error: unknown): boolean =>
+  isJetStreamNotEnabled(error) || isNoResponders(error);
 
 /** The connection broke while we waited: whether the server did what we asked is unknown. */
 export class ConnectionLostError extends Error {
@@ -103,7 +107,7 @@ export function isTransient(error: unknown): boolean {
 
 export const isPermissionViolation = (error: unknown): boolean => permissionViolationOf(error) !== undefined;
 
-function permissionViolationOf(error: unknown): PermissionViolationError | undefined {
+export function permissionViolationOf(error: unknown): PermissionViolationError | undefined {
   if (error instanceof PermissionViolationError) return error;
   return error instanceof Error && error.cause instanceof PermissionViolationError ? error.cause : undefined;
 }
@@ -153,7 +157,7 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
       "unavailable",
       `cannot ${doing}: the queue is full`,
       "QUEUE_FULL",
-      "wait until builders have worked it off, or look why none does: homelab-deploy doctor",
+      "wait until builders have caught up, or find out why they do not: homelab-deploy doctor",
     );
   }
   if (code === apiCodes.messageTooLarge || isPayloadTooLarge(error)) {
@@ -270,7 +274,7 @@ export function explainConnectError(error: unknown, servers: readonly string[]):
   }
   const message = messageOf(error);
   if (/tls/i.test(message) && /not available|does not support/i.test(message)) {
-    return new HomelabError("refused", `NATS at ${where} does not offer TLS, which we demand`, {
+    return new HomelabError("refused", `NATS at ${where} does not offer TLS, which is required`, {
       code: "NATS_TLS",
       hint: "switch TLS on at the server; use nats:// without nats.tls only on a network you trust",
       cause: error,
@@ -283,7 +287,7 @@ export function explainConnectError(error: unknown, servers: readonly string[]):
       cause: error,
     });
   }
-  return new HomelabError("unavailable", `NATS at ${where} is out of reach`, {
+  return new HomelabError("unavailable", `NATS at ${where} cannot be reached`, {
     code: "NATS_UNREACHABLE",
     hint: "check that the server runs and that nats.servers or $NATS_URL names it",
     cause: error,

@@ -17,7 +17,7 @@ export function encodeLogChunk(chunk: LogChunk): { data: Uint8Array; headers: Ms
 /** What a reader accepts at most: a chunk has up to 64 KiB of text, UTF-8 may need more bytes. */
 const maxBytes = 4 * limits.logChunk;
 
-/** Undefined when it is no chunk that we understand. */
+/** Undefined if it is not a chunk that we understand. */
 export function decodeLogChunk(message: {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -25,7 +25,7 @@ export function decodeLogChunk(message: {
 }): LogChunk | undefined {
   if (message.data.byteLength > maxBytes) return undefined;
   const [, build, log] = message.subject.split(".");
-  // What cannot be understood of them is no reason to lose the text.
+  // Unreadable headers are not a reason to lose the text.
   const hosts = v.safeParse(LogChunk.entries.hosts, message.headers.get(logHeaders.hosts).split(","));
   const number = (text: string | undefined): number => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : -1);
   const result = v.safeParse(LogChunk, {

@@ -25,7 +25,7 @@ const chunkOf = (index: number, change: Partial<LogChunk> = {}): LogChunk => ({
 function stored(chunk: LogChunk, subject = logSubject(chunk.build, chunk.log)): StoredMessage {
   const message = encodeLogChunk(chunk);
   message.headers.set("Nats-Msg-Id", logMessageId(chunk));
-  return { ...message, subject, sequence: 1 };
+  return { ...message, subject, sequence: 1, storedAt: new Date(0) };
 }
 
 test("gives each chunk of each log once", () => {

@@ -21,7 +21,7 @@ export function createLogOrder(log: Log): LogOrder {
       const chunk = decodeLogChunk(message);
       if (chunk === undefined || messageIdOf(message.headers) !== logMessageId(chunk)) {
         const { subject, sequence } = message;
-        log.warn({ subject, sequence }, "this is no log chunk of a builder and is left out");
+        log.warn({ subject, sequence }, "this is not a log chunk of a builder and is left out");
         return undefined;
       }
       if (chunk.index < (nextIndexes.get(chunk.log) ?? 0)) return undefined;

@@ -9,7 +9,7 @@ export interface Difference {
   readonly is: string;
   /** `at least 720h` */
   readonly required: string;
-  /** The server cannot change it: the stream would have to be made anew. */
+  /** The server cannot change it: the stream would have to be recreated. */
   readonly fixed: boolean;
 }
 
@@ -56,11 +56,18 @@ const consumerRules: readonly Rule[] = [
   { key: "max_ack_pending", atLeast: "count", unlimited: [-1] },
 ];
 
+/** @param replicas that it must have at least */
 export const compareStream = (
   settings: StreamSettings,
   existing: Partial<StreamConfig>,
+  replicas = 1,
 ): readonly Difference[] => [
-  ...compare(settings.name, streamRules, { ...settings.create, max_bytes: settings.minBytes }, existing),
+  ...compare(
+    settings.name,
+    streamRules,
+    { ...settings.create, max_bytes: settings.minBytes, num_replicas: replicas },
+    existing,
+  ),
   // What we never set must not be set: it would lose or change messages behind our back.
   ...(
     [

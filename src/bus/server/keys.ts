@@ -1,8 +1,8 @@
 // NKeys: Ed25519 key pairs that NATS knows users by. The server's configuration has the public key, only we
 // have the seed.
-import { open } from "node:fs/promises";
 import { createUser, fromSeed } from "@nats-io/nkeys";
-import { hasCode, HomelabError } from "../../base/errors.ts";
+import { HomelabError } from "../../base/errors.ts";
+import { writeNewSecret } from "../../base/files/write-new-secret.ts";
 
 /** A user's public key: `U` and 55 characters of base 32. */
 const publicKeyPattern = /^U[A-Z2-7]{55}$/;
@@ -19,22 +19,7 @@ export async function writeNewKey(seedFile: string): Promise<string> {
   const seed = new TextDecoder().decode(pair.getSeed());
   const publicKey = pair.getPublicKey();
   pair.clear();
-  const file = await open(seedFile, "wx", 0o600).catch((error: unknown) => {
-    const exists = hasCode(error, "EEXIST");
-    throw new HomelabError("usage", `the key file ${seedFile} cannot be created`, {
-      code: exists ? "FILE_EXISTS" : "FILE_NOT_WRITABLE",
-      hint: exists
-        ? "choose another name; a key is never overwritten"
-        : "check that its directory exists and is writable",
-      cause: error,
-    });
-  });
-  try {
-    await file.writeFile(`${seed}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await writeNewSecret(seedFile, `${seed}\n`);
   return publicKey;
 }
 

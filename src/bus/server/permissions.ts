@@ -4,37 +4,46 @@
 // Nobody but the admin may create consumers: a consumer delivers stored messages to a subject of its creator's
 // choice, also to one that the creator may not publish to (nats-server issue 8274).
 import { HomelabError } from "../../base/errors.ts";
-import type { BuilderName, HostName } from "../../protocol/names.ts";
+import type { BuilderName, HostName, RepoName } from "../../protocol/names.ts";
 import { builderKey, builderStatusSubject, consumers, live, streams } from "../../protocol/subjects.ts";
+import {
+  anyHost,
+  askingForRollouts,
+  holding,
+  listening,
+  ordering,
+  readingDeployments,
+  readingHosts,
+  rollingOut,
+  subjectsOf,
+} from "./deploy-permissions.ts";
+import { api, both, directGet, type Permissions } from "./permission-lists.ts";
 
 /** People and pipelines may share a role, each with a key and a name of their own. */
 export type Identity =
   | { readonly role: "admin" | NamedRole; readonly name?: string }
   | { readonly role: "builder"; readonly name: BuilderName }
-  | { readonly role: "listener"; readonly host: HostName }
+  /** Without a repo it is as earlier releases printed it: a key that may do nothing yet. */
+  | { readonly role: "listener"; readonly host: HostName; readonly repo?: RepoName }
   /** Whoever reaches a private server on the loopback, without a key: see `up`. */
   | { readonly role: "local"; readonly name?: undefined };
 
-export type NamedRole = "operator" | "ci" | "updater" | "dashboard";
+export type NamedRole = "operator" | "ci" | "updater" | "dashboard" | "deployer";
 export type Role = Identity["role"];
 
 /** Somebody with a key. */
 export type NatsUser = Identity & { readonly publicKey: string };
 
-export interface Permissions {
-  readonly publish: readonly string[];
-  readonly subscribe: readonly string[];
-}
-
-/** `operator`, `operator-alice`, `builder-cache1`, `host-web1`: one token of a subject. */
+/** `operator`, `operator-alice`, `builder-cache1`, `host-servers_web1`: one token of a subject. */
 export function userLabel(user: Identity): string {
   const label =
     user.role === "listener"
-      ? `host-${user.host.replaceAll(".", "_")}`
+      ? // No repo has a `_` in its name, so that it ends at the first one.
+        `host-${user.repo === undefined ? "" : `${user.repo}_`}${user.host.replaceAll(".", "_")}`
       : user.name === undefined
         ? user.role
         : `${user.role}-${user.name}`;
-  if (!/^[A-Za-z0-9_-]{1,140}$/.test(label)) {
+  if (!/^[A-Za-z0-9_-]{1,200}$/.test(label)) {
     throw new HomelabError("usage", `${JSON.stringify(label.slice(0, 80))} cannot name a NATS user`, {
       code: "BAD_NAME",
       hint: "use letters, digits, '_' and '-'",
@@ -62,29 +71,17 @@ export const permissionsMarker = "homelab-deploy.permissions.2";
  */
 export const importedReplies = "_R_.>";
 
-const api = "$JS.API";
 const streamInfo = Object.values(streams).map((stream) => `${api}.STREAM.INFO.${stream}`);
 const consumerInfo = Object.values(consumers).map(
   ({ stream, name }) => `${api}.CONSUMER.INFO.${stream}.${name}`,
 );
-/** `next_by_subj` asks on the stream's own subject, `last_by_subj` has the wanted subject behind it. */
-const directGet = (stream: string): readonly string[] => [
-  `${api}.DIRECT.GET.${stream}`,
-  `${api}.DIRECT.GET.${stream}.>`,
-];
 const reading: Permissions = {
   publish: [
     ...streamInfo,
     ...consumerInfo,
     ...[streams.events, streams.logs, streams.updates, streams.builders, streams.results].flatMap(directGet),
   ],
-  subscribe: [
-    live("build-events.*"),
-    live("build-logs.*.*"),
-    live("update-events.*"),
-    "build-progress.*",
-    permissionsMarker,
-  ],
+  subscribe: [live("build-events.*"), live("build-logs.*.*"), live("update-events.*"), "build-progress.*"],
 };
 
 /**
@@ -100,12 +97,13 @@ const tellingOfUpdates = "update-events.*";
  * @param domain of the server's JetStream: the same calls are then allowed also as clients of a leaf node make them
  */
 export function permissionsOf(user: Identity, domain?: string): Permissions {
-  const { publish, subscribe } = ownPermissions(user);
-  return {
-    publish: domain === undefined ? publish : publish.flatMap((subject) => withDomain(subject, domain)),
-    subscribe,
-  };
+  return inDomain(ownPermissions(user), domain);
 }
+
+export const inDomain = ({ publish, subscribe }: Permissions, domain: string | undefined): Permissions => ({
+  publish: domain === undefined ? publish : publish.flatMap((subject) => withDomain(subject, domain)),
+  subscribe,
+});
 
 /** `$JS.hub.API.` beside `$JS.API.`, and a bucket's keys below it: see jetstream-api.ts. */
 function withDomain(subject: string, domain: string): readonly string[] {
@@ -115,31 +113,46 @@ function withDomain(subject: string, domain: string): readonly string[] {
 
 function ownPermissions(user: Identity): Permissions {
   const inbox = `${inboxPrefixOf(user)}.>`;
-  const asking: Permissions = {
-    publish: [...reading.publish, "builder.*.status"],
-    subscribe: [inbox, ...reading.subscribe, `build-replies.${userLabel(user)}.>`],
-  };
-  const also = (...publish: readonly string[]): Permissions => ({
-    ...asking,
-    publish: [...asking.publish, ...publish],
+  const own: Permissions = { publish: [], subscribe: [inbox, permissionsMarker] };
+  const asking = both(reading, own, {
+    publish: ["builder.*.status"],
+    subscribe: [`build-replies.${userLabel(user)}.>`],
   });
+  const publishing = (...publish: readonly string[]): Permissions => ({ publish, subscribe: [] });
   switch (user.role) {
     case "admin":
-      return { publish: [`${api}.>`], subscribe: [inbox, permissionsMarker] };
+      return both(publishing(`${api}.>`), own);
     case "dashboard":
-      return asking;
+      return both(asking, readingDeployments);
     case "ci":
-      return also(...requesting);
+      return both(asking, publishing(...requesting), readingDeployments, askingForRollouts(userLabel(user)));
     case "operator":
-      return also(limits, ...requesting);
+      return both(
+        asking,
+        publishing(limits, ...requesting),
+        readingDeployments,
+        ordering,
+        holding,
+        askingForRollouts(userLabel(user)),
+      );
     case "updater":
-      return also(...requesting, tellingOfUpdates);
+      return both(asking, publishing(...requesting, tellingOfUpdates));
+    case "deployer":
+      return both(asking, readingDeployments, ordering, rollingOut);
     case "local":
-      return also(limits, ...requesting, tellingOfUpdates);
+      return both(
+        asking,
+        publishing(limits, ...requesting, tellingOfUpdates),
+        readingDeployments,
+        ordering,
+        holding,
+        listening(anyHost),
+        rollingOut,
+        askingForRollouts(userLabel(user)),
+      );
     case "builder":
-      return {
+      return both(reading, readingHosts, own, {
         publish: [
-          ...reading.publish,
           limits,
           ...Object.values(consumers).flatMap(({ stream, name }) => [
             `${api}.CONSUMER.MSG.NEXT.${stream}.${name}`,
@@ -163,10 +176,12 @@ function ownPermissions(user: Identity): Permissions {
           // Builds that it starts itself, because a branch moved.
           "build.*.*",
         ],
-        subscribe: [inbox, ...reading.subscribe, "build-control.*", builderStatusSubject(user.name)],
-      };
+        subscribe: ["build-control.*", builderStatusSubject(user.name)],
+      });
     case "listener":
-      // Reserved for deployment.
-      return { publish: [inbox], subscribe: [inbox, permissionsMarker] };
+      return user.repo === undefined
+        ? // Its inbox, because for the server an empty list allows everything.
+          both(own, publishing(inbox))
+        : both(own, listening(subjectsOf(user.repo, user.host)));
   }
 }

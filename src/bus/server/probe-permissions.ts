@@ -1,9 +1,18 @@
-// What our key may do on NATS, found out without doing it: what is published names a stream that is not there, so
-// that the server judges the key and then refuses to store (header Nats-Expected-Stream).
+// What our key may do on NATS, found out without doing it: our messages name a stream that does not exist, so the
+// server judges the key and then refuses to store (header Nats-Expected-Stream).
 import { headers, PermissionViolationError, type NatsConnection } from "@nats-io/transport-node";
-import { builderKey, builderStatusSubject, live } from "../../protocol/subjects.ts";
+import {
+  builderKey,
+  builderStatusSubject,
+  deployEventSubject,
+  deployOutputSubject,
+  hostStateKey,
+  live,
+  orderSubject,
+} from "../../protocol/subjects.ts";
 import type { BuildId, BuilderName } from "../../protocol/names.ts";
 import type { Connection } from "../connect/connection.ts";
+import type { HostAddress } from "../deploy-bus.ts";
 import { storedSubject } from "../jetstream-api.ts";
 import { probedStream } from "../message-ids.ts";
 import { importedReplies } from "./permissions.ts";
@@ -11,7 +20,8 @@ import { importedReplies } from "./permissions.ts";
 /** Whose key it should be; a reader only looks. */
 export type ProbedRole =
   | { readonly role: "reader" | "client" | "updater" }
-  | { readonly role: "builder"; readonly name: BuilderName };
+  | { readonly role: "builder"; readonly name: BuilderName }
+  | ({ readonly role: "listener" } & HostAddress);
 
 export interface Probe {
   readonly action: "publish" | "subscribe";
@@ -48,10 +58,17 @@ export function probesOf(who: ProbedRole, nobody: BuildId): readonly Probe[] {
           ? [publish("update-events.homelab-deploy-doctor", "telling of updates")]
           : []),
       ];
+    case "listener":
+      return [
+        subscribe(live(orderSubject(who)), "hearing of orders"),
+        publish(deployEventSubject(who), "reporting what it does with orders"),
+        publish(deployOutputSubject(who), "showing the output of activations"),
+        publish(hostStateKey(who), "reporting what it runs"),
+      ];
     case "builder":
       return [
         ...reading,
-        publish(`build-events.${nobody}`, "saying what becomes of builds"),
+        publish(`build-events.${nobody}`, "saying what happens to builds"),
         publish(`build-logs.${nobody}.0`, "storing logs"),
         publish(`build-progress.${nobody}`, "telling progress"),
         publish("build.any.all", "building new commits of polled branches"),
@@ -78,7 +95,8 @@ export async function probePermissions(
   );
 }
 
-async function mayPublish(nats: NatsConnection, subject: string): Promise<boolean> {
+/** Whether the server lets this through; it stores nothing. */
+export async function mayPublish(nats: NatsConnection, subject: string): Promise<boolean> {
   const header = headers();
   header.set("Nats-Expected-Stream", probedStream);
   try {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseBuilderName, parseHostName } from "../../protocol/names.ts";
-import { accountOf, sharedSubjects } from "./accounts.ts";
+import { parseBuilderName, parseHostName, parseRepoName } from "../../protocol/names.ts";
+import { accountOf, covers, sharedSubjects } from "./accounts.ts";
 import { inboxPrefixOf, permissionsOf, type NatsUser } from "./permissions.ts";
 import { accountsFragment, serverConfig, type ServerConfigOptions } from "./server-config.ts";
 
@@ -13,6 +13,13 @@ const users: readonly NatsUser[] = [
   { role: "builder", name: parseBuilderName("cache1"), publicKey: key("E") },
   { role: "listener", host: parseHostName("web1.lan"), publicKey: key("F") },
   { role: "updater", publicKey: key("J") },
+  { role: "deployer", publicKey: key("K") },
+  {
+    role: "listener",
+    repo: parseRepoName("servers"),
+    host: parseHostName("web1.lan"),
+    publicKey: key("L"),
+  },
 ];
 const options: ServerConfigOptions = {
   listen: "127.0.0.1:4222",
@@ -55,16 +62,49 @@ test("shares with the clients exactly what their users may use, and with no othe
     expect(blockOf(text, "HOMELAB")).toContain(`"${subject}", accounts: [ CLIENTS ] }`);
     expect(blockOf(text, "CLIENTS")).toContain(`{ account: HOMELAB, subject: "${subject}" } }`);
   }
-  const own = /^(?:_INBOX|build-replies\.|homelab-deploy\.)/;
+  const own = /^(?:_INBOX|build-replies\.|homelab-deploy\.|deployer\.|deploy-replies\.)/;
+  const isShared = (subject: string, shared: readonly string[]): boolean =>
+    own.test(subject) || shared.some((wide) => covers(wide, subject));
   for (const user of users.filter(({ role }) => accountOf(role) === "CLIENTS")) {
     const { publish, subscribe } = permissionsOf(user);
-    expect(publish.filter((subject) => !own.test(subject) && !services.includes(subject))).toEqual([]);
-    expect(subscribe.filter((subject) => !own.test(subject) && !streams.includes(subject))).toEqual([]);
+    expect(publish.filter((subject) => !isShared(subject, services))).toEqual([]);
+    expect(subscribe.filter((subject) => !isShared(subject, streams))).toEqual([]);
   }
 });
 
+test("nothing is shared twice: the server would carry and store it as often", () => {
+  for (const subjects of Object.values(sharedSubjects("hub")) as (readonly string[])[]) {
+    const twice = subjects.filter((subject) =>
+      subjects.some((other) => other !== subject && covers(other, subject)),
+    );
+    expect(twice).toEqual([]);
+  }
+});
+
+test.each([
+  ["a.>", "a.b", true],
+  ["a.>", "a.*.c", true],
+  ["a.>", "a", false],
+  ["a.*", "a.b", true],
+  ["a.*", "a.*", true],
+  ["a.*", "a.>", false],
+  ["a.*", "a.b.c", false],
+  ["a.b", "a.*", false],
+  ["a.*.c", "a.b.c", true],
+] as const)("whether %s covers %s: %s", (wide, narrow, isCovered) => {
+  expect(covers(wide, narrow)).toBe(isCovered);
+});
+
 test("what makes a verdict can be published by builders only", () => {
-  const truth = ["build-events.", "build-logs.", "$KV.", "build-progress.", "build-replies.", "live."];
+  const truth = [
+    "build-events.",
+    "build-logs.",
+    "$KV.builders.",
+    "$KV.results.",
+    "build-progress.",
+    "build-replies.",
+    "live.",
+  ];
   const { services } = sharedSubjects();
   for (const subject of truth) {
     expect(services.filter((service) => service.startsWith(subject))).toEqual([]);
@@ -74,7 +114,7 @@ test("what makes a verdict can be published by builders only", () => {
   }
 });
 
-test("what became of an update is told by an updater", () => {
+test("what happened to an update is told by an updater", () => {
   const may = users.filter((user) => permissionsOf(user).publish.includes("update-events.*"));
   expect(may.map(({ role }) => role)).toEqual(["updater"]);
 });
@@ -107,6 +147,7 @@ test("tells a person which inbox prefix belongs to a key", () => {
   const text = serverConfig(options);
   expect(text).toContain("# operator-alice; its clients need nats.inboxPrefix _INBOX_operator-alice");
   expect(text).toContain("# host-web1_lan; its clients need nats.inboxPrefix _INBOX_host-web1_lan");
+  expect(text).toContain("nats.inboxPrefix _INBOX_host-servers_web1_lan");
 });
 
 const operator = { role: "operator", publicKey: key("G") } as const;
@@ -124,7 +165,7 @@ test.each([
     { users: [...users, { ...operator, publicKey: "SUAGEHEIM" }] },
     '"SU…" is not',
   ],
-  ["a path that breaks out", { storeDirectory: '/x" } include "/etc/passwd' }, "cannot stand in"],
+  ["a path that breaks out", { storeDirectory: '/x" } include "/etc/passwd' }, "cannot be written"],
 ] as const)("refuses %s", (_, change, message) => {
   expect(() => serverConfig({ ...options, ...change })).toThrow(message);
 });
@@ -146,6 +187,6 @@ test("with a domain each user may make the same calls as a client of a leaf node
   }
   const { services } = sharedSubjects("hub");
   expect(services).toContain("$JS.hub.API.STREAM.INFO.BUILD_EVENTS");
-  expect(services.filter((subject) => subject.includes("$KV"))).toEqual([]);
+  expect(services.filter((subject) => /\$KV\.(?:builders|results)/.test(subject))).toEqual([]);
   expect(() => serverConfig({ ...options, domain: "a.b" })).toThrow("cannot be a JetStream domain");
 });

@@ -2,6 +2,7 @@
 // an acknowledged message is really stored. Pure functions.
 import { HomelabError } from "../../base/errors.ts";
 import { requireDomainName } from "../connect/domain-name.ts";
+import { clusterBlock, type ClusterNode, type NodeTls } from "./cluster-config.ts";
 import { accountOf, sharedSubjects, type AccountName } from "./accounts.ts";
 import { isUserPublicKey } from "./keys.ts";
 import { inboxPrefixOf, permissionsOf, userLabel, type Identity, type NatsUser } from "./permissions.ts";
@@ -15,10 +16,10 @@ export interface ServerConfigOptions {
   /** Bytes; at most 80 % of that file system. Without it the server takes 75 % of what is free. */
   readonly maxFileStore?: number;
   /** Demanded of every client. Leave it out only on the loopback or a network that is trusted. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string };
+  readonly tls?: NodeTls;
   /** Address of the monitoring pages, which have no authentication: the loopback only. */
   readonly monitoring?: string;
-  /** Of the nats-server that reads this. Before 2.10 it cannot store before it acknowledges. */
+  /** The version of the nats-server that reads this. Before 2.10 it cannot store before it acknowledges. */
   readonly serverVersion: string;
   readonly users: readonly NatsUser[];
   /** Public key for the system account, to watch the server itself. */
@@ -28,8 +29,10 @@ export interface ServerConfigOptions {
    * server demands a password for that user; nobody needs to know it.
    */
   readonly localPassword?: string;
-  /** Of its JetStream, for clients of leaf nodes. */
+  /** The domain of its JetStream, for clients of leaf nodes. */
   readonly domain?: string;
+  /** The cluster that this server is a node of. */
+  readonly cluster?: ClusterNode;
   /** Where the server writes its process id. */
   readonly pidFile?: string;
 }
@@ -41,10 +44,10 @@ export interface ServerConfigOptions {
  */
 export function serverConfig(options: ServerConfigOptions): string {
   requireDistinctUsers(options.users, options.systemKey);
-  const { listen, monitoring, tls, users, systemKey, localPassword, domain, pidFile } = options;
+  const { listen, monitoring, tls, users, systemKey, localPassword, domain, cluster, pidFile } = options;
   return `${[
     "# nats-server for homelab-deploy, made by: homelab-deploy nats config",
-    'server_name: "homelab-deploy"',
+    `server_name: ${quoted(cluster?.node ?? "homelab-deploy")}`,
     `listen: ${quoted(listen)}`,
     ...(monitoring === undefined ? [] : [`http: ${quoted(monitoring)}`]),
     ...(pidFile === undefined ? [] : [`pid_file: ${quoted(pidFile)}`]),
@@ -60,6 +63,7 @@ export function serverConfig(options: ServerConfigOptions): string {
     "max_connections: 2000",
     "authorization { timeout: 5 }",
     ...(tls === undefined ? [] : tlsBlock(tls)),
+    ...(cluster === undefined ? [] : ["", ...clusterBlock(cluster, tls)]),
     "",
     "accounts {",
     `  SYS { users: [ ${systemKey === undefined ? "" : `{ nkey: ${quoted(systemKey)} } `}] }`,
@@ -145,22 +149,18 @@ function jetStream({
     ...(maxFileStore === undefined ? [] : [`  max_file_store: ${Math.floor(maxFileStore)}`]),
     ...(isAtLeast(serverVersion, "2.10.0")
       ? [
-          "  # Otherwise a power cut takes back what was acknowledged in the last two minutes.",
+          "  # Otherwise a power cut loses what was acknowledged in the last two minutes.",
           "  sync_interval: always",
         ]
       : [
           "  # From nats-server 2.10 add here: sync_interval: always",
-          "  # Without it a power cut takes back what was acknowledged in the last two minutes.",
+          "  # Without it a power cut loses what was acknowledged in the last two minutes.",
         ]),
     "}",
   ];
 }
 
-const tlsBlock = ({
-  certFile,
-  keyFile,
-  caFile,
-}: NonNullable<ServerConfigOptions["tls"]>): readonly string[] => [
+const tlsBlock = ({ certFile, keyFile, caFile }: NodeTls): readonly string[] => [
   "tls {",
   `  cert_file: ${quoted(certFile)}`,
   `  key_file: ${quoted(keyFile)}`,
@@ -201,7 +201,7 @@ function requireDistinctUsers(users: readonly NatsUser[], systemKey: string | un
         "a public key starts with U; the seed, which starts with SU, stays where it is",
       );
     }
-    if (keys.has(key)) refuse(`the public key ${key} is there twice`, "every user needs a key of its own");
+    if (keys.has(key)) refuse(`the public key ${key} is there twice`, "every user needs its own key");
     keys.add(key);
   }
   const labels = new Set<string>();
@@ -220,7 +220,7 @@ function quoted(text: string): string {
   if (text === "" || /[^\u0020-\u007e]|["\\]/.test(text)) {
     throw new HomelabError(
       "usage",
-      `${JSON.stringify(text.slice(0, 80))} cannot stand in a NATS configuration`,
+      `${JSON.stringify(text.slice(0, 80))} cannot be written into a NATS configuration`,
       {
         code: "BAD_NATS_CONFIG",
         hint: "use printable ASCII without quotes and backslashes",

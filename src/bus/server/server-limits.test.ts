@@ -10,8 +10,8 @@ import {
 import { streamSettings, totalBytes } from "./stream-settings.ts";
 
 const unlimited: AccountLimits = { streams: 0 };
-const all = { missing: streamSettings, existingBytes: 0, scale: 1 };
-const none = { missing: [], existingBytes: totalBytes(1), scale: 1 };
+const all = { missing: streamSettings, existingBytes: 0, scale: 1, replicas: 1 };
+const none = { missing: [], existingBytes: totalBytes(1), scale: 1, replicas: 1 };
 
 test("an account without limits is enough, whatever else is in it", () => {
   const account = { ...unlimited, streams: 500, reservedFile: 1e15 };
@@ -23,7 +23,7 @@ test("what others in the account have taken counts", () => {
   const account = { maxFile: totalBytes(1) + 99, maxStreams: 9, streams: 3, reservedFile: 100 };
   expect(decideLimits({ account }, all)).toEqual([
     { setting: "max_file", is: totalBytes(1) + 99, required: totalBytes(1) + 100 },
-    { setting: "max_streams", is: 9, required: 10 },
+    { setting: "max_streams", is: 9, required: 3 + streamSettings.length },
   ]);
 });
 
@@ -41,7 +41,7 @@ test("a scale is advised only when it makes the streams fit", () => {
   expect(fittingScale({ account: { ...unlimited, maxStreams: 3 } }, all)).toBeUndefined();
   const advice = adviseLimits(decideLimits(limits, all), 0.1);
   expect(advice).toBe(
-    "set in the server's configuration: accounts { OUR_ACCOUNT { jetstream { max_file: 6895435776, max_streams: 7 } } } (accounts that are JWTs: nsc edit account --js-disk-storage 6895435776 --js-streams 7); or, instead of more room, create smaller streams: homelab-deploy nats setup --scale 0.1",
+    "set in the server's configuration: accounts { OUR_ACCOUNT { jetstream { max_file: 7977566208, max_streams: 13 } } } (accounts that are JWTs: nsc edit account --js-disk-storage 7977566208 --js-streams 13); or, instead of more room, create smaller streams: homelab-deploy nats setup --scale 0.1",
   );
 });
 

@@ -14,7 +14,7 @@ export interface AccountLimits {
   readonly maxFile?: number;
   readonly maxStreamBytes?: number;
   readonly maxStreams?: number;
-  /** Of each stream. */
+  /** The maximum number of consumers of each stream. */
   readonly maxConsumers?: number;
   readonly maxAckPending?: number;
   readonly streams: number;
@@ -35,6 +35,8 @@ export interface StreamNeeds {
   /** Bytes that those of our streams that exist may take. */
   readonly existingBytes: number;
   readonly scale: number;
+  /** Each copy counts. */
+  readonly replicas: number;
 }
 
 /** One limit that is too small. */
@@ -114,7 +116,7 @@ export function decideLimits(
     ...(account === undefined
       ? []
       : [
-          ...problem("max_file", account.maxFile, reservedBy(account, needs) + sum(sizes)),
+          ...problem("max_file", account.maxFile, reservedBy(account, needs) + needs.replicas * sum(sizes)),
           ...problem("disk_max_stream_bytes", account.maxStreamBytes, Math.max(0, ...sizes)),
           ...problem("max_streams", account.maxStreams, account.streams + needs.missing.length),
           ...problem("max_consumers", account.maxConsumers, consumerSettings.length),
@@ -127,7 +129,7 @@ const reservedBy = ({ reservedFile = 0 }: AccountLimits, { existingBytes }: Stre
   Math.max(reservedFile, existingBytes);
 
 const sizesOf = ({ missing, scale }: StreamNeeds): readonly number[] =>
-  missing.map((settings) => creationConfig(settings, scale, false).max_bytes);
+  missing.map((settings) => creationConfig(settings, { scale, canCompress: false }).max_bytes);
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 

@@ -31,8 +31,10 @@ export interface Finding {
 export interface SetupOptions {
   /** Bring weaker ones up to what is required; otherwise they are only reported. */
   readonly repair?: boolean;
-  /** Of the size of new streams: 0.1 for a server with little storage. */
+  /** The scale of the sizes of new streams: 0.1 for a server with little storage. */
   readonly scale?: number;
+  /** How many servers of a cluster must have each message. Default 1. */
+  readonly replicas?: number;
 }
 
 /**
@@ -44,17 +46,17 @@ export interface SetupOptions {
  */
 export async function setUpStreams(
   connection: Connection,
-  { repair = false, scale = 1 }: SetupOptions = {},
+  { repair = false, scale = 1, replicas = 1 }: SetupOptions = {},
 ): Promise<readonly Finding[]> {
   const manager = await openManager(connection, timeoutMs);
   const canCompress = isAtLeast(connection.nats.info?.version, "2.10.0");
   const findings: Finding[] = [];
-  const streams = await inspectStreams(connection, manager);
+  const streams = await inspectStreams(connection, manager, replicas);
   const limits = await readServerLimits(connection);
-  requireLimits(limits, needsOf(streams, scale));
+  requireLimits(limits, needsOf(streams, { scale, replicas }));
   for (const found of streams) {
     const { settings } = found;
-    const config = creationConfig(settings, scale, canCompress);
+    const config = creationConfig(settings, { scale, canCompress, replicas });
     if (found.finding.state === "missing") {
       await explained(
         `create the stream ${settings.name}`,
@@ -95,9 +97,9 @@ export async function setUpStreams(
 }
 
 /** Only reads. Every role but the listener may do it. */
-export async function checkStreams(connection: Connection): Promise<readonly Finding[]> {
+export async function checkStreams(connection: Connection, replicas = 1): Promise<readonly Finding[]> {
   const manager = await openManager(connection, timeoutMs);
-  const findings = (await inspectStreams(connection, manager)).map(({ finding }) => finding);
+  const findings = (await inspectStreams(connection, manager, replicas)).map(({ finding }) => finding);
   for (const settings of consumerSettings) {
     findings.push(await inspectConsumer(connection, manager, settings));
   }
@@ -107,11 +109,11 @@ export async function checkStreams(connection: Connection): Promise<readonly Fin
 /** What the server allows our account, and what the streams need of it. Only reads. */
 export async function checkLimits(
   connection: Connection,
-  scale = 1,
+  { scale = 1, replicas = 1 }: Pick<SetupOptions, "scale" | "replicas"> = {},
 ): Promise<{ readonly limits: ServerLimits; readonly needs: StreamNeeds }> {
   const manager = await openManager(connection, timeoutMs);
   const streams = await inspectStreams(connection, manager);
-  return { limits: await readServerLimits(connection), needs: needsOf(streams, scale) };
+  return { limits: await readServerLimits(connection), needs: needsOf(streams, { scale, replicas }) };
 }
 
 /**
@@ -166,17 +168,25 @@ interface FoundStream {
 async function inspectStreams(
   connection: Connection,
   manager: JetStreamManager,
+  replicas = 1,
 ): Promise<readonly FoundStream[]> {
   const found: FoundStream[] = [];
-  for (const settings of streamSettings) found.push(await inspectStream(connection, manager, settings));
+  for (const settings of streamSettings)
+    found.push(await inspectStream(connection, manager, settings, replicas));
   return found;
 }
 
-function needsOf(streams: readonly FoundStream[], scale: number): StreamNeeds {
+function needsOf(
+  streams: readonly FoundStream[],
+  wanted: Pick<StreamNeeds, "scale" | "replicas">,
+): StreamNeeds {
   return {
+    ...wanted,
     missing: streams.filter(({ info }) => info === undefined).map(({ settings }) => settings),
-    existingBytes: streams.reduce((sum, { info }) => sum + Math.max(0, info?.config.max_bytes ?? 0), 0),
-    scale,
+    existingBytes: streams.reduce(
+      (sum, { info }) => sum + Math.max(0, info?.config.max_bytes ?? 0) * (info?.config.num_replicas ?? 1),
+      0,
+    ),
   };
 }
 
@@ -184,11 +194,12 @@ async function inspectStream(
   connection: Connection,
   manager: JetStreamManager,
   settings: StreamSettings,
+  replicas: number,
 ): Promise<FoundStream> {
   const { name: object, optional } = settings;
   try {
     const info = await manager.streams.info(object);
-    return { settings, info, finding: judged(object, compareStream(settings, info.config)) };
+    return { settings, info, finding: judged(object, compareStream(settings, info.config, replicas)) };
   } catch (error) {
     if (!isAbsent(error, settings)) throw explainNatsError(error, `read ${object}`, connection);
     return { settings, finding: { object, state: "missing", optional, differences: [] } };

@@ -1,6 +1,10 @@
 // Every stream and durable consumer that homelab-deploy needs, as data: what is created, and below which
 // values an existing one is refused.
 import type { ConsumerConfig, Republish, StreamConfig } from "@nats-io/jetstream";
+import { maxDeployEventBytes } from "../../protocol/deploy/deploy-events.ts";
+import { maxHostStateBytes } from "../../protocol/deploy/host-state.ts";
+import { maxEnvelopeBytes } from "../../protocol/deploy/order.ts";
+import { maxRolloutEventBytes } from "../../protocol/rollout/rollout-events.ts";
 import { consumers, live, streams } from "../../protocol/subjects.ts";
 import { limits } from "../../protocol/wire.ts";
 
@@ -39,6 +43,134 @@ const republished = (subjects: string): Republish => ({
   dest: live(subjects),
 });
 
+/** A stream counts the headers as well. */
+const headerRoom = 4 * KiB;
+
+/**
+ * Streams for deployments. A malicious host can fill its own share, but every other host must keep its room: the
+ * smallest size of each of its streams is larger than what all messages of one subject can take together.
+ */
+const deployStreams: readonly StreamSettings[] = [
+  {
+    name: streams.orders,
+    minBytes: 8 * MiB,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.orders,
+      description: "homelab-deploy: signed orders; the last one of a host counts",
+      subjects: ["deploy-orders.*.*"],
+      max_msgs_per_subject: 8,
+      max_msg_size: maxEnvelopeBytes + headerRoom,
+      max_age: days(90),
+      max_bytes: 64 * MiB,
+      duplicate_window: minutes(10),
+      allow_direct: true,
+      deny_delete: true,
+      deny_purge: true,
+      republish: republished("deploy-orders.>"),
+    },
+  },
+  {
+    name: streams.deployEvents,
+    minBytes: 48 * MiB,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.deployEvents,
+      description: "homelab-deploy: what hosts did with their orders",
+      subjects: ["deploy-events.*.*"],
+      max_msgs_per_subject: 500,
+      max_msg_size: maxDeployEventBytes + headerRoom,
+      max_age: days(365),
+      max_bytes: 256 * MiB,
+      duplicate_window: minutes(10),
+      allow_direct: true,
+      deny_delete: true,
+      deny_purge: true,
+      republish: republished("deploy-events.>"),
+    },
+  },
+  {
+    name: streams.deployOutput,
+    minBytes: 48 * MiB,
+    compress: true,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.deployOutput,
+      description: "homelab-deploy: what activations printed, in chunks",
+      subjects: ["deploy-output.*.*"],
+      max_msgs_per_subject: 512,
+      max_msg_size: limits.logChunk + headerRoom,
+      max_age: days(30),
+      max_bytes: 512 * MiB,
+      duplicate_window: minutes(2),
+      allow_direct: true,
+      republish: republished("deploy-output.>"),
+    },
+  },
+  {
+    // Hosts cannot publish here, so no single log needs to fit into the smallest size.
+    name: streams.rollouts,
+    minBytes: 8 * MiB,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.rollouts,
+      description: "homelab-deploy: the log of every rollout",
+      subjects: ["rollout-events.*"],
+      max_msgs_per_subject: 20_000,
+      max_msg_size: maxRolloutEventBytes + headerRoom,
+      max_age: days(365),
+      max_bytes: 128 * MiB,
+      duplicate_window: minutes(10),
+      allow_direct: true,
+      deny_delete: true,
+      deny_purge: true,
+      republish: republished("rollout-events.>"),
+    },
+  },
+  {
+    name: streams.hosts,
+    minBytes: 4 * MiB,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.hosts,
+      description: "homelab-deploy: the state that every host reports",
+      subjects: ["$KV.hosts.>"],
+      discard: "new",
+      max_msgs_per_subject: 1,
+      max_msg_size: maxHostStateBytes + headerRoom,
+      max_age: 0,
+      max_bytes: 64 * MiB,
+      duplicate_window: minutes(2),
+      allow_direct: true,
+      deny_delete: true,
+    },
+  },
+  {
+    name: streams.holds,
+    minBytes: MiB,
+    optional: true,
+    create: {
+      ...shared,
+      name: streams.holds,
+      description: "homelab-deploy: hosts that operators want left alone",
+      subjects: ["$KV.holds.>"],
+      discard: "new",
+      max_msgs_per_subject: 1,
+      max_msg_size: 8 * KiB,
+      max_age: 0,
+      max_bytes: 8 * MiB,
+      duplicate_window: minutes(2),
+      allow_direct: true,
+      deny_delete: true,
+    },
+  },
+];
+
 export const streamSettings: readonly StreamSettings[] = [
   {
     name: streams.requests,
@@ -52,7 +184,7 @@ export const streamSettings: readonly StreamSettings[] = [
       // A full queue must be an error for who publishes, never a loss for who published before.
       discard: "new",
       max_msgs: 20_000,
-      // The same request once more and once more fills no place of others.
+      // The same request, sent again and again, takes no room from others.
       max_msgs_per_subject: 1000,
       discard_new_per_subject: true,
       max_msg_size: limits.request,
@@ -158,7 +290,7 @@ export const streamSettings: readonly StreamSettings[] = [
     },
   },
   {
-    // A bucket as well. What it loses is made again from the event logs, so it forgets with them.
+    // A bucket as well. Lost rows are restored from the event logs, so it forgets with them.
     name: streams.results,
     minBytes: 4 * MiB,
     optional: true,
@@ -176,6 +308,7 @@ export const streamSettings: readonly StreamSettings[] = [
       deny_delete: true,
     },
   },
+  ...deployStreams,
 ];
 
 export interface ConsumerSettings {
@@ -215,13 +348,21 @@ export const consumerSettings: readonly ConsumerSettings[] = [
   },
 ];
 
-/**
- * @param scale of the size of all streams: 0.1 for a server with little storage. No stream gets smaller than its
- *   minimum.
- */
-export function creationConfig(settings: StreamSettings, scale: number, canCompress: boolean) {
+export interface CreationOptions {
+  /** A share of the size of all streams: 0.1 for a server with little storage. No stream gets smaller than its minimum. */
+  readonly scale: number;
+  readonly canCompress: boolean;
+  /** How many servers of a cluster have each message. Default 1. */
+  readonly replicas?: number;
+}
+
+export function creationConfig(
+  settings: StreamSettings,
+  { scale, canCompress, replicas = 1 }: CreationOptions,
+) {
   return {
     ...settings.create,
+    num_replicas: replicas,
     max_bytes: Math.max(settings.minBytes, Math.floor(settings.create.max_bytes * scale)),
     ...(settings.compress === true && canCompress ? { compression: "s2" as const } : {}),
   };
@@ -229,4 +370,7 @@ export function creationConfig(settings: StreamSettings, scale: number, canCompr
 
 /** What all streams may take on disk together, at that scale. */
 export const totalBytes = (scale: number): number =>
-  streamSettings.reduce((sum, settings) => sum + creationConfig(settings, scale, false).max_bytes, 0);
+  streamSettings.reduce(
+    (sum, settings) => sum + creationConfig(settings, { scale, canCompress: false }).max_bytes,
+    0,
+  );

@@ -13,7 +13,7 @@ const attempts = 3;
  * Only builders may store.
  *
  * @param nobody an id that no build has
- * @throws HomelabError as `explainNatsError` says; `unavailable` `NATS_STORAGE` when what was stored is not there.
+ * @throws HomelabError as `explainNatsError` says; `unavailable` `NATS_STORAGE` if the stored message is missing.
  */
 export async function tryStorage(
   connection: Connection,
@@ -29,7 +29,7 @@ export async function tryStorage(
   if (found?.sequence === seq) return;
   throw new HomelabError(
     "unavailable",
-    `the server acknowledged a message of ${streams.logs} and has not got it`,
+    `the server acknowledged a message of ${streams.logs} and does not have it`,
     {
       code: "NATS_STORAGE",
       hint: "look into the log of the NATS server, and at its disk",
