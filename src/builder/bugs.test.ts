@@ -100,7 +100,7 @@ test("a bug that one host meets leaves the others their verdicts", async () => {
   Object.assign(nix, { evaluate: meeting });
   const state = await verdict(await ask("homelab/all"));
   expect(verdictsOf(state)).toEqual({ good: "built", broken: "eval-failed", odd: "infra-failed" });
-  // What the wire calls failed is no red build for whoever knows the code: a part of it is our fault.
+  // The wire says failed, but to anyone who knows the code this is not a red build: part of it is our fault.
   expect([state.status, statusOf(state)]).toEqual(["failed", "internal-error"]);
 });
 

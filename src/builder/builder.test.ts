@@ -348,9 +348,21 @@ test.each([
 });
 
 test.each([
-  ["the head of the branch", "homelab/all", firstCommit, { trigger: "poll" }, { branch: "master" }],
-  ["another commit", "homelab/all", "b".repeat(40), { trigger: "manual" }, {}],
-  ["one host at the head", "homelab/testvm01", firstCommit, { trigger: "manual" }, { branch: "master" }],
+  [
+    "the head of the branch",
+    "homelab/all",
+    firstCommit,
+    { trigger: "poll" },
+    { branch: "master", tip: true },
+  ],
+  ["another commit", "homelab/all", "b".repeat(40), { trigger: "manual" }, { tip: false }],
+  [
+    "one host at the head",
+    "homelab/testvm01",
+    firstCommit,
+    { trigger: "manual" },
+    { branch: "master", tip: true },
+  ],
 ] as const)(
   "a request that says it is polled counts as such for %s as the builder finds it",
   async (_, what, rev, trigger, source) => {
@@ -364,6 +376,15 @@ test.each([
   },
 );
 
+test.each([
+  ["the tip", firstCommit, true],
+  ["another commit", "b".repeat(40), false],
+])("where nothing polls, a build by hash is known to be of %s", async (_, rev, tip) => {
+  const { ask, verdict } = await rig();
+  const { sources } = await verdict(await ask("homelab/all", { rev: parseCommit(rev) }));
+  expect(sources).toMatchObject([{ tip }]);
+});
+
 const big = (repo: Record<string, object>): RigOptions => ({
   repos: { homelab: repo, small: { web01: {} } },
   batchSize: 10_000,
@@ -374,7 +395,7 @@ test.each([
   ["1,200 names that cannot be used", 1200, (i: number) => `${"ö".repeat(996)}${i}`, 1, 1200],
 ] as const)(
   "%s are not too many for a request",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (_, count, name, built, skipped) => {
     const homelab = Object.fromEntries(
       Array.from({ length: count }, (__, i) => [name(i), { build: "present" }]),

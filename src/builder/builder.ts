@@ -6,6 +6,8 @@ import type { EvaluationMemory, Evaluator } from "../nix/evaluator.ts";
 import type { GcRoots } from "../nix/gc-roots.ts";
 import type { Realiser } from "../nix/realiser.ts";
 import type { Store } from "../nix/store.ts";
+import type { Outbox } from "../notify/outbox.ts";
+import type { BranchNews } from "../protocol/branch-news.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../protocol/builder-status.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
@@ -20,8 +22,11 @@ import type { Repo } from "./repo.ts";
 import { createBacklogAccess, type BacklogAccess } from "./intake/backlog-access.ts";
 import { runRequestIntake } from "./intake/request-intake.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
+import type { Signer } from "../signing/signing-key-file.ts";
+import { createStatements } from "./checks/state-hosts.ts";
 import type { ServingProof } from "./checks/serving-check.ts";
 import { runSweeper } from "./holdings/sweeper.ts";
+import { createBranchNotices } from "./notices/branch-notices.ts";
 import { createResultRows } from "./record/result-rows.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { UsualDurations } from "./lanes/usual-durations.ts";
@@ -33,6 +38,8 @@ export interface BuilderOptions {
   readonly nix: Evaluator & Store & Realiser;
   readonly gcRoots: GcRoots;
   readonly servingProof?: ServingProof;
+  /** Signs what hosts may activate. */
+  readonly statementSigner?: Signer;
   readonly memory: EvaluationMemory;
   readonly repos: ReadonlyMap<RepoName, Repo>;
   readonly polled: PolledCommits;
@@ -48,27 +55,24 @@ export interface BuilderOptions {
   readonly dropOldRoots: (repos: readonly RepoName[], signal: AbortSignal) => Promise<void>;
   readonly stopMs: number;
   readonly diskSpace: () => Promise<BuilderStatus["disk"]>;
+  /** Takes news of branches, where somebody is to be told. */
+  readonly news?: Outbox<BranchNews>;
   readonly onDroppedLogLines?: (lines: number) => void;
   /** For metrics. */
   readonly onStored?: (event: BuildEvent, state: BuildState) => void;
   /** This builder does not hold the build any more: it is finished, or another builder took it over. */
   readonly onOver?: (id: BuildId) => void;
-  /** All is running; for those who start it. */
+  /** Called when everything is running. */
   readonly onReady?: () => void;
 }
 
 /**
  * Runs until the signal aborts; then takes no more work, gives running builds `stopMs` to finish, and stops. What
- * is not finished then goes on at the next start.
+ * is not finished then continues at the next start.
  */
 export async function runBuilder(options: BuilderOptions, signal: AbortSignal): Promise<void> {
   const { bus, nix, repos, clock, log, settings, name, stopMs } = options;
   const stopped = new AbortController();
-  const resolver = createRequestResolver({
-    ...options,
-    retryPolicy: settings.retryPolicy,
-    evaluationLimits: settings.evaluationLimits,
-  });
 
   function onStored(event: BuildEvent, state: BuildState): void {
     if (state.replyTo !== undefined) bus.reply(state.replyTo, event);
@@ -80,16 +84,28 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     log.info({ build: event.build, verdict: state.status }, "a build is over");
   }
 
-  const rows = createResultRows({ bus, clock, log });
+  const notices =
+    options.news && createBranchNotices({ results: bus.results, outbox: options.news, clock, log });
+  const rows = createResultRows({ bus, clock, log, notices });
   const engine = createEngine(
     {
       ...options,
+      statements:
+        options.statementSigner === undefined
+          ? undefined
+          : createStatements({ ...options, signer: options.statementSigner }),
       appendLog: (chunk, until) => bus.appendLog(chunk, until),
       publishProgress: (progress) => bus.publishProgress(progress),
       onStored,
     },
     stopped.signal,
   );
+  const resolver = createRequestResolver({
+    ...options,
+    retryPolicy: settings.retryPolicy,
+    evaluationLimits: settings.evaluationLimits,
+    evaluate: engine.evaluate,
+  });
   const retention = createRetention({ ...options, builds: engine.builds }, stopped.signal);
   const holdings = createHoldings(
     {
@@ -133,6 +149,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
   const untilStopped = [
     runBuildControl(common, stopped.signal),
     rows.run(stopped.signal),
+    ...(notices === undefined ? [] : [notices.run(stopped.signal)]),
     runPresence(options, { engine, backlog, startedAt }, stopped.signal),
   ];
   for (const warning of bus.serverWarnings) log.warn({}, warning);
@@ -157,7 +174,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
   } finally {
     stopped.abort(new Error("the builder stops"));
     await Promise.allSettled([engineRun, ...untilStop, ...untilStopped]);
-    // Who stopped us may remove our directories now.
+    // Whoever stopped us may remove our directories now.
     await holdings.settled();
     await retention.settled();
   }
@@ -184,7 +201,9 @@ async function runPresence(
     startedAt: startedAt.toISOString(),
     evaluationSlots: settings.evaluationSlots,
     backlog: backlog.current() !== undefined,
-    builds: [...engine.builds.keys()],
+    builds: [...engine.builds.values()].flatMap(({ id, evaluatesOnly }) =>
+      evaluatesOnly === true ? [] : [id],
+    ),
     disk,
   });
   bus.answerStatus(name, status, signal);

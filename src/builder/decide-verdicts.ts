@@ -1,7 +1,8 @@
-// From facts about a finished Nix process to what becomes of each host.
+// From facts about a finished Nix process to what happens to each host.
 import { isBug, messageOf } from "../base/errors.ts";
 import type { EvaluationFailure } from "../nix/evaluator.ts";
 import type { FailureAnalysis, FailureCause, RealiseResult } from "../nix/realiser.ts";
+import type { SignedStatement } from "../protocol/deploy/statement.ts";
 import type { StorePath } from "../protocol/names.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 
@@ -11,14 +12,16 @@ export type Decision =
       readonly verdict: HostVerdict;
       readonly reason?: string;
       readonly details?: string;
-      /** Of a host that did not evaluate; one that did has said them before. */
+      /** The warnings of a host that did not evaluate; one that did has said them before. */
       readonly warnings?: readonly string[];
-      /** Of a success: the cache was proven to serve it. Of another: it was not, and that is why. */
+      /** For a success: the cache was proven to serve it. For a failure: it was not, and that is the reason. */
       readonly cached?: boolean;
-      /** Of a fault that a person has to mend first: another try is of no use. */
+      /** The statement of a host at the tip of its branch that the cache was proven to serve. */
+      readonly statement?: SignedStatement;
+      /** The code of a fault that a person has to fix first: retrying does not help. */
       readonly code?: "INPUT_DENIED";
     }
-  /** The infrastructure failed it: to be tried again while attempts are left. */
+  /** The infrastructure failed it: it is retried while attempts are left. */
   | { readonly type: "retry"; readonly reason: string; readonly cached?: false }
   /** Another host's failure ended the process that would have built it: to be built at once, as before. */
   | { readonly type: "again"; readonly reason: string }
@@ -33,8 +36,8 @@ export const decideThrown = (thrown: unknown): Extract<Decision, { type: "bug" |
 export const bugReason = (thrown: unknown): string => `internal error: ${messageOf(thrown)}`;
 
 /**
- * What becomes of a host after Nix tried to build it: `built` only when its output is valid. Its own failure
- * beats everything else, because trying again cannot mend it; no known cause is an infrastructure fault.
+ * What happens to a host after Nix tried to build it: `built` only when its output is valid. Its own failure
+ * beats everything else, because trying again cannot fix it; no known cause is an infrastructure fault.
  */
 export function decideBuilt(drvPath: StorePath, isValid: boolean, analysis: FailureAnalysis): Decision {
   if (isValid) return { type: "verdict", verdict: "built" };
@@ -59,7 +62,7 @@ export function decideBuilt(drvPath: StorePath, isValid: boolean, analysis: Fail
 
 /**
  * While Nix still runs: whether the decision about a host that is not built can only stay as it is. Everything that keeps
- * it from being built has ended, by its own fault: nothing is left that may still build, or begin to, and no fault of the
+ * it from being built has ended, on its own: nothing is left that may still build, or begin to, and no fault of the
  * infrastructure of which the process's end may tell more.
  */
 export function hasFailedForGood(
@@ -96,7 +99,7 @@ function sayCauses(causes: readonly FailureCause[]): string {
   return more === 0 ? said : `${said} (and ${more} more ${more === 1 ? "derivation" : "derivations"})`;
 }
 
-/** What becomes of a host whose evaluation, alone in its process, failed. */
+/** What happens to a host whose evaluation, alone in its process, failed. */
 export function decideEvaluationFailure(failure: EvaluationFailure): Decision {
   const { message, details, warnings } = failure;
   switch (failure.cause) {

@@ -1,4 +1,4 @@
-// The engine: evaluates and builds what its builds want, and records what happens. It knows nothing of queues;
+// The engine: evaluates and builds what its builds want, and records what happens. It knows nothing about queues;
 // the builder daemon and local builds both feed it.
 import type { Clock } from "../base/clock.ts";
 import { internalCode, isBug } from "../base/errors.ts";
@@ -14,12 +14,14 @@ import { boundedText, composeEvent, type BuildEvent } from "../protocol/events.t
 import type { LogChunk } from "../protocol/log-chunk.ts";
 import { fullName, type BuildId, type RepoName } from "../protocol/names.ts";
 import type { BuildProgress } from "../protocol/progress.ts";
+import { derivationName } from "../protocol/store-paths/derivation-name.ts";
 import type { HostVerdict } from "../protocol/verdicts.ts";
 import { runBuildLane } from "./lanes/build-lane.ts";
 import { createBuildLogs } from "./record/build-logs.ts";
 import { createBuildRecord, type BuildRecord } from "./record/build-record.ts";
 import { bugReason } from "./decide-verdicts.ts";
 import { endingBy, endingOf, hasBug, isSuperseded, storeEnding } from "./record/end-build.ts";
+import { createEvaluateOnly, type EvaluateOnly } from "./evaluation/evaluate-only.ts";
 import { runEvaluationPool } from "./evaluation/evaluation-pool.ts";
 import type { MemoryLimits } from "./evaluation/plan-evaluations.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
@@ -27,8 +29,9 @@ import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
 import { runOutputCheck } from "./checks/output-check.ts";
 import type { NeedsOfHosts } from "./lanes/host-needs.ts";
+import type { Statements } from "./checks/state-hosts.ts";
 import { runServingCheck, type ServingProof } from "./checks/serving-check.ts";
-import { createProgressBoard } from "./record/progress-board.ts";
+import { createProgressBoard, type BuildSpeed } from "./record/progress-board.ts";
 import type { BuildSource, RunningBuild } from "./work.ts";
 import type { WithoutSubstituters } from "./lanes/wait-for-substituters.ts";
 import type { UsualDurations } from "./lanes/usual-durations.ts";
@@ -51,6 +54,8 @@ export interface EngineOptions {
   readonly gcRoots: GcRoots;
   /** With it, only what the cache is proven to serve is a success. */
   readonly servingProof?: ServingProof;
+  /** With it and `servingProof`, hosts at the tip of their branch are stated. */
+  readonly statements?: Statements;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: EngineSettings;
@@ -75,6 +80,7 @@ export interface BuildStart {
 export interface Engine {
   /** Takes the build on. The promise settles when it is over here: finished, superseded, or stopped by the signal. */
   start(start: BuildStart): Promise<void>;
+  readonly evaluate: EvaluateOnly;
   /** False when the build is not here (any more). */
   cancel(id: BuildId): boolean;
   readonly builds: ReadonlyMap<BuildId, RunningBuild>;
@@ -86,9 +92,14 @@ export interface Engine {
 const logsPerEpoch = 1_000_000;
 
 export function createEngine(options: EngineOptions, signal: AbortSignal): Engine {
-  const { nix, gcRoots, servingProof, clock, log, settings, durations, failedHooks } = options;
+  const { nix, gcRoots, servingProof, statements, clock, log, settings, durations, failedHooks } = options;
   const { appendLog, publishProgress, onStored } = options;
   const needs: NeedsOfHosts = new Map();
+  const { here, remote } = nix.slots;
+  const speed: BuildSpeed = {
+    usualMs: (drvPath) => durations.of(derivationName(drvPath)),
+    slots: (settings.buildLimits.maxJobs ?? here) + remote,
+  };
   const finishing = new Map<BuildId, () => void>();
   const board = createWorkBoard({
     clock,
@@ -115,7 +126,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       clock,
       onStored: (event) => onStored(event, record.state()),
     });
-    const progress = createProgressBoard(id, publishProgress, clock);
+    const progress = createProgressBoard(id, publishProgress, clock, speed);
     const build: RunningBuild = {
       id,
       priority: state.priority ?? "batch",
@@ -187,7 +198,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     }
   }
 
-  /** A build goes on without it: what is collected under it is found missing in its verdict, and built again. */
+  /** A build continues without it: what is collected under it is found missing in its verdict, and built again. */
   async function useRoots(sources: BuildStart["sources"]): Promise<AsyncDisposable | undefined> {
     try {
       return await gcRoots.use([...sources.values()], signal);
@@ -245,6 +256,15 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
 
   return {
     start,
+    evaluate: createEvaluateOnly({
+      board,
+      clock,
+      whenFinished: ({ id }, then) =>
+        finishing.set(id, () => {
+          finishing.delete(id);
+          then();
+        }),
+    }),
     cancel: (id) => board.cancel(id),
     builds: board.builds,
     async run() {
@@ -263,7 +283,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
         keepRunning(() => runOutputCheck(common, signal)),
         ...(servingProof === undefined
           ? []
-          : [keepRunning(() => runServingCheck({ ...common, proof: servingProof }, signal))]),
+          : [keepRunning(() => runServingCheck({ ...common, proof: servingProof, statements }, signal))]),
         keepRunning(() => runBuildLane({ ...lanes, priority: "interactive" }, signal)),
         keepRunning(() => runBuildLane({ ...lanes, priority: "batch" }, signal)),
       ]).finally(() => board.close());
@@ -271,7 +291,7 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
   };
 }
 
-/** Of a resumed build: what it already took, by the wall clock because another process measured it. */
+/** How long a resumed build has already taken, by the wall clock because another process measured it. */
 function elapsed(state: BuildState, clock: Clock): number {
   if (isOver(state) || state.startedAt === undefined) return 0;
   return Math.max(0, clock.now().getTime() - Date.parse(state.startedAt));

@@ -9,7 +9,7 @@ import type { WorkBoard } from "./work-board.ts";
 /** Hosts named in a line of log. */
 const mostNamed = 20;
 
-/** An infrastructure fault is tried again; a bug ends the hosts, and its stack is logged. */
+/** An infrastructure fault is retried; a bug ends the hosts, and its stack is logged. */
 export function failWork(
   { board, log }: { readonly board: WorkBoard; readonly log: Log },
   works: readonly HostWork[],

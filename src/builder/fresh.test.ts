@@ -1,4 +1,4 @@
-// Requests that want everything evaluated anew.
+// Requests that want everything evaluated again.
 import { afterEach, expect, test } from "vitest";
 import {
   createEvaluationMemory,

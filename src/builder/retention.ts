@@ -1,7 +1,7 @@
 // Roots and memory of old commits go when builds are over, never those that running builds use. All roots of a repo are
 // read for that, so it is done at once after a build of another commit, and after many of the same one once in a while.
 import type { Clock } from "../base/clock.ts";
-import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
+import { createNotifier, type Notifier } from "../base/notifier.ts";
 import type { Log } from "../base/log.ts";
 import type { EvaluationMemory } from "../nix/evaluator.ts";
 import type { BuildId, RepoName } from "../protocol/names.ts";
@@ -36,7 +36,7 @@ interface LookedAfter {
   hasChanged: boolean;
   readonly seen: Set<RevisionName>;
   /** Rings for a revision that was not seen since it is looked after. */
-  readonly another: Doorbell;
+  readonly another: Notifier;
 }
 
 export function createRetention(options: RetentionOptions, signal: AbortSignal): Retention {
@@ -72,7 +72,7 @@ export function createRetention(options: RetentionOptions, signal: AbortSignal):
     }
   }
 
-  async function untilAgain(another: Doorbell): Promise<void> {
+  async function untilAgain(another: Notifier): Promise<void> {
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
     const waits = [clock.sleep(againMs, until), another.wait(until)];
@@ -89,10 +89,10 @@ export function createRetention(options: RetentionOptions, signal: AbortSignal):
       if (signal.aborted) return;
       const { repo } = source;
       const known = repos.get(repo);
-      const state = known ?? { hasChanged: true, seen: new Set(), another: createDoorbell() };
+      const state = known ?? { hasChanged: true, seen: new Set(), another: createNotifier() };
       state.hasChanged = true;
       const name = revisionName(source);
-      if (known !== undefined && !state.seen.has(name)) state.another.ring();
+      if (known !== undefined && !state.seen.has(name)) state.another.notify();
       state.seen.add(name);
       if (known !== undefined) return;
       repos.set(repo, state);

@@ -1,4 +1,4 @@
-// What the builds that watch some work are told of it: in their events, and in their progress.
+// What the builds that watch some work are told about it: in their events, and in their progress.
 import type { internalCode } from "../base/errors.ts";
 import { boundedText, type FinishedHost, type HostRef } from "../protocol/events.ts";
 import type { Decision } from "./decide-verdicts.ts";
@@ -25,6 +25,7 @@ export function finishedHost(
     details: decision?.details && boundedText(decision.details),
     warnings: decision?.warnings && bounded(decision.warnings, 300),
     cached: decision?.cached,
+    statement: decision?.statement,
     code: decision?.code,
     durationMs,
   };

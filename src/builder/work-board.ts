@@ -1,8 +1,8 @@
 // Who wants what and how far it is: the builds this process holds and the work they watch. The loops (evaluation
-// pool, output check, lanes) take work from here and bring back what became of it; only this file changes stages
+// pool, output check, lanes) take work from here and bring back what happened to it; only this file changes stages
 // for good and says so in the builds' records.
 import type { Clock } from "../base/clock.ts";
-import { createDoorbell, type Doorbell } from "../base/doorbell.ts";
+import { createNotifier, type Notifier } from "../base/notifier.ts";
 import { internalCode } from "../base/errors.ts";
 import { retryDelay, type RetryPolicy } from "../base/retry.ts";
 import type { HostEvaluation } from "../nix/evaluator.ts";
@@ -31,7 +31,7 @@ import {
 
 export interface WorkBoard {
   readonly builds: ReadonlyMap<BuildId, RunningBuild>;
-  readonly bells: Readonly<Record<"evaluation" | "check" | "serving" | Priority, Doorbell>>;
+  readonly notifiers: Readonly<Record<"evaluation" | "check" | "serving" | Priority, Notifier>>;
   inStage(stage: Stage): HostWork[];
   /** The source that a piece of work is from, as any of the builds that watch it knows it. */
   sourceOf(work: HostWork): BuildSource | undefined;
@@ -45,7 +45,7 @@ export interface WorkBoard {
   /** What hosts evaluate to. */
   evaluated(results: ReadonlyMap<HostWork, HostEvaluation>, durationMs: number, remembered?: boolean): void;
   decide(decisions: ReadonlyMap<HostWork, Decision>): void;
-  /** Something that all need is away: they are tried again after the delay, which counts as no attempt. */
+  /** Something that all of them need is down: they are retried after the delay, which does not count as an attempt. */
   postpone(works: readonly HostWork[], reason: string, delayMs: number): void;
   /** Calls back when work that a process was started for is not wanted any more. */
   onUnwanted(listener: (work: HostWork) => void): () => void;
@@ -76,18 +76,18 @@ export function createWorkBoard({
   const works = new Map<WorkKey, HostWork>();
   const unwantedListeners = new Set<(work: HostWork) => void>();
   const closed = new AbortController();
-  const bells = {
-    evaluation: createDoorbell(),
-    check: createDoorbell(),
-    serving: createDoorbell(),
-    interactive: createDoorbell(),
-    batch: createDoorbell(),
+  const notifiers = {
+    evaluation: createNotifier(),
+    check: createNotifier(),
+    serving: createNotifier(),
+    interactive: createNotifier(),
+    batch: createNotifier(),
   };
   let order = 0;
   /** How many verdicts and spent attempts there were. */
   let ends = 0;
 
-  const ringAll = (): void => Object.values(bells).forEach((bell) => bell.ring());
+  const notifyAll = (): void => Object.values(notifiers).forEach((notifier) => notifier.notify());
 
   function move(moved: readonly HostWork[], stage: Parameters<WorkBoard["move"]>[1]): void {
     const wanted = moved.filter((work) => work.stage !== "done");
@@ -95,7 +95,7 @@ export function createWorkBoard({
     if (stage === "building")
       eachBuild(wanted, (build, hosts) => build.record.emit({ type: "building", hosts: refs(hosts) }));
     if (stage === "evaluating") eachBuild(wanted, reportEvaluations);
-    else ringAll();
+    else notifyAll();
   }
 
   function evaluated(
@@ -113,7 +113,21 @@ export function createWorkBoard({
       sayEvaluated(build, hosts, durationMs);
       reportEvaluations(build);
     });
-    bells.check.ring();
+    release(settled);
+    notifiers.check.notify();
+  }
+
+  /** Whoever only wants to know what these hosts evaluate to knows it now. */
+  function release(settled: readonly HostWork[]): void {
+    eachBuild(settled, (build, hosts) => {
+      if (build.evaluatesOnly !== true) return;
+      for (const work of hosts) {
+        build.open.delete(fullName(work));
+        work.watchers.delete(build);
+      }
+      finishBuildIfDone(build);
+    });
+    for (const work of settled) retire(work);
   }
 
   function decide(decisions: ReadonlyMap<HostWork, Decision>): void {
@@ -159,7 +173,7 @@ export function createWorkBoard({
     if (!isSuccess(decision.verdict)) return false;
     work.outcome ??= decision.verdict;
     work.stage = "serving";
-    bells.serving.ring();
+    notifiers.serving.notify();
     return true;
   }
 
@@ -287,13 +301,14 @@ export function createWorkBoard({
         });
     }
     if (shared.length > 0) sayEvaluated(build, shared, 0);
+    if (build.evaluatesOnly === true) release(shared);
     const underway = shared.filter((work) => work.stage === "building");
     if (underway.length > 0) build.record.emit({ type: "building", hosts: refs(underway) });
     if (recalled.size > 0) evaluated(recalled, 0, true);
     if (recalledFailures.size > 0) decide(recalledFailures);
     reportEvaluations(build);
     finishBuildIfDone(build);
-    ringAll();
+    notifyAll();
   }
 
   function withdraw(build: RunningBuild): HostWork[] {
@@ -304,7 +319,7 @@ export function createWorkBoard({
 
   return {
     builds,
-    bells,
+    notifiers,
     inStage: (stage) =>
       works
         .values()

@@ -25,6 +25,8 @@ export interface BuildSource extends Revision {
 
 export interface RunningBuild {
   readonly id: BuildId;
+  /** It belongs to no build, and is done with a host once that is evaluated: see `createEvaluateOnly`. */
+  readonly evaluatesOnly?: true;
   readonly priority: Priority;
   readonly sources: ReadonlyMap<RepoName, BuildSource>;
   readonly record: BuildRecord;
@@ -52,7 +54,7 @@ export interface RunningBuild {
  * - `check`: evaluated; whether its output is there already is being asked
  * - `ready`: waits for the next Nix process of its lane; `building`: in one
  * - `serving`: its output is there; whether the cache serves it is being proven
- * - `delayed`: an infrastructure fault; waits before it is tried again
+ * - `delayed`: an infrastructure fault; waits before it is retried
  * - `done`: has its verdict, or nobody wants it any more
  */
 export type Stage =
@@ -96,11 +98,11 @@ export interface HostWork extends Revision {
 
 /** A Nix process that builds. */
 export interface BuildProcess {
-  /** Of the lane that it is in. */
+  /** The priority of the lane that it is in. */
   readonly priority: Priority;
 }
 
-/** Evaluated, and its output is not there yet. */
+/** Evaluated, and its output does not exist yet. */
 export type ReadyWork = HostWork & { readonly evaluation: HostEvaluation };
 
 export type WorkKey = `${RepoName}@${RevisionName}#${HostName}`;
@@ -108,7 +110,7 @@ export type WorkKey = `${RepoName}@${RevisionName}#${HostName}`;
 export const workKey = (repo: RepoName, revision: Revision, host: HostName): WorkKey =>
   `${repo}@${revisionName(revision)}#${host}`;
 
-/** Beside work on what was remembered, which a build that wants everything evaluated anew cannot share. */
+/** Beside work on what was remembered, which a build that wants everything evaluated again cannot share. */
 export const freshWorkKey = (key: WorkKey): WorkKey => `${key}!fresh` as WorkKey;
 
 /** Work is as urgent as the most urgent build that wants it. */

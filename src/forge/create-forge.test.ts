@@ -14,7 +14,7 @@ const settings: ForgeSettings = {
 };
 
 /** Signs in to a server that knows everybody, and tells what it was asked. */
-async function signIn(more: Partial<ForgeSettings>, version = "1.26.3") {
+async function signIn(more: Partial<ForgeSettings>, version = "1.26.3", status = 200) {
   const asked: { readonly url: string; readonly headers: Headers }[] = [];
   const forge = await createForge(
     { ...settings, ...more },
@@ -22,7 +22,7 @@ async function signIn(more: Partial<ForgeSettings>, version = "1.26.3") {
       fetch: async (input, init) => {
         const { url, headers } = new Request(input, init);
         asked.push({ url, headers });
-        return Response.json({ version, login: "bot" });
+        return Response.json({ version, login: "bot" }, { status });
       },
       clock: createFakeClock(),
       readSecret: async (file) => `secret-of-${file}`,
@@ -40,6 +40,14 @@ test.each([
 ] as const)("%j is asked at %s", async (more, first) => {
   const { asked } = await signIn(more);
   expect(asked[0]?.url).toBe(first);
+});
+
+test("the address of a repository's page is not that of a forge", async () => {
+  await expect(signIn({ url: "https://git.example/home/nixos" }, "", 404)).rejects.toMatchObject({
+    kind: "config",
+    code: "BAD_FORGE",
+    hint: expect.stringContaining("start page") as string,
+  });
 });
 
 test("each kind gets the token as it wants it", async () => {

@@ -67,10 +67,10 @@ function checkName(name: string): void {
   if (/^[A-Za-z0-9_.-]{1,100}$/.test(name) && name !== "." && name !== "..") return;
   throw new HomelabError(
     "config",
-    `${JSON.stringify(name.slice(0, 100))} is no owner or repository of a forge`,
+    `${JSON.stringify(name.slice(0, 100))} is not an owner or repository of a forge`,
     {
       code: "BAD_FORGE",
-      hint: "owner and repository stand in the URL of its page: https://git.example/owner/repository",
+      hint: "owner and repository are in the URL of its page: https://git.example/owner/repository",
     },
   );
 }
@@ -83,7 +83,7 @@ function rootUrl(text: string): string {
     [url.username, url.password, url.search, url.hash].every((part) => part === "");
   // Without quoting the URL: there may be a password in it.
   if (!isPlain) {
-    throw new HomelabError("config", "the forge's URL is no plain http:// or https:// URL", {
+    throw new HomelabError("config", "the forge's URL is not a plain http:// or https:// URL", {
       code: "BAD_FORGE",
       hint: "write the address of its start page, without user, password, ? and #",
     });

@@ -24,7 +24,7 @@ export interface BranchFacts {
 }
 
 /** What is said about a commit, for its page, its pull requests and the rules of protected branches. */
-export interface CommitStatusWish {
+export interface CommitStatusSpecification {
   /** Whose word it is: `homelab-deploy/update`. A later one of the same context takes its place. */
   readonly context: string;
   readonly state: "pending" | "success" | "failure" | "error";
@@ -48,12 +48,12 @@ export interface PullRequest {
   readonly createdAt: Date;
 }
 
-export interface PullRequestWish {
+export interface PullRequestSpecification {
   readonly head: BranchName;
   readonly base: BranchName;
   readonly title: string;
   readonly body: string;
-  /** An HTML comment that stands in the body and in no other tool's: `<!-- homelab-deploy:update v1`. */
+  /** An HTML comment that is in the body and in no other tool's: `<!-- homelab-deploy:update v1`. */
   readonly marker: string;
 }
 
@@ -69,7 +69,7 @@ export interface Comment {
   readonly author: string;
 }
 
-export interface CommentWish {
+export interface CommentSpecification {
   readonly marker: string;
   readonly body: string;
 }
@@ -90,7 +90,7 @@ export type AttachResult =
   | { readonly type: "attached" | "already-there" }
   | { readonly type: "refused"; readonly reason: "disabled" | "too-large" | "file-type" };
 
-export interface LabelWish {
+export interface LabelSpecification {
   readonly name: string;
   /** `#d73a4a` */
   readonly colour: string;
@@ -106,7 +106,7 @@ export interface PullRequestCommit {
 /** What anybody did on a pull request; the reader knows which commits are its own. */
 export interface PullRequestActivity {
   readonly commits: readonly PullRequestCommit[];
-  /** Of others than the token's user; a request to review is none yet. */
+  /** The number of reviews by others than the token's user; a requested review does not count. */
   readonly reviews: number;
 }
 
@@ -125,7 +125,7 @@ export type LandResult =
  */
 export interface Forge {
   readonly kind: ForgeKind;
-  /** As the forge says it; empty where it does not. */
+  /** As the forge reports it; empty if it does not. */
   readonly version: string;
   /** A pull request or a comment has at most so many bytes of UTF-8. */
   readonly maxBodyBytes: number;
@@ -140,15 +140,18 @@ export interface Forge {
   /** On Gitea and Forgejo this closes the open pull requests of the branch. */
   deleteBranch(name: BranchName, signal: AbortSignal): Promise<"deleted" | "absent">;
   /** Says it about a commit of the repository, unless that was its last word already. */
-  ensureStatus(commit: Commit, wish: CommitStatusWish, signal: AbortSignal): Promise<void>;
+  ensureStatus(commit: Commit, specification: CommitStatusSpecification, signal: AbortSignal): Promise<void>;
 
-  /** Those whose head is in this repository, the oldest first; `closed` includes merged ones. */
+  /** Pull requests whose head is in this repository, the oldest first; `closed` includes merged ones. */
   pullRequests(
     filter: { readonly state: "open" | "closed"; readonly head?: BranchName; readonly base?: BranchName },
     signal: AbortSignal,
   ): Promise<readonly PullRequest[]>;
-  /** Makes the open pull request of head and base be as wished: at most one, also after lost answers. */
-  ensurePullRequest(wish: PullRequestWish, signal: AbortSignal): Promise<EnsuredPullRequest>;
+  /** Makes the open pull request of head and base be as specified: at most one, also after lost answers. */
+  ensurePullRequest(
+    specification: PullRequestSpecification,
+    signal: AbortSignal,
+  ): Promise<EnsuredPullRequest>;
   editPullRequest(
     number: number,
     change: { readonly title?: string; readonly body?: string },
@@ -160,15 +163,19 @@ export interface Forge {
   activity(number: number, signal: AbortSignal): Promise<PullRequestActivity>;
 
   comments(number: number, signal: AbortSignal): Promise<readonly Comment[]>;
-  /** Makes our comment with this marker be as wished. Comments of others are never taken for ours. */
-  ensureComment(number: number, wish: CommentWish, signal: AbortSignal): Promise<EnsuredComment>;
+  /** Makes our comment with this marker be as specified. Comments of others are never taken for ours. */
+  ensureComment(
+    number: number,
+    specification: CommentSpecification,
+    signal: AbortSignal,
+  ): Promise<EnsuredComment>;
   editComment(id: number, body: string, signal: AbortSignal): Promise<Comment>;
   /** Attaches a file unless the comment has one of that name. */
   attach(commentId: number, file: FileToAttach, signal: AbortSignal): Promise<AttachResult>;
 
   /** Creates the labels that neither the repository nor its organization has. */
-  ensureLabels(labels: readonly LabelWish[], signal: AbortSignal): Promise<void>;
-  /** @throws HomelabError `refused` with code FORGE_LABEL when a label is not there, or did not take. */
+  ensureLabels(labels: readonly LabelSpecification[], signal: AbortSignal): Promise<void>;
+  /** @throws HomelabError `refused` with code FORGE_LABEL if a label does not exist, or was not applied. */
   addLabels(number: number, names: readonly string[], signal: AbortSignal): Promise<void>;
   removeLabels(number: number, names: readonly string[], signal: AbortSignal): Promise<void>;
 }

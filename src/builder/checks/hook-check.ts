@@ -1,4 +1,4 @@
-// A host whose outputs are all there is no success where a `post-build-hook` failed for one of them in this build.
+// A host with valid outputs is not a success if a `post-build-hook` failed for one of them in this build.
 import type { Clock } from "../../base/clock.ts";
 import { isBug } from "../../base/errors.ts";
 import { workThrough } from "../../base/work-through.ts";
@@ -19,9 +19,9 @@ export interface HookCheckOptions {
 }
 
 /**
- * The verdicts of hosts whose output is valid. A hook that failed since a build began is of that build: its host was
- * built, and is no success. One that failed before is history, which nothing here can mend: Nix does not run the hook
- * again. The verdict stands then, and the build is told what is missing.
+ * The verdicts of hosts whose output is valid. A hook that failed since a build began belongs to that build: its host was
+ * built, and is not a success. One that failed before is history, which nothing here can fix: Nix does not run the hook
+ * again. The verdict then stands, and the build gets a warning about what is missing.
  */
 export async function judgeHooks(
   { board, nix, clock, failedHooks }: HookCheckOptions,
@@ -52,7 +52,7 @@ export async function judgeHooks(
 }
 
 const mostNamed = 3;
-/** Of one host: a hook that cannot reach its server fails behind every build. */
+/** The limit for one host: a hook that cannot reach its server fails after every build. */
 const mostReported = 10;
 
 const beganAt = ({ startedAt }: RunningBuild, clock: Clock): number =>
@@ -69,7 +69,7 @@ function remark(hooks: readonly FailedHook[]): string {
   const of = [names.join(", "), ...(more > 0 ? [`${more} more`] : [])].join(" and ");
   const last = hooks.at(-1);
   const why = last === undefined ? "" : ` (${new Date(last.at).toISOString().slice(0, 10)}: ${last.reason})`;
-  return `the post-build-hook of ${of} failed in an earlier build${why}, and Nix does not run it again for what is built: what it was to do is left to do by hand`;
+  return `the post-build-hook of ${of} failed in an earlier build${why}, and Nix does not run it again for what is built: do by hand what the hook should have done`;
 }
 
 /** Each hook once in each build, with all its hosts. */
@@ -98,7 +98,7 @@ const describe = ({ drvPath, reason, lines }: FailedHook, hosts: HostRef[]): Der
 
 const readAtOnce = 64;
 
-/** Of each top, the failed hooks of all that it is built from. */
+/** For each top, the failed hooks of everything that it is built from. */
 async function hooksOf(
   { readDerivation }: HookCheckOptions["nix"],
   tops: readonly StorePath[],
@@ -126,7 +126,7 @@ async function hooksOf(
   return found;
 }
 
-/** A derivation that was collected says nothing of its inputs any more. */
+/** A derivation that was collected says nothing about its inputs any more. */
 async function inputsOf(
   readDerivation: Store["readDerivation"],
   drvPath: StorePath,

@@ -33,7 +33,7 @@ test("a derivation that is missing after every evaluation ends as an infrastruct
   expect(host?.finished?.reason).toBe("its derivation is gone from the store again (tried 3 times)");
   // The first, one for free, and the retries.
   expect(nix.evaluations).toHaveLength(4);
-  // None of them is remembered, or the next build would begin with a derivation that is not there.
+  // None of them is remembered, or the next build would begin with a missing derivation.
   nix.present = async () => true;
   expect(verdictsOf(await verdict(await ask("homelab/testvm01")))).toEqual({ testvm01: "built" });
   expect(nix.evaluations).toHaveLength(5);

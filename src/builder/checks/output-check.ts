@@ -36,7 +36,7 @@ export async function runOutputCheck(options: OutputCheckOptions, signal: AbortS
   let askedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     if (board.inStage("check").length === 0) {
-      await board.bells.check.wait(signal);
+      await board.notifiers.check.wait(signal);
       continue;
     }
     const sinceMs = clock.monotonic() - askedAt;
@@ -110,7 +110,7 @@ function partition<Item>(items: readonly Item[], test: (item: Item) => boolean):
   return [no, yes];
 }
 
-/** What is remembered of it is worth nothing. Once: a derivation that disappears time and again is a fault of the store. */
+/** The remembered evaluation is worthless. Done once: a derivation that keeps disappearing is the store's fault. */
 function evaluateAgain(board: WorkBoard, work: HostWork): void {
   board.sourceOf(work)?.memory.forget(work.host);
   work.evaluation = undefined;

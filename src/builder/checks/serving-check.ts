@@ -7,7 +7,9 @@ import type { StorePath } from "../../protocol/names.ts";
 import { askApart } from "./ask-apart.ts";
 import type { Decision } from "../decide-verdicts.ts";
 import { failWork } from "../fail-work.ts";
-import type { HostWork } from "../work.ts";
+import type { SignedStatement } from "../../protocol/deploy/statement.ts";
+import type { HostWork, ReadyWork } from "../work.ts";
+import type { Statements } from "./state-hosts.ts";
 import { isEvaluated } from "./output-check.ts";
 import type { WorkBoard } from "../work-board.ts";
 
@@ -24,19 +26,33 @@ export interface ServingProof {
 export interface ServingCheckOptions {
   readonly board: WorkBoard;
   readonly proof: ServingProof;
+  /** Nothing is signed if absent. */
+  readonly statements?: Statements;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Proves what was built until the signal aborts. */
 export async function runServingCheck(
-  { board, proof, clock, log }: ServingCheckOptions,
+  { board, proof, statements, clock, log }: ServingCheckOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  /** A host without its statement is built and served all the same; the next build states it. */
+  async function state(works: readonly ReadyWork[]): Promise<ReadonlyMap<HostWork, SignedStatement>> {
+    try {
+      return (await statements?.state(works, signal)) ?? new Map();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isBug(error)) throw error;
+      for (const work of works) board.warn(work.watchers, `no statement was signed: ${messageOf(error)}`);
+      return new Map();
+    }
+  }
+
   for (;;) {
     const works = board.inStage("serving").filter(isEvaluated);
     if (works.length === 0) {
-      await board.bells.serving.wait(signal);
+      await board.notifiers.serving.wait(signal);
       continue;
     }
     let reasonOf: (outPath: StorePath) => string | undefined;
@@ -58,12 +74,22 @@ export async function runServingCheck(
       }
       reasonOf = () => messageOf(error);
     }
-    board.decide(new Map(works.map((work) => [work, decideServed(work, reasonOf(work.evaluation.outPath))])));
+    const served = works.filter(({ evaluation }) => reasonOf(evaluation.outPath) === undefined);
+    const stated = await state(served);
+    board.decide(
+      new Map(
+        works.map((work) => [work, decideServed(work, reasonOf(work.evaluation.outPath), stated.get(work))]),
+      ),
+    );
   }
 }
 
-/** Not to be served is never the host's own fault: building it again would change nothing. */
-function decideServed({ outcome }: HostWork, reason: string | undefined): Decision {
+/** A host is never to blame if it is not served: building it again would change nothing. */
+function decideServed(
+  { outcome }: HostWork,
+  reason: string | undefined,
+  statement: SignedStatement | undefined,
+): Decision {
   if (reason !== undefined) return { type: "retry", reason, cached: false };
-  return { type: "verdict", verdict: outcome ?? "unchanged", cached: true };
+  return { type: "verdict", verdict: outcome ?? "unchanged", cached: true, statement };
 }

@@ -94,7 +94,7 @@ function startPool({ slots, flakes, killed = () => false, loses = () => false }:
       const isOpen = () =>
         (["evaluation", "evaluating", "delayed"] as const).some((stage) => board.inStage(stage).length > 0);
       for (let steps = 0; isOpen(); steps++) {
-        if (steps > 72_000) throw new Error("hosts wait for ever");
+        if (steps > 72_000) throw new Error("hosts wait forever");
         await clock.advance(50);
         const waiting = board.inStage("evaluation");
         if (waiting.length > 0 && nix.running() === 0) {
@@ -112,7 +112,7 @@ function startPool({ slots, flakes, killed = () => false, loses = () => false }:
   };
 }
 
-/** What was said of each host: its derivation, or a verdict with its reason. */
+/** What was said about each host: its derivation, or a verdict with its reason. */
 function judgements(said: readonly EventBody[]): ReadonlyMap<string, readonly string[]> {
   const all = said.flatMap((body): [string, string][] => {
     if (body.type === "evaluated") return body.hosts.map((host) => [fullName(host), "evaluated"]);
@@ -142,7 +142,7 @@ function randomFlake(choices: Choices): Flake {
   };
 }
 
-/** What may be said of a host, whatever else happens around it. */
+/** What may be said about a host, whatever else happens around it. */
 function expected(host: string, { bytes, fate }: SimulatedHost, shared: { readonly bytes: number }): RegExp {
   const orKilled = (text: string): RegExp =>
     new RegExp(`^(?:${text}|infra-failed: (?:${host}: killed|the evaluator gave no result) .*)$`);
@@ -156,7 +156,7 @@ function expected(host: string, { bytes, fate }: SimulatedHost, shared: { readon
 
 test(
   "over 1,000 random schedules every host is judged once, by its own words, whatever dies when",
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     for (let seed = 1; seed <= 1000; seed++) {
       const choices = createChoices(seed);
@@ -212,6 +212,17 @@ test("real hosts take turns in the memory: each process has two, and none waits 
   await pool.untilJudged();
   expect(pool.nix.most.bytes).toBeLessThanOrEqual(2 * 600);
   expect(pool.clock.monotonic()).toBeLessThan(12_500);
+  await pool.stop();
+});
+
+test("no process begins again for a last host that another one comes to as soon", async () => {
+  const shared = { ms: 1200, bytes: 40 };
+  const host = (index: number): SimulatedHost => ({ ms: index < 4 ? 1700 : 2300, bytes: 180 });
+  const hosts = new Map(Array.from({ length: 8 }, (_, index) => [`host${index}`, host(index)]));
+  const pool = startPool({ slots: 2, flakes: { a: { shared, hosts } } });
+  pool.ask("a", "batch");
+  await pool.untilJudged();
+  expect(pool.nix.processes.map((each) => each.length)).toEqual([2, 2, 2, 2]);
   await pool.stop();
 });
 

@@ -8,7 +8,7 @@ import { failWork } from "../fail-work.ts";
 import type { BuildSource, HostWork } from "../work.ts";
 import type { WorkBoard } from "../work-board.ts";
 import { collectEvaluations, type Evaluations } from "./collect-evaluations.ts";
-import { createEvaluatorProgress, type EvaluatorProgress } from "./evaluator-progress.ts";
+import { createEvaluatorProgress, type EvaluatorProgress, type Taken } from "./evaluator-progress.ts";
 import {
   givesWay,
   planEvaluation,
@@ -41,11 +41,22 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
   broken.promise.catch(() => undefined); // when the loop has ended before
   let served = 0;
   const lookedAt = new WeakMap<EvaluatorProgress, number>();
+  /** What the hosts of a revision took, as long as there are any to evaluate. */
+  const taken = new Map<string, Taken>();
 
   const planNext = (): readonly HostWork[] =>
     planEvaluation(board.inStage("evaluation"), [...running.keys()], plans, clock.monotonic());
 
-  /** Whether it ends now that it is between two hosts. */
+  function onEvaluated(evaluator: EvaluatorProgress): void {
+    const { firstMs, furtherMs, growthBytes } = evaluator;
+    taken.set(sourceName(evaluator), { firstMs, furtherMs, growthBytes });
+  }
+
+  function forgetTaken(): void {
+    const open = new Set([...board.inStage("evaluation"), ...running.keys()].map(sourceName));
+    for (const source of taken.keys()) if (!open.has(source)) taken.delete(source);
+  }
+
   function isToEnd(evaluator: EvaluatorProgress): boolean {
     if (evaluator.next() === undefined) return true;
     const now = clock.monotonic();
@@ -56,7 +67,7 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
     lookedAt.set(evaluator, now);
     if (running.size < slots) {
       // By now it may be known that it will not come to all that is left.
-      board.bells.evaluation.ring();
+      board.notifiers.evaluation.notify();
       return false;
     }
     const [next] = planNext();
@@ -70,26 +81,34 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
         const [first] = plan;
         if (first === undefined) break;
         lastServed.set(first.repo, ++served);
-        const evaluator = createEvaluatorProgress(first, plan, clock);
+        const source = sourceName(first);
+        const evaluator = createEvaluatorProgress(first, plan, clock, () => taken.get(source));
         board.move([first], "evaluating");
-        const ended = runEvaluator(options, evaluator, isToEnd, signal).finally(() => {
+        const ended = runEvaluator(options, evaluator, { isToEnd, onEvaluated }, signal).finally(() => {
           running.delete(evaluator);
-          board.bells.evaluation.ring();
+          forgetTaken();
+          board.notifiers.evaluation.notify();
         });
         ended.catch(broken.reject);
         running.set(evaluator, ended);
       }
-      await Promise.race([board.bells.evaluation.wait(signal), broken.promise]);
+      await Promise.race([board.notifiers.evaluation.wait(signal), broken.promise]);
     }
   } finally {
     await Promise.allSettled(running.values());
   }
 }
 
+interface EvaluatorListener {
+  /** Whether it ends now that it is between two hosts. */
+  isToEnd(evaluator: EvaluatorProgress): boolean;
+  onEvaluated(evaluator: EvaluatorProgress): void;
+}
+
 async function runEvaluator(
   options: EvaluationPoolOptions,
   evaluator: EvaluatorProgress,
-  isToEnd: (evaluator: EvaluatorProgress) => boolean,
+  { isToEnd, onEvaluated }: EvaluatorListener,
   signal: AbortSignal,
 ): Promise<void> {
   const { board, nix, clock, limits } = options;
@@ -123,6 +142,7 @@ async function runEvaluator(
         warnOfIgnored(board, source, plan, event.settings);
       } else {
         settle(board, evaluator, event, found);
+        if (event.type === "evaluated") onEvaluated(evaluator);
         if (isToEnd(evaluator)) break;
       }
     }
@@ -178,6 +198,6 @@ function warnOfIgnored(
 ): void {
   board.warn(
     new Set(works.flatMap(({ watchers }) => [...watchers])),
-    `${repo}@${commit.slice(0, 7)}: nixConfig of flake.nix is ignored (${settings.join(", ")}): what builds need of it belongs into nix.conf of the builder`,
+    `${repo}@${commit.slice(0, 7)}: nixConfig of flake.nix is ignored (${settings.join(", ")}): set what builds need in nix.conf of the builder`,
   );
 }

@@ -2,14 +2,17 @@ import type { Clock } from "../../base/clock.ts";
 import type { HostWork } from "../work.ts";
 import type { RunningEvaluator } from "./plan-evaluations.ts";
 
+/** What hosts took of a process. */
+export type Taken = Pick<RunningEvaluator, "firstMs" | "furtherMs" | "growthBytes">;
+
 /** How far an evaluator is in its plan. It takes a host when it comes to it; until then the host is anybody's. */
 export interface EvaluatorProgress extends RunningEvaluator {
   readonly plan: readonly HostWork[];
   /** What it evaluates now. */
   current(): HostWork | undefined;
-  /** What it comes to next, as far as that is to be had. */
+  /** What it comes to next, as far as it is known. */
   next(): HostWork | undefined;
-  /** It comes to this host. False when the host is not to be had any more, and with it all that follows. */
+  /** It comes to this host. False when the host is no longer available, and with it all that follows. */
   begin(work: HostWork): boolean;
   /**
    * It is through with what it evaluated. Milliseconds that this took.
@@ -19,17 +22,24 @@ export interface EvaluatorProgress extends RunningEvaluator {
   end(heldBytes?: number): number;
 }
 
-/** An evaluator that starts now; it has the first host of the plan from the beginning. */
+/**
+ * An evaluator that starts now; it has the first host of the plan from the beginning.
+ *
+ * @param usual times of hosts of the same revision in other processes: used where this one has none yet
+ */
 export function createEvaluatorProgress(
   first: HostWork,
   plan: readonly HostWork[],
   clock: Clock,
+  usual: () => Taken | undefined = () => undefined,
 ): EvaluatorProgress {
   const startedAt = clock.monotonic();
   let at = 0;
   let current: HostWork | undefined = first;
   let beganAt = startedAt;
-  const durations: number[] = [];
+  let firstMs: number | undefined;
+  /** All hosts after the first. */
+  const further = { hosts: 0, ms: 0 };
   let heldBytes = 0;
   let growthBytes = 0;
 
@@ -50,11 +60,13 @@ export function createEvaluatorProgress(
       return end < 0 ? left : left.slice(0, end);
     },
     get firstMs() {
-      return durations[0];
+      return firstMs ?? usual()?.firstMs;
     },
     get furtherMs() {
-      const further = durations.slice(1);
-      return further.length === 0 ? undefined : further.reduce((sum, each) => sum + each) / further.length;
+      return further.hosts === 0 ? usual()?.furtherMs : further.ms / further.hosts;
+    },
+    get beganAt() {
+      return current === undefined ? undefined : beganAt;
     },
     current: () => current,
     next,
@@ -62,7 +74,7 @@ export function createEvaluatorProgress(
       return heldBytes;
     },
     get growthBytes() {
-      return growthBytes;
+      return growthBytes > 0 ? growthBytes : (usual()?.growthBytes ?? 0);
     },
     begin(work) {
       if (work === current) {
@@ -78,7 +90,12 @@ export function createEvaluatorProgress(
     },
     end(heldNow) {
       const duration = clock.monotonic() - beganAt;
-      durations.push(duration);
+      if (firstMs === undefined) {
+        firstMs = duration;
+      } else {
+        further.hosts++;
+        further.ms += duration;
+      }
       if (heldNow !== undefined) {
         if (heldBytes > 0) growthBytes = Math.max(growthBytes, heldNow - heldBytes);
         heldBytes = heldNow;

@@ -43,6 +43,7 @@ const evaluator = (ahead: readonly HostWork[], more: Partial<RunningEvaluator> =
   ahead,
   startedAt: 0,
   firstMs: undefined,
+  beganAt: undefined,
   furtherMs: undefined,
   heldBytes: 0,
   growthBytes: 0,
@@ -67,7 +68,7 @@ test("one evaluator takes all hosts of a commit, but none with other overrides, 
   expect(names(planEvaluation(waiting, [], { ...options, mostHosts: 3 }, 0))).toBe("abc");
 });
 
-test("a host that waits twice, once to be evaluated anew, is not twice in one evaluator", () => {
+test("a host that waits twice, once to be evaluated again, is not twice in one evaluator", () => {
   expect(names(planEvaluation(letters("one", "aba"), [], options, 0))).toBe("ab");
 });
 
@@ -79,7 +80,7 @@ test("a second evaluator comes towards the first, and a third begins between the
   expect(names(planEvaluation(left, [evaluator(left), evaluator(second.slice(1))], options, 0))).toBe("def");
 });
 
-test("a further evaluator comes only where what is left takes longer than to begin anew", () => {
+test("a further evaluator comes only where what is left takes longer than to start over", () => {
   const waiting = letters("one", "bcdef");
   const slow = evaluator(waiting, { firstMs: 4000, furtherMs: 900 });
   expect(names(planEvaluation(waiting, [slow], options, 0))).toBe("fedcb");
@@ -87,6 +88,18 @@ test("a further evaluator comes only where what is left takes longer than to beg
   expect(planEvaluation(waiting, [quick], options, 0)).toEqual([]);
   // With other work there, that is taken.
   expect(names(planEvaluation([...waiting, work("two", "z", "batch")], [quick], options, 0))).toBe("z");
+});
+
+test("what is left of the host that an evaluator has counts as well", () => {
+  const waiting = letters("one", "c");
+  const took = { firstMs: 3300, furtherMs: 2100 };
+  const hasOne = { ...took, beganAt: 1000, heldBytes: 1150, growthBytes: 100 };
+  expect(names(planEvaluation(waiting, [evaluator(waiting, hasOne)], options, 1500))).toBe("c");
+  expect(planEvaluation(waiting, [evaluator(waiting, hasOne)], options, 2000)).toEqual([]);
+  // Its first takes longer.
+  const isNew = { ...took, beganAt: 1000 };
+  expect(names(planEvaluation(waiting, [evaluator(waiting, isNew)], options, 3000))).toBe("c");
+  expect(planEvaluation(waiting, [evaluator(waiting, isNew)], options, 3200)).toEqual([]);
 });
 
 test("what no evaluator is heading for gets one, whatever it costs", () => {
@@ -126,7 +139,7 @@ test("an evaluator that had its turn gives way to a repo without a slot, and to 
 
 const real = { firstMs: 3300, furtherMs: 2100, growthBytes: 930 };
 
-test("an evaluator is replaced when it holds much and beginning anew costs little of what it did", () => {
+test("an evaluator is replaced when it holds much and beginning again costs little of what it did", () => {
   const two = evaluator(letters("one", "cd"), { ...real, heldBytes: 2070 });
   expect(roomOf(two, [two], limits, 5400)).toBe(0);
   const one = evaluator(letters("one", "cd"), {
@@ -147,17 +160,25 @@ test("an evaluator is replaced when it holds much and beginning anew costs littl
   expect(roomOf(shared, [shared], limits, 20_000)).toBe(0);
 });
 
-test("what one unusual first host took is not what beginning anew costs", () => {
+test("what one unusual first host took is not what starting over costs", () => {
   const first = evaluator(letters("one", "cd"), { firstMs: 20_000, furtherMs: 2100, heldBytes: 3000 });
   const other = evaluator(letters("one", "dc"), { ...real, heldBytes: 1150 });
   expect(roomOf(first, [first, other], limits, 22_000)).toBe(0);
 });
 
+test("between two hosts an evaluator still comes to the next one: no process begins anew for it", () => {
+  const [last] = letters("one", "d");
+  if (last === undefined) throw new Error("no work");
+  const between = evaluator([last], { ...real, heldBytes: 1150 });
+  expect(roomOf(between, [between], limits, 3300)).toBe(1);
+  expect(names(planEvaluation([last], [between], options, 3300))).toBe("");
+});
+
 test("hosts that an evaluator will not come to, because it is full before, get another one now", () => {
   const waiting = letters("one", "cdef");
-  const nearlyFull = evaluator(waiting, { ...real, heldBytes: 1150 });
+  const nearlyFull = evaluator(waiting, { ...real, heldBytes: 1150, beganAt: 5400 });
   expect(names(planEvaluation(waiting, [nearlyFull], options, 5400))).toBe("cdef");
-  const roomy = evaluator(waiting, { ...real, heldBytes: 100, growthBytes: 700 });
+  const roomy = evaluator(waiting, { ...real, heldBytes: 100, growthBytes: 700, beganAt: 5400 });
   // And then comes towards it.
   expect(names(planEvaluation(waiting, [roomy], options, 5400))).toBe("efdc");
 });

@@ -9,8 +9,10 @@ export interface RunningEvaluator extends Revision {
   readonly ahead: readonly HostWork[];
   /** Since when, on the monotonic clock. */
   readonly startedAt: number;
-  /** What its first host took, with all that its hosts share; undefined until that is known. */
+  /** What its first host took, with all that its hosts share, or that of another process; undefined until that is known. */
   readonly firstMs: number | undefined;
+  /** Since when it evaluates the host that it has; undefined while it has none. */
+  readonly beganAt: number | undefined;
   /** What each further host took, on average; undefined until that is known. */
   readonly furtherMs: number | undefined;
   /** Memory of its process after the last host that it was through with; 0 until that is known. */
@@ -34,7 +36,7 @@ export interface PlanOptions {
   readonly lastServed: ReadonlyMap<string, number>;
 }
 
-/** Of the time for a first host, while it is not known what further ones take. */
+/** How long a further host takes, as a share of the first host's time, until it has been measured. */
 const usualShareOfFurther = 0.5;
 /** After this an evaluator makes room for a repo that has none. */
 export const turnMs = 30_000;
@@ -45,7 +47,7 @@ export const turnMs = 30_000;
  * Interactive work comes before batch work; among equals the repo that was served least recently comes first, then who
  * asked first. An evaluator gets hosts of one revision only, and all of it that wait: what they share is evaluated once.
  * A further evaluator for the same hosts begins at their other end, so that the two meet in the middle, wherever that
- * turns out to be; one more begins in the middle. It has to evaluate anew what the hosts share, so it comes only where what
+ * turns out to be; one more begins in the middle. It has to evaluate again what the hosts share, so it comes only where what
  * is left takes longer than that.
  */
 export function planEvaluation(
@@ -69,10 +71,13 @@ export function planEvaluation(
       .filter((evaluator) => sourceName(evaluator) === source)
       .map((evaluator, _, all) => ({
         ...evaluator,
-        // What it will not come to, because it is full before, is nobody's. It has begun one.
-        ahead: evaluator.ahead.slice(0, Math.max(0, roomOf(evaluator, all, limits, now) - 1)),
+        // What it will not come to, because it is full before, is nobody's. One of its room may be for the host that it has.
+        ahead: evaluator.ahead.slice(
+          0,
+          Math.max(0, roomOf(evaluator, all, limits, now) - (evaluator.beganAt === undefined ? 0 : 1)),
+        ),
       }));
-    const plan = planFor(group, lessUrgent, evaluators);
+    const plan = planFor(group, lessUrgent, evaluators, now);
     if (plan.length > 0) return withoutNamesakes(plan).slice(0, mostHosts);
   }
   return [];
@@ -87,6 +92,7 @@ function planFor(
   group: readonly HostWork[],
   lessUrgent: readonly HostWork[],
   evaluators: readonly RunningEvaluator[],
+  now: number,
 ): readonly HostWork[] {
   const [member] = group;
   if (member === undefined) return [];
@@ -102,7 +108,7 @@ function planFor(
 
   const left = headed.map(({ evaluator, soon }) => {
     const sharers = headed.filter((other) => overlaps(other.soon, soon)).length;
-    return { evaluator, soon, sharers, leftMs: leftMs(evaluator, soon.length) / Math.max(1, sharers) };
+    return { evaluator, soon, sharers, leftMs: leftMs(evaluator, soon.length, now) / Math.max(1, sharers) };
   });
   const [busiest] = left.toSorted((a, b) => b.leftMs - a.leftMs);
   if (busiest === undefined || busiest.soon.length === 0) return [];
@@ -119,7 +125,7 @@ function before(ahead: readonly HostWork[], member: HostWork): readonly HostWork
   return end < 0 ? ahead : ahead.slice(0, end);
 }
 
-/** A host that is to be evaluated anew can wait beside the same one that is not; an evaluator knows hosts by their names. */
+/** A host that is to be evaluated again can wait beside the same one that is not; an evaluator knows hosts by their names. */
 function withoutNamesakes(plan: readonly HostWork[]): readonly HostWork[] {
   const names = new Set<string>();
   return plan.filter(({ host }) => !names.has(host) && names.add(host));
@@ -140,9 +146,13 @@ function overlaps(one: readonly HostWork[], other: readonly HostWork[]): boolean
   return other.some((work) => works.has(work));
 }
 
-/** What an evaluator still has to do; a time that is not known counts as long. */
-const leftMs = ({ firstMs = turnMs, furtherMs }: RunningEvaluator, hosts: number): number =>
-  hosts * (furtherMs ?? firstMs * usualShareOfFurther);
+/** What an evaluator still has to do with the host that it has and so many more; a time that is not known counts as long. */
+function leftMs(evaluator: RunningEvaluator, hosts: number, now: number): number {
+  const { firstMs = turnMs, furtherMs = firstMs * usualShareOfFurther, beganAt } = evaluator;
+  const current = evaluator.heldBytes === 0 ? firstMs : furtherMs;
+  const ofCurrent = beganAt === undefined ? 0 : Math.max(0, current - (now - beganAt));
+  return ofCurrent + hosts * furtherMs;
+}
 
 /**
  * Whether an evaluator ends between two hosts for the sake of others: because its slot would go to what somebody waits for
@@ -163,14 +173,14 @@ export function givesWay(
   return running.every(({ repo }) => repo !== next.repo) && now - evaluator.startedAt >= turnMs;
 }
 
-/** So much of what it has worked an evaluator may cost anew, for the memory that this gives back. */
+/** The share of its work that a replaced evaluator may have to repeat, in return for the memory that is freed. */
 const mostForMemory = 1 / 2;
 /** What a further host adds, of what the first took, while that is not known. */
 const usualGrowth = 0.8;
 
 /**
  * How many more hosts an evaluator takes before it is replaced because of the memory that it holds. Nix gives back nothing of
- * the hosts that it has evaluated: collecting garbage costs more than to begin anew, as long as hosts do not share most of
+ * the hosts that it has evaluated: collecting garbage costs more than to start over, as long as hosts do not share most of
  * their evaluation.
  *
  * @param running evaluators of the same revision, itself among them
@@ -185,7 +195,7 @@ export function roomOf(
   if (heldBytes === 0) return Number.POSITIVE_INFINITY;
   const growthBytes = evaluator.growthBytes > 0 ? evaluator.growthBytes : heldBytes * usualGrowth;
   const most = Math.max(0, Math.floor((maxMemoryBytes - heldBytes) / growthBytes));
-  // What the first host of another took may be nearer to what beginning anew costs.
+  // What the first host of another took may be nearer to what starting over costs.
   const startMs = Math.min(...running.flatMap(({ firstMs }) => firstMs ?? []));
   const anewMs = startMs - (furtherMs ?? startMs * usualShareOfFurther);
   if (anewMs > (now - startedAt) * mostForMemory) return most;

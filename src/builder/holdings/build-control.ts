@@ -25,7 +25,7 @@ export interface BuildControlOptions {
   readonly log: Log;
 }
 
-/** So often its holder is given a second; then the build is ended without it. */
+/** How often its holder gets another second; after that the build is ended without it. */
 const patientDeliveries = 4;
 
 /**
@@ -36,7 +36,7 @@ const patientDeliveries = 4;
  */
 export type ControlDecision = "done" | "begin-cancelled" | "later" | "end";
 
-/** What is left to do about a cancel, when the build was cancelled here if it is here. */
+/** What is left to do about a cancellation, once the build was cancelled here if it is here. */
 export function decideControl(
   last: BuildEvent | undefined,
   heldHere: boolean,
@@ -66,7 +66,7 @@ export async function runBuildControl(options: BuildControlOptions, signal: Abor
       if (delivery !== undefined) await obeyOrDrop(options, delivery, signal);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ err: error }, "control messages are out of reach");
+      log.warn({ err: error }, "control messages cannot be read");
       await clock.sleep(1000, signal);
     }
   }
@@ -123,7 +123,7 @@ async function obey(options: BuildControlOptions, delivery: Delivery, signal: Ab
   const last = await bus.lastEvent(id, signal);
   // No request of that time can wait, and none will come: see `decideId`.
   if (last === undefined && decideId(id, delivery.storedAt) !== "timely") {
-    log.warn({ build: id }, "a control message is about no build that there can be");
+    log.warn({ build: id }, "a control message names an impossible build");
     await delivery.ack(signal);
     return;
   }

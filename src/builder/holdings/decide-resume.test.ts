@@ -65,7 +65,7 @@ test("a build that was resumed three times without a word is given up, and no ot
   expect(decide(accepted(me), resumed(1), resumed(2), resumed(3))).toBe("GIVEN_UP");
 });
 
-test("a build whose hosts were not all named does not go on: nobody knows the others", () => {
+test("a build whose hosts were not all named does not continue: nobody knows the others", () => {
   const events: BuildEvent[] = [{ ...accepted(me), part: { number: 1, of: 2 } } as BuildEvent];
   const state = foldEvents(id, events);
   const ending = decideGivingUp(events, state);

@@ -5,7 +5,7 @@ import type { BuilderName } from "../../protocol/names.ts";
 import type { Ending } from "../record/end-build.ts";
 
 /**
- * Whether this builder should go on with a build that is not over and that it does not hold: when it held it in
+ * Whether this builder should continue with a build that is not over and that it does not hold: when it held it in
  * an earlier run, or when its holder was not seen for long. A holder that is only slow loses nothing but time:
  * the server refuses what it appends after us.
  */
@@ -29,10 +29,10 @@ export function isAbandoned(last: BuildEvent, builders: readonly BuilderStatus[]
   return isOld(last.at) && builders.every(({ at, builds }) => isOld(at) || !builds.includes(last.build));
 }
 
-/** So often a build is resumed without a word of what it does then. */
+/** How often a build is resumed without any progress afterwards. */
 const mostResumesInVain = 3;
 
-/** Why a build is not resumed once more; undefined for one that is. */
+/** Why a build is not resumed again; undefined if it is. */
 export function decideGivingUp(events: readonly BuildEvent[], state: BuildState): Ending | undefined {
   if (state.isPartial === true) {
     return {
@@ -44,7 +44,7 @@ export function decideGivingUp(events: readonly BuildEvent[], state: BuildState)
   if (events.length - 1 - lastWord < mostResumesInVain) return undefined;
   return {
     verdict: "infra-failed",
-    reason: `the build was resumed ${mostResumesInVain} times, and each time the builder stopped before anything came of it: see its log`,
+    reason: `the build was resumed ${mostResumesInVain} times, and each time the builder stopped before it made progress: see its log`,
     code: "GIVEN_UP",
   };
 }

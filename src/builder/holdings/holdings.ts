@@ -36,7 +36,7 @@ export interface Holdings {
   ): Promise<void>;
   /** Takes a build over, whoever holds it, only to end it. */
   end(events: readonly BuildEvent[], ending: Ending): Promise<void>;
-  /** The same for a build whose first events are gone: its hosts cannot be told of any more. */
+  /** The same for a build whose first events are gone: its hosts are unknown. */
   endUnread(last: BuildEvent, ending: Ending): Promise<void>;
 }
 
@@ -151,7 +151,7 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
       await holding(id, async () => {
         const hold = await takeOver(id, events);
         const { state, epoch } = hold;
-        log.info({ build: id, epoch, open: openHosts(state).length }, "went on with a build");
+        log.info({ build: id, epoch, open: openHosts(state).length }, "resumed a build");
         let sources: ReadonlyMap<RepoName, BuildSource>;
         try {
           sources = await findSources(state);
@@ -200,7 +200,7 @@ export function createHoldings(options: HoldingsOptions, signal: AbortSignal): H
   };
 }
 
-/** What is known of a build by its last event alone. */
+/** What the last event alone says about a build. */
 const stateAfter = ({ build, epoch, index }: BuildEvent): BuildState => ({
   ...unknownBuild(build),
   epoch,

@@ -1,5 +1,5 @@
 // Finds builds that were accepted and are not over, and that nobody holds: after a restart, after a crash, after
-// another builder went away. The event log is the state; the queue was only the doorbell.
+// another builder went away. The event log is the state; the queue was only the notifier.
 import type { Clock } from "../../base/clock.ts";
 import { isUnavailable } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
@@ -84,7 +84,7 @@ async function sweep(
   }
 }
 
-/** Of many builds, those that have a row are over, unless the server was put back to an older state: a few each time. */
+/** The next few of many builds. Those that have a row are over, unless the server was restored to an older state. */
 async function nextOf(
   { bus }: SweeperOptions,
   open: readonly BuildId[],
@@ -101,7 +101,7 @@ async function nextOf(
   ];
 }
 
-/** Undefined for a build that has lost its first events: nobody can go on with it, so it ends when nobody holds it. */
+/** Undefined for a build that has lost its first events: nobody can continue with it, so it ends when nobody holds it. */
 async function readOrEnd(
   { bus, holdings, clock }: SweeperOptions,
   last: BuildEvent,
@@ -112,7 +112,7 @@ async function readOrEnd(
   } catch (error) {
     if (!hasLostEvents(error)) throw error;
     if (isAbandoned(last, await bus.listBuilders(signal), clock.now())) {
-      const reason = "its first events are gone, and no builder works on it any more: ask for it again";
+      const reason = "its first events are gone, and no builder works on it any more: request it again";
       await holdings.endUnread(last, { verdict: "infra-failed", reason });
     }
     return undefined;

@@ -24,7 +24,7 @@ export function createBacklogAccess(
       backlog ??= await bus.openBacklog(signal);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ err: error }, "the request queue is out of reach");
+      log.warn({ err: error }, "the request queue cannot be read");
     }
     return backlog;
   }

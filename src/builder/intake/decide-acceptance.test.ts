@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { parseCommit, parseRepoName, type HostName } from "../../protocol/names.ts";
-import { HostWishes } from "../../protocol/host-wishes.ts";
+import { HostSelectors } from "../../protocol/host-selectors.ts";
 import { decideAcceptance, type Inventory } from "./decide-acceptance.ts";
 
 const repo = parseRepoName("servers");
@@ -53,11 +53,11 @@ const fleet: Inventory[] = [
   },
   { source: { repo: parseRepoName("laptops"), commit: parseCommit("b".repeat(40)) }, names: ["web01", "x1"] },
 ];
-const wish = (...hosts: string[]) =>
-  decideAcceptance({ repo: "any", host: "all" }, { hosts: v.parse(HostWishes, hosts) }, fleet, excluded);
+const selector = (...hosts: string[]) =>
+  decideAcceptance({ repo: "any", host: "all" }, { hosts: v.parse(HostSelectors, hosts) }, fleet, excluded);
 
 test("a glob is about every repo, and what is left out is not built", () => {
-  expect(wish("web*", "!web03")).toEqual({
+  expect(selector("web*", "!web03")).toEqual({
     type: "accept",
     sources: fleet.map(({ source }) => source),
     hosts: [
@@ -70,7 +70,7 @@ test("a glob is about every repo, and what is left out is not built", () => {
 });
 
 test("only exclusions are about all others, and what the configuration leaves out is said", () => {
-  expect(wish("!web*")).toMatchObject({
+  expect(selector("!web*")).toMatchObject({
     type: "accept",
     hosts: [{ repo: "laptops", host: "x1" }],
     skipped: [{ host: "old-test", reason: "excluded" }, { host: "bad name" }],
@@ -83,7 +83,7 @@ test.each([
   [["x1", "!x*"], "NO_HOSTS", /leaves every host out/],
   [["web01", "x*"], "AMBIGUOUS_HOST", /both have a host web01/],
 ])("%j is refused: %s", (hosts, code, message) => {
-  expect(wish(...hosts)).toMatchObject({
+  expect(selector(...hosts)).toMatchObject({
     type: "reject",
     code,
     message: expect.stringMatching(message) as string,

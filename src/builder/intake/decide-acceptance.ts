@@ -9,7 +9,7 @@ import {
   type Source,
   type UnresolvedRepo,
 } from "../../protocol/events.ts";
-import { chooseHosts, type HostWish } from "../../protocol/host-wishes.ts";
+import { chooseHosts, type HostSelector } from "../../protocol/host-selectors.ts";
 import { allowedFor, isHostName, type Commit, type RepoName } from "../../protocol/names.ts";
 import type { BuildRequest, Trigger } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
@@ -34,7 +34,7 @@ export type Acceptance =
       readonly skipped: SkippedHost[];
       /** Nobody chose among the hosts. */
       readonly complete?: true;
-      /** Repos that could not be read: nobody knows their hosts. */
+      /** Repos that could not be read: their hosts are unknown. */
       readonly unresolved?: readonly UnresolvedRepo[];
     }
   /** Nothing can be said without the repos that could not be read. */
@@ -140,7 +140,7 @@ function acceptAll(inventories: readonly Inventory[], exclusion: Exclusion): Acc
 }
 
 function acceptSome(
-  wanted: readonly HostWish[],
+  wanted: readonly HostSelector[],
   inventories: readonly Inventory[],
   exclusion: Exclusion,
 ): Acceptance {

@@ -9,14 +9,14 @@ export interface IntakeFacts {
   readonly space: EventSpace;
   /** The builds that we hold and those that we are about to hold. */
   readonly builds: number;
-  /** Of them, those without a verdict, as far as they are known. */
+  /** How many of them have no verdict, as far as they are known. */
   readonly openHosts: number;
   /** When each of the builds that we hold was accepted. */
   readonly starts: readonly Date[];
   readonly now: Date;
 }
 
-/** What is left is for the builds that run; batch requests leave some to those that somebody waits for as well. */
+/** The rest is for running builds. Batch requests also leave some to requests that somebody waits for. */
 const fullAt = { interactive: 0.9, batch: 0.8 };
 const keptBuilds = { interactive: 0, batch: 4 };
 /** For so long everybody can read how a build ended. */

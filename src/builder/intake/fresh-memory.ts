@@ -1,7 +1,7 @@
 import type { CommitMemory } from "../../nix/evaluator.ts";
 import type { HostName } from "../../protocol/names.ts";
 
-/** A memory for a request that wants everything evaluated anew: it knows what it is told from now on, and passes it on. */
+/** A memory for a request that wants everything evaluated again: it knows what it is told from now on, and passes it on. */
 export function freshMemory(memory: CommitMemory): CommitMemory {
   const known = new Set<HostName>();
   let isListed = false;

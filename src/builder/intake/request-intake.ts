@@ -10,7 +10,7 @@ import { createWaitForRoom } from "./wait-for-room.ts";
 
 /** More builds than this at a time, and requests wait in the queue instead. */
 const maxBuilds = 500;
-/** Of them, batch requests from the backlog leave some to those that somebody waits for. */
+/** The limit for batch requests from the backlog, which leaves the rest to requests that somebody waits for. */
 const maxBacklogBuilds = 400;
 /** Each runs git, and shares the processor with a request that somebody waits for. */
 const backlogAtOnce = 4;
@@ -49,7 +49,7 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
       return await next(signal);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ err: error }, "the request queue is out of reach");
+      log.warn({ err: error }, "the request queue cannot be read");
       await clock.sleep(1000, signal);
       return undefined;
     }
@@ -81,7 +81,7 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
     try {
       await Promise.all(Array.from({ length: pullsAtOnce }, sort));
     } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, "the request queue is out of reach");
+      if (!signal.aborted) log.warn({ err: error }, "the request queue cannot be read");
     }
   }
 
@@ -92,7 +92,7 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
     try {
       await whileKept(clock, delivery, () => turn, signal);
     } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, "the request queue is out of reach");
+      if (!signal.aborted) log.warn({ err: error }, "the request queue cannot be read");
       delivery.handBack(signal.aborted ? 0 : 1000);
     }
   }
@@ -142,7 +142,7 @@ function start(tasks: Set<Promise<void>>, task: Promise<void>): Promise<void> {
   return kept;
 }
 
-/** Of a batch request, which hosts it is about. What cannot be read is no batch request, and is answered at once. */
+/** The hosts of a batch request. What cannot be read is not a batch request, and is answered at once. */
 function batchTargetOf({ subject, data }: Delivery): Target | undefined {
   try {
     const target = parseRequestSubject(subject);

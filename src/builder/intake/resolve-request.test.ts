@@ -45,7 +45,7 @@ test("a commit that git refuses keeps no other repo from being built", async () 
   await stop();
 });
 
-test("while another repo is out of reach nobody knows whose fault a missing host is", async () => {
+test("while another repo cannot be reached nobody knows whose fault a missing host is", async () => {
   const away = async (): Promise<never> => {
     throw new HomelabError("unavailable", "no answer", { code: "GIT_REMOTE" });
   };

@@ -11,6 +11,9 @@ import { variantOf } from "../../protocol/overrides.ts";
 import type { BuildRequest } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
+import type { EvaluateOnly } from "../evaluation/evaluate-only.ts";
+import type { Compared } from "./decide-changed.ts";
+import { leaveUnchanged } from "./leave-unchanged.ts";
 import { freshMemory } from "./fresh-memory.ts";
 import type { PolledCommits } from "./poll-repos.ts";
 import type { Repo } from "../repo.ts";
@@ -25,12 +28,22 @@ export type Resolution =
 
 type AcceptedSource = BuildState["sources"][number];
 
+/** The hosts of a commit cannot be listed, and the commit is to blame. */
+export class UnlistedHostsError extends HomelabError {
+  readonly source: AcceptedSource;
+
+  constructor(error: HomelabError, source: AcceptedSource) {
+    super(error.kind, error.message, { code: error.code, hint: error.hint, cause: error.cause });
+    this.source = source;
+  }
+}
+
 export interface RequestResolver {
   /**
    * What a person has to change first, in the request, in a setting or on the remote, is a rejection.
    *
-   * @throws HomelabError `unavailable` when git or Nix are out of reach after all attempts; `failed` when git refuses
-   *   the commit, or a repo's flake has no list of hosts because it does not evaluate.
+   * @throws HomelabError `unavailable` when git or Nix cannot be reached after all attempts; `failed` when git refuses
+   *   the commit; UnlistedHostsError when a repo's flake has no list of hosts because it does not evaluate.
    */
   resolve(
     target: Target,
@@ -53,11 +66,12 @@ export interface RequestResolverOptions {
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
   readonly evaluationLimits: EvaluationLimits;
+  readonly evaluate: EvaluateOnly;
 }
 
 /** For all that a remote is asked for, retries included. */
 const remoteMs = 180_000;
-/** Of a request for any repo, so long one of them may keep the others waiting. */
+/** For a request for any repo: how long one repo may keep the others waiting. */
 const patienceWithOneMs = 45_000;
 
 interface FoundInventory extends Inventory {
@@ -65,7 +79,7 @@ interface FoundInventory extends Inventory {
 }
 
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
-  const { repos, nix, polled, memory: evaluations, clock, retryPolicy, evaluationLimits } = options;
+  const { repos, nix, polled, memory: evaluations, clock, retryPolicy, evaluationLimits, evaluate } = options;
 
   /** The commit is here already; those of overrides are fetched, from repos that are configured and no others. */
   async function sourceAt(
@@ -127,6 +141,9 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       commit,
       branch: isHead && overrides === undefined ? branch : undefined,
       overrides,
+      tip:
+        overrides === undefined &&
+        (isHead ? branch === repo.branch : await isTip(repo, commit, request, signal)),
     };
     return { source, buildSource: await sourceAt(repo, source, request.fresh === true, signal) };
   }
@@ -138,6 +155,26 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
   async function isPolledHead(repo: Repo, commit: Commit, signal: AbortSignal): Promise<boolean> {
     if (polled.get(repo.name) === commit) return true;
     return (await repo.mirror.resolveBranch(repo.branch, signal)) === commit;
+  }
+
+  /**
+   * Whether a commit that was asked for by its hash is what the branch has now. Polling knows, or soon builds the tip
+   * itself; where nothing polls, the remote is asked. The build does not need the answer, so it continues without one.
+   */
+  async function isTip(
+    repo: Repo,
+    commit: Commit,
+    { trigger }: BuildRequest,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (polled.get(repo.name) === commit) return true;
+    if (repo.pollMs > 0 || trigger === "update") return false;
+    try {
+      return (await repo.mirror.resolveBranch(repo.branch, signal)) === commit;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof HomelabError)) throw error;
+      return false;
+    }
   }
 
   async function namesIn(
@@ -160,7 +197,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     return names;
   }
 
-  /** @param patienceMs so long the remote may take; it may go on longer, for who asks next. */
+  /** @param patienceMs so long the remote may take; it may continue longer, for whoever asks next. */
   async function inventoryOf(
     repo: Repo,
     request: BuildRequest,
@@ -182,8 +219,32 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       persistently((each) => fetchSource(repo, request, each), until),
     );
     const found = await withDeadline(remoteDeadline(repo.name, patienceMs), signal, () => fetching);
-    const names = await persistently((until) => namesIn(found.buildSource, onNote, until), signal);
-    return { ...found, names };
+    try {
+      const names = await persistently((until) => namesIn(found.buildSource, onNote, until), signal);
+      return { ...found, names };
+    } catch (error) {
+      if (!(error instanceof HomelabError) || error.kind !== "failed") throw error;
+      throw new UnlistedHostsError(error, found.source);
+    }
+  }
+
+  /** Which hosts it has is not known before both commits are evaluated. */
+  async function compared(
+    acceptance: Extract<Acceptance, { type: "accept" }>,
+    { buildSource: source }: FoundInventory,
+    { changedSince: base, priority = "interactive" }: BuildRequest,
+    onNote: (note: string) => void,
+    signal: AbortSignal,
+  ): Promise<Compared> {
+    if (base === undefined) return acceptance;
+    const repo = configured(source.repo);
+    await withDeadline(remoteDeadline(source.repo, remoteMs), signal, (until) =>
+      repo.mirror.ensureCommit(base, until),
+    );
+    const baseSource = await sourceAt(repo, { commit: base }, false, signal);
+    const names = async (): Promise<readonly string[]> => namesIn(baseSource, onNote, signal);
+    const parts = { source, base: { source: baseSource, names }, priority, evaluate, onNote };
+    return leaveUnchanged(acceptance, parts, signal);
   }
 
   const remoteDeadline = (repo: RepoName, milliseconds: number): Deadline => ({
@@ -206,17 +267,22 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
           chosen.map((repo) => inventoryOf(repo, request, patienceMs, onNote, signal)),
         );
         const { inventories, unresolved } = divide(chosen, results);
-        const acceptance = decideAcceptance(
+        const first = decideAcceptance(
           target,
           request,
           inventories,
           (name, host) => repos.get(name)?.exclusion(host),
           unresolved.map(({ repo, error }) => ({ repo: repo.name, reason: messageOf(error) })),
         );
-        if (acceptance.type === "unknown") {
-          // It may be in any of them; trying again helps only where one is out of reach.
+        if (first.type === "unknown") {
+          // It may be in any of them; trying again helps only where one cannot be reached.
           throw (unresolved.find(({ error }) => isUnavailable(error)) ?? unresolved[0])?.error;
         }
+        const [only] = inventories;
+        const acceptance =
+          first.type === "accept" && only !== undefined
+            ? await compared(first, only, request, onNote, signal)
+            : first;
         if (acceptance.type === "reject") return acceptance;
         const wanted = new Set(acceptance.sources.map(({ repo }) => repo));
         const buildSources = inventories
@@ -249,7 +315,7 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
   };
 }
 
-/** What is over sooner needs no word. */
+/** A step that ends sooner needs no note. */
 const noteMs = 1_000;
 /** Again, because whoever begins to look has not heard it. */
 const noteAgainMs = 20_000;
@@ -287,7 +353,7 @@ interface Unresolved {
 }
 
 /**
- * What was found, and the repos that are out of reach, refuse us, are set up wrongly, or whose commit git refuses: these
+ * What was found, and the repos that cannot be reached, refuse us, are set up wrongly, or whose commit git refuses: these
  * must not keep the others from being built. Where there is only one, or for any other reason, the request has failed.
  */
 function divide(
@@ -337,14 +403,14 @@ function chooseRepos(
     if (request.overrides !== undefined) {
       return {
         code: "OVERRIDES_NEED_REPO",
-        message: "overrides are about the inputs of one repo's flake, and the request does not say of which",
+        message: "overrides apply to the inputs of one repo's flake, and the request does not name the repo",
         hint: "name the repo: publish to build.<repo>.…",
       };
     }
-    if (request.rev !== undefined && repos.size > 1) {
+    if ((request.rev ?? request.changedSince) !== undefined && repos.size > 1) {
       return {
         code: "REV_NEEDS_REPO",
-        message: "a commit is in one repo only, and the request does not say in which",
+        message: "a commit belongs to one repo, and the request does not name it",
         hint: "name the repo, for example with --repo",
       };
     }

@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { HomelabError, internalCode, isBug, isUnavailable, messageOf, causesOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { hasLostEvents, type BuilderBus, type Delivery } from "../../bus/bus.ts";
-import { boundedText, type EventBody } from "../../protocol/events.ts";
+import { boundedText, type EventBody, type Source } from "../../protocol/events.ts";
 import type { BuilderName, BuildId, RepoName } from "../../protocol/names.ts";
 import { requestDigest } from "../../protocol/request-digest.ts";
 import { decodeRequest, salvageRequest, type BuildRequest } from "../../protocol/request.ts";
@@ -13,7 +13,7 @@ import { triggerOf } from "./decide-acceptance.ts";
 import { decideId } from "./decide-id.ts";
 import { bugReason } from "../decide-verdicts.ts";
 import type { Holdings } from "../holdings/holdings.ts";
-import type { RequestResolver, Resolution } from "./resolve-request.ts";
+import { UnlistedHostsError, type RequestResolver, type Resolution } from "./resolve-request.ts";
 import type { BuildSource } from "../work.ts";
 
 /** A request that was begun so often, and never became a build, never does. */
@@ -146,16 +146,16 @@ interface AtOnce {
   readonly code?: typeof internalCode;
   readonly durationMs: number;
   readonly replyTo: string | undefined;
+  readonly sources?: Source[];
 }
 
-const finishedAtOnce = ({ verdict, reason, details, code, durationMs, replyTo }: AtOnce): EventBody => ({
+const finishedAtOnce = ({ verdict, reason, details, code, ...rest }: AtOnce): EventBody => ({
   type: "finished",
   verdict,
   reason: boundedText(reason),
   details: details && boundedText(details),
   code,
-  durationMs,
-  replyTo,
+  ...rest,
 });
 
 interface FirstEvent {
@@ -175,7 +175,7 @@ async function firstEvent(
   const finished = (
     verdict: EndedAtOnce,
     reason: string,
-    more: Pick<AtOnce, "code" | "details"> = {},
+    more: Pick<AtOnce, "code" | "details" | "sources"> = {},
   ): FirstEvent => ({
     body: finishedAtOnce({
       verdict,
@@ -227,7 +227,8 @@ async function firstEvent(
     if (isBug(error)) return metBug(error);
     const isOwnFault = error instanceof HomelabError && error.kind === "failed";
     const [details] = causesOf(error);
-    return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error), { details });
+    const sources = error instanceof UnlistedHostsError ? [error.source] : undefined;
+    return finished(isOwnFault ? "failed" : "infra-failed", messageOf(error), { details, sources });
   }
   if (resolution.type === "reject") return { body: { ...resolution, type: "rejected", ...answer } };
   const { sources, hosts, skipped, complete, unresolved, buildSources } = resolution;
@@ -246,6 +247,7 @@ async function firstEvent(
       about: requestDigest(target, request),
       complete,
       ...(request.fresh === true && { fresh: true }),
+      changedSince: request.changedSince,
       unresolved: unresolved && [...unresolved],
     },
   };

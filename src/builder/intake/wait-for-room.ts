@@ -6,7 +6,7 @@ import type { BuilderBus, EventSpace } from "../../bus/bus.ts";
 import type { Priority } from "../../protocol/request.ts";
 import { decideIntake, type IntakeFacts } from "./decide-intake.ts";
 
-/** How old what we know of the event stream may be. */
+/** How old our knowledge about the event stream may be. */
 const lookMs = 1000;
 const minuteMs = 60_000;
 

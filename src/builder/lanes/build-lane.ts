@@ -14,7 +14,7 @@ const overtakeMs = 3000;
 /** Builds what is ready in this lane until the signal aborts. */
 export async function runBuildLane(options: BuildTogetherOptions, signal: AbortSignal): Promise<void> {
   const { board, clock, priority } = options;
-  const bell = board.bells[priority];
+  const notifier = board.notifiers[priority];
   const running = new Set<Promise<void>>();
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined); // when the loop has ended before
@@ -27,7 +27,7 @@ export async function runBuildLane(options: BuildTogetherOptions, signal: AbortS
       const waitMs = decideStart(works.length, running.size, clock.monotonic() - lastStart);
       if (waitMs > 0) {
         await Promise.race([
-          bell.wait(signal),
+          notifier.wait(signal),
           broken.promise,
           ...(Number.isFinite(waitMs) ? [clock.sleep(waitMs, signal)] : []),
         ]);
@@ -37,7 +37,7 @@ export async function runBuildLane(options: BuildTogetherOptions, signal: AbortS
       board.move(ready, "building");
       const process = buildTogether(options, works, signal).finally(() => {
         running.delete(process);
-        bell.ring();
+        notifier.notify();
       });
       process.catch(broken.reject);
       running.add(process);

@@ -1,4 +1,4 @@
-// One Nix process for several hosts, from what it is given to what became of each host.
+// One Nix process for several hosts, from what it is given to what happened to each host.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type {
@@ -39,7 +39,7 @@ import {
 
 export interface BuildTogetherOptions {
   readonly board: WorkBoard;
-  /** Of the lane that it is in. */
+  /** The priority of the lane that it is in. */
   readonly priority: Priority;
   readonly nix: Store & Realiser;
   readonly clock: Clock;
@@ -137,7 +137,7 @@ export async function buildTogether(
       const tops = unbuilt().map((work) => work.evaluation.drvPath);
       if (tops.length === 0) return;
       let analysis = await nix.findFailures(tops, result, limits, building);
-      // What a hook interrupted is no suspect.
+      // A derivation that a hook interrupted is not a suspect.
       const suspects = goesOn ? [] : suspectsOf(analysis);
       if (suspects.length > 0) {
         const apart = await buildApart(options, suspects, limits, (event) => activity.take(event), building);
@@ -147,7 +147,7 @@ export async function buildTogether(
       const decisions = await decideFailed({ nix, log }, unbuilt(), analysis, building);
       settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));
     };
-    // A hook that fails ends Nix, and what it interrupts is built by the next process: that is no attempt of any host.
+    // A hook that fails ends Nix, and the next process builds what it interrupted. That does not count as an attempt.
     const hooksThatFailed = new Set<StorePath>();
     for (let goesOn = true; goesOn && open().length > 0;) {
       const drvPaths = [...new Set(open().map((work) => work.evaluation.drvPath))];
@@ -188,7 +188,7 @@ async function learn(
   try {
     await learnDurations(nix, durations, started, signal);
   } catch (error) {
-    if (!signal.aborted) log.warn({ err: error }, "how long builds took is not remembered");
+    if (!signal.aborted) log.warn({ err: error }, "build durations cannot be recorded");
   }
 }
 

@@ -8,7 +8,7 @@ const withFree = (availableBytes: number | undefined) => ({
   minFreeBytes: 2 * gib,
 });
 
-test("builds as long as the floor is free, and where nobody can say what is", async () => {
+test("builds as long as the floor is free, and where it is unknown what is", async () => {
   await expect(requireRoom(withFree(2 * gib))).resolves.toBeUndefined();
   await expect(requireRoom(withFree(undefined))).resolves.toBeUndefined();
 });

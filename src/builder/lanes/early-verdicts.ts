@@ -6,7 +6,7 @@ import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { ReadyWork } from "../work.ts";
 
-/** How long something that ended waits for others, and for what Nix says of it; then all are looked at together. */
+/** How long something that ended waits for others, and for what Nix says about it; then all are looked at together. */
 const gatherMs = 300;
 /** Between two looks. With `gatherMs` it is the most that a verdict waits, besides the store's answers. */
 const pauseMs = 700;
@@ -22,7 +22,7 @@ export interface EarlyVerdicts {
 }
 
 export interface EarlyVerdictsOptions {
-  /** Those without a verdict. */
+  /** The hosts without a verdict. */
   readonly open: () => readonly ReadyWork[];
   readonly present: Store["present"];
   readonly clock: Clock;
@@ -53,7 +53,7 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
   let news: (() => Promise<RealiseResult>) | undefined;
   let looking: Promise<void> | undefined;
 
-  function ring(soFar: () => Promise<RealiseResult>): void {
+  function lookSoon(soFar: () => Promise<RealiseResult>): void {
     news = soFar;
     if (!until.aborted) looking ??= lookWhileNews();
   }
@@ -120,16 +120,16 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
       switch (activity.type) {
         case "derivation-stopped":
           noteEnd(activity.drvPath, true);
-          ring(soFar);
+          lookSoon(soFar);
           break;
         case "message":
           if (activity.message.level > 0) break;
           noteError(activity.message);
-          ring(soFar);
+          lookSoon(soFar);
           break;
         case "build-counts":
         case "fetch-counts":
-          ring(soFar);
+          lookSoon(soFar);
           break;
         case "derivation-planned":
         case "derivation-started":

@@ -20,7 +20,7 @@ const mostKept = 1000;
 export const keptDays = 30;
 
 /**
- * @param known of earlier runs
+ * @param known hooks that failed in earlier runs
  * @param save is told all that is known whenever that changes
  */
 export function createFailedHooks(

@@ -11,7 +11,7 @@ const commit = parseCommit("a".repeat(40));
 const host = parseHostName("web");
 const broken = storePath("openssl-3.0.drv");
 
-/** A build that knows of failures of `openssl` of these kinds. */
+/** A build that knows about failures of `openssl` of these kinds. */
 function buildWith(...kinds: readonly DerivationFailure["kind"][]) {
   const said: EventBody[] = [];
   const failures = kinds.map((kind, number) => {

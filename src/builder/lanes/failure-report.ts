@@ -26,7 +26,7 @@ export async function reportFailures(
   analysis: FailureAnalysis,
   signal: AbortSignal,
 ): Promise<void> {
-  // What is tried again is not reported: perhaps it does not fail the next time.
+  // A failure that is retried is not reported: it may not fail the next time.
   const final = [...decisions].filter(([, decision]) => decision.type === "verdict").map(([work]) => work);
   const brokenHosts = new Map<StorePath, ReadyWork[]>();
   for (const work of final) {
@@ -104,7 +104,7 @@ function describe(
     reason: boundedText(cause.reason),
     exitCode: cause.exitCode,
     phase: cause.phase,
-    // What Nix has to say of it comes after what its builder said.
+    // What Nix has to say about it comes after what its builder said.
     tail: [...stored.tail, ...(cause.lines ?? []).map((line) => line.slice(0, tailLineLength))],
     hosts,
     log: stored.log,

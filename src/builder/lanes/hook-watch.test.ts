@@ -48,7 +48,7 @@ describe.each(["2.8.0", "2.26.3", "2.34.8"])("Nix %s", (version) => {
   });
 });
 
-test("a hook behind whose end Nix goes on has succeeded, whatever fails later", () => {
+test("a hook behind whose end Nix continues has succeeded, whatever fails later", () => {
   const watch = watching(started(one), stopped(one), counts);
   expect(watch.isUndecided(one)).toBe(false);
   expect(watch.broken(exited(1, failed("error: builder for '/x.drv' failed with exit code 2")))).toEqual([]);
@@ -82,5 +82,5 @@ test("keeps the last lines of the hook, and none of the build", () => {
   const [hook] = watch.broken(exited(1));
   expect(hook?.lines).toHaveLength(20);
   expect(hook?.lines.at(-1)).toBe("29");
-  expect(hook?.reason).toBe("Nix ended behind it without going on");
+  expect(hook?.reason).toBe("Nix ended behind it without continuing");
 });

@@ -14,11 +14,11 @@ export interface BrokenHook {
 
 export interface HookWatch {
   take(activity: NixActivity): void;
-  /** Whether the derivation's hook runs, or has ended without a sign that Nix went on behind it. */
+  /** Whether the derivation's hook runs, or has ended without a sign that Nix continued behind it. */
   isUndecided(drvPath: StorePath): boolean;
   /** Derivations whose hook has ended well. */
   succeeded(): ReadonlySet<StorePath>;
-  /** Those that broke, after Nix ended with these messages of its own. */
+  /** The hooks that failed, after Nix ended with these messages of its own. */
   broken(end: HookEnd): readonly BrokenHook[];
 }
 
@@ -117,7 +117,7 @@ function exitReason(messages: readonly NixMessage[], isFirst: boolean): string {
     const { program, how } = programFailed.exec(text)?.groups ?? {};
     if (program !== undefined && how !== undefined) return `${program} ${how}`;
   }
-  return "Nix ended behind it without going on";
+  return "Nix ended behind it without continuing";
 }
 
 /** 2.8: `program '/hook' failed with exit code 1`; 2.34 quotes it otherwise. */

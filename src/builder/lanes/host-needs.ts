@@ -7,7 +7,9 @@ export interface HostNeeds {
   derivations: ReadonlySet<StorePath> | undefined;
   /** How many of them were built since, by whichever process. */
   built: number;
+  /** What is needed by anything that is being built now, in whichever process. */
+  readonly running: Set<StorePath>;
 }
 
-/** Of every host that a running Nix process is for: processes share derivations, and each of them is built by one. */
+/** The needs of every host that a running Nix process is for: processes share derivations, and each is built by one. */
 export type NeedsOfHosts = Map<ReadyWork, HostNeeds>;

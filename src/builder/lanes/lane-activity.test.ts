@@ -22,6 +22,8 @@ const never = new AbortController().signal;
 
 interface Stage {
   readonly built: Map<FullHostName, string>;
+  /** Hosts that wait for a slot. */
+  readonly forSlot: ReadonlySet<FullHostName>;
   readonly started: Omit<RunningDerivation, "elapsedMs" | "phase">[];
   counted(): BuildProgress["builds"];
   /** What it was said to wait for. */
@@ -35,6 +37,7 @@ interface Stage {
 /** One build of these hosts, each of which needs its own derivations and a shared one. */
 function stage(...names: readonly string[]): Stage {
   const built = new Map<FullHostName, string>();
+  const forSlot = new Set<FullHostName>();
   const started: Stage["started"] = [];
   const counts = createDerivationCounts();
   const waits: (string | undefined)[] = [];
@@ -79,7 +82,11 @@ function stage(...names: readonly string[]): Stage {
       evaluations() {},
       toBuild: (drvPaths) => counts.toBuild(drvPaths),
       fetches() {},
-      host: (progress) => void built.set(fullName(progress), `${progress.built}/${progress.toBuild}`),
+      host(progress) {
+        built.set(fullName(progress), `${progress.built}/${progress.toBuild}`);
+        if (progress.waitsForSlot === true) forSlot.add(fullName(progress));
+        else forSlot.delete(fullName(progress));
+      },
       started: (_, derivation) => void started.push(derivation),
       phase() {},
       stopped: (drvPath, outcome) => outcome !== undefined && counts.ended(drvPath, outcome),
@@ -123,6 +130,7 @@ function stage(...names: readonly string[]): Stage {
   const durations = { of: (name: string) => (name === "shared-1" ? 3000 : undefined), learn: async () => {} };
   return {
     built,
+    forSlot,
     started,
     counted: () => counts.read([]),
     waits,
@@ -198,4 +206,25 @@ test("a build says what it waits for, and no more once its process has ended", a
   await activity.take({ type: "waiting", reason });
   activity.end();
   expect(place.waits).toEqual([reason, undefined]);
+});
+
+test("a host waits for a slot while others are built and nothing of it is, and not while anything is fetched", async () => {
+  const { process, forSlot } = stage("web01", "nas", "db");
+  const first = await process("web01", "nas");
+  expect([...forSlot]).toEqual([]);
+  void first.take({ type: "derivation-started", drvPath: fakeDrv("web01") });
+  expect([...forSlot]).toEqual(["homelab/nas"]);
+  void first.take({ type: "fetch-counts", done: 1, expected: 2 });
+  expect([...forSlot]).toEqual([]);
+  void first.take({ type: "fetch-counts", done: 2, expected: 2 });
+  expect([...forSlot]).toEqual(["homelab/nas"]);
+  // What another process builds is for its hosts as well.
+  const second = await process("db");
+  void second.take({ type: "derivation-started", drvPath: shared });
+  void first.take({ type: "fetch-counts", done: 2, expected: 2 });
+  expect([...forSlot]).toEqual([]);
+  void second.take({ type: "derivation-stopped", drvPath: shared });
+  void first.take({ type: "derivation-stopped", drvPath: fakeDrv("web01") });
+  void first.take({ type: "derivation-started", drvPath: fakeDrv("nas") });
+  expect([...forSlot]).not.toContain("homelab/nas");
 });

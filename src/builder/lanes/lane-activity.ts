@@ -29,7 +29,10 @@ export function createLaneActivity(
   signal: AbortSignal,
 ): LaneActivity {
   const own = new Map(
-    works.map((work): [ReadyWork, HostNeeds] => [work, { derivations: undefined, built: 0 }]),
+    works.map((work): [ReadyWork, HostNeeds] => [
+      work,
+      { derivations: undefined, built: 0, running: new Set() },
+    ]),
   );
   for (const [work, needed] of own) needs.set(work, needed);
   const running = new Set<StorePath>();
@@ -38,6 +41,11 @@ export function createLaneActivity(
   /** For a build that joins later, only what is left counts. */
   const told = new Map(works.map((work): [ReadyWork, Set<RunningBuild>] => [work, new Set()]));
   const process = {};
+  let isFetching = false;
+  /** Anything was built: between two derivations nothing is, for a moment. */
+  let hasBegun = false;
+  /** Hosts that were last said to wait for a slot. */
+  const waiting = new Set<ReadyWork>();
   let isPlanTold = false;
   void readGraphs().catch(() => undefined); // an estimate: without it there are no bars
 
@@ -45,18 +53,47 @@ export function createLaneActivity(
     for (const [work, needed] of own) {
       if (signal.aborted) return;
       needed.derivations = await nix.unbuilt(work.evaluation.drvPath);
+      for (const drvPath of running) if (needed.derivations.has(drvPath)) needed.running.add(drvPath);
       reportHost(work);
       tellPlan([work]);
     }
   }
 
   function reportHost(work: ReadyWork): void {
-    const { derivations, built } = needs.get(work) ?? { derivations: undefined, built: 0 };
+    const { derivations, built = 0 } = needs.get(work) ?? {};
     const total = derivations?.size ?? 0;
     const { repo, host } = work;
+    const waitsForSlot = isWaiting(work);
+    if (waitsForSlot) waiting.add(work);
+    else waiting.delete(work);
     for (const build of work.watchers) {
-      build.progress.host({ repo, host, built: Math.min(built, total), toBuild: total });
+      build.progress.host({
+        repo,
+        host,
+        built: Math.min(built, total),
+        toBuild: total,
+        waitsForSlot: waitsForSlot ? true : undefined,
+      });
     }
+  }
+
+  /** Nix builds whatever it can: of a host that is neither built nor fetched while others are, something has no slot. */
+  function isWaiting(work: ReadyWork): boolean {
+    const needed = own.get(work);
+    if (needed?.derivations === undefined || isFetching || !hasBegun) return false;
+    return needed.running.size === 0 && needed.built < needed.derivations.size;
+  }
+
+  /** Hosts of other processes need it as well, where there are any. */
+  function tellOthers(drvPath: StorePath): void {
+    if (needs.size <= own.size) return;
+    for (const [work, { derivations, running: theirs }] of needs) {
+      if (!own.has(work) && derivations?.has(drvPath) === true) theirs.add(drvPath);
+    }
+  }
+
+  function reportWaiting(some: Iterable<ReadyWork> = works): void {
+    for (const work of some) if (waiting.has(work) !== isWaiting(work)) reportHost(work);
   }
 
   /** Once for each build of a host; the plan comes at once, before anything is built. */
@@ -80,13 +117,13 @@ export function createLaneActivity(
   const hostsOf = (drvPath: StorePath): ReadyWork[] =>
     works.filter((work) => own.get(work)?.derivations?.has(drvPath) === true);
 
-  const buildsOf = (drvPath: StorePath): Set<RunningBuild> => {
-    const builds = new Set(hostsOf(drvPath).flatMap((work) => [...work.watchers]));
+  const buildsOf = (hosts: readonly ReadyWork[]): Set<RunningBuild> => {
+    const builds = new Set(hosts.flatMap((work) => [...work.watchers]));
     return builds.size > 0 ? builds : allBuilds();
   };
 
   /**
-   * The hosts of a build that need a derivation; none while it is not known of all of them. A toplevel is needed by
+   * The hosts of a build that need a derivation; none while that is not known for all of them. A toplevel is needed by
    * its host.
    */
   function hostsIn(build: RunningBuild, drvPath: StorePath): FullHostName[] {
@@ -98,8 +135,7 @@ export function createLaneActivity(
   }
 
   /** What a substituter promised and does not give is built without having been planned. */
-  function start(drvPath: StorePath): void {
-    const hosts = hostsOf(drvPath);
+  function start(drvPath: StorePath, hosts: readonly ReadyWork[]): void {
     tellPlan(isPlanTold ? hosts : works);
     isPlanTold = true;
     if (planned.has(drvPath)) return;
@@ -111,13 +147,17 @@ export function createLaneActivity(
     if (!running.delete(drvPath)) return;
     planned.delete(drvPath);
     const builds = allBuilds();
+    const concerned: ReadyWork[] = [];
     for (const [work, needed] of needs) {
       if (needed.derivations?.has(drvPath) !== true) continue;
+      needed.running.delete(drvPath);
+      concerned.push(work);
       for (const build of work.watchers) builds.add(build);
       if (outcome !== "built") continue;
       needed.built++;
       reportHost(work);
     }
+    reportWaiting(concerned);
     for (const build of builds) build.progress.stopped(drvPath, outcome);
     for (const build of allBuilds()) build.logs.end(drvPath);
   }
@@ -127,11 +167,18 @@ export function createLaneActivity(
       switch (activity.type) {
         case "derivation-started": {
           running.add(activity.drvPath);
-          start(activity.drvPath);
+          const hosts = hostsOf(activity.drvPath);
+          for (const work of hosts) own.get(work)?.running.add(activity.drvPath);
+          tellOthers(activity.drvPath);
+          start(activity.drvPath, hosts);
+          const begins = !hasBegun;
+          hasBegun = true;
+          // The first that is built makes others wait; later ones only end the waiting of those that need them.
+          reportWaiting(begins ? works : hosts);
           const name = derivationName(activity.drvPath);
           const usualMs = durations.of(name);
-          for (const build of buildsOf(activity.drvPath)) {
-            const host = hostsOf(activity.drvPath).find((work) => build.open.has(fullName(work)));
+          for (const build of buildsOf(hosts)) {
+            const host = hosts.find((work) => build.open.has(fullName(work)));
             build.progress.started(activity.drvPath, {
               name,
               usualMs,
@@ -147,12 +194,12 @@ export function createLaneActivity(
           planned.add(activity.drvPath);
           return undefined;
         case "phase":
-          for (const build of buildsOf(activity.drvPath))
+          for (const build of buildsOf(hostsOf(activity.drvPath)))
             build.progress.phase(activity.drvPath, activity.phase);
           return undefined;
         case "log-line": {
           const waits: Promise<void>[] = [];
-          for (const build of buildsOf(activity.drvPath)) {
+          for (const build of buildsOf(hostsOf(activity.drvPath))) {
             const wait = build.logs.line(activity.drvPath, activity.line, () =>
               hostsIn(build, activity.drvPath),
             );
@@ -161,6 +208,8 @@ export function createLaneActivity(
           return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
         }
         case "fetch-counts":
+          isFetching = activity.done < activity.expected;
+          reportWaiting();
           for (const build of allBuilds())
             build.progress.fetches(process, { done: activity.done, total: activity.expected });
           return undefined;
@@ -190,7 +239,7 @@ export function createLaneActivity(
 const namesOf = (hosts: readonly (readonly [ReadyWork, HostNeeds])[]): FullHostName[] =>
   hosts.map(([work]) => fullName(work));
 
-/** Also when the host has its verdict already: then it is not among the build's open ones any more. */
+/** Also if the host already has its verdict: then it is no longer among the build's open ones. */
 function isIn({ sources, open, verdicts }: RunningBuild, work: ReadyWork): boolean {
   const name = fullName(work);
   const source = sources.get(work.repo);

@@ -42,7 +42,7 @@ test("a Nix that says nothing for longer than any build may is ended, and nobody
   expect(outcome()).toBe("runs");
   await clock.advance(60_000);
   expect(outcome()).toMatch(
-    /Nix said nothing for 7260 seconds and was ended: perhaps a remote builder hangs/,
+    /Nix printed nothing for 7260 seconds and was stopped: perhaps a remote builder hangs/,
   );
 });
 

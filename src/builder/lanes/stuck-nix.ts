@@ -30,7 +30,7 @@ export function watchForStuckNix(silenceSeconds: number, clock: Clock): StuckWat
     for (;;) {
       const left = stuckSeconds * 1000 - (clock.monotonic() - lastSaid);
       if (left <= 0 && !waits && !fetches && hooks.size === 0) {
-        const reason = `Nix said nothing for ${stuckSeconds} seconds and was ended: perhaps a remote builder hangs`;
+        const reason = `Nix printed nothing for ${stuckSeconds} seconds and was stopped: perhaps a remote builder hangs`;
         return stuck.abort(new HomelabError("unavailable", reason));
       }
       await clock.sleep(left > 0 ? left : stuckGraceSeconds * 1000, over.signal);

@@ -15,12 +15,12 @@ export type SubstituterDecision =
   | { readonly type: "wait"; readonly reason: string; readonly delayMs: number }
   | (Decision & { type: "verdict" });
 
-/** None is configured, or one of them answers: then nothing is gained by waiting. */
+/** None is configured, or one of them answers: then waiting gains nothing. */
 export const areAllDown = ({ use, dead }: SubstituterProbe): boolean => use?.length === 0 && dead.length > 0;
 
 /**
- * Of a host that needs a substituter while all of them are down. It is asked for again often at first, and ends as an
- * infrastructure fault at last.
+ * Waits for a host that needs a substituter while all of them are down. It is retried often at first, and finally ends as
+ * an infrastructure fault.
  *
  * @param waitedMs since the host was first found waiting
  */

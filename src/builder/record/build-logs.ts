@@ -2,7 +2,7 @@
 // one derivation each. A chunk leaves when it is full or old; when chunks cannot leave fast enough the producer
 // waits, and when they cannot leave at all lines are dropped, counted, and said.
 import type { Clock } from "../../base/clock.ts";
-import { createDoorbell } from "../../base/doorbell.ts";
+import { createNotifier } from "../../base/notifier.ts";
 import { messageOf } from "../../base/errors.ts";
 import { mostHostsOfChunk, type LogChunk } from "../../protocol/log-chunk.ts";
 import type { BuildId, FullHostName, StorePath } from "../../protocol/names.ts";
@@ -15,7 +15,7 @@ export interface LogLimits {
   readonly waitingBytes: number;
   /** A producer waits so long at most for the next chunk to leave; from then on lines are dropped. */
   readonly patienceMs: number;
-  /** Of each derivation, so much of its live log is stored. */
+  /** How much of each derivation's live log is stored. */
   readonly derivationBytes: number;
   /** The last lines that are kept for the report of a failure. */
   readonly tailLines: number;
@@ -80,8 +80,8 @@ const tailLineLength = 1000;
 
 export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   const { build, firstLog, append, clock, limits: bounds = defaultLogLimits } = options;
-  const doorbell = createDoorbell();
-  const left = createDoorbell();
+  const notifier = createNotifier();
+  const left = createNotifier();
   const live = new Map<StorePath, OpenLog>();
   const ended = new Map<StorePath, OpenLog>();
   const chunks: LogChunk[] = [];
@@ -126,14 +126,14 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
     waitingBytes += text.length;
     log.text = "";
     log.dropped = 0;
-    doorbell.ring();
+    notifier.notify();
   }
 
   function add(log: OpenLog, text: string): void {
     if (log.text.length + text.length > limits.logChunk) cut(log);
     if (log.text === "") {
       log.since = clock.monotonic();
-      doorbell.ring();
+      notifier.notify();
     }
     log.text += text;
     log.storedBytes += text.length;
@@ -154,7 +154,7 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
     }
   }
 
-  /** What waits would wait for ever, or be refused as well: the build must not. What comes later is tried again. */
+  /** Waiting events would wait forever, or be refused as well. The build must not wait for them. Later ones are retried. */
   function lose(reason: string): void {
     refusal ??= reason;
     for (const { text } of chunks) droppedLines += text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
@@ -167,7 +167,7 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
       const [chunk] = chunks;
       if (chunk !== undefined) return chunk;
       const hasText = live.values().some((log) => log.text !== "");
-      await (hasText ? clock.sleep(bounds.chunkMs, signal) : doorbell.wait(signal));
+      await (hasText ? clock.sleep(bounds.chunkMs, signal) : notifier.wait(signal));
       const now = clock.monotonic();
       for (const log of live.values()) if (log.text !== "" && now - log.since >= bounds.chunkMs) cut(log);
     }
@@ -205,7 +205,7 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
       const log = live.get(drvPath);
       if (log === undefined) return;
       cut(log);
-      // Who joined after its last line is told to those who look for the logs of a host.
+      // Hosts that joined after its last line are added for readers of their logs.
       if (hostsOf(log).join() !== log.hostsSaid.join()) push(log);
       live.delete(drvPath);
       ended.set(drvPath, log);
@@ -230,13 +230,13 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
         }
         lastLeft = clock.monotonic();
         patient = true;
-        left.ring();
+        left.notify();
       }
     },
   };
 }
 
-/** None where they are not known or too many for a chunk. */
+/** None if they are unknown or too many for a chunk. */
 function hostsOf({ hosts }: OpenLog): readonly FullHostName[] {
   const names = hosts?.() ?? [];
   return names.length > mostHostsOfChunk ? [] : names;

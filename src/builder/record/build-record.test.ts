@@ -67,7 +67,7 @@ test("a build that says too much says so once, and still tells its end", async (
   record.emit({ type: "finished", verdict: "succeeded", durationMs: 1 });
   await record.run(new AbortController().signal);
   const notices = stored.filter(
-    (event) => event.type === "warning" && event.message.includes("the logs have the rest"),
+    (event) => event.type === "warning" && event.message.includes("see the logs for the rest"),
   );
   expect(notices).toHaveLength(1);
   expect(stored.length).toBeLessThan(30);

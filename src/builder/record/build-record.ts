@@ -1,7 +1,7 @@
 // The event log of a running build, as its holder writes it. What happens is queued at once and stored in order;
 // neighbours of the same kind become one event, so a slow server makes fewer events and not a longer queue.
 import type { Clock } from "../../base/clock.ts";
-import { createDoorbell } from "../../base/doorbell.ts";
+import { createNotifier } from "../../base/notifier.ts";
 import type { EventLogWriter } from "../../bus/bus.ts";
 import { applyEvent, type BuildState } from "../../protocol/build-state.ts";
 import { inEvents } from "../../protocol/event-parts.ts";
@@ -16,7 +16,7 @@ import { countedBytes, leftOut, withinBudget } from "./event-budget.ts";
 import { endingBy, endingOf, isSuperseded, storeEnding } from "./end-build.ts";
 
 export interface BuildRecord {
-  /** What is stored so far. */
+  /** The state as stored so far. */
   readonly state: () => BuildState;
   /** Queues what happened; never waits. Nothing may follow a terminal event. */
   emit(body: EventBody): void;
@@ -44,7 +44,7 @@ export function createBuildRecord({
   clock,
   onStored,
 }: BuildRecordOptions): BuildRecord {
-  const doorbell = createDoorbell();
+  const notifier = createNotifier();
   const queue: EventBody[] = [];
   let state = initial;
   let closed = false;
@@ -76,12 +76,12 @@ export function createBuildRecord({
       if (closed) return;
       closed = isTerminal(body);
       queue.push(body);
-      doorbell.ring();
+      notifier.notify();
     },
     async run(signal) {
       try {
         for (;;) {
-          while (queue.length === 0) await doorbell.wait(signal);
+          while (queue.length === 0) await notifier.wait(signal);
           for (const body of takeNext(queue)) {
             await store(body, signal);
             if (isTerminal(body)) return;

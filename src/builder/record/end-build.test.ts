@@ -7,7 +7,7 @@ import { parseRepoName } from "../../protocol/names.ts";
 import { endingOf, storeEnding, type Ending } from "./end-build.ts";
 
 const now = new Date("2026-11-23T14:10:00Z");
-const given: Ending = { verdict: "infra-failed", reason: "it cannot go on" };
+const given: Ending = { verdict: "infra-failed", reason: "it cannot continue" };
 const open = () => scriptBuild().accepted(["web01", "nas"]).hostsFinished("built", ["web01"]);
 
 test("hosts without a verdict get one, and those that have one keep it", () => {

@@ -1,4 +1,4 @@
-// The end of a build that nobody works on to its end: what is said of the hosts that have no verdict, and of the whole.
+// The end of a build that nobody works on to its end: what is said about the hosts that have no verdict, and of the whole.
 import { internalCode, isBug, isUnavailable, messageOf } from "../../base/errors.ts";
 import { NotTheHolderError } from "../../bus/bus.ts";
 import { openHosts, statusOf, type BuildState } from "../../protocol/build-state.ts";
@@ -8,7 +8,7 @@ import { decideBuildVerdict, outcomeOf } from "../../protocol/verdicts.ts";
 import { bugReason } from "../decide-verdicts.ts";
 
 export interface Ending {
-  /** Of the hosts that have none. */
+  /** The verdict of hosts that do not have one. */
   readonly verdict: "infra-failed" | "cancelled";
   readonly reason: string;
   readonly code?: EventOf<"finished">["code"];
@@ -54,7 +54,7 @@ export function endingOf(state: BuildState, { verdict, reason, code }: Ending, n
   return { hosts: hosts.length === 0 ? [] : inEvents({ type: "hosts-finished", hosts }), finished };
 }
 
-/** Stores them. Where hosts cannot be told of, the build ends all the same: without a verdict they are no success. */
+/** Stores them. If the hosts' events cannot be stored, the build ends all the same: without a verdict it is not a success. */
 export async function storeEnding(
   { hosts, finished }: LastEvents,
   store: (body: EventBody) => Promise<unknown>,

@@ -8,8 +8,7 @@ export const fullBytes = 192 * 1024;
 /** Said once, when something is left out for the first time. */
 export const leftOut: EventBody = {
   type: "warning",
-  message:
-    "there are too many failures and warnings to list all of them in full here; the logs have the rest",
+  message: "too many failures and warnings to list them all here; see the logs for the rest",
 };
 
 /**

@@ -1,11 +1,13 @@
 // The rows of builds that are over, and of their hosts. They are stored a little later, and the newest of each host only:
 // many builds of the same hosts in a row cost no more than one.
-import { createDoorbell } from "../../base/doorbell.ts";
+import { createNotifier } from "../../base/notifier.ts";
 import type { Clock } from "../../base/clock.ts";
 import { HomelabError, isUnavailable } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { workThrough } from "../../base/work-through.ts";
 import type { BuilderBus } from "../../bus/bus.ts";
+import type { BranchNotices } from "../notices/branch-notices.ts";
+import { branchBuildsOf, type BranchBuild } from "../notices/decide-news.ts";
 import { foldEvents, type BuildState } from "../../protocol/build-state.ts";
 import { isTerminal } from "../../protocol/events.ts";
 import type { BuildId } from "../../protocol/names.ts";
@@ -20,14 +22,14 @@ import {
 const gatherMs = 2_000;
 const retryMs = 60_000;
 const lookMs = 600_000;
-/** Of the newest builds, rows that are missing are made again. Lists of more read the event logs of the others. */
+/** How many of the newest builds get their missing rows again. Longer lists read the event logs of the others. */
 const lookedAt = 200;
-/** Builds that wait for their row while none can be stored. What is left out is made again later. */
+/** Builds that wait for their row while none can be stored. Rows that are left out are restored later. */
 const mostWaiting = 1000;
 const writesAtOnce = 16;
 
 export interface ResultRows {
-  /** Takes a build that is over; never waits. */
+  /** Takes a build that ends now; never waits. */
   add(state: BuildState): void;
   /** Stores rows, and makes those again that are missing, until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -37,21 +39,26 @@ export interface ResultRowsOptions {
   readonly bus: Pick<BuilderBus, "results" | "countEvents" | "lastEvent" | "readEvents">;
   readonly clock: Clock;
   readonly log: Log;
+  /** Looks at builds that end now, once their rows are stored. Rows that are restored later are not news. */
+  readonly notices: Pick<BranchNotices, "look"> | undefined;
 }
 
-export function createResultRows({ bus, clock, log }: ResultRowsOptions): ResultRows {
-  const bell = createDoorbell();
+export function createResultRows({ bus, clock, log, notices }: ResultRowsOptions): ResultRows {
+  const notifier = createNotifier();
   let builds = new Map<BuildId, BuildResult>();
   let hosts = new Map<string, HostResult>();
+  let ended: readonly BranchBuild[] = [];
 
-  function add(state: BuildState): void {
+  /** Whether there is anything to store. */
+  function take(state: BuildState): boolean {
     const result = buildResultOf(state);
-    // Of a build that has lost its first events nobody knows enough.
-    if (result === undefined || (result.startedAt === undefined && result.events > 1)) return;
-    if (builds.size >= mostWaiting) return;
+    // A build that has lost its first events cannot be summarized.
+    if (result === undefined || (result.startedAt === undefined && result.events > 1)) return false;
+    if (builds.size >= mostWaiting) return false;
     builds.set(result.id, result);
     for (const host of hostResultsOf(state)) gather(host);
-    bell.ring();
+    notifier.notify();
+    return true;
   }
 
   function gather(host: HostResult): void {
@@ -61,10 +68,14 @@ export function createResultRows({ bus, clock, log }: ResultRowsOptions): Result
 
   /** The hosts before the build: who sees the row of a build need not read its events. */
   async function store(signal: AbortSignal): Promise<void> {
-    const [someBuilds, someHosts] = [builds, hosts];
-    [builds, hosts] = [new Map(), new Map()];
+    const [someBuilds, someHosts, someEnded] = [builds, hosts, ended];
+    [builds, hosts, ended] = [new Map(), new Map(), []];
+    const rows: HostResult[] = [];
     try {
-      await workThrough([...someHosts.values()], writesAtOnce, (host) => bus.results.putHost(host, signal));
+      await workThrough([...someHosts.values()], writesAtOnce, async (host) => {
+        rows.push(await bus.results.putHost(host, signal));
+      });
+      await notices?.look(someEnded, rows, signal);
       await workThrough([...someBuilds.values()], writesAtOnce, (build) =>
         bus.results.putBuild(build, signal),
       );
@@ -72,13 +83,14 @@ export function createResultRows({ bus, clock, log }: ResultRowsOptions): Result
       const newer = builds;
       builds = new Map([...someBuilds, ...newer].slice(-mostWaiting));
       for (const host of someHosts.values()) gather(host);
+      ended = [...someEnded, ...ended];
       throw error;
     }
   }
 
   async function storeAll(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await bell.wait(signal);
+      await notifier.wait(signal);
       await clock.sleep(gatherMs, signal);
       try {
         await store(signal);
@@ -86,7 +98,7 @@ export function createResultRows({ bus, clock, log }: ResultRowsOptions): Result
         signal.throwIfAborted();
         log.warn({ err: error }, "rows of builds cannot be stored");
         await clock.sleep(retryMs, signal);
-        bell.ring();
+        notifier.notify();
       }
     }
   }
@@ -100,7 +112,7 @@ export function createResultRows({ bus, clock, log }: ResultRowsOptions): Result
       if (stored.has(id) || builds.has(id)) continue;
       try {
         const last = await bus.lastEvent(id, signal);
-        if (last !== undefined && isTerminal(last)) add(foldEvents(id, await bus.readEvents(id, 0, signal)));
+        if (last !== undefined && isTerminal(last)) take(foldEvents(id, await bus.readEvents(id, 0, signal)));
       } catch (error) {
         // Events that are gone, or that this release cannot read.
         if (signal.aborted || !(error instanceof HomelabError) || isUnavailable(error)) throw error;
@@ -123,7 +135,9 @@ export function createResultRows({ bus, clock, log }: ResultRowsOptions): Result
   }
 
   return {
-    add,
+    add(state) {
+      if (take(state) && notices !== undefined) ended = [...ended, ...branchBuildsOf(state)];
+    },
     async run(signal) {
       await Promise.all([storeAll(signal), lookAfter(signal)]);
     },

@@ -6,7 +6,7 @@ import type { PageSize } from "../http/pages.ts";
 import type { RepositoryContext } from "../http/repository-access.ts";
 import { findOrCreate } from "./find-or-create.ts";
 
-/** As the forge has it. */
+/** A status as the forge has it. */
 export interface StoredStatus {
   readonly context: string;
   readonly state: string;
@@ -15,7 +15,7 @@ export interface StoredStatus {
 }
 
 export interface StatusDialect {
-  /** Of a commit: the newest of each context. */
+  /** The answer about a commit: the newest status of each context. */
   readonly answer: v.GenericSchema<unknown, readonly StoredStatus[]>;
   readonly pageSize: PageSize;
 }
@@ -27,9 +27,9 @@ export const commitStatuses = (
   { http, repo }: RepositoryContext,
   { answer, pageSize }: StatusDialect,
 ): Pick<Forge, "ensureStatus"> => ({
-  async ensureStatus(commit, wish, signal) {
-    const { context, state, url } = wish;
-    const description = wish.description.slice(0, maxDescriptionLength).toWellFormed();
+  async ensureStatus(commit, specification, signal) {
+    const { context, state, url } = specification;
+    const description = specification.description.slice(0, maxDescriptionLength).toWellFormed();
     await findOrCreate<unknown>(
       http,
       {

@@ -1,4 +1,4 @@
-import type { EnsuredPullRequest, PullRequest, PullRequestWish } from "../forge.ts";
+import type { EnsuredPullRequest, PullRequest, PullRequestSpecification } from "../forge.ts";
 import { findOrCreate } from "./find-or-create.ts";
 import type { Http } from "../http/http.ts";
 import { sameText } from "./same-text.ts";
@@ -7,9 +7,9 @@ import { sameText } from "./same-text.ts";
 export interface PullRequestCalls {
   /** The open ones of head and base. */
   readonly list: () => Promise<readonly PullRequest[]>;
-  readonly create: (wish: PullRequestWish) => Promise<PullRequest>;
+  readonly create: (specification: PullRequestSpecification) => Promise<PullRequest>;
   readonly edit: (number: number, change: { title?: string; body?: string }) => Promise<PullRequest>;
-  /** Of an answer that says: head and base have an open pull request already. */
+  /** Statuses of an answer that says that head and base already have an open pull request. */
   readonly duplicateStatuses: readonly number[];
 }
 
@@ -20,11 +20,11 @@ const maxTitleLength = 255;
 export async function ensurePullRequest(
   http: Pick<Http, "clock">,
   calls: PullRequestCalls,
-  wish: PullRequestWish,
+  specification: PullRequestSpecification,
   signal: AbortSignal,
 ): Promise<EnsuredPullRequest> {
-  const title = wish.title.slice(0, maxTitleLength).toWellFormed();
-  const isOurs = (pull: PullRequest): boolean => pull.body.includes(wish.marker);
+  const title = specification.title.slice(0, maxTitleLength).toWellFormed();
+  const isOurs = (pull: PullRequest): boolean => pull.body.includes(specification.marker);
   const { value: pullRequest, created } = await findOrCreate(
     http,
     {
@@ -32,7 +32,7 @@ export async function ensurePullRequest(
         const open = (await calls.list()).toSorted((a, b) => a.number - b.number);
         return open.find(isOurs) ?? open[0];
       },
-      create: () => calls.create({ ...wish, title }),
+      create: () => calls.create({ ...specification, title }),
       duplicateStatuses: calls.duplicateStatuses,
     },
     signal,
@@ -40,7 +40,7 @@ export async function ensurePullRequest(
   if (!isOurs(pullRequest)) return { type: "foreign", pullRequest };
   const change = {
     ...(pullRequest.title === title ? {} : { title }),
-    ...(sameText(pullRequest.body, wish.body) ? {} : { body: wish.body }),
+    ...(sameText(pullRequest.body, specification.body) ? {} : { body: specification.body }),
   };
   if (Object.keys(change).length === 0) return { type: created ? "created" : "unchanged", pullRequest };
   return { type: created ? "created" : "edited", pullRequest: await calls.edit(pullRequest.number, change) };

@@ -12,13 +12,13 @@ export interface FindOrCreate<T> {
 
 export interface FoundOrCreated<T> {
   readonly value: T;
-  /** Also when the answer was lost, and it was found after that. */
+  /** Also true if the answer was lost, and it was found after that. */
   readonly created: boolean;
 }
 
 /**
- * Creates what is not there. A creation whose answer was lost may have had its effect, and a duplicate was refused
- * because somebody was quicker: in both cases it is looked for again, and created again only when it is not there.
+ * Creates what does not exist. A creation whose answer was lost may have taken effect, and a refused duplicate means that
+ * somebody was quicker. In both cases it is looked up again, and created again only if it is missing.
  */
 export async function findOrCreate<T>(
   { clock }: Pick<Http, "clock">,

@@ -10,7 +10,7 @@ export const CommentAnswer = v.pipe(
   v.object({
     id: v.pipe(v.number(), v.safeInteger()),
     body: v.optional(v.nullable(v.string(), ""), ""),
-    // Without one when the account is gone.
+    // Absent if the account is gone.
     user: v.nullish(v.object({ login: v.string() })),
   }),
   v.transform(({ id, body, user }): Comment => ({ id, body, author: user?.login ?? "" })),
@@ -35,7 +35,7 @@ export function issueComments(
       const { value: comment, created } = await findOrCreate(
         http,
         {
-          // Who quotes our marker does not get edited.
+          // A comment that only quotes our marker is not edited.
           find: async () =>
             (await list(path, signal)).find((each) => each.author === user && each.body.includes(marker)),
           async create() {

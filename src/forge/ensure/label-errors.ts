@@ -7,9 +7,9 @@ export const labelMissingError = (name: string): ForgeError =>
   });
 
 /** The forge said yes, and did not do it. */
-export const labelStuckError = (name: string, wished: "on" | "off", number: number): ForgeError =>
+export const labelStuckError = (name: string, specified: "on" | "off", number: number): ForgeError =>
   new ForgeError(
     "refused",
-    `the label ${JSON.stringify(name)} did not ${wished === "on" ? "take" : "go"} on pull request ${number}`,
+    `the label ${JSON.stringify(name)} did not ${specified === "on" ? "take" : "go"} on pull request ${number}`,
     { code: "FORGE_LABEL", hint: "check that the token's user may write issues and pull requests" },
   );

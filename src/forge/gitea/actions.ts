@@ -14,7 +14,7 @@ export interface Runner {
 export interface WantedLabels {
   /** `.gitea/workflows/update.yaml` */
   readonly workflow: string;
-  /** Of one job; a runner must have all of them. */
+  /** The labels of one job; a runner must have all of them. */
   readonly labels: readonly string[];
 }
 
@@ -49,7 +49,7 @@ const FileAnswer = v.object({ content: v.nullish(v.string(), "") });
 
 const maxWorkflows = 50;
 
-/** @throws HomelabError as every call does, but for what is not there or not allowed: that is left out */
+/** @throws HomelabError as every call does, but for what does not exist or not allowed: that is left out */
 export async function readActions(
   http: Http,
   { owner, repo, branch }: ActionsTarget,
@@ -115,7 +115,7 @@ export function labelsOf(workflow: string): readonly (readonly string[])[] {
   });
 }
 
-/** Undefined for what is not there, or not for this token. */
+/** Undefined for what does not exist, or not for this token. */
 async function orNothing<Value>(answer: Promise<{ readonly value: Value }>): Promise<Value | undefined> {
   try {
     return (await answer).value;

@@ -11,7 +11,7 @@ import { anything } from "../http/http.ts";
 
 /** Two minutes altogether: right after its creation Gitea still computes whether a pull request can be merged. */
 const notYet: RetryPolicy = { attempts: 7, firstDelayMs: 2000, factor: 2, maxDelayMs: 60_000 };
-/** A forge that is out of reach is not asked as often. */
+/** A forge that cannot be reached is not asked as often. */
 const lostAnswers = 3;
 
 export async function giteaFastForward(
@@ -48,7 +48,7 @@ export async function giteaFastForward(
   });
 }
 
-/** Undefined where the forge is to be asked once more, or where nobody can say. */
+/** Undefined where the forge is to be asked again, or where it is unknown. */
 async function whatBecameOfIt(
   context: GiteaContext,
   pull: PullRequest,
@@ -56,7 +56,7 @@ async function whatBecameOfIt(
   error: unknown,
   signal: AbortSignal,
 ): Promise<LandResult | undefined> {
-  // Said of what cannot be merged too: that will not change.
+  // Also the answer about a pull request that cannot be merged: that will not change.
   if (isNotYet(error)) return (await hasDiverged(context, pull, signal)) ? { type: "moved" } : undefined;
   if (!hasStatus(error, 403, 404, 405, 409) && !isUnavailable(error)) return undefined;
   // A lost answer may have been a yes.

@@ -1,5 +1,6 @@
 // Gitea from 1.21 on, and Forgejo. The API is the same but for what dialect.ts says.
 import * as v from "valibot";
+import { HomelabError } from "../../base/errors.ts";
 import { commitStatuses } from "../ensure/commit-statuses.ts";
 import { CommentAnswer, issueComments } from "../ensure/issue-comments.ts";
 import type { Forge } from "../forge.ts";
@@ -17,11 +18,11 @@ import {
   VersionAnswer,
 } from "./schemas.ts";
 import { hasStatus } from "../http/forge-error.ts";
-import { anything } from "../http/http.ts";
+import { anything, type Http } from "../http/http.ts";
 import { findBranch, type RepositoryAccess, webUrls } from "../http/repository-access.ts";
 
 /**
- * Asks for the version and for the token's user: an unknown token is no error on public pages, but is one here.
+ * Queries the version and the token's user: public pages accept an unknown token, this does not.
  *
  * @throws HomelabError as every call does.
  */
@@ -29,10 +30,7 @@ export async function createGitea(
   { http, owner, repo, page }: RepositoryAccess,
   signal: AbortSignal,
 ): Promise<Forge> {
-  const { value: server } = await http.call(
-    { method: "GET", path: ["version"], answer: VersionAnswer },
-    signal,
-  );
+  const server = await readVersion(http, signal);
   const { value: account } = await http.call({ method: "GET", path: ["user"], answer: UserAnswer }, signal);
   const dialect = dialectOf(server.version);
   const context: GiteaContext = { http, owner, repo: ["repos", owner, repo], user: account.login, dialect };
@@ -75,6 +73,20 @@ export async function createGitea(
       return giteaActivity(context, pull, innerSignal);
     },
   };
+}
+
+async function readVersion(http: Http, signal: AbortSignal): Promise<v.InferOutput<typeof VersionAnswer>> {
+  try {
+    return (await http.call({ method: "GET", path: ["version"], answer: VersionAnswer }, signal)).value;
+  } catch (error) {
+    // Every Gitea says its version to everybody: this is the address of something else, often of one of its pages.
+    if (!hasStatus(error, 404)) throw error;
+    throw new HomelabError("config", "there is no Gitea or Forgejo at the forge's url", {
+      code: "BAD_FORGE",
+      hint: "the forge's url is the address of its start page, without owner and repository: https://git.example",
+      cause: error,
+    });
+  }
 }
 
 const giteaBranches = (context: GiteaContext): Pick<Forge, "branch" | "deleteBranch"> => ({

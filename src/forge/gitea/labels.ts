@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { findOrCreate } from "../ensure/find-or-create.ts";
-import type { Forge, LabelWish } from "../forge.ts";
+import type { Forge, LabelSpecification } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
 import { pageSize, type GiteaContext } from "./context.ts";
 import { LabelAnswer } from "./schemas.ts";
@@ -16,8 +16,8 @@ export function giteaLabels(context: GiteaContext): Labels {
   const labelsOf = (number: number) => [...repo, "issues", number, "labels"];
   const LabelList = v.array(LabelAnswer);
   return {
-    async ensureLabels(wishes, signal) {
-      for (const wish of wishes) await ensureLabel(context, wish, signal);
+    async ensureLabels(labels, signal) {
+      for (const specification of labels) await ensureLabel(context, specification, signal);
     },
     async addLabels(number, names, signal) {
       const path = labelsOf(number);
@@ -70,14 +70,18 @@ export function giteaLabels(context: GiteaContext): Labels {
 }
 
 /** Creating is not idempotent on Gitea: it makes a second label of the same name. */
-async function ensureLabel(context: GiteaContext, wish: LabelWish, signal: AbortSignal): Promise<void> {
+async function ensureLabel(
+  context: GiteaContext,
+  specification: LabelSpecification,
+  signal: AbortSignal,
+): Promise<void> {
   const { http, repo } = context;
   await findOrCreate(
     http,
     {
-      find: async () => (await knownLabels(context, signal)).find(({ name }) => name === wish.name),
+      find: async () => (await knownLabels(context, signal)).find(({ name }) => name === specification.name),
       async create() {
-        const { name, colour, description } = wish;
+        const { name, colour, description } = specification;
         const json = { name, color: colour, description };
         const call = { method: "POST", path: [...repo, "labels"], json, answer: LabelAnswer } as const;
         return (await http.call(call, signal)).value;

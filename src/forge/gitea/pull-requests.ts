@@ -1,7 +1,7 @@
 import type * as v from "valibot";
 import type { BranchName } from "../../protocol/names.ts";
 import { ensurePullRequest } from "../ensure/ensure-pull-request.ts";
-import type { Forge, PullRequest, PullRequestWish } from "../forge.ts";
+import type { Forge, PullRequest, PullRequestSpecification } from "../forge.ts";
 import { badAnswerError } from "../http/forge-error.ts";
 import { pageSize, type GiteaContext } from "./context.ts";
 import { CompareAnswer, PullRequestAnswer, ReviewAnswer } from "./schemas.ts";
@@ -47,16 +47,17 @@ export function giteaPullRequests(context: GiteaContext): PullRequests {
     pullRequests,
     editPullRequest: (number, { title, body }, signal) => edit(number, { title, body }, signal),
     closePullRequest: (number, signal) => edit(number, { state: "closed" }, signal),
-    ensurePullRequest: (wish, signal) =>
+    ensurePullRequest: (specification, signal) =>
       ensurePullRequest(
         http,
         {
-          list: () => pullRequests({ state: "open", head: wish.head, base: wish.base }, signal),
+          list: () =>
+            pullRequests({ state: "open", head: specification.head, base: specification.base }, signal),
           create: (adjusted) => create(context, adjusted, signal),
           edit: (number, change) => edit(number, change, signal),
           duplicateStatuses: [409],
         },
-        wish,
+        specification,
         signal,
       ),
   };
@@ -74,7 +75,7 @@ export async function readPullRequest(
 
 async function create(
   { http, repo }: GiteaContext,
-  { head, base, title, body }: PullRequestWish,
+  { head, base, title, body }: PullRequestSpecification,
   signal: AbortSignal,
 ): Promise<PullRequest> {
   const path = [...repo, "pulls"];
@@ -93,7 +94,7 @@ function ofThisRepository(pull: PullRequest | undefined, path: readonly (string 
   throw badAnswerError(
     path.join("/"),
     undefined,
-    "the head of this pull request is no branch of the repository",
+    "the head of this pull request is not a branch of the repository",
   );
 }
 

@@ -49,7 +49,7 @@ export type LabelAnswer = v.InferOutput<typeof LabelAnswer>;
 
 const PullBranch = v.object({ label: Text, ref: v.string(), sha: CommitOrNothing, repo_id: Id });
 
-/** Undefined when its head is no branch of this repository: a fork's, or none at all. */
+/** Undefined if its head is not a branch of this repository: a fork's, or none at all. */
 export const PullRequestAnswer = v.pipe(
   v.object({
     number: Id,

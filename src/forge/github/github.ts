@@ -54,7 +54,7 @@ function repositoryAndBranches(context: RepositoryContext): RepositoryAndBranche
         permissions: value.permissions ?? { push: false },
         isArchived: value.archived,
         isMirror: typeof value.mirror_url === "string",
-        // Also small repositories have the size 0.
+        // Small repositories also have the size 0.
         isEmpty: value.size === 0 && (await branch(value.default_branch, signal)) === undefined,
         hasPullRequests: true,
       };

@@ -1,5 +1,5 @@
 import { findOrCreate } from "../ensure/find-or-create.ts";
-import type { Forge, LabelWish } from "../forge.ts";
+import type { Forge, LabelSpecification } from "../forge.ts";
 import { hasStatus } from "../http/forge-error.ts";
 import { pageSize } from "./page-size.ts";
 import type { RepositoryContext } from "../http/repository-access.ts";
@@ -22,7 +22,7 @@ export function githubLabels({ http, repo }: RepositoryContext): Labels {
     );
   };
   const ensureLabel = async (
-    { name, colour, description }: LabelWish,
+    { name, colour, description }: LabelSpecification,
     signal: AbortSignal,
   ): Promise<void> => {
     const json = { name, color: colour.replace("#", ""), description };
@@ -40,8 +40,8 @@ export function githubLabels({ http, repo }: RepositoryContext): Labels {
     );
   };
   return {
-    async ensureLabels(wishes, signal) {
-      for (const wish of wishes) await ensureLabel(wish, signal);
+    async ensureLabels(labels, signal) {
+      for (const specification of labels) await ensureLabel(specification, signal);
     },
     async addLabels(number, names, signal) {
       const all = await known(signal);

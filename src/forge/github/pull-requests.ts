@@ -41,17 +41,18 @@ export function githubPullRequests(context: RepositoryContext): PullRequests {
     editPullRequest: edit,
     activity: (number, signal) => readActivity(context, number, signal),
     closePullRequest: (number, signal) => edit(number, { state: "closed" }, signal),
-    ensurePullRequest: (wish, signal) =>
+    ensurePullRequest: (specification, signal) =>
       ensurePullRequest(
         http,
         {
-          list: () => pullRequests({ state: "open", head: wish.head, base: wish.base }, signal),
+          list: () =>
+            pullRequests({ state: "open", head: specification.head, base: specification.base }, signal),
           create: ({ head, base, title, body }) =>
             one({ method: "POST", path: [...repo, "pulls"], json: { head, base, title, body } }, signal),
           edit: (number, change) => edit(number, change, signal),
           duplicateStatuses: [422],
         },
-        wish,
+        specification,
         signal,
       ),
   };

@@ -47,7 +47,7 @@ export const askedMs = (error: unknown): number | undefined =>
 /** It is not waited for that long. */
 export const asksForTooLong = (error: unknown): boolean => (askedMs(error) ?? 0) > maxRetryAfterMs;
 
-/** An answer with a status that is no success. */
+/** An answer with a status other than success. */
 export interface FailedAnswer {
   /** What was asked, such as `POST https://git.example/api/v1/repos/o/r/pulls`: without query. */
   readonly asked: string;
@@ -68,7 +68,7 @@ interface Meaning {
 const unreachable = {
   kind: "unavailable",
   code: "FORGE_UNREACHABLE",
-  hint: "check that the forge and what stands in front of it are up; the same call may work later",
+  hint: "check that the forge and its proxies are up; the same call may work later",
 } as const satisfies Meaning;
 
 const meanings: Readonly<Record<number, Meaning>> = {
@@ -90,12 +90,12 @@ const meanings: Readonly<Record<number, Meaning>> = {
   409: {
     kind: "refused",
     code: "FORGE_CONFLICT",
-    hint: "somebody else changed it at the same time: look at the forge, then run again",
+    hint: "somebody else changed it at the same time: check the forge, then run again",
   },
   412: {
     kind: "refused",
     code: "FORGE_PRECONDITION",
-    hint: "it is no longer in a state that allows this: look at it on the forge",
+    hint: "its state no longer allows this: check it on the forge",
   },
   413: {
     kind: "refused",
@@ -105,7 +105,7 @@ const meanings: Readonly<Record<number, Meaning>> = {
   422: {
     kind: "refused",
     code: "FORGE_INVALID",
-    hint: "the forge's own words say which part it does not accept",
+    hint: "the forge's message says which part it does not accept",
   },
   423: {
     kind: "refused",
@@ -117,7 +117,7 @@ const meanings: Readonly<Record<number, Meaning>> = {
 const otherRefusal = {
   kind: "refused",
   code: "FORGE_REFUSED",
-  hint: "the forge's own words say why",
+  hint: "the forge's message says why",
 } as const satisfies Meaning;
 
 export function failedAnswerError(answer: FailedAnswer): ForgeError {
@@ -160,7 +160,7 @@ function scopeMeaning(words: string): Meaning | undefined {
   return { kind: "refused", code: "FORGE_SCOPE", hint };
 }
 
-/** There was no answer at all. `because` contains no token. */
+/** No answer came at all. `because` contains no token. */
 export function noAnswerError(asked: string, because: string): ForgeError {
   return new ForgeError("unavailable", `${asked} got no answer: ${because}`, {
     code: "FORGE_UNREACHABLE",
@@ -172,7 +172,7 @@ export function noAnswerError(asked: string, because: string): ForgeError {
 export function badAnswerError(asked: string, status: number | undefined, because: string): ForgeError {
   return new ForgeError("unavailable", `${asked} got an answer that makes no sense: ${because}`, {
     code: "FORGE_BAD_ANSWER",
-    hint: "check that the configured URL is the forge's own, and what a proxy before it makes of it",
+    hint: "check that the configured URL is the forge's own, and that no proxy changes the answers",
     status,
   });
 }

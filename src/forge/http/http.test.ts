@@ -11,7 +11,7 @@ const get = { method: "GET", path: ["repos", "o", "r"], answer: v.object({ id: v
 
 type Answering = (request: Request) => Response | Promise<Response>;
 
-/** A client whose answers are given in order, the last one for ever; time passes by itself. */
+/** A client whose answers are given in order, the last one forever; time passes by itself. */
 function rig(answers: readonly Answering[], options: Partial<HttpOptions> = {}) {
   const requests: Request[] = [];
   const sleeps: number[] = [];
@@ -79,7 +79,7 @@ test.for([[".."], ["o", "../../user"], [""], ["a//b"], ["."]])("no path climbs: 
   expect(requests).toEqual([]);
 });
 
-test("the token is read anew for each attempt", async () => {
+test("the token is read again for each attempt", async () => {
   const tokens = ["old", "new"];
   const { http, requests } = rig([drop, ok], { readToken: async () => tokens.shift() ?? "" });
   await http.call(get, never);
@@ -115,7 +115,7 @@ test("a missing scope is named in the hint", async () => {
 });
 
 test.for(["GET", "PUT", "PATCH", "DELETE"] as const)(
-  "%s is repeated when the forge is out of reach",
+  "%s is repeated when the forge cannot be reached",
   async (method) => {
     const { http, requests, sleeps } = rig([drop, status(502), status(503), ok]);
     await http.call({ ...get, method }, never);

@@ -6,7 +6,7 @@ import { causesOf, HomelabError, messageOf } from "../../base/errors.ts";
 import { decodeJson, jsonOrNothing } from "../../base/json.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { retry, type RetryPolicy } from "../../base/retry.ts";
-import { OversizedBodyError, readBoundedBody } from "./bounded-body.ts";
+import { OversizedBodyError, readBoundedBody } from "../../base/bounded-body.ts";
 import {
   askedMs,
   asksForTooLong,
@@ -54,7 +54,7 @@ export interface Answer<Value> {
 export interface Http {
   readonly clock: Clock;
   /**
-   * What can be repeated without harm is repeated when the forge is out of reach: every method but POST.
+   * What can be repeated without harm is repeated when the forge cannot be reached: every method but POST.
    *
    * @throws HomelabError `refused` TLS_UNTRUSTED; ForgeError as forge-error.ts maps statuses; `unavailable` FORGE_UNREACHABLE without an answer, and
    *   FORGE_BAD_ANSWER for one that is too large, no JSON, or not what the schema says.
@@ -65,7 +65,7 @@ export interface Http {
   ): Promise<Answer<v.InferOutput<Schema>>>;
 }
 
-/** For answers of which only the status matters. */
+/** For answers where only the status matters. */
 export const anything = v.unknown();
 
 export const maxAnswerBytes = 8 * 1024 * 1024;
@@ -94,7 +94,7 @@ export function createHttp(options: HttpOptions): Http {
   };
 }
 
-/** Out of reach for the moment, and not for longer than we want to wait. */
+/** Unreachable for the moment, and not for longer than we want to wait. */
 function isTransient(error: unknown): boolean {
   if (!(error instanceof ForgeError) || error.code !== "FORGE_UNREACHABLE") return false;
   if (asksForTooLong(error)) return false;
@@ -210,7 +210,7 @@ async function send(sending: Sending): Promise<{ readonly response: Response; re
   }
 }
 
-/** fetch itself says only "fetch failed"; what happened stands in the cause. */
+/** fetch itself says only "fetch failed"; what happened is in the cause. */
 const reasonOf = (error: unknown): string => causesOf(error)[0] ?? messageOf(error);
 
 function bodyOf({ json, file }: Call): { readonly body?: string | FormData } {
@@ -245,7 +245,7 @@ const Failure = v.object({
   errors: v.fallback(v.array(v.union([v.string(), v.object({ message: v.optional(v.string(), "") })])), []),
 });
 
-/** Without what was received instead: it may be anything. */
+/** Leaves out what was received instead: it may be anything. */
 const unexpected = (issues: readonly v.BaseIssue<unknown>[]): string =>
   issues
     .slice(0, 5)
@@ -255,7 +255,7 @@ const unexpected = (issues: readonly v.BaseIssue<unknown>[]): string =>
 /** Proxies, sign-in portals and wrong URLs answer with HTML. */
 function titleOf(text: string, token: string): string | undefined {
   if (!/^\s*<(?:!doctype html|html|head|center)\b/i.test(text)) return undefined;
-  // What is cut must not be a part of the token.
+  // A cut must not leave a part of the token.
   const start = redact(text.slice(0, 65_536), [token]);
   const title = /<title[^>]*>(?<title>[^<]{0,200})/i.exec(start)?.groups?.["title"];
   return title === undefined ? "without a title" : JSON.stringify(plainText(title).trim());
