@@ -1,4 +1,4 @@
-// How a run ends: what has landed is told and tidied up after, and what has not is proposed.
+// How a run ends: a landed update is announced and cleaned up after, and the rest is proposed.
 import { missingVerdicts } from "./judge/missing-verdicts.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -8,7 +8,7 @@ import type { BranchName, Commit } from "../protocol/names.ts";
 import type { LandedEffect } from "../protocol/update-events.ts";
 import { deleteUpdateBranch } from "./branch/update-branch.ts";
 import type { Journal } from "./journal.ts";
-import type { Hindrance } from "./judge/decide-hindrance.ts";
+import type { Blocker } from "./judge/decide-blocker.ts";
 import { propose, type ProposeOptions } from "./propose/propose.ts";
 import { supersede } from "./propose/tend-proposals.ts";
 import { tellLanded } from "./landed/tell-landed.ts";
@@ -34,7 +34,7 @@ export type SafeUpdateResult =
       readonly type: "proposed";
       readonly branch: BranchName;
       readonly url?: string;
-      readonly why?: Hindrance;
+      readonly why?: Blocker;
       readonly found?: Found;
     } & Told)
   /** A person closed a proposal of the same lock. */
@@ -45,7 +45,7 @@ export type SafeUpdateResult =
       readonly isRefused: boolean;
       readonly found?: Found;
     } & Told)
-  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Told);
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Blocker } & Told);
 
 interface Told {
   readonly validated: Validated;
@@ -97,7 +97,7 @@ function noVerdictReason(validated: Validated): string {
   return `some hosts have no verdict${first === undefined ? "" : `: ${first}`}`;
 }
 
-/** What landed without the guilty inputs is told at once; the rest is proposed on top of it. */
+/** An update that landed without the culprits is announced at once; the rest is proposed on top of it. */
 async function tellPart(
   options: ConcludeOptions,
   found: Found | undefined,
@@ -123,7 +123,7 @@ async function concludeLanded(
     await tidyUp(options, validated.branch, validated.candidate.commit, signal);
     await options.journal.append({ step: "ended", outcome: "landed" });
   } catch (error) {
-    options.log.warn({ err: error }, "what is left of a landed update could not be tidied up");
+    options.log.warn({ err: error }, "the clean-up after a landed update failed");
   }
   return { type: "landed", validated, effect };
 }

@@ -1,5 +1,5 @@
 // What an update has decided and done, line by line on disk before anything depends on it. A run that was killed
-// is gone on with; everything that it did elsewhere is found there again, so the journal only has to hold what
+// is resumed; everything that it did elsewhere is found there again, so the journal only has to hold what
 // cannot be found: the frozen lock and the verdicts.
 import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -10,7 +10,7 @@ import { decodeJson } from "../base/json.ts";
 import { replaceFile } from "../base/files/replace-file.ts";
 import { BranchName, BuildId, Commit, RepoName } from "../protocol/names.ts";
 
-/** An input that was out of reach. Older journals have only its name and the reason. */
+/** An input that could not be reached. Older journals have only its name and the reason. */
 const Unreached = v.object({
   input: v.string(),
   kind: v.optional(v.picklist(["unavailable", "refused", "failed"]), "unavailable"),
@@ -29,18 +29,18 @@ const Entry = v.variant("step", [
     at: v.pipe(v.string(), v.isoTimestamp()),
     base: Commit,
     branch: BranchName,
-    /** Those that were asked for; all without it. */
+    /** The requested inputs; all if absent. */
     inputs: v.optional(v.array(v.string())),
     /** Inputs that the runs before could not reach. */
     unreached: v.optional(v.array(Unreached)),
   }),
-  /** None of the inputs was in reach: upstream is asked again by the next run. */
+  /** No input could be reached: the next run queries upstream again. */
   v.object({ step: v.literal("unreached"), unavailable: v.array(Unreached) }),
   /** The one moment of upstream that this run is about: Nix's own complete update of the lock. */
   v.object({
     step: v.literal("resolved"),
     fullLock: v.pipe(v.string(), v.maxLength(4 * 1024 * 1024)),
-    /** Inputs that were out of reach then. */
+    /** Inputs that were unreachable then. */
     unavailable: v.optional(v.array(Unreached)),
   }),
   v.object({ step: v.literal("candidate"), commit: Commit, base: Commit, inputs: v.array(v.string()) }),
@@ -48,12 +48,12 @@ const Entry = v.variant("step", [
     step: v.literal("branch-pushed"),
     branch: BranchName,
     commit: Commit,
-    /** Where the branch was; `nothing` where it was not there. */
+    /** Where the branch was; `nothing` if it did not exist. */
     before: v.optional(v.union([Commit, v.literal("nothing")])),
   }),
-  /** Of a repo downstream, which stays at this commit for the whole run. */
+  /** The commit at which a repo downstream stays for the whole run. */
   v.object({ step: v.literal("downstream"), repo: RepoName, commit: Commit }),
-  /** Of the hosts of a candidate, or of those of a repo downstream with it. */
+  /** A build of a candidate's hosts, or of the hosts of a repo downstream with it. */
   v.object({
     step: v.literal("build-asked"),
     commit: Commit,
@@ -65,7 +65,7 @@ const Entry = v.variant("step", [
     step: v.literal("landing"),
     commit: Commit,
     base: Commit,
-    /** That it changes: a part of an update has fewer than the candidate. */
+    /** The inputs that it changes: a part of an update has fewer than the candidate. */
     inputs: v.optional(v.array(v.string())),
   }),
   v.object({ step: v.literal("landed"), commit: Commit, base: Commit }),
@@ -84,14 +84,14 @@ export interface Journal {
   last<Step extends JournalEntry["step"]>(step: Step): EntryOf<Step> | undefined;
   /** On disk when it resolves. */
   append(entry: JournalEntry): Promise<void>;
-  /** Begins a new run: what was is kept beside it. */
+  /** Begins a new run. The previous journal is kept next to it. */
   restart(): Promise<void>;
 }
 
 /**
  * A last line that a crash cut off is dropped: what it would have said was not done yet, or is found again.
  *
- * @throws HomelabError `failed` `JOURNAL_UNREADABLE`: what is not known must not be done once more.
+ * @throws HomelabError `failed` `JOURNAL_UNREADABLE`: what is not known must not be done again.
  */
 export async function openJournal(file: string): Promise<Journal> {
   await makeDirectory(dirname(file), { mode: 0o700 });
@@ -99,7 +99,7 @@ export async function openJournal(file: string): Promise<Journal> {
     if (hasCode(error, "ENOENT")) return "";
     throw new HomelabError("failed", `the journal ${file} cannot be read`, {
       code: "JOURNAL_UNREADABLE",
-      hint: "see who owns it: it is read and written by the one that runs updates",
+      hint: "check who owns it: the user that runs updates must be able to read and write it",
       cause: error,
     });
   });

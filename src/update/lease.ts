@@ -13,7 +13,7 @@ export const leaseRef = "refs/homelab-deploy/update-lease";
 const expiryMs = 20 * 60_000;
 const renewMs = 5 * 60_000;
 
-/** Who holds it, as the message of the commit that the ref points to. */
+/** The holder, as the message of the commit that the ref points to. */
 const Holder = v.object({
   run: v.pipe(v.string(), v.maxLength(64)),
   machine: v.pipe(v.string(), v.maxLength(256)),
@@ -75,7 +75,7 @@ export async function acquireLease(options: LeaseOptions, signal: AbortSignal): 
         held = next;
       } catch (error) {
         if (released.signal.aborted) return;
-        // A remote that is away for a while is no reason to stop: the lease lasts for several renewals.
+        // A remote that is down for a while is not a reason to stop: the lease outlasts several renewals.
         log.warn({ err: error }, "the lease could not be renewed");
       }
     }

@@ -54,7 +54,7 @@ export async function beginRun(
 ): Promise<void> {
   const started = journal.last("started");
   const isOpen = started !== undefined && journal.last("ended") === undefined;
-  // What was resolved for some inputs says nothing of the others.
+  // What was resolved for some inputs says nothing about the others.
   const isSame = isDeepStrictEqual(started?.inputs?.toSorted(), inputs?.toSorted());
   if (isOpen && isSame && clock.now().getTime() - Date.parse(started.at) < maxCandidateAgeMs) return;
   const unreached = rememberedInputs(journal);

@@ -78,7 +78,7 @@ test("a run without a verdict leaves the remote as it was", async () => {
   expect(repository.tip(branch)).toBeDefined();
 });
 
-test("nothing is pushed while nobody can say which hosts the base has", async () => {
+test("nothing is pushed while it is unknown which hosts the base has", async () => {
   const sim = await simulateUpdate();
   const before = new Map(sim.repository.refs);
   sim.onList = () => Promise.reject(new HomelabError("unavailable", "Nix is away"));
@@ -122,7 +122,7 @@ test("a search ends with the first verdict that the infrastructure keeps back, a
   expect(result).toMatchObject({
     type: "proposed",
     found: {
-      guilty: [],
+      culprits: [],
       unproven: expect.stringMatching(/^the search ended: does it build with .* has no answer/) as string,
     },
   });
@@ -132,7 +132,7 @@ test("a search ends with the first verdict that the infrastructure keeps back, a
   expect(ours).toEqual(["refs/heads/flake-update/2026-11-23"]);
 });
 
-test("what lands without the guilty input is offered to builders, also where its verdicts are known", async () => {
+test("what lands without the culprit is offered to builders, also where its verdicts are known", async () => {
   const { sim, repository } = await simulateProposed();
   const { judging, searching } = sim.options;
   const known = new Map<string, BuildState>();
@@ -146,7 +146,7 @@ test("what lands without the guilty input is offered to builders, also where its
       { ...sim.options, judging: { ...judging, kept }, searching: { ...searching, partialLanding } },
       signal,
     );
-  expect(await update(false)).toMatchObject({ type: "proposed", found: { guilty: [["beta"]] } });
+  expect(await update(false)).toMatchObject({ type: "proposed", found: { culprits: [["beta"]] } });
   expect(await update(true)).toMatchObject({ type: "proposed", found: { landed: { inputs: ["alpha"] } } });
   expect(await sim.statesAt(requireTip(repository, master))).toEqual({ alpha: 2, beta: 1 });
 });
@@ -169,7 +169,7 @@ test("a part that landed before the run was ended is told with its own inputs", 
   ]);
 });
 
-test("why the rest does not land without the guilty input is said", async () => {
+test("why the rest does not land without the culprit is said", async () => {
   const sim = await simulateUpdate();
   sim.newest = { alpha: 2, beta: 2, gamma: 2 };
   await sim.repository.person(master, { "flake.lock": lockText({ alpha: 1, beta: 1, gamma: 1 }) });
@@ -180,7 +180,7 @@ test("why the rest does not land without the guilty input is said", async () => 
   const before = sim.repository.tip(master);
   expect(await safeUpdate(options, signal)).toMatchObject({
     type: "proposed",
-    found: { guilty: [["alpha"]], held: { inputs: ["beta", "gamma"], why: "web would not build" } },
+    found: { culprits: [["alpha"]], held: { inputs: ["beta", "gamma"], why: "web would not build" } },
   });
   expect(sim.repository.tip(master)).toBe(before);
 });
@@ -282,7 +282,7 @@ test("the pull request that it landed by says what it changes, once", async () =
   ]);
 });
 
-test("a part that landed without the guilty inputs is told with what that part changes", async () => {
+test("a part that landed without the culprits is told with what that part changes", async () => {
   const sim = await simulateUpdate();
   const { options, repository, told } = sim;
   sim.verdict = ({ beta }) => (beta === 2 ? "build-failed" : "built");

@@ -17,7 +17,8 @@ import type { StaleSettings } from "./propose/decide-pull-requests.ts";
 import { requireRepository } from "./propose/require-repository.ts";
 import { branchesOfPeople, tendStale, type TendOptions } from "./propose/tend-proposals.ts";
 import { announce, announceError, announceValidated } from "./tell/announce.ts";
-import type { Outbox } from "./tell/outbox.ts";
+import type { Outbox } from "../notify/outbox.ts";
+import type { UpdateEvent } from "../protocol/update-events.ts";
 import { runUpdate } from "./update-run.ts";
 import { dropSearchBranches } from "./branch/update-branch.ts";
 import { withdrawBranch } from "./branch/withdraw-branch.ts";
@@ -42,7 +43,7 @@ export interface SafeUpdateOptions {
   readonly proposing: Proposing;
   /** Says what a landed update changes on the hosts. */
   readonly explain: Explain;
-  readonly outbox: Outbox;
+  readonly outbox: Pick<Outbox<UpdateEvent>, "put" | "flush">;
   readonly lease: Leasing;
   /** Nothing leaves this machine. */
   readonly dryRun: boolean;
@@ -56,13 +57,13 @@ export interface Proposing {
 }
 
 export interface Leasing extends Pick<LeaseOptions, "isAlive"> {
-  /** Who we are, for others that want to update too. */
+  /** Our name, for others that want to update too. */
   readonly self: Omit<LeaseOptions["self"], "run">;
 }
 
 /**
  * @throws HomelabError `unavailable` `UPDATE_RUNNING` while another runs, and for infrastructure faults: nothing has
- *   landed then and no pull request was opened, and the next run goes on.
+ *   landed then and no pull request was opened, and the next run continues.
  */
 export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal): Promise<SafeUpdateResult> {
   const { run, source, judging, searching } = options;
@@ -75,7 +76,7 @@ export async function safeUpdate(options: SafeUpdateOptions, signal: AbortSignal
     return await updateAlone(options, signal);
   } catch (error) {
     const { telling } = concludeOptions(options);
-    await orWarn(run.log, "the failure could not be told", () => announceError(telling, error, signal));
+    await orWarn(run.log, "the failure could not be reported", () => announceError(telling, error, signal));
     throw error;
   }
 }
@@ -121,7 +122,7 @@ async function updateAlone(options: SafeUpdateOptions, signal: AbortSignal): Pro
   return concluded;
 }
 
-/** Without a verdict nothing stays behind at the remote, and of a search in no case. */
+/** Without a verdict nothing stays on the remote, and nothing of a search ever does. */
 async function leavingNoTraces(
   { run: { journal, log }, source: { repository, author } }: SafeUpdateOptions,
   signal: AbortSignal,

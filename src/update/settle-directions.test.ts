@@ -27,7 +27,7 @@ async function settle(from: number, to: number, relation: CommitRelation) {
   return settled.findings.map(({ message }) => message);
 }
 
-test("a history that goes on is no step back, whatever the clocks said", async () => {
+test("a history that continues is no step back, whatever the clocks said", async () => {
   expect(await settle(2, 1, { type: "forward" })).toEqual([]);
 });
 

@@ -6,7 +6,7 @@ import type { CommitRelation } from "../git/git.ts";
 import type { Candidate } from "./candidate.ts";
 import type { InputHistory } from "./search/bisect-input.ts";
 
-/** The candidate with what its inputs' histories say of `downgraded`. Inputs below others are judged by time. */
+/** The candidate with what its inputs' histories say about `downgraded`. Inputs below others are judged by time. */
 export async function settleDirections(
   { direction }: Pick<InputHistory, "direction">,
   candidate: Candidate,
@@ -33,7 +33,7 @@ export async function settleDirections(
 const hasMoved = ({ before, after }: InputChange): boolean =>
   before?.rev !== undefined && after?.rev !== undefined && before.rev !== after.rev;
 
-/** By what it is older; undefined where it is not. */
+/** Describes how it is older; undefined if it is not. */
 function settle({ downgraded }: InputChange, relation: CommitRelation | undefined): string | undefined {
   switch (relation?.type) {
     case "forward":

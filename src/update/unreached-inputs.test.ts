@@ -26,7 +26,7 @@ function simulateRuns() {
   };
 }
 
-test("an input that is out of reach is counted from run to run, until it answers", async () => {
+test("an input that cannot be reached is counted from run to run, until it answers", async () => {
   const { run, journal } = simulateRuns();
   const first = "2026-11-01T02:00:00.000Z";
   expect(ages(await run(1, ["a"]))).toEqual([["a", 1, first]]);

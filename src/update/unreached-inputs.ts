@@ -1,5 +1,5 @@
 // Inputs that an update could not reach, from run to run: a server can be down for a night, and a branch that was
-// renamed upstream looks the same for ever.
+// renamed upstream looks the same forever.
 import type { Journal, JournalEntry, UnreachedInput } from "./journal.ts";
 import type { UnavailableInput } from "./update-reachable.ts";
 

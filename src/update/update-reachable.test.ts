@@ -12,7 +12,7 @@ import {
 const all = ["alpha", "beta", "gamma"];
 const names = async (): Promise<readonly string[]> => all;
 
-/** Fails by the first of these that it is asked for. Where Nix names none, it went on with what it had. */
+/** Fails by the first of these that it is asked for. Where Nix names none, it continued with what it had. */
 function upstreamWithout(down: readonly string[], { isNamed = true } = {}) {
   const asked: (readonly string[] | undefined)[] = [];
   return {
@@ -31,7 +31,7 @@ const reasonsOf = ({ lock, unavailable }: ReachableUpdate) => ({
   unavailable: unavailableInputs(unavailable).map(({ input, reason }) => [input, reason]),
 });
 
-test("inputs that are out of reach are left out one after the other, and said", async () => {
+test("inputs that cannot be reached are left out one after the other, and said", async () => {
   const { update, asked } = upstreamWithout(["gamma", "alpha"]);
   expect(reasonsOf(await updateReachable({ update, names, inputs: undefined, log: silentLog }))).toEqual({
     lock: "lock",

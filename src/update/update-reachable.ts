@@ -1,11 +1,11 @@
-// Upstream's newest lock, without the inputs that are out of reach: one that is down keeps no other from its update.
+// Upstream's newest lock, without the inputs that cannot be reached: one that is down keeps no other from its update.
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 
 /**
- * - `unavailable`: its remote is out of reach, and the same may work later
- * - `refused`: its remote does not let us in
- * - `failed`: its remote answers, and what flake.nix asks for is not there, or does not fit
+ * - `unavailable`: its remote cannot be reached, and the same may work later
+ * - `refused`: its remote refuses our credentials
+ * - `failed`: its remote answers, and what flake.nix asks for does not exist, or does not fit
  */
 export type UnavailableKind = "unavailable" | "refused" | "failed";
 
@@ -18,7 +18,7 @@ interface UnavailableDetails {
 /** An input of the flake itself, or one of its inputs, cannot be had; the same update without it may work. */
 export class InputUnavailableError extends HomelabError {
   override readonly name = "InputUnavailableError";
-  /** Undefined where Nix went on with what it had fetched once, and does not say of which input that is. */
+  /** Undefined where Nix continued with what it had fetched once, and does not say about which input that is. */
   readonly input: string | undefined;
   /** In a line, without the name of the input. */
   readonly reason: string;
@@ -57,12 +57,12 @@ export interface UpdateReachableOptions {
   readonly update: (inputs: readonly string[] | undefined) => Promise<string>;
   /** The inputs that can stay as they are. */
   readonly names: () => Promise<readonly string[]>;
-  /** All without it. */
+  /** All inputs if absent. */
   readonly inputs: readonly string[] | undefined;
   readonly log: Log;
 }
 
-/** @throws HomelabError whatever is no fault of single inputs, such as a flake.nix that cannot be read. */
+/** @throws HomelabError for whatever is not the fault of single inputs, such as a flake.nix that cannot be read. */
 export async function updateReachable(options: UpdateReachableOptions): Promise<ReachableUpdate> {
   const { update, names, inputs, log } = options;
   const unavailable = new Map<string, InputUnavailableError>();
@@ -79,14 +79,14 @@ export async function updateReachable(options: UpdateReachableOptions): Promise<
       if (wanted.length === asked.length) throw error;
       for (const [input, cause] of failing) {
         unavailable.set(input, cause);
-        log.warn({ input, err: cause }, "an input is out of reach and stays as it is");
+        log.warn({ input, err: cause }, "an input cannot be reached and stays as it is");
       }
       if (wanted.length === 0) return { lock: undefined, unavailable };
     }
   }
 }
 
-/** Those by which it failed. Where Nix does not say which they are, each is asked for alone. */
+/** The inputs that made it fail. If Nix does not name them, each is queried alone. */
 async function failingOf(
   update: UpdateReachableOptions["update"],
   asked: readonly string[],
@@ -117,7 +117,7 @@ export const unavailableInputs = (unavailable: ReachableUpdate["unavailable"]): 
     hint,
   }));
 
-/** What to say when none can be reached: what may pass by itself, so that the same is tried again, before the rest. */
+/** What to say when none can be reached: what may pass by itself, so that the same is retried, before the rest. */
 export const worstOf = (errors: readonly InputUnavailableError[]): HomelabError =>
   errors.findLast(({ kind }) => kind === "unavailable") ??
   errors.at(-1) ??

@@ -9,7 +9,7 @@ import { createLanding } from "./land/landing.ts";
 const signal = AbortSignal.timeout(60_000);
 const day = "flake-update/2026-11-23";
 
-/** A run alone, which lands by push, and what it told of commits. */
+/** A run alone, which lands by push, and what it told about commits. */
 async function simulateRun() {
   const sim = await simulateUpdate();
   const { run, source, judging, searching, proposing } = sim.options;
@@ -69,7 +69,7 @@ test("what breaks a host does not land, and the input that does it is named", as
   const result = await update();
   if (result.type !== "broken") throw new Error(`it was ${result.type}`);
   expect(Object.fromEntries(result.classes)).toEqual({ web: "ok", db: "regression" });
-  expect(result.found).toMatchObject({ guilty: [["beta"]] });
+  expect(result.found).toMatchObject({ culprits: [["beta"]] });
   expect(repository.tip(master)).toBe(before);
   // The branch has the whole update again, and none of its parts.
   expect(repository.tip(result.branch)).toBe(result.candidate.commit);

@@ -15,8 +15,8 @@ import type { BranchName, Commit } from "../protocol/names.ts";
 import { makeCandidate, movedInputs, requireInputs, type Candidate, type LockMoment } from "./candidate.ts";
 import { pendingStatus, statusOf } from "./land/commit-statuses.ts";
 import { brokenPart } from "./search/broken-part.ts";
-import { findGuilty, type GuiltyOptions } from "./search/find-guilty.ts";
-import { hindranceOf } from "./judge/decide-hindrance.ts";
+import { findCulprits, type CulpritOptions } from "./search/find-culprits.ts";
+import { blockerOf } from "./judge/decide-blocker.ts";
 import { settleDirections } from "./settle-directions.ts";
 import { beginRun, momentFor, resolveMoment } from "./run-moment.ts";
 import { claimBranch, offerPart } from "./branch/update-branch.ts";
@@ -34,7 +34,7 @@ export interface UpdateOptions {
   readonly publishing: Publishing | undefined;
 }
 
-/** Of an update that is not a dry run. */
+/** The options of an update that is not a dry run. */
 interface PublishedUpdate extends UpdateOptions {
   readonly publishing: Publishing;
 }
@@ -42,7 +42,7 @@ interface PublishedUpdate extends UpdateOptions {
 /**
  * Updates, validates, and lands what builds everywhere. What does not is left on its branch for a proposal.
  *
- * @throws HomelabError `unavailable` for infrastructure faults; the next run goes on.
+ * @throws HomelabError `unavailable` for infrastructure faults; the next run continues.
  */
 export async function runUpdate(options: UpdateOptions, signal: AbortSignal): Promise<UpdateResult> {
   const { source, publishing } = options;
@@ -60,7 +60,7 @@ async function dryRun(options: UpdateOptions, round: Round, signal: AbortSignal)
   const fitted = await fittedBase(options, round, signal);
   const standing = await readStanding(options, fitted?.commit ?? round.base, signal);
   const validated = await validateCandidate(options, candidate, standing, signal);
-  const strange = hindranceOf(candidate.findings);
+  const strange = blockerOf(candidate.findings);
   const wouldLand = validated.outcome.type === "land" && strange === undefined;
   return { type: "dry-run", wouldLand, why: strange, ...validated };
 }
@@ -84,7 +84,7 @@ async function publishedRun(
     let claimed = await claim(options, candidate, signal);
     const validated = await validateOpenly(options, candidate, standing, signal);
     const { outcome } = validated;
-    const strange = hindranceOf(candidate.findings);
+    const strange = blockerOf(candidate.findings);
     const sofar = (): { readonly branch: BranchName; readonly found?: Found } & Validated => ({
       branch: claimed,
       ...validated,
@@ -93,7 +93,7 @@ async function publishedRun(
     if (outcome.type === "infra") return { type: "infra", ...sofar() };
     if (outcome.type === "propose") {
       const isNew = found === undefined && outcome.label === "build-failure";
-      if (isNew) found = await findGuiltyInputs(options, { base, moment }, standing, validated, signal);
+      if (isNew) found = await searchForCulprits(options, { base, moment }, standing, validated, signal);
       if (isNew && found?.landed !== undefined) {
         // What is left is proposed on top of what has landed.
         base = found.landed.commit;
@@ -175,8 +175,8 @@ async function land(
   return landed;
 }
 
-/** What of it lands without the guilty inputs is validated on every host like all else. */
-async function findGuiltyInputs(
+/** The part that lands without the culprits is validated on every host like everything else. */
+async function searchForCulprits(
   options: PublishedUpdate,
   round: Round,
   standing: Standing,
@@ -186,7 +186,7 @@ async function findGuiltyInputs(
   const { run, source, judging, searching, publishing } = options;
   const broken = brokenPart(source, judging, validated);
   if (broken === undefined || searching.search.parts === 0) return undefined;
-  const parts: GuiltyOptions = {
+  const parts: CulpritOptions = {
     ...run,
     ...searching,
     ...broken.place,
@@ -197,7 +197,7 @@ async function findGuiltyInputs(
       makeCandidate(source, round.base, { ...round.moment, full }, names, until),
     offer: async (part, until) => offer(options, part, until),
     async land(part, until) {
-      // What is known of it may be from an earlier run, so builders need not have it.
+      // What is known about it may be from an earlier run, so builders need not have it.
       await offer(options, part, until);
       const judged = await validateCandidate(options, part, standing, until);
       await publishing.tellStatus(part.commit, statusOf(judged), until);
@@ -207,15 +207,15 @@ async function findGuiltyInputs(
         return { why: outcome.type === "infra" ? `no verdict on ${hosts}` : `${hosts} would not build` };
       }
       const settled = await settleDirections(searching.history, part, until);
-      const hindrance = hindranceOf(settled.findings);
-      if (hindrance !== undefined) return { why: hindrance.message };
+      const blocker = blockerOf(settled.findings);
+      if (blocker !== undefined) return { why: blocker.message };
       const claimed = await claim(options, part, until);
       const landed = await land(options, judged, claimed, until);
       if (landed.type === "landed") return "landed";
       return { why: landed.type === "refused" ? landed.why.message : "the branch has moved" };
     },
   };
-  return findGuilty(parts, validated.candidate, standing.commit, broken, signal);
+  return findCulprits(parts, validated.candidate, standing.commit, broken, signal);
 }
 
 interface Round {

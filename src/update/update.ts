@@ -3,7 +3,7 @@ import type { BisectedInput, InputHistory } from "./search/bisect-input.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { BuildReader } from "../bus/bus.ts";
-import type { CommitStatusWish, FileToAttach, LabelWish } from "../forge/forge.ts";
+import type { CommitStatusSpecification, FileToAttach, LabelSpecification } from "../forge/forge.ts";
 import type { Repository } from "../git/git.ts";
 import type { BuildState } from "../protocol/build-state.ts";
 import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
@@ -13,7 +13,7 @@ import type { Classes, Outcome, Policy } from "./judge/decide-classes.ts";
 import type { KeptFindings } from "./kept/kept-findings.ts";
 import type { KeptBuilds } from "./kept/kept-builds.ts";
 import type { Journal } from "./journal.ts";
-import type { Hindrance } from "./judge/decide-hindrance.ts";
+import type { Blocker } from "./judge/decide-blocker.ts";
 import type { Downstream, DownstreamVerdict } from "./judge/judge-downstream.ts";
 
 /** What a run has done so far, and the time that it lives in: every wing has these. */
@@ -27,18 +27,18 @@ export interface Run {
 export interface Source {
   readonly repo: RepoName;
   readonly branch: BranchName;
-  /** Of flake.lock in the repository. */
+  /** The path of flake.lock in the repository. */
   readonly lockPath: string;
   readonly repository: Repository;
   readonly upstream: Upstream;
   readonly author: { readonly name: string; readonly email: string };
   /** The host names of forges that are Gitea, for links to what changed. */
   readonly giteaHosts: readonly string[];
-  /** Only these; all without it. */
+  /** Only these; all if absent. */
   readonly inputs?: readonly string[];
 }
 
-/** Who builds, and what counts. */
+/** The builder, and what counts. */
 export interface Judging {
   readonly builds: BuildReader;
   readonly kept?: KeptBuilds;
@@ -51,7 +51,7 @@ export interface Judging {
 
 /** For finding what breaks an update. */
 export interface Searching {
-  /** Of the inputs, for finding the revision that does it. */
+  /** The inputs' revisions, for finding the one that breaks hosts. */
   readonly history: InputHistory;
   readonly keptFindings?: KeptFindings;
   /** Parts that are built at most, and for how long; 0 looks for nothing. */
@@ -60,11 +60,15 @@ export interface Searching {
   readonly partialLanding: boolean;
 }
 
-/** What is said and done where others see it. */
+/** What others can see: branches, pull requests, announcements. */
 export interface Publishing {
   readonly land: Land;
   /** Says the verdict about a commit where people look for it; never fails. */
-  readonly tellStatus: (commit: Commit, status: CommitStatusWish, signal: AbortSignal) => Promise<void>;
+  readonly tellStatus: (
+    commit: Commit,
+    status: CommitStatusSpecification,
+    signal: AbortSignal,
+  ) => Promise<void>;
   /** Branches that people have taken over without a commit: by a review, or a label. */
   readonly branchesOfPeople: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
 }
@@ -83,7 +87,7 @@ export interface Upstream {
 export interface Validated {
   readonly candidate: Candidate;
   readonly state: BuildState;
-  /** Of the base, for the hosts that fail; absent where none does. */
+  /** The build of the base, for the hosts that fail; absent if none does. */
   readonly baseState?: BuildState;
   readonly classes: Classes;
   /** Whether its verdicts are those that an earlier run was told. */
@@ -99,32 +103,32 @@ export type UpdateResult =
   | ({
       readonly type: "not-landed";
       readonly branch: BranchName;
-      readonly why: Hindrance;
+      readonly why: Blocker;
       readonly found?: Found;
     } & Validated)
   | ({ readonly type: "broken"; readonly branch: BranchName; readonly found?: Found } & Validated)
   | ({ readonly type: "infra"; readonly branch: BranchName; readonly found?: Found } & Validated)
-  /** A dry run: what would have become of it. */
-  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Hindrance } & Validated);
+  /** A dry run: what would have happened to it. */
+  | ({ readonly type: "dry-run"; readonly wouldLand: boolean; readonly why?: Blocker } & Validated);
 
 /** `moved`: the branch is no longer at the candidate's base, and nothing has changed. */
 export type Landed =
   | { readonly type: "landed" | "moved" }
-  | { readonly type: "refused"; readonly why: Hindrance };
+  | { readonly type: "refused"; readonly why: Blocker };
 
 /** Moves the branch from the candidate's base to exactly its commit, which is on the update's branch too. */
 export type Land = (validated: Validated, updateBranch: BranchName, signal: AbortSignal) => Promise<Landed>;
 
-/** What is known of why it is broken, and what of it has landed nevertheless. */
+/** Why it is broken as far as is known, and which part of it landed nevertheless. */
 export interface Found {
   /**
    * Each of these breaks hosts by itself, and without all of them the rest builds. Inputs that stand together break
    * them only together.
    */
-  readonly guilty: readonly (readonly string[])[];
-  /** Why no input is guilty, in a clause. Has text from outside. */
+  readonly culprits: readonly (readonly string[])[];
+  /** Why no input is a culprit, in a clause. Has text from outside. */
   readonly unproven?: string;
-  /** Of the guilty inputs, as far as their revisions were looked at. */
+  /** The culprits, as far as their revisions were bisected. */
   readonly bisected: readonly BisectedInput[];
   readonly landed?: { readonly commit: Commit; readonly inputs: readonly string[] };
   /** What builds on the hosts that fail and could not land all the same, and why, in a clause. */
@@ -135,9 +139,9 @@ export interface Found {
 export interface ProposalContext {
   readonly branch: BranchName;
   /** Why it did not land although it builds. */
-  readonly why?: Hindrance;
+  readonly why?: Blocker;
   readonly found?: Found;
-  /** It is about to land: what takes long, such as comparing systems, is told afterwards. */
+  /** It is about to land. Whatever takes long, such as comparing systems, is announced afterwards. */
   readonly isLanding?: boolean;
 }
 
@@ -162,8 +166,8 @@ export interface Proposal {
   readonly title: string;
   /** With our marker. */
   readonly body: string;
-  readonly labels: readonly LabelWish[];
-  /** Of the candidate's lock, as in the marker. */
+  readonly labels: readonly LabelSpecification[];
+  /** The digest of the candidate's lock, as in the marker. */
   readonly lock: string;
   readonly comments: readonly ProposalComment[];
 }

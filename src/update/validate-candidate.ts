@@ -21,11 +21,11 @@ export interface ValidateOptions {
  */
 export interface Standing {
   readonly commit: Commit;
-  /** Its hosts, or why it does not say by its own fault: an update may mend that. */
+  /** Its hosts, or why they cannot be listed if its flake is to blame: an update may fix that. */
   readonly inventory: readonly string[] | { readonly failure: string };
 }
 
-/** @throws HomelabError when nobody can say. */
+/** @throws HomelabError when it is unknown. */
 export async function readStanding(
   { source: { upstream } }: { readonly source: Pick<Source, "upstream"> },
   commit: Commit,

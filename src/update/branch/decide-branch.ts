@@ -12,7 +12,7 @@ const dayMs = 24 * hourMs;
 
 /**
  * Whether a branch can be deleted: of ours alone, nobody's pull request, and of a day that has been over for an hour,
- * so that no run that is still about it has pushed it lately. The dates of our commits say nothing of when that was.
+ * so that no run that is still about it has pushed it lately. The dates of our commits say nothing about when that was.
  */
 export function isForgotten({ name, isOurs }: UpdateBranch, needed: ReadonlySet<string>, now: Date): boolean {
   const day = /^flake-update\/(?<day>\d{4}-\d{2}-\d{2})(?:-\d+)?$/.exec(name)?.groups?.["day"];

@@ -16,7 +16,7 @@ export interface TidyBranchesOptions extends Pick<Source, "repository" | "branch
 }
 
 /**
- * Deletes branches that earlier runs left: of proposals that were declined, and of runs that were never gone on with.
+ * Deletes branches that earlier runs left: of proposals that were declined, and of runs that were never resumed.
  * Whoever calls holds the lease, so no other run is about them. One that moves meanwhile is left alone.
  */
 export async function tidyBranches(options: TidyBranchesOptions, signal: AbortSignal): Promise<void> {

@@ -21,7 +21,7 @@ export interface BranchOptions {
 
 export interface ClaimOptions extends BranchOptions, Pick<Publishing, "branchesOfPeople"> {
   readonly repository: Pick<Repository, "push" | "remoteRefs" | "readRemote" | "readFile">;
-  /** Of flake.lock in the repository. */
+  /** The path of flake.lock in the repository. */
   readonly lockPath: string;
   readonly journal: Journal;
 }
@@ -60,7 +60,7 @@ export async function offerPart(
   await pushTo(options, commit, async (branches) => chooseBranch(name, commit, branches), signal);
 }
 
-/** For whoever holds the lease: nobody else searches. */
+/** Only for the holder of the lease: nobody else searches. */
 export async function dropSearchBranches(
   { repository, author }: BranchOptions,
   signal: AbortSignal,
@@ -112,7 +112,7 @@ async function pushTo(
   });
 }
 
-/** Those of the branches' commits that have the candidate's lock. */
+/** The commits of the branches that have the candidate's lock. */
 async function withLockOf(
   { repository, lockPath }: ClaimOptions,
   candidate: Commit,
@@ -139,7 +139,7 @@ export async function updateBranches(
       const name = parseBranchName(ref.slice(heads.length));
       if (fixed.has(name)) return [{ name, tip: seen, isOurs: false }];
       const read = await repository.readRemote(ref, signal);
-      // Without one it went away meanwhile.
+      // Without one it disappeared in the meantime.
       return read === undefined ? [] : [{ name, tip: read.commit, isOurs: isOurs(read.facts, author.email) }];
     }),
   );

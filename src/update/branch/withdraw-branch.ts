@@ -21,7 +21,7 @@ export async function withdrawBranch(
 
 interface Withdrawal {
   readonly branch: BranchName;
-  /** Where it is now, and where it was before this run; undefined where it was not there. */
+  /** Where it is now, and where it was before this run; undefined if it did not exist. */
   readonly commit: Commit;
   readonly before: Commit | undefined;
 }

@@ -1,4 +1,4 @@
-// What builds of before said of a revision, without building anything.
+// What builds of before said about a revision, without building anything.
 import { isBug } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { hasLostEvents, type BuildReader } from "../../bus/bus.ts";
@@ -12,7 +12,7 @@ export interface RecordOptions {
   readonly log: Log;
 }
 
-/** So many builds are looked at, newest first. */
+/** How many builds are read, newest first. */
 const lookedAt = 200;
 
 /**

@@ -5,7 +5,7 @@ import { parseCommit, parseHostName, parseRepoName } from "../../protocol/names.
 import { newBuildId } from "../../protocol/ulid.ts";
 import { buildCommit } from "./build-commit.ts";
 
-const wish = () => ({
+const specification = () => ({
   id: newBuildId(new Date()),
   repo: parseRepoName("homelab"),
   commit: parseCommit("a".repeat(40)),
@@ -20,8 +20,10 @@ test("a builder that met a bug neither lets an update land nor turns it red", as
     yield* evaluate(source, hosts, ...rest);
   };
   Object.assign(rig.nix, { evaluate: meeting });
-  // Although one host failed by its own fault.
-  await expect(buildCommit({ builds: rig.bus }, wish(), new AbortController().signal)).rejects.toMatchObject({
+  // Although one host failed on its own.
+  await expect(
+    buildCommit({ builds: rig.bus }, specification(), new AbortController().signal),
+  ).rejects.toMatchObject({
     kind: "bug",
     code: "INTERNAL",
     cause: { message: "internal error: x is not a function" },
@@ -31,7 +33,7 @@ test("a builder that met a bug neither lets an update land nor turns it red", as
 
 test("a build that somebody else asked for under our id is no verdict of ours", async () => {
   const rig = await startRig({ repos: { homelab: { green: {} } } });
-  const mine = wish();
+  const mine = specification();
   // It is there before our request: another commit, green.
   await rig.ask("homelab/all", { id: mine.id, rev: parseCommit("b".repeat(40)) });
   await rig.verdict(mine.id);
@@ -47,7 +49,7 @@ test.each([
   ["of another commit, by a builder that does not say what was asked for", "b", {}],
 ])("nor is one %s", async (_, digit, more) => {
   const rig = await startRig({ repos: { homelab: { green: {}, red: { build: "fail" } } } });
-  const mine = wish();
+  const mine = specification();
   await rig.ask("homelab/all", { id: mine.id, rev: parseCommit(digit.repeat(40)), ...more });
   await rig.verdict(mine.id);
   const follow = rig.bus.follow.bind(rig.bus);
@@ -70,7 +72,7 @@ test.each([
   await rig.stop();
 });
 
-test("a builder that the repo's remote refuses needs somebody to give it access, not another try", async () => {
+test("a builder that the repo's remote refuses needs somebody to give it access, not a retry", async () => {
   const refused = new HomelabError("refused", "cannot read https://git.lan/x", {
     code: "GIT_DENIED",
     hint: "a token",
@@ -81,7 +83,9 @@ test("a builder that the repo's remote refuses needs somebody to give it access,
     ensureCommit: () => Promise.reject(refused),
   };
   const rig = await startRig({ repos: { homelab: { green: {} } }, mirrors: { homelab: mirror } });
-  await expect(buildCommit({ builds: rig.bus }, wish(), new AbortController().signal)).rejects.toMatchObject({
+  await expect(
+    buildCommit({ builds: rig.bus }, specification(), new AbortController().signal),
+  ).rejects.toMatchObject({
     kind: "refused",
     code: "GIT_DENIED",
     message: expect.stringContaining("cannot read https://git.lan/x"),

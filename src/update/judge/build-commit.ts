@@ -16,13 +16,13 @@ import type { BuildId, Commit, HostName, RepoName } from "../../protocol/names.t
 import type { Override } from "../../protocol/overrides.ts";
 import { buildTaken, requestDigest } from "../../protocol/request-digest.ts";
 
-export interface BuildWish {
+export interface BuildSpecification {
   /** The same id again attaches to the same build. */
   readonly id: BuildId;
   readonly repo: RepoName;
   readonly commit: Commit;
   readonly overrides?: readonly Override[];
-  /** Without it all hosts of the commit. */
+  /** All hosts of the commit if absent. */
   readonly hosts?: readonly HostName[];
   readonly requestedBy: string;
 }
@@ -43,10 +43,10 @@ export interface BuildCommitOptions {
  */
 export async function buildCommit(
   { builds, kept }: BuildCommitOptions,
-  wish: BuildWish,
+  specification: BuildSpecification,
   signal: AbortSignal,
 ): Promise<BuildState> {
-  const { id, repo, commit, overrides, hosts, requestedBy } = wish;
+  const { id, repo, commit, overrides, hosts, requestedBy } = specification;
   const target = { repo, host: "all" } as const;
   const request = {
     id,
@@ -75,17 +75,17 @@ export async function buildCommit(
   if (!isOurs || !isOfCommit) throw buildTaken(id);
   // Whatever else it says: a builder with a bug in it proves nothing, neither for a host nor against one.
   if (statusOf(state) === "internal-error") throw metBug(state);
-  // Its repo was out of reach before it had any hosts: that says nothing of them.
+  // Its repo could not be reached before it had any hosts: that says nothing about them.
   if (state.hosts.size === 0 && state.status === "infra-failed")
     throw noVerdict(state, state.reason ?? "it never had any hosts");
   if (state.rejection !== undefined && wasDenied(state)) throw builderRefused(state.rejection);
   const noVerdicts: readonly BuildState["status"][] = ["rejected", "expired", "cancelled"];
   if (noVerdicts.includes(state.status))
     throw noVerdict(state, `it was ${state.status}${state.reason === undefined ? "" : `: ${state.reason}`}`);
-  // Who does not know the field ignores it, and builds something else.
+  // A builder that does not know the field ignores it, and builds something else.
   const taken = state.sources.find((source) => source.repo === repo)?.overrides;
   if (state.sources.length > 0 && !isDeepStrictEqual(taken, overrides)) {
-    throw noVerdict(state, "the builder does not know overrides: bring it to the same release");
+    throw noVerdict(state, "the builder does not know overrides: upgrade it to the same release");
   }
   await kept?.keep(about, id, events);
   return state;

@@ -12,16 +12,16 @@ test("a build that takes too long is not waited for, and is cancelled", async ()
   const never = new AbortController().signal;
   const said: unknown[] = [];
   bus.watchControls((subject, data) => said.push([subject, decodeControl(data)]), never);
-  const wish = {
+  const specification = {
     id: newBuildId(new Date()),
     repo: parseRepoName("nixos"),
     commit: parseCommit("a".repeat(40)),
     requestedBy: "update: what does it change?",
   };
   await expect(
-    buildWithin({ builds: bus, log: silentLog, milliseconds: 10 }, wish, never),
+    buildWithin({ builds: bus, log: silentLog, milliseconds: 10 }, specification, never),
   ).rejects.toMatchObject({ name: "TimeoutError" });
   expect(said).toEqual([
-    [`build-control.${wish.id}`, { action: "cancel", requestedBy: "update: what does it change?" }],
+    [`build-control.${specification.id}`, { action: "cancel", requestedBy: "update: what does it change?" }],
   ]);
 });

@@ -2,9 +2,9 @@ import type { Log } from "../../base/log.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import type { KeptBuilds } from "../kept/kept-builds.ts";
-import { buildCommit, type BuildWish } from "./build-commit.ts";
+import { buildCommit, type BuildSpecification } from "./build-commit.ts";
 
-/** To tell a builder that is out of reach that nothing is wanted any more. */
+/** To tell a builder that cannot be reached that nothing is wanted any more. */
 const cancelMs = 5_000;
 
 export interface BuildWithinOptions {
@@ -16,24 +16,28 @@ export interface BuildWithinOptions {
 }
 
 /**
- * A build that only this run wants to know of, and not at any price: when nobody waits for it any more, it ends.
+ * A build that only this run needs, within a limited time: it ends when nobody waits for it any more.
  *
  * @throws what `buildCommit` throws, and when the time is over.
  */
 export async function buildWithin(
   { builds, kept, log, milliseconds }: BuildWithinOptions,
-  wish: BuildWish,
+  specification: BuildSpecification,
   signal: AbortSignal,
 ): Promise<BuildState> {
   const waiting = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
   try {
-    return await buildCommit({ builds, kept }, wish, waiting);
+    return await buildCommit({ builds, kept }, specification, waiting);
   } catch (error) {
     if (waiting.aborted) {
       await builds
-        .control(wish.id, { action: "cancel", requestedBy: wish.requestedBy }, AbortSignal.timeout(cancelMs))
+        .control(
+          specification.id,
+          { action: "cancel", requestedBy: specification.requestedBy },
+          AbortSignal.timeout(cancelMs),
+        )
         .catch((failure: unknown) =>
-          log.warn({ build: wish.id, err: failure }, "a build that nobody wants goes on"),
+          log.warn({ build: specification.id, err: failure }, "an unneeded build could not be cancelled"),
         );
     }
     throw error;

@@ -94,7 +94,7 @@ test("each host is compared with what it was before", () => {
   expect(hostsToCompare(candidate)).toEqual(["c", "d", "e", "f"]);
 });
 
-test("a host that fails has no verdict where nobody can say whether it did before, unless it is new", () => {
+test("a host that fails has no verdict where it is unknown whether it did before, unless it is new", () => {
   const classes = classifyHosts(
     stateOf({ a: "build-failed", b: "eval-failed", c: "build-failed" }),
     knowledge(["a", "b"], { a: "infra-failed" }),
@@ -131,7 +131,7 @@ test.each<[boolean, HostClass[], string]>([
   [true, ["missing-host"], "propose build-failure nixos/h0"],
   [true, ["regression", "infra"], "infra nixos/h1"],
   [true, [], "infra "],
-  // Theirs to mend, although policy here blocks.
+  // Theirs to fix, although policy here blocks.
   [true, ["ok", "pre-existing"], "land"],
   [false, ["regression", "eval-error", "infra", "pre-existing"], "land"],
   [false, [], "land"],

@@ -8,7 +8,7 @@ import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
  * - `regression`: does not build any more; `eval-error`: does not evaluate any more
  * - `pre-existing`: does not build, and did not before either
  * - `missing-host`: was in the inventory before, and is not any more
- * - `infra`: has no verdict of its own; or it fails, and nobody can say whether it did before
+ * - `infra`: has no verdict of its own; or it fails, and it is unknown whether it did before
  */
 export const hostClasses = [
   "ok",
@@ -22,7 +22,7 @@ export const hostClasses = [
 ] as const;
 export type HostClass = (typeof hostClasses)[number];
 
-/** What is known of the base. Of a host that builds now there may be nothing: its base was not built for this. */
+/** What is known about the base. Of a host that builds now there may be nothing: its base was not built for this. */
 export interface BaseKnowledge {
   readonly inventory: readonly string[];
   readonly hosts: ReadonlyMap<string, HostState>;
@@ -59,7 +59,7 @@ export function classifyHosts(candidate: BuildState, base: BaseKnowledge): Class
   return classes;
 }
 
-/** Its flake has no list of hosts, by its own fault. */
+/** The hosts of its flake cannot be listed, and the flake is to blame. */
 export const hostsNotListed = ({ status, hosts }: BuildState): boolean =>
   status === "failed" && hosts.size === 0;
 
@@ -90,7 +90,7 @@ export interface Policy {
 
 export type Outcome =
   | { readonly type: "land" }
-  /** Nothing is said about the update: the infrastructure has to be asked again. */
+  /** No verdict on the update: the infrastructure has to be queried again. */
   | { readonly type: "infra"; readonly hosts: readonly string[] }
   | {
       readonly type: "propose";
@@ -106,8 +106,8 @@ export interface DownstreamClasses {
 }
 
 /**
- * Landing needs a verdict of every host; no host at all is no success. Of repos downstream only those count that are
- * required, and of these not what was broken before: that is theirs to mend, whatever the policy here.
+ * Landing needs a verdict for every host, and at least one host. Only required repos downstream count, and in these only
+ * what was not broken before: old breakage is theirs to fix, whatever the policy here.
  */
 export function decideOutcome(
   classes: Classes,

@@ -15,7 +15,7 @@ export interface Downstream {
   readonly repo: RepoName;
   /** Its input that is the updated repo. */
   readonly input: FlakeInput;
-  /** All without it. */
+  /** All hosts if absent. */
   readonly hosts?: readonly HostName[];
   /** Whether breaking it keeps the update from landing; otherwise it is only told. */
   readonly required: boolean;
@@ -23,14 +23,14 @@ export interface Downstream {
   readonly resolve: (signal: AbortSignal) => Promise<Commit>;
   /**
    * Attributes of `nixosConfigurations` at a commit of it, with its input at a commit of the updated repo.
-   * @throws HomelabError `failed` when they do not evaluate; others when nobody can say.
+   * @throws HomelabError `failed` when they do not evaluate; others when it is unknown.
    */
   readonly listHosts: (commit: Commit, input: Commit, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 export interface DownstreamVerdict extends Pick<Downstream, "repo" | "input" | "required"> {
   readonly commit?: Commit;
-  /** By host; `*` stands for all of them where they cannot be listed, or nobody can say. */
+  /** By host; `*` stands for all of them if they cannot be listed, or it is unknown. */
   readonly classes: Classes;
   /** Why hosts were not built, in a line. */
   readonly reason?: string;
@@ -48,7 +48,7 @@ export const gatedHosts = ({
 }): number =>
   downstream.filter(({ required }) => required).reduce((sum, each) => sum + each.classes.size, classes.size);
 
-/** All of its hosts, where they cannot be told apart. */
+/** All of its hosts, if they cannot be told apart. */
 const allHosts = "*";
 
 export interface DownstreamOptions extends JudgeOptions {
@@ -115,7 +115,7 @@ async function judgeAt(
   );
 }
 
-/** The same commit for all that a run asks. */
+/** The same commit for all queries of a run. */
 async function pinDownstream(
   journal: Journal,
   { repo, resolve }: Downstream,
@@ -136,7 +136,7 @@ export const overridden = (
   at: Commit,
 ): OverriddenCommit => ({ commit, overrides: [{ input, repo: updated, commit: at }] });
 
-/** Those of its hosts that count, or why they cannot be listed by a fault of its own. */
+/** The hosts of it that count, or why they cannot be listed if the repo itself is to blame. */
 async function listed(
   { hosts, listHosts }: Downstream,
   commit: Commit,

@@ -28,18 +28,18 @@ export interface Judgement {
   readonly repo: RepoName;
   readonly before: OverriddenCommit;
   readonly after: OverriddenCommit;
-  /** Of the build of `after`. */
+  /** The id of the build of `after`. */
   readonly id: BuildId;
-  /** All without it. */
+  /** All hosts if absent. */
   readonly hosts?: readonly HostName[];
   readonly requestedBy: string;
-  /** The hosts that were there before, or why nobody can say. */
+  /** The hosts that were there before, or why it is unknown. */
   readonly inventory: readonly string[] | { readonly failure: string };
 }
 
 export interface Judged {
   readonly state: BuildState;
-  /** Of before, for the hosts that fail; absent where none does. */
+  /** The build of `before`, for the hosts that fail; absent if none does. */
   readonly baseState?: BuildState;
   readonly classes: Classes;
 }
@@ -58,8 +58,8 @@ export async function judgeRevision(
     return { state, classes: classifyHosts(state, { inventory: [], hosts: new Map(all) }) };
   }
   const failing = hostsToCompare(state).filter((host) => inventory.includes(host));
-  const wish = { repo, ...before, hosts: failing, requestedBy: "update: was it broken before?" };
-  const baseState = failing.length === 0 ? undefined : await buildBefore(options, wish, signal);
+  const specification = { repo, ...before, hosts: failing, requestedBy: "update: was it broken before?" };
+  const baseState = failing.length === 0 ? undefined : await buildBefore(options, specification, signal);
   const revision = { repo, commit: before.commit, variant: variantOf(before.overrides ?? []) };
   const recorded = await recordedHosts(options, revision, greenHosts(state), signal);
   const built = [...(baseState?.hosts.values() ?? [])].map((host) => [host.host, host] as const);
@@ -67,7 +67,7 @@ export async function judgeRevision(
   return { state, classes, baseState };
 }
 
-/** As a host is where not even the list of hosts evaluates. */
+/** The state of a host if not even the list of hosts evaluates. */
 const notEvaluated = ({ repo, host }: HostState, reason: string): HostState => ({
   repo,
   host,
@@ -77,15 +77,15 @@ const notEvaluated = ({ repo, host }: HostState, reason: string): HostState => (
 
 async function buildBefore(
   { builds, kept, clock, log }: JudgeOptions,
-  wish: Omit<Parameters<typeof buildCommit>[1], "id">,
+  specification: Omit<Parameters<typeof buildCommit>[1], "id">,
   signal: AbortSignal,
 ): Promise<BuildState | undefined> {
   try {
-    return await buildCommit({ builds, kept }, { id: newBuildId(clock.now()), ...wish }, signal);
+    return await buildCommit({ builds, kept }, { id: newBuildId(clock.now()), ...specification }, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;
-    // Nobody can say whether it was broken before, so nobody can say that the update broke it.
+    // It is unknown whether it was broken before, so it is unknown whether the update broke it.
     log.warn({ err: error }, "the base could not be built for comparison");
     return undefined;
   }

@@ -28,7 +28,7 @@ test("of a host that fails, it is said why nobody can compare it with the base",
     ["db", "infra"],
   ]);
   expect(missingVerdicts({ state, baseState, classes })).toEqual([
-    "web: it fails, and nobody can say whether it did before: no disk",
-    "db: it fails, and nobody can say whether it did before: the base was not built",
+    "web: it fails, and it is unknown whether it did before: no disk",
+    "db: it fails, and it is unknown whether it did before: the base was not built",
   ]);
 });

@@ -18,7 +18,7 @@ export function missingVerdicts({
     const { finished } = host;
     if (finished === undefined || !isOwnFault(finished.verdict)) return reasonOf(host);
     const before = [...(baseState?.hosts.values() ?? [])].find((each) => each.host === host.host);
-    return `it fails, and nobody can say whether it did before: ${before === undefined ? "the base was not built" : reasonOf(before)}`;
+    return `it fails, and it is unknown whether it did before: ${before === undefined ? "the base was not built" : reasonOf(before)}`;
   });
   const lines = [...byReason].map(([reason, hosts]) => {
     const names = hosts.slice(0, 5).map(({ host }) => host);

@@ -1,4 +1,4 @@
-// Builds of earlier runs whose verdicts still hold: the same commit, hosts and overrides are not built once more. Kept
+// Builds of earlier runs whose verdicts still hold: the same commit, hosts and overrides are not built again. Kept
 // as the events that said so, in files of ours, because what a builder stored may be gone by the next night.
 import { createReadStream } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
@@ -102,7 +102,7 @@ const cleaned = (event: BuildEvent, clean: KeptBuildsOptions["clean"]): string =
 export const cleanedJson = (value: unknown, clean: KeptBuildsOptions["clean"]): string =>
   JSON.stringify(value, (_, each: unknown) => (typeof each === "string" ? clean(each) : each));
 
-/** For a run that wants everything built anew: the next one finds what this one is told. */
+/** For a run that wants everything built again: the next one finds this run's results. */
 export const withoutFinding = (kept: KeptBuilds): KeptBuilds => ({ ...kept, find: async () => undefined });
 
 const isFresh = (at: number, { now }: Pick<Clock, "now">): boolean => now().getTime() - at < maxAgeMs;

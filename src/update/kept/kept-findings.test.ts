@@ -29,7 +29,7 @@ const firstBad = {
   subject: "Break it",
 };
 const findings = {
-  guilty: [["nixpkgs"], ["alpha", "beta"]],
+  culprits: [["nixpkgs"], ["alpha", "beta"]],
   bisected: [{ input: "nixpkgs", firstBad, probes: 3, skipped: 0 }],
 };
 
@@ -56,6 +56,6 @@ test("what is damaged is looked for again", async ({ directory }) => {
   const kept = keepIn(directory);
   await kept.keep(subject, findings);
   const [name = ""] = await readdir(directory);
-  await writeFile(join(directory, name), '{"v":1,"guilty":"nixpkgs"}');
+  await writeFile(join(directory, name), '{"v":1,"culprits":"nixpkgs"}');
   expect(await kept.find(subject)).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-// What earlier searches found out: the same update that breaks the same hosts is not taken apart once more.
+// What earlier searches found out: the same update that breaks the same hosts is not taken apart again.
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,13 +13,13 @@ import type { BisectedInput } from "../search/bisect-input.ts";
 export interface SearchSubject {
   readonly candidate: Commit;
   readonly repo: RepoName;
-  /** That break. */
+  /** The hosts that break. */
   readonly hosts: readonly HostName[];
 }
 
 /** As in `Found`. */
 export interface Findings {
-  readonly guilty: readonly (readonly string[])[];
+  readonly culprits: readonly (readonly string[])[];
   readonly unproven?: string;
   readonly bisected: readonly BisectedInput[];
 }
@@ -43,7 +43,7 @@ const Revision = v.object({
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const Document = v.object({
   v: v.literal(1),
-  guilty: v.array(v.array(text)),
+  culprits: v.array(v.array(text)),
   unproven: v.optional(text),
   bisected: v.array(
     v.object({
@@ -72,9 +72,9 @@ export function createKeptFindings({ directory, clean, clock, log }: KeptBuildsO
       const bytes = await readFile(file).catch(() => Buffer.from(""));
       return decodeJson(Document, bytes.toString());
     },
-    async keep(subject, { guilty, unproven, bisected }) {
+    async keep(subject, { culprits, unproven, bisected }) {
       try {
-        const document = { v: 1, guilty, unproven, bisected };
+        const document = { v: 1, culprits, unproven, bisected };
         await replaceFile(join(directory, fileOf(subject)), cleanedJson(document, clean));
         await prune(directory);
       } catch (error) {

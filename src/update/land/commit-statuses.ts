@@ -1,7 +1,7 @@
 // The verdict of an update on its commit, where the forge's pages and the rules of protected branches look for it.
 import { isBug } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { CommitStatusWish, Forge } from "../../forge/forge.ts";
+import type { CommitStatusSpecification, Forge } from "../../forge/forge.ts";
 import type { Commit } from "../../protocol/names.ts";
 import { gatedHosts } from "../judge/judge-downstream.ts";
 import type { Validated } from "../update.ts";
@@ -9,14 +9,16 @@ import type { Validated } from "../update.ts";
 /** One for the whole update: hosts have no status of their own. */
 export const statusContext = "homelab-deploy/update";
 
-export const pendingStatus: CommitStatusWish = {
+export const pendingStatus: CommitStatusSpecification = {
   context: statusContext,
   state: "pending",
   description: "All hosts are being built.",
 };
 
 /** Green says that every host builds, not that it lands: strange locks build too. */
-export function statusOf(validated: Pick<Validated, "outcome" | "classes" | "downstream">): CommitStatusWish {
+export function statusOf(
+  validated: Pick<Validated, "outcome" | "classes" | "downstream">,
+): CommitStatusSpecification {
   const { outcome } = validated;
   const total = gatedHosts(validated);
   const context = statusContext;
@@ -41,7 +43,7 @@ export function statusOf(validated: Pick<Validated, "outcome" | "classes" | "dow
 export async function tellStatus(
   { forge, log }: { readonly forge: Pick<Forge, "ensureStatus"> | undefined; readonly log: Log },
   commit: Commit,
-  status: CommitStatusWish,
+  status: CommitStatusSpecification,
   signal: AbortSignal,
 ): Promise<void> {
   try {
@@ -49,6 +51,6 @@ export async function tellStatus(
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;
-    log.warn({ commit, err: error }, "the forge could not be told the commit's status");
+    log.warn({ commit, err: error }, "the commit's status could not be reported to the forge");
   }
 }

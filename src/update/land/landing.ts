@@ -79,7 +79,7 @@ async function landByMerge(
   }
   const merged = await forge.fastForward(number, commit, signal);
   if (merged.type !== "landed") return merged;
-  // What a forge says of its merges is believed only once the branch has the commit.
+  // What a forge says about its merges is believed only once the branch has the commit.
   const { repository, branch } = options;
   const tip = await repository.mirror.resolveBranch(branch, signal);
   return (await repository.isAncestor(commit, tip, signal))
@@ -94,7 +94,7 @@ async function branchFacts({ forge, branch, log }: LandingOptions, signal: Abort
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;
-    log.warn({ err: error }, "the forge does not say what the branch requires");
+    log.warn({ err: error }, "the forge does not report what the branch requires");
     return undefined;
   }
 }

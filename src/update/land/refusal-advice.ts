@@ -8,7 +8,7 @@ export type LandingWay = "push" | "pull-request";
 export interface Refusal {
   readonly way: LandingWay;
   readonly branch: BranchName;
-  /** Of the forge's token; undefined without a forge. */
+  /** The user of the forge's token; undefined without a forge. */
   readonly user: string | undefined;
   /** In the remote's own words. */
   readonly words: string;

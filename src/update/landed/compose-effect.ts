@@ -3,7 +3,7 @@ import type { PackageChange } from "../../nix/store/closure-diff.ts";
 import { effectLimits, type HostEffect, type LandedEffect } from "../../protocol/update-events.ts";
 import type { SystemComparison } from "./system-comparison.ts";
 
-/** Of JSON. The stream takes 256 KiB of an event, and the rest of it needs room too. */
+/** The limit for the JSON. The stream takes events up to 256 KiB, and the rest of the event needs room too. */
 const mostBytes = 128 * 1024;
 
 /** @param clean takes secrets out of names that come from a store */

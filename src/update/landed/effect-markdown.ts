@@ -1,5 +1,5 @@
 import { codeSpan } from "../../base/markdown-text.ts";
-import type { CommentWish } from "../../forge/forge.ts";
+import type { CommentSpecification } from "../../forge/forge.ts";
 import type { Commit } from "../../protocol/names.ts";
 import type { HostEffect, LandedEffect } from "../../protocol/update-events.ts";
 import { packageWords, rebootWords, sizeWords, stayWords } from "./effect-words.ts";
@@ -7,7 +7,7 @@ import { packageWords, rebootWords, sizeWords, stayWords } from "./effect-words.
 const marker = "<!-- homelab-deploy:landed -->";
 
 /** On the pull request by which it landed. Names in it are from a store and from a flake, so they are code. */
-export function effectComment(commit: Commit, effect: LandedEffect): CommentWish {
+export function effectComment(commit: Commit, effect: LandedEffect): CommentSpecification {
   const { hosts, changed, unchanged, unknown } = effect;
   const more = changed - hosts.length;
   const lines = [

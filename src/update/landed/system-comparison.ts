@@ -1,4 +1,4 @@
-// What is known of how the hosts' systems differ between two commits.
+// What is known about how the hosts' systems differ between two commits.
 import type { ClosureDiff } from "../../nix/store/closure-diff.ts";
 
 export interface SystemComparison {
@@ -6,7 +6,7 @@ export interface SystemComparison {
   readonly diffs: ReadonlyMap<string, ClosureDiff>;
   /** Hosts whose system is the same. */
   readonly unchanged: readonly string[];
-  /** Hosts of which nobody can tell here, and why, in words of ours. */
+  /** Hosts whose difference cannot be determined here, and why, in our own words. */
   readonly unknown: readonly UnknownSystems[];
 }
 

@@ -26,27 +26,27 @@ async function proposalOf(publishLogs: PublishLogs) {
   return composeProposal(parts, AbortSignal.timeout(60_000));
 }
 
-test("a whole log comes with a comment that says what it is of", async () => {
+test("a full log comes with a comment that says what it is of", async () => {
   const { body, comments } = await proposalOf("full");
-  expect(body).toContain("- whole log: `web-openssl-3.0.14-00000000.log.gz`, with a comment below");
+  expect(body).toContain("- full log: `web-openssl-3.0.14-00000000.log.gz`, attached to a comment below");
   expect(comments.map((comment) => [comment.file?.name, comment.body, comment.bodyWithoutFile])).toEqual([
     [
       "web-openssl-3.0.14-00000000.log.gz",
       expect.stringContaining(
-        "Log of `openssl-3.0.14`, which 2 hosts need. The whole log is attached. It ends with:\n\n```text\nrunning tests",
+        "Log of `openssl-3.0.14`, which 2 hosts need. The full log is attached. It ends with:\n\n```text\nrunning tests",
       ),
       expect.stringContaining("This forge does not take the file. The log ends with:"),
     ],
   ]);
 });
 
-test("without whole logs none is promised, and without any nothing of them is shown", async () => {
+test("without full logs none is promised, and without any nothing of them is shown", async () => {
   const excerpt = await proposalOf("excerpt");
   expect(excerpt.comments).toEqual([]);
   expect(excerpt.body).toContain("E: 1 failed");
-  expect(excerpt.body).not.toContain("whole log");
+  expect(excerpt.body).not.toContain("full log");
   const never = await proposalOf("never");
   expect(never.comments).toEqual([]);
   expect(never.body).toContain("- **Caused by:** the input `nixpkgs`");
-  expect(never.body).not.toMatch(/E: 1 failed|nix log|whole log/);
+  expect(never.body).not.toMatch(/E: 1 failed|nix log|full log/);
 });

@@ -1,6 +1,6 @@
 // From a report and the logs behind it to what is sent to a forge.
 import type { BuildReader } from "../../bus/bus.ts";
-import type { FileToAttach, LabelWish } from "../../forge/forge.ts";
+import type { FileToAttach, LabelSpecification } from "../../forge/forge.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import { createLogAttachment } from "./log-attachment.ts";
 import { codeBlock, codeSpan, tailOf } from "../../base/markdown-text.ts";
@@ -16,7 +16,7 @@ export type PublishLogs = "full" | "excerpt" | "never";
 
 export interface ProposalParts {
   readonly report: UpdateReport;
-  /** Of the candidate's lock, as in the marker. */
+  /** The digest of the candidate's lock, as in the marker. */
   readonly lock: string;
   /** The builds with the logs. */
   readonly states: readonly BuildState[];
@@ -26,7 +26,7 @@ export interface ProposalParts {
   readonly maxBodyBytes: number;
 }
 
-const labels: Readonly<Record<UpdateLabel, LabelWish>> = {
+const labels: Readonly<Record<UpdateLabel, LabelSpecification>> = {
   "build-failure": { name: "build-failure", colour: "#d73a4a", description: "An update breaks hosts" },
   "needs-review": {
     name: "needs-review",
@@ -87,13 +87,13 @@ function commentOf(failure: RootFailure, file: FileToAttach): ProposalComment {
   const of = `Log of ${codeSpan(failure.name)}, which ${failure.hosts.length === 1 ? "1 host needs" : `${failure.hosts.length} hosts need`}.`;
   return {
     marker,
-    body: `${marker}\n${of} The whole log is attached. It ends with:\n\n${excerpt}\n`,
+    body: `${marker}\n${of} The full log is attached. It ends with:\n\n${excerpt}\n`,
     bodyWithoutFile: `${marker}\n${of} This forge does not take the file. The log ends with:\n\n${excerpt}\n`,
     file,
   };
 }
 
-/** All logs of a build in one pass: the store of logs is read from beginning to end. */
+/** All logs of a build in one pass: log storage is read from beginning to end. */
 async function readLogs(
   builds: BuildReader,
   state: BuildState,
@@ -117,11 +117,11 @@ async function readLogs(
     writers.get(chunk.log)?.write(Buffer.from(chunk.text));
     stored.add(chunk.log);
   }
-  // Of a build that an earlier run made: its verdict is kept for longer than its logs.
+  // The build may be an earlier run's: its verdict is kept longer than its logs.
   for (const [log, writer] of writers) {
     if (stored.has(log)) continue;
     const { tail = "" } = wanted.get(numbers.get(log) ?? "") ?? {};
-    writer.write(Buffer.from(`[the whole log is not stored any more; this is its end]\n${tail}\n`));
+    writer.write(Buffer.from(`[the full log is no longer stored; this is its end]\n${tail}\n`));
   }
   const files = new Map<string, FileToAttach>();
   for (const [log, writer] of writers) {

@@ -1,4 +1,4 @@
-// What becomes of pull requests of earlier runs. Pure. Whatever a person has touched is left alone.
+// What happens to pull requests of earlier runs. Pure. Whatever a person has touched is left alone.
 import type { PullRequest, PullRequestActivity } from "../../forge/forge.ts";
 import { isOurCommit } from "../commit-message.ts";
 import { branchPrefix } from "../branch/decide-branch.ts";
@@ -38,7 +38,7 @@ export interface StaleMoment {
   readonly isCurrent: boolean;
 }
 
-/** What becomes of a proposal that nobody has acted on. */
+/** What happens to a proposal that nobody has acted on. */
 export function decideStale(
   pullRequest: PullRequest,
   activity: PullRequestActivity,
@@ -68,7 +68,7 @@ export function ageSentence(
   const days = Math.floor(ageInDays(open, now));
   if (days < 1) return "";
   const since = open.createdAt.toISOString().slice(0, 10);
-  return `Open for ${days === 1 ? "1 day" : `${days} days`}, since ${since}: updates still come to the same result.`;
+  return `Open for ${days === 1 ? "1 day" : `${days} days`}, since ${since}: updates still arrive at the same result.`;
 }
 
 /** A person closed a proposal of exactly this lock without merging it: it is not proposed again. */
@@ -80,5 +80,5 @@ export const isDeclined = (closed: readonly PullRequest[], lock: string): PullRe
       !pullRequest.body.includes(supersededNote),
   );
 
-/** Stands in the body of those that we closed ourselves. */
+/** Marks the body of those that we closed ourselves. */
 export const supersededNote = "<!-- homelab-deploy:superseded -->";

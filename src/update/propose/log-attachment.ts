@@ -7,7 +7,7 @@ import { visibleText } from "../../base/markdown-text.ts";
 import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import { createRedactor } from "../../redact/redact.ts";
 
-/** Of text, before compression. A longer log keeps only its first and its last lines. */
+/** The limit for the text before compression. A longer log keeps only its first and last lines. */
 const maxBytes = 5 * 1024 * 1024;
 const headLines = 200;
 const tailLines = 2_000;
@@ -60,7 +60,7 @@ interface KeptLines {
   end(): string;
 }
 
-/** All lines while they fit, and from then on only the first and the last ones, these too within the bound. */
+/** All lines while they fit; otherwise only the first and the last ones, within the same limit. */
 function createKeptLines(): KeptLines {
   const head: string[] = [];
   let headBytes = 0;

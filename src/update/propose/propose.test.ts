@@ -173,7 +173,7 @@ test("a proposal that nobody acts on is reminded of once, and closed in the end"
   await tend();
   expect(forge.pulls).toMatchObject([{ state: "closed", body: expect.stringContaining(supersededNote) }]);
   expect(forge.said.at(-1)?.body).toContain(
-    "Closed: updates no longer come to this, and nobody acted on it for 14 days.",
+    "Closed: updates no longer arrive at this result, and nobody has acted on it for 14 days.",
   );
   expect(repository.tip(branch)).toBeUndefined();
   // Our own closing is nobody's no.
@@ -184,8 +184,8 @@ test("a proposal that updates still come to stays the one pull request, and says
   const { proposed, forge, tending, clock } = await simulateProposals();
   for (const [days, age] of [
     [0, undefined],
-    [1, "Open for 1 day, since 2026-11-23: updates still come to the same result."],
-    [29, "Open for 30 days, since 2026-11-23: updates still come to the same result."],
+    [1, "Open for 1 day, since 2026-11-23: updates still arrive at the same result."],
+    [29, "Open for 30 days, since 2026-11-23: updates still arrive at the same result."],
   ] as const) {
     await clock.advance(days * dayMs);
     const again = await proposed("2026-11-23", "a");

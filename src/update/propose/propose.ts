@@ -59,7 +59,7 @@ export async function openPullRequest(
 
   const [open] = (await forge.pullRequests({ state: "open", head, base }, signal)).filter(isOurs);
   if (open !== undefined && hasHumanWork(open, await forge.activity(open.number, signal), author.email)) {
-    log.info({ url: open.url }, "the pull request has work of people and keeps its text");
+    log.info({ url: open.url }, "the pull request has people's work and keeps its text");
     return { type: "proposed", pullRequest: open };
   }
   const text = withAge(body, ageSentence(open, lock, clock.now()));
@@ -80,7 +80,7 @@ export async function openPullRequest(
   return { type: "proposed", pullRequest: ensured.pullRequest };
 }
 
-/** How long it has been open stands behind the headline, which follows our marker. */
+/** Our marker is followed by the headline, and then by how long it has been open. */
 function withAge(body: string, age: string): string {
   if (age === "") return body;
   const [marker = "", headline = "", ...rest] = body.split("\n\n");
@@ -91,12 +91,12 @@ function withAge(body: string, age: string): string {
 async function ensureLabels(
   { forge, log }: Pick<TendOptions, "forge" | "log">,
   number: number,
-  wishes: Proposal["labels"],
+  labels: Proposal["labels"],
   signal: AbortSignal,
 ): Promise<void> {
-  const names = wishes.map(({ name }) => name);
+  const names = labels.map(({ name }) => name);
   try {
-    await forge.ensureLabels(wishes, signal);
+    await forge.ensureLabels(labels, signal);
     await forge.addLabels(number, names, signal);
     await forge.removeLabels(
       number,
@@ -113,14 +113,18 @@ async function ensureLabels(
 async function ensureComment(
   forge: Forge,
   number: number,
-  wish: ProposalComment,
+  proposed: ProposalComment,
   signal: AbortSignal,
 ): Promise<void> {
-  const { comment } = await forge.ensureComment(number, { marker: wish.marker, body: wish.body }, signal);
-  if (wish.file === undefined) return;
-  const attached = await forge.attach(comment.id, wish.file, signal);
-  if (attached.type !== "refused" || wish.bodyWithoutFile === undefined) return;
-  await forge.ensureComment(number, { marker: wish.marker, body: wish.bodyWithoutFile }, signal);
+  const { comment } = await forge.ensureComment(
+    number,
+    { marker: proposed.marker, body: proposed.body },
+    signal,
+  );
+  if (proposed.file === undefined) return;
+  const attached = await forge.attach(comment.id, proposed.file, signal);
+  if (attached.type !== "refused" || proposed.bodyWithoutFile === undefined) return;
+  await forge.ensureComment(number, { marker: proposed.marker, body: proposed.bodyWithoutFile }, signal);
 }
 
 /** In the comments of ours about a log begin so; the rest says which one. */

@@ -9,7 +9,7 @@ export const markerStart = "<!-- homelab-deploy:update v1";
 const Marker = v.object({
   run: v.pipe(v.string(), v.maxLength(64)),
   base: Commit,
-  /** Of the candidate's flake.lock. */
+  /** The digest of the candidate's flake.lock. */
   lock: v.pipe(v.string(), v.regex(/^sha256-[A-Za-z0-9+/=]{44}$/)),
 });
 export type Marker = v.InferOutput<typeof Marker>;

@@ -1,7 +1,7 @@
 // Updates or closes the pull requests that earlier runs opened. Those that people have worked on are left alone.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { CommentWish, Forge, PullRequest } from "../../forge/forge.ts";
+import type { CommentSpecification, Forge, PullRequest } from "../../forge/forge.ts";
 import type { Repository } from "../../git/git.ts";
 import type { BranchName } from "../../protocol/names.ts";
 import { deleteUpdateBranch } from "../branch/update-branch.ts";
@@ -16,7 +16,7 @@ import {
 export interface TendOptions {
   readonly forge: Forge;
   readonly repository: Pick<Repository, "push">;
-  /** That updates are proposed for. */
+  /** The branch that updates are proposed for. */
   readonly branch: BranchName;
   readonly author: { readonly email: string };
   readonly clock: Pick<Clock, "now">;
@@ -51,7 +51,7 @@ export async function supersede(
     if (old.number === except) continue;
     const activity = await forge.activity(old.number, signal);
     if (hasHumanWork(old, activity, author.email)) {
-      log.info({ url: old.url }, "an earlier proposal has work of people and stays open");
+      log.info({ url: old.url }, "an earlier proposal has people's work and stays open");
       continue;
     }
     await closeOurs(forge, repository, old, why, signal);
@@ -81,7 +81,7 @@ export async function tendStale(
         await forge.ensureComment(number, reminderOf(stale), signal);
         break;
       case "close": {
-        const why = `updates no longer come to this, and nobody acted on it for ${stale.closeAfterDays} days`;
+        const why = `updates no longer arrive at this result, and nobody has acted on it for ${stale.closeAfterDays} days`;
         await closeOurs(forge, repository, pullRequest, why, signal);
         break;
       }
@@ -89,15 +89,15 @@ export async function tendStale(
   }
 }
 
-function reminderOf({ remindAfterDays, closeAfterDays }: StaleSettings): CommentWish {
+function reminderOf({ remindAfterDays, closeAfterDays }: StaleSettings): CommentSpecification {
   const marker = "<!-- homelab-deploy:reminder -->";
   return {
     marker,
     body: [
       marker,
       `Nobody has acted on this pull request for ${remindAfterDays} days.`,
-      "It stays open while updates still come to this result, and a newer result replaces it.",
-      `If updates no longer come to it, it is closed ${closeAfterDays} days after it was opened; the label \`keep\` keeps it open.`,
+      "It stays open while updates still arrive at this result; a newer result replaces it.",
+      `If updates no longer arrive at it, it is closed ${closeAfterDays} days after it was opened; the label \`keep\` keeps it open.`,
     ].join("\n"),
   };
 }

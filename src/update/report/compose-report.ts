@@ -6,10 +6,17 @@ import type { BuildState, HostState } from "../../protocol/build-state.ts";
 import type { FinishedHost } from "../../protocol/events.ts";
 import type { BranchName, RepoName } from "../../protocol/names.ts";
 import { attachmentName } from "../propose/log-attachment.ts";
-import type { BisectedReport, ReportedHost, ReportedRevision, RootFailure, UpdateReport } from "./report.ts";
-import type { ProposalContext, Validated } from "../update.ts";
+import type {
+  BisectedReport,
+  FlakePlace,
+  ReportedHost,
+  ReportedRevision,
+  RootFailure,
+  UpdateReport,
+} from "./report.ts";
+import type { Found, ProposalContext, Validated } from "../update.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
-import { isRestGood } from "../search/find-guilty.ts";
+import { isRestGood } from "../search/find-culprits.ts";
 import { brokenHosts, hostsNotListed, type Classes } from "../judge/decide-classes.ts";
 import { gatedHosts, type DownstreamVerdict } from "../judge/judge-downstream.ts";
 import type { SystemComparison } from "../landed/system-comparison.ts";
@@ -23,6 +30,9 @@ export interface ReportFacts {
   readonly unavailable: readonly UnreachedInput[];
   readonly registry: readonly RegistryInput[];
   readonly comparison: SystemComparison;
+  readonly flake?: FlakePlace;
+  /** Whether inputs that build land without those that do not. */
+  readonly partialLanding: boolean;
 }
 
 /** Its texts are as long as they are, and may have secrets: `redactReport` sees to both. */
@@ -34,8 +44,8 @@ export function composeReport(
   const { candidate, state, classes, downstream } = validated;
   // Not those that failed before.
   const broken = new Set(brokenHosts(classes));
-  const [group = [], ...more] = context.found?.guilty ?? [];
-  const guilty = more.length === 0 && group.length === 1 ? group[0] : undefined;
+  const [group = [], ...more] = context.found?.culprits ?? [];
+  const culprits = more.length === 0 && group.length === 1 ? group[0] : undefined;
   return {
     v: 1,
     run: facts.run,
@@ -58,13 +68,15 @@ export function composeReport(
       ...downstream.flatMap(downstreamHosts),
     ],
     failures: [...failuresOf(state, classes), ...downstream.flatMap(downstreamFailures)].map((failure) =>
-      guilty === undefined || !failure.hosts.some((host) => broken.has(host))
+      culprits === undefined || !failure.hosts.some((host) => broken.has(host))
         ? failure
-        : { ...failure, input: guilty },
+        : { ...failure, input: culprits },
     ),
     unavailable: facts.unavailable,
     registry: facts.registry,
-    guilty: context.found?.guilty ?? [],
+    flake: facts.flake,
+    culprits: context.found?.culprits ?? [],
+    rest: facts.partialLanding ? undefined : restOf(validated, context.found),
     unproven: context.found?.unproven,
     bisected: (context.found?.bisected ?? []).map(bisectedReport),
     packages: mergeDiffs(facts.comparison.diffs),
@@ -73,6 +85,12 @@ export function composeReport(
     review: reviewOf(validated, context),
     redactions: 0,
   };
+}
+
+function restOf({ candidate }: Validated, found: Found | undefined): readonly string[] | undefined {
+  if (found === undefined || !isRestGood({ candidate }, found)) return undefined;
+  const culprits = new Set(found.culprits.flat());
+  return candidate.changes.map(({ path }) => path.join("/")).filter((input) => !culprits.has(input));
 }
 
 function bisectedReport({ firstBad, suspects, ...rest }: BisectedInput): BisectedReport {
@@ -92,7 +110,7 @@ const revisionReport = ({ rev, committedAt, subject }: Revision): ReportedRevisi
 const hostOf = (state: BuildState, name: string): HostState | undefined =>
   [...state.hosts.values()].find(({ host }) => host === name);
 
-/** Of hosts that could not be listed only the build itself says anything. */
+/** If the hosts could not be listed, only the build itself has a reason. */
 function unlistedHost(state: BuildState): { readonly finished: Partial<FinishedHost> } | undefined {
   return hostsNotListed(state) ? { finished: { reason: unlistedReason(state) } } : undefined;
 }
@@ -156,7 +174,7 @@ function verdictOf(validated: Validated, { why, found }: ProposalContext): strin
   const hosts = `${outcome.hosts.length} of ${all} hosts`;
   const culprit =
     found !== undefined && isRestGood({ candidate }, found)
-      ? `; without ${found.guilty.flat().join(", ")} they build`
+      ? `; without ${found.culprits.flat().join(", ")} they build`
       : "";
   return outcome.label === "build-failure"
     ? `The update of ${inputs} breaks ${hosts}${culprit}.${landed}`

@@ -8,7 +8,7 @@ export interface Section {
   readonly between: "\n\n" | "\n";
 }
 
-/** Kept free for the note of what was left out. */
+/** Kept free for the note about what was left out. */
 const noteBytes = 400;
 
 /**

@@ -20,7 +20,7 @@ export function labelsOf(report: Pick<UpdateReport, "hosts" | "review" | "inputs
   ];
 }
 
-/** The one sentence that whoever is woken by it needs; no text from outside is in it. */
+/** The one sentence that a person who is woken by it needs. It contains no text from outside. */
 export function headlineOf(report: Pick<UpdateReport, "hosts" | "review" | "landed">): string {
   const { hosts, review, landed } = report;
   const broken = brokenHosts(report).length;
@@ -51,5 +51,5 @@ export function titleOf(report: Pick<UpdateReport, "hosts" | "inputs" | "review"
   return `flake.lock: update ${names.length} ${names.length === 1 ? "input" : "inputs"}${end}`;
 }
 
-/** A title is no Markdown, but mentions and references count in it. */
+/** A title is not Markdown, but mentions and references count in it. */
 const safeName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_.-]/g, "_");

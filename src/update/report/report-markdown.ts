@@ -32,7 +32,7 @@ function summaryOf(report: UpdateReport): string {
       ...(broken.length === 0 ? [] : [`- **Broken:** ${hostList(broken, mostBrokenNamed)}`]),
       ...causeLines(report),
       ...failureLines(report),
-      // Of what builds everywhere the headline has said it all.
+      // If everything builds, the headline has already said so.
       ...(broken.length + review.length === 0 ? [] : [`- **Result:** ${codeSpan(verdict, 500)}`]),
       `- **Hosts:** ${counts === "" ? "none" : counts}`,
       ...(reboots > 0 ? [`- **Reboot:** ${reboots} ${reboots === 1 ? "host needs" : "hosts need"} one`] : []),
@@ -44,17 +44,17 @@ function summaryOf(report: UpdateReport): string {
 const mostBrokenNamed = 8;
 const mostFailuresNamed = 3;
 
-/** The inputs, and the revisions where they are known; or why nobody knows. */
-function causeLines({ guilty, unproven, bisected }: UpdateReport): readonly string[] {
+/** The inputs, and the revisions where they are known; or why they are unknown. */
+function causeLines({ culprits, unproven, bisected }: UpdateReport): readonly string[] {
   if (unproven !== undefined) return [`- **Caused by:** not found: ${codeSpan(unproven, 500)}`];
-  return guilty.slice(0, mostFailuresNamed).map((inputs) => {
+  return culprits.slice(0, mostFailuresNamed).map((inputs) => {
     const named = inputs.map((input) => {
       const found = bisected.find((each) => each.input === input)?.firstBad;
       return `${codeSpan(input, 100)}${found === undefined ? "" : `, since ${revisionOf(found)}`}`;
     });
     return inputs.length === 1
       ? `- **Caused by:** the input ${named.join("")}`
-      : `- **Caused by:** the inputs ${named.join(" and ")}, together only: with fewer of them the hosts build`;
+      : `- **Caused by:** the inputs ${named.join(" and ")}, only together: with fewer of them the hosts build`;
   });
 }
 

@@ -1,4 +1,5 @@
 // What a report says under which heading. All text from outside goes through `codeSpan` or `codeBlock`.
+import { isHostName } from "../../protocol/names.ts";
 import { movedBy, type InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import type { HostClass } from "../judge/decide-classes.ts";
 import type { Section } from "./fit-sections.ts";
@@ -18,7 +19,14 @@ import { classWords, countWords } from "../judge/class-words.ts";
 import { formatDelta, formatSize } from "../landed/effect-words.ts";
 import { errorLine } from "./error-line.ts";
 import { brokenHosts } from "./report-headline.ts";
-import type { BisectedReport, ReportedHost, ReviewReason, RootFailure, UpdateReport } from "./report.ts";
+import type {
+  BisectedReport,
+  FlakePlace,
+  ReportedHost,
+  ReviewReason,
+  RootFailure,
+  UpdateReport,
+} from "./report.ts";
 
 const tailLines = 50;
 const tailBytes = 8 * 1024;
@@ -77,6 +85,7 @@ function adviceSection(report: UpdateReport): Section {
     : "**Accept it:** merge by fast-forward, so that exactly the commit that was built lands.";
   const left = [
     decide,
+    ...restPieces(report),
     "**Wait:** the next run tries newer inputs. It closes this pull request when it lands or proposes them.",
     "**Decline it:** close this pull request. The same lock is not proposed again.",
     `**Keep it open:** add the label ${codeSpan("keep")}. Updates then leave this pull request alone.`,
@@ -86,6 +95,15 @@ function adviceSection(report: UpdateReport): Section {
     pieces: broken || report.review.length > 0 ? left.map((each) => `- ${each}`) : [],
     between: "\n",
   };
+}
+
+/** A person who does not want to wait for a fix can have the rest. */
+function restPieces({ rest = [], culprits }: UpdateReport): readonly string[] {
+  if (rest.length === 0) return [];
+  const without = hostList(culprits.flat());
+  return [
+    `**Land the rest:** set ${codeSpan('"partialLanding": true')} in ${codeSpan("update")} of this repo's configuration. The hosts that fail build with ${hostList(rest)}, without ${without}. The next run then builds that on every host, and lands it where nothing else breaks.`,
+  ];
 }
 
 const inputSection = ({ inputs }: UpdateReport): Section => ({
@@ -111,12 +129,12 @@ const inputRow = ({ path, before, after, downgraded, compareUrl }: InputChange):
   ]);
 
 const unavailableSection = ({ unavailable }: UpdateReport): Section => ({
-  title: "Inputs out of reach",
+  title: "Unreachable inputs",
   pieces: unavailable
     .toSorted((a, b) => Number(needsPerson(b)) - Number(needsPerson(a)))
     .map((each) => {
       const { input, reason, hint } = each;
-      const what = needsPerson(each) ? "stays as it is **until somebody looks at it**" : "stays as it is";
+      const what = needsPerson(each) ? "stays as it is **until somebody fixes it**" : "stays as it is";
       const ages = historyText(each);
       return [
         `- ${codeSpan(input)} ${what}${ages === undefined ? "" : `, ${ages}`}: ${codeSpan(reason, 500)}`,
@@ -149,7 +167,7 @@ function revisionPiece({ input, firstBad, lastGood, suspects, compareUrl, note }
     return `- ${codeSpan(input)}, first bad revision: ${revisionOf(firstBad)}${good}${links}`;
   if (suspects !== undefined)
     return `- ${codeSpan(input)}, one of ${suspects.count} revisions up to ${revisionOf(suspects.last)}${good}${links}${because}`;
-  return `- ${codeSpan(input)}, its revisions were not told apart${because}`;
+  return `- ${codeSpan(input)}, its revisions were not searched${because}`;
 }
 
 /** As short as people name revisions; the JSON has the whole hash. */
@@ -158,7 +176,7 @@ export const revisionOf = ({ rev, date, subject }: NonNullable<BisectedReport["f
 
 const shortRev = (rev: string): string => codeSpan(rev.slice(0, 12));
 
-/** Hosts of which the same is said are one row, so that what differs can be seen. */
+/** Hosts with the same text share a row, so that differences stand out. */
 function hostSection({ hosts, failures }: UpdateReport): Section {
   const explained = new Set(failures.flatMap((failure) => failure.hosts));
   const sorted = hosts.toSorted(
@@ -182,7 +200,7 @@ function hostSection({ hosts, failures }: UpdateReport): Section {
 
 /**
  * @param isExplained a failure in the report says why
- * @param count of hosts of which it is said
+ * @param count of the hosts in the sentence
  */
 function resultOf(host: ReportedHost, isExplained: boolean, count = 1): string {
   const { class: hostClass, part, message, closureSize = 0, sizeDelta, reboot } = host;
@@ -227,17 +245,17 @@ function failurePiece(failure: RootFailure): string {
       : `- reason: ${codeSpan(reason, 500)}${phase === undefined ? "" : `, in ${codeSpan(phase)}`}`,
     ...(isEvaluation || tail.trim() === "" ? [] : [`- first error: ${codeSpan(whyOf(failure), 500)}`]),
     ...(input === undefined ? [] : [`- caused by the input ${codeSpan(input)}`]),
-    ...(attachment === undefined ? [] : [`- whole log: ${codeSpan(attachment)}, with a comment below`]),
+    ...(attachment === undefined ? [] : [`- full log: ${codeSpan(attachment)}, attached to a comment below`]),
     ...(drvPath === undefined ? [] : [`- on the builder: ${codeSpan(`nix log ${drvPath}`, 600)}`]),
   ];
   const shown = tailOf(tail, tailLines, tailBytes);
-  const what = isEvaluation ? "What Nix says" : "The end of the log";
+  const what = isEvaluation ? "Nix's error" : "The end of the log";
   const log =
     shown.trim() === "" ? [] : [`<details><summary>${what}</summary>\n\n${codeBlock(shown)}\n\n</details>`];
   return [`### ${failureName(failure)}`, facts.join("\n"), ...log].join("\n\n");
 }
 
-/** Of an evaluation that is one of its hosts, and how many others there are. */
+/** The name of a failure; for an evaluation, one of its hosts and how many others there are. */
 export function failureName({ name, phase, hosts }: Pick<RootFailure, "name" | "phase" | "hosts">): string {
   const more = phase === "evaluation" && hosts.includes(name) ? hosts.length - 1 : 0;
   return more > 0 ? `${codeSpan(name, 100)} and ${more} more` : codeSpan(name, 100);
@@ -265,22 +283,25 @@ const packageSection = ({ packages, hosts }: UpdateReport): Section => ({
 });
 
 const unknownSection = ({ notCompared }: UpdateReport): Section => ({
-  title: "Packages that are not known here",
+  title: "Packages that could not be compared",
   pieces: notCompared.map(({ reason, hosts }) => `- ${hostList(hosts)}: ${codeSpan(reason)}`),
   between: "\n",
 });
 
-/** Of what has landed there is nothing to reproduce, and its branch is gone. */
+/** How to reproduce the failures. Once an update has landed there is nothing to reproduce, and its branch is gone. */
 function reproduceSection(report: UpdateReport): Section {
-  const { candidate, base, branch, repo, run, updateBranch, hosts, landed } = report;
+  const { candidate, base, branch, repo, run, updateBranch, hosts, landed, flake = {} } = report;
   const own = hosts.filter(({ part }) => part === undefined);
   const host = own.find(({ class: found }) => classOrder.indexOf(found) < 3)?.host ?? own[0]?.host;
   const commands = [
     `git fetch origin ${updateBranch}`,
-    `git diff ${base.slice(0, 12)} ${candidate.slice(0, 12)} -- flake.lock`,
-    ...(host === undefined || !/^[A-Za-z0-9_-]+$/.test(host)
+    `git diff ${base.slice(0, 12)} ${candidate.slice(0, 12)} -- ${lockOf(flake)}`,
+    ...(host === undefined || !isHostName(host)
       ? []
-      : [`nix build '.?rev=${candidate}#nixosConfigurations.${host}.config.system.build.toplevel'`]),
+      : [
+          `nix build '${flakeUrl(flake, candidate)}#nixosConfigurations."${host}".config.system.build.toplevel'`,
+          `homelab-deploy build ${host} --repo ${repo} --rev ${candidate}   # or on the builder`,
+        ]),
   ];
   const of = `${codeSpan(candidate.slice(0, 12))} on ${codeSpan(base.slice(0, 12))} (${codeSpan(branch)} of ${codeSpan(repo)})`;
   return {
@@ -292,6 +313,13 @@ function reproduceSection(report: UpdateReport): Section {
     between: "\n\n",
   };
 }
+
+const lockOf = ({ directory }: FlakePlace): string =>
+  directory === undefined ? "flake.lock" : `${directory}/flake.lock`;
+
+/** In a checkout. The settings allow no character in a directory that means anything in a URL or to a shell. */
+const flakeUrl = ({ directory, submodules = false }: FlakePlace, rev: string): string =>
+  `${directory === undefined ? "." : `./${directory}`}?rev=${rev}${submodules ? "&submodules=1" : ""}`;
 
 const shortState = (state: UpdateReport["inputs"][number]["before"]): string =>
   state === undefined

@@ -34,7 +34,7 @@ test("says what breaks, by what and why, before anything else, and then what to 
       "What you can do",
       "By which revision",
       "Inputs",
-      "Inputs out of reach",
+      "Unreachable inputs",
       "Hosts",
       "Failures",
       "How to reproduce",
@@ -51,8 +51,27 @@ test("says what breaks, by what and why, before anything else, and then what to 
   expect(body).toContain("| `openssl` | `3.0.13` → `3.0.14` | all |");
   expect(body).toContain("```text\nrunning tests\nE: 1 failed\n```");
   expect(body).toContain("nix build '.?rev=bbbb");
-  expect(body).toMatch(/nixosConfigurations\.web\./);
+  expect(body).toMatch(/nixosConfigurations\."web"\./);
+  expect(body).toContain(`homelab-deploy build web --repo nixos --rev ${"b".repeat(40)}`);
   expect(body.indexOf("`web`")).toBeLessThan(body.indexOf("`db`"));
+});
+
+test("says what would let the rest land, where that is known", () => {
+  const rest = ["home-manager", "disko"];
+  const body = printBody(reportOf({ rest, culprits: [["nixpkgs"]] }));
+  expect(body).toContain(
+    '**Land the rest:** set `"partialLanding": true` in `update` of this repo\'s configuration. The hosts that fail build with `home-manager`, `disko`, without `nixpkgs`.',
+  );
+  expect(printBody(reportOf({ culprits: [["nixpkgs"]] }))).not.toContain("Land the rest");
+});
+
+test("a flake in a directory and with submodules is reproduced as it is built", () => {
+  const hostnames = [{ host: "web.lan", class: "regression" as const, reboot: [] }];
+  const body = printBody(reportOf({ flake: { directory: "nix/lab", submodules: true }, hosts: hostnames }));
+  expect(body).toContain("-- nix/lab/flake.lock");
+  expect(body).toContain(
+    `nix build './nix/lab?rev=${"b".repeat(40)}&submodules=1#nixosConfigurations."web.lan".config.system.build.toplevel'`,
+  );
 });
 
 test("hosts of which the same is said are one row, and unchanged ones a number", () => {
@@ -91,7 +110,7 @@ test("what has landed says so, with nothing to decide or to reproduce", () => {
   expect(body).not.toMatch(/What you can do|How to reproduce/);
   expect(body).toContain("## Commit\n\nCommit `bbbbbbbbbbbb` on `aaaaaaaaaaaa` (`master` of `nixos`)");
   expect(body).toContain(
-    "## Packages that are not known here\n\n- `host0`: `the systems are not in this machine's store`",
+    "## Packages that could not be compared\n\n- `host0`: `the systems are not in this machine's store`",
   );
 });
 
@@ -135,7 +154,7 @@ test("hosts that do not evaluate for the same reason are one failure, with the f
   const body = printBody(reportOf({ failures: [failure] }));
   expect(body).toContain("- **Why:** `web` and 1 more: `flake.nix:3:1: the option x is gone`\n");
   expect(body).toContain(
-    "### `web` and 1 more\n\n- hosts: `web`, `db`\n- does not evaluate: `flake.nix:3:1: the option x is gone`\n\n<details><summary>What Nix says</summary>",
+    "### `web` and 1 more\n\n- hosts: `web`, `db`\n- does not evaluate: `flake.nix:3:1: the option x is gone`\n\n<details><summary>Nix's error</summary>",
   );
 });
 
@@ -155,7 +174,7 @@ test("where no single revision could be named, a range or the reason is said", (
   expect(body).toContain(
     `- \`lib\`, one of 3 revisions up to \`${"d".repeat(12)}\` of \`2026-11-18\` \`\`a \`b\` @c\`\`, last good: \`${"e".repeat(12)}\`: \`${note}\``,
   );
-  expect(body).toContain("- `src`, its revisions were not told apart: `it was at another place before`");
+  expect(body).toContain("- `src`, its revisions were not searched: `it was at another place before`");
 });
 
 test("hosts of other repos say whether they count, and only required ones are failures", () => {
@@ -168,7 +187,7 @@ test("hosts of other repos say whether they count, and only required ones are fa
   expect(titleOf(required)).toContain(": 1 host fails");
   expect(labelsOf(required)).toContain("build-failure");
   // There is no such host in this repo to build.
-  expect(printBody(required)).toMatch(/nixosConfigurations\.host0\./);
+  expect(printBody(required)).toMatch(/nixosConfigurations\."host0"\./);
 });
 
 test("as JSON it is the same report again, in valid UTF-8", () => {
@@ -321,6 +340,7 @@ const hostileReport = fc
             note: h,
           },
         ],
+        rest: [a, c],
         packages: [{ name: d, removed: [e], added: [f, ""], hosts: [g] }],
         warnings: [{ text: h, hosts: [a] }],
         review: [{ reason: "policy", message: b }],
@@ -338,7 +358,7 @@ test(
         expect(body.isWellFormed()).toBe(true);
         const nodes = markdownNodes(body);
         const html = nodes.filter(({ type }) => type === "html").map(({ value }) => value ?? "");
-        const ours = ["The end of the log", "What Nix says"].map(
+        const ours = ["The end of the log", "Nix's error"].map(
           (summary) => `<details><summary>${summary}</summary>`,
         );
         expect(html.filter((text) => !["<!-- m -->", ...ours, "</details>"].includes(text))).toEqual([]);

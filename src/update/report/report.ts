@@ -4,7 +4,7 @@ import type { MergedChange } from "../../nix/store/closure-diff.ts";
 import type { InputChange } from "../../nix/lock/flake-lock-diff.ts";
 import type { BranchName, Commit, RepoName } from "../../protocol/names.ts";
 import type { HostClass } from "../judge/decide-classes.ts";
-import type { Hindrance } from "../judge/decide-hindrance.ts";
+import type { Blocker } from "../judge/decide-blocker.ts";
 import type { BisectedInput } from "../search/bisect-input.ts";
 import type { UnknownSystems } from "../landed/system-comparison.ts";
 import type { RegistryInput } from "../../nix/lock/registry-inputs.ts";
@@ -13,7 +13,7 @@ import type { UnreachedInput } from "../journal.ts";
 export interface ReportedHost {
   readonly host: string;
   readonly class: HostClass;
-  /** Of a host of another repo that uses this one, whose name is then `<repo>/<host>`: whether it counts. */
+  /** Whether the host counts; only for hosts of a repo that uses this one, which are named `<repo>/<host>`. */
   readonly part?: "required" | "advisory";
   /** Milliseconds of its build. */
   readonly durationMs?: number;
@@ -27,7 +27,7 @@ export interface ReportedHost {
 }
 
 export interface RootFailure {
-  /** Of the derivation without its hash, or of the host where it does not evaluate. */
+  /** The name of the derivation without its hash, or of the host where it does not evaluate. */
   readonly name: string;
   readonly drvPath?: string;
   readonly hosts: readonly string[];
@@ -39,6 +39,12 @@ export interface RootFailure {
   readonly attachment?: string;
   /** The input by which it came, where that was found out. */
   readonly input?: string;
+}
+
+export interface FlakePlace {
+  /** Absent for the root of the repository. */
+  readonly directory?: string;
+  readonly submodules?: boolean;
 }
 
 /** One commit of an input. */
@@ -55,7 +61,7 @@ export interface BisectedReport extends Omit<BisectedInput, "firstBad" | "suspec
 
 /** Why a person has to look at it although everything may build. */
 export interface ReviewReason {
-  readonly reason: Hindrance["reason"] | "policy";
+  readonly reason: Blocker["reason"] | "policy";
   readonly message: string;
   /** What to change so that the next update lands. */
   readonly advice?: string;
@@ -73,20 +79,24 @@ export interface UpdateReport {
   readonly landed?: Commit;
   /** Where the candidate is to be found. */
   readonly updateBranch: BranchName;
+  /** What of the settings decides which flake of the commit it is. */
+  readonly flake?: FlakePlace;
   /** One sentence. */
   readonly verdict: string;
   readonly inputs: readonly InputChange[];
   readonly hosts: readonly ReportedHost[];
   readonly failures: readonly RootFailure[];
-  /** Inputs that were out of reach, and stay as the base has them. */
+  /** Inputs that were unreachable, and stay as the base has them. */
   readonly unavailable: readonly UnreachedInput[];
   /** Inputs that a registry decides, and what to write into flake.nix instead. */
   readonly registry: readonly RegistryInput[];
   /** Inputs that are proven to break hosts; those that stand together break them only together. */
-  readonly guilty: readonly (readonly string[])[];
+  readonly culprits: readonly (readonly string[])[];
+  /** Inputs that the broken hosts build with, and that wait for the culprits because `partialLanding` is off. */
+  readonly rest?: readonly string[];
   /** Why no input is named, where they were looked for. */
   readonly unproven?: string;
-  /** What is known of the revisions of guilty inputs. */
+  /** What is known about the revisions of culprits. */
   readonly bisected: readonly BisectedReport[];
   readonly packages: readonly MergedChange[];
   /** Hosts whose systems could not be compared here, and why. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseCommit, type Commit } from "../../protocol/names.ts";
-import { bisectInput, type GuiltyInput } from "./bisect-input.ts";
+import { bisectInput, type CulpritInput } from "./bisect-input.ts";
 
 const signal = AbortSignal.timeout(60_000);
 const revision = (number: number): Commit => parseCommit(String(number).padStart(40, "0"));
@@ -14,7 +14,7 @@ interface Shape {
 }
 
 /** Revisions 1 to 8 of an input, whose new state breaks hosts. */
-async function bisect(proven: Partial<GuiltyInput> = {}, { before = revision(0), parts = 20 }: Shape = {}) {
+async function bisect(proven: Partial<CulpritInput> = {}, { before = revision(0), parts = 20 }: Shape = {}) {
   const asked: Commit[] = [];
   const judge = { built: 0, stopped: undefined as string | undefined };
   const found = await bisectInput(

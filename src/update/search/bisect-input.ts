@@ -1,12 +1,12 @@
-// Which revision of a guilty input is the first that breaks hosts. Only these hosts are built, each time with all
-// else as it was when the input was found guilty.
+// Which revision of a culprit is the first that breaks hosts. Only these hosts are built, each time with all
+// else as it was when the input was found to be a culprit.
 import type { CommitRelation, Revision } from "../../git/git.ts";
 import type { Commit } from "../../protocol/names.ts";
 import type { PartJudge } from "./part-judge.ts";
 import type { PartVerdict } from "./search-inputs.ts";
 import { searchRevisions, type RevisionsSearched, type RevisionVerdict } from "./search-revisions.ts";
 
-/** What is known of the revisions of inputs, by git and Nix. */
+/** What is known about the revisions of inputs, by git and Nix. */
 export interface InputHistory {
   /** Those that came to an input between two commits of the flake. */
   revisions(input: string, between: CommitPair, signal: AbortSignal): Promise<InputRevisions>;
@@ -50,7 +50,7 @@ export interface BisectedInput {
   /** From `lastGood` to the bad one. */
   readonly compareUrl?: string;
   readonly probes: number;
-  /** Of the probes, those that nobody could judge. */
+  /** How many of the probes could not be judged. */
   readonly skipped: number;
   /** Why no more is known. Has text from outside. */
   readonly note?: string;
@@ -62,7 +62,7 @@ export interface BisectOptions {
   readonly judge: Pick<PartJudge, "built" | "stopped">;
 }
 
-export interface GuiltyInput {
+export interface CulpritInput {
   readonly input: string;
   readonly between: CommitPair;
   /** Whether it is proven that all hosts build with the old revision, and that they break with the new one. */
@@ -74,7 +74,7 @@ export interface GuiltyInput {
 
 export async function bisectInput(
   { history, judge }: BisectOptions,
-  { input, between, isOldGood, isNewBad, test }: GuiltyInput,
+  { input, between, isOldGood, isNewBad, test }: CulpritInput,
   signal: AbortSignal,
 ): Promise<BisectedInput> {
   if (judge.stopped !== undefined) return { input, probes: 0, skipped: 0, note: ended(judge) };

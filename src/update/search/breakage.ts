@@ -1,5 +1,5 @@
 // Whether hosts break with a part of an update as they do with the whole. A part can be broken for reasons of its own,
-// which say nothing of what is looked for. Pure.
+// which say nothing about what is looked for. Pure.
 import { firstLine } from "../../base/lines.ts";
 import type { BuildState, HostState } from "../../protocol/build-state.ts";
 import type { HostName, StorePath } from "../../protocol/names.ts";
@@ -8,7 +8,7 @@ import { hostsNotListed } from "../judge/decide-classes.ts";
 import { allBuilt, type Probed } from "./probe-commit.ts";
 import type { PartVerdict } from "./search-inputs.ts";
 
-/** How each host breaks with the whole update: by what `failureMarks` says, or because it is not there. */
+/** How each host breaks with the whole update: `failureMarks` of its failure, or that it is missing. */
 export type Breakage = ReadonlyMap<HostName, HostBreakage>;
 
 export interface HostBreakage {
@@ -42,7 +42,7 @@ function failureMarks(state: BuildState, { host, finished }: HostState): Readonl
   return new Set(failed.map(({ name }) => `derivation ${name.replace(/-\d.*$/, "")}`));
 }
 
-/** Of a flake that does not even say which hosts it has. */
+/** The mark of a flake whose hosts cannot even be listed. */
 const listingMark = (reason: string): string => `listing ${steadyText(firstLine(reason))}`;
 
 /** Without hashes, positions and versions. */
@@ -55,7 +55,7 @@ const steadyText = (text: string): string =>
 /**
  * One host that breaks in the same way is enough; only where all build it is good.
  *
- * @returns why nobody can say, where the infrastructure kept a host from its verdict
+ * @returns why it is unknown, where the infrastructure kept a host from its verdict
  */
 export function judgePart(probed: Probed, breakage: Breakage): PartVerdict | { readonly noVerdict: string } {
   switch (probed.type) {
@@ -93,7 +93,7 @@ function judgeBuild(state: BuildState, breakage: Breakage): PartVerdict | { read
   return { noVerdict: firstLine(without?.finished?.reason ?? state.reason ?? "it never had any hosts") };
 }
 
-/** Begins what is said of a failure that came by chance. */
+/** Begins the description of a failure that came by chance. */
 export const unrepeated = "does not repeat: it has just built the same system";
 
 /** The very system that failed with the whole update builds now, so no input is to blame for it. */

@@ -9,7 +9,7 @@ import type { Judging, Source, Validated } from "../update.ts";
 export interface BrokenPart {
   readonly hosts: readonly HostName[];
   readonly state: BuildState;
-  /** Of the base. */
+  /** The build of the base. */
   readonly baseState?: BuildState;
   /** Where these hosts are. */
   readonly place: Pick<ProbeOptions, "repo" | "revisionOf" | "inventory">;

@@ -36,9 +36,9 @@ export interface Probe {
 
 export type Probed =
   | { readonly type: "built"; readonly state: BuildState }
-  /** Hosts are not there, so nothing was built. */
+  /** Hosts are missing, so nothing was built. */
   | { readonly type: "missing"; readonly hosts: readonly string[] }
-  /** It does not even say which hosts it has, by its own fault. */
+  /** Its hosts cannot even be listed, and the commit is to blame. */
   | { readonly type: "unlisted"; readonly reason: string }
   /** Why there is no verdict: the infrastructure. */
   | { readonly type: "unknown"; readonly reason: string };
@@ -55,8 +55,8 @@ export async function probeCommit(
     if (missing.length > 0) return { type: "missing", hosts: missing };
     await offer(signal);
     const id = newBuildId(clock.now());
-    const wish = { id, repo, ...revisionOf(commit), hosts, requestedBy: `update: ${question}` };
-    return { type: "built", state: await buildCommit({ builds, kept }, wish, signal) };
+    const specification = { id, repo, ...revisionOf(commit), hosts, requestedBy: `update: ${question}` };
+    return { type: "built", state: await buildCommit({ builds, kept }, specification, signal) };
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;

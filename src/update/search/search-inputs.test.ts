@@ -39,7 +39,7 @@ async function search(
 
 test("one of eight is found by halves, and the rest is proven to be good", async () => {
   const found = await search(names, verdictIn({ breaking: [["c"]] }));
-  expect(found.guilty).toEqual([["c"]]);
+  expect(found.culprits).toEqual([["c"]]);
   expect(found.landable).toEqual(names.filter((name) => name !== "c"));
   // The base, the whole, three halves at most, it alone, and the rest.
   expect(found.asked).toBeLessThanOrEqual(7);
@@ -47,29 +47,29 @@ test("one of eight is found by halves, and the rest is proven to be good", async
 
 test("two that break hosts each by itself are both named", async () => {
   const found = await search(names, verdictIn({ breaking: [["b"], ["g"]] }));
-  expect(new Set(found.guilty.flat())).toEqual(new Set(["b", "g"]));
-  expect(found.guilty).toHaveLength(2);
+  expect(new Set(found.culprits.flat())).toEqual(new Set(["b", "g"]));
+  expect(found.culprits).toHaveLength(2);
   expect(found.landable).toHaveLength(6);
 });
 
 test("two that break hosts only together are named together, and one of them can land", async () => {
   const found = await search(names, verdictIn({ breaking: [["b", "f"]] }));
-  expect(found.guilty.map((group) => group.toSorted())).toEqual([["b", "f"]]);
+  expect(found.culprits.map((group) => group.toSorted())).toEqual([["b", "f"]]);
   expect(found.landable).toHaveLength(7);
 });
 
-test("a single input is guilty when the base is good without it, and only then", async () => {
+test("a single input is a culprit when the base is good without it, and only then", async () => {
   expect(await search(["a"], verdictIn({ breaking: [["a"]] }))).toMatchObject({
-    guilty: [["a"]],
+    culprits: [["a"]],
     landable: [],
   });
   expect(await search(["a"], () => "bad")).toMatchObject({
-    guilty: [],
+    culprits: [],
     unproven: { reason: "the hosts do not build without it either" },
   });
 });
 
-test("inputs that need each other are not guilty of what a third one breaks", async () => {
+test("inputs that need each other are not culprits of what a third one breaks", async () => {
   const fleet = {
     breaking: [["c"]],
     needs: [
@@ -77,17 +77,17 @@ test("inputs that need each other are not guilty of what a third one breaks", as
       ["b", "a"],
     ],
   } as const;
-  expect(await search(["a", "c", "b"], verdictIn(fleet))).toMatchObject({ guilty: [["c"]] });
+  expect(await search(["a", "c", "b"], verdictIn(fleet))).toMatchObject({ culprits: [["c"]] });
   // Also where they fail in just the same way when they are parted.
   const alike = (part: readonly string[]): PartVerdict =>
     verdictIn(fleet)(part) === "good" ? "good" : "bad";
-  expect(await search(["a", "b", "c"], alike)).toMatchObject({ guilty: [["c"]] });
+  expect(await search(["a", "b", "c"], alike)).toMatchObject({ culprits: [["c"]] });
 });
 
 test("where parts fail in other ways, nobody is named", async () => {
   const onlyTogether = verdictIn({ breaking: [["a", "b"]], needs: [["a", "b"]] });
   expect(await search(["a", "b", "c"], onlyTogether)).toMatchObject({
-    guilty: [],
+    culprits: [],
     unproven: { reason: "it is among b, a, which fail in other ways when they are parted" },
     landable: ["b"],
   });
@@ -95,27 +95,27 @@ test("where parts fail in other ways, nobody is named", async () => {
 
 test("without an answer nobody is named, and what was found to be good can land", async () => {
   const verdict = verdictIn({ breaking: [["h"]] });
-  expect(await search(names, verdict, 4)).toMatchObject({ guilty: [], unproven: "stopped" });
+  expect(await search(names, verdict, 4)).toMatchObject({ culprits: [], unproven: "stopped" });
   expect((await search(names, verdict, 4)).landable.length).toBeGreaterThan(3);
-  expect(await search(names, verdict, 0)).toMatchObject({ guilty: [], unproven: "stopped", landable: [] });
+  expect(await search(names, verdict, 0)).toMatchObject({ culprits: [], unproven: "stopped", landable: [] });
 });
 
 /** What is claimed, and not so. */
 function unprovenIn(
-  { guilty, landable }: SearchResult,
+  { culprits, landable }: SearchResult,
   inputs: readonly string[],
   verdict: (part: readonly string[]) => PartVerdict,
 ): readonly string[] {
   const without = (part: readonly string[], gone: readonly string[]) =>
     part.filter((each) => !gone.includes(each));
-  const innocent = guilty.filter(
+  const innocent = culprits.filter(
     (group) =>
       verdict(group) !== "bad" ||
       (group.length > 1 && group.some((input) => verdict(without(group, [input])) !== "good")),
   );
   return [
-    ...innocent.map((group) => `guilty: ${group.join()}`),
-    ...(guilty.length > 0 && verdict(without(inputs, guilty.flat())) !== "good" ? ["the rest"] : []),
+    ...innocent.map((group) => `culprits: ${group.join()}`),
+    ...(culprits.length > 0 && verdict(without(inputs, culprits.flat())) !== "good" ? ["the rest"] : []),
     ...(landable.length > 0 && verdict(landable) !== "good" ? ["landable"] : []),
   ];
 }
@@ -125,7 +125,7 @@ const sets = fc.array(fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, 
   maxLength: 3,
 });
 
-test("whatever breaks the hosts: who is named is guilty, all who are guilty are named, few are asked", async () => {
+test("whatever breaks the hosts: who is named is a culprit, all who are culprits are named, few are asked", async () => {
   await fc.assert(
     fc.asyncProperty(sets, async (breaking) => {
       const verdict = verdictIn({ breaking });
@@ -154,7 +154,7 @@ test("whatever is answered, also nonsense: who is named was proven, and it ends"
             : (table[part.reduce((bits, input) => bits | (1 << inputs.indexOf(input)), 0)] ?? "other");
         const found = await search(inputs, verdict, most);
         expect(unprovenIn(found, inputs, verdict)).toEqual([]);
-        expect(found.guilty.length > 0).toBe(found.unproven === undefined);
+        expect(found.culprits.length > 0).toBe(found.unproven === undefined);
       },
     ),
     { numRuns: 2_000 },

@@ -2,8 +2,8 @@
 // what was found in parts holds together; and only the hosts that fail are asked about each part.
 
 /**
- * Of a part of the update. `other`: hosts fail, but not as with the whole update, which says nothing of what is looked
- * for.
+ * The verdict on a part of the update. `other`: hosts fail, but not as with the whole update, which says nothing about
+ * the failure that is searched for.
  */
 export type PartVerdict = "good" | "bad" | "other";
 
@@ -19,10 +19,10 @@ export interface SearchResult {
    * Each of these alone on the base is bad, and without all of them the rest is good. Several inputs stand together
    * where the base is good with any fewer of them.
    */
-  readonly guilty: readonly (readonly string[])[];
+  readonly culprits: readonly (readonly string[])[];
   /** The largest part that was found to be good; empty when none was. */
   readonly landable: readonly string[];
-  /** Why nobody is guilty, in a clause; `stopped` when nobody was to be asked any more. */
+  /** Why nobody is a culprit, in a clause; `stopped` when nobody was to be asked any more. */
   readonly unproven?: "stopped" | { readonly reason: string };
 }
 
@@ -31,7 +31,7 @@ class Stopped extends Error {}
 
 /**
  * Halves the inputs until one is left that turns them bad, then adds inputs from before it for as long as it needs
- * them to be bad: ⌈log₂ n⌉ questions for each guilty input, and a few for the proof. No part is asked about twice.
+ * them to be bad: ⌈log₂ n⌉ questions for each culprit, and a few for the proof. No part is asked about twice.
  */
 export async function searchInputs({ inputs, test }: SearchOptions): Promise<SearchResult> {
   const known = new Map<string, { readonly part: readonly string[]; readonly verdict: PartVerdict }>();
@@ -46,23 +46,23 @@ export async function searchInputs({ inputs, test }: SearchOptions): Promise<Sea
   const is = async (verdict: PartVerdict, part: readonly string[]): Promise<boolean> =>
     (await verdictOf(part)) === verdict;
 
-  const result = (found: Pick<SearchResult, "guilty" | "unproven">): SearchResult => {
+  const result = (found: Pick<SearchResult, "culprits" | "unproven">): SearchResult => {
     const good = [...known.values()].filter(({ verdict }) => verdict === "good").map(({ part }) => part);
     return { ...found, landable: good.toSorted((a, b) => b.length - a.length)[0] ?? [] };
   };
 
   try {
     if (!(await is("good", []))) {
-      return result({ guilty: [], unproven: { reason: "the hosts do not build without it either" } });
+      return result({ culprits: [], unproven: { reason: "the hosts do not build without it either" } });
     }
     const found = await findGroups(inputs, { verdictOf, is });
-    if ("unproven" in found) return result({ guilty: [], unproven: found.unproven });
-    const guilty = await onlyGuilty(inputs, found.groups, is);
-    await growLandable(inputs, guilty, is);
-    return result({ guilty });
+    if ("unproven" in found) return result({ culprits: [], unproven: found.unproven });
+    const culprits = await onlyCulprits(inputs, found.groups, is);
+    await growLandable(inputs, culprits, is);
+    return result({ culprits });
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
-    return result({ guilty: [], unproven: "stopped" });
+    return result({ culprits: [], unproven: "stopped" });
   }
 }
 
@@ -128,10 +128,10 @@ async function isMinimal(group: readonly string[], is: Questions["is"]): Promise
 }
 
 /**
- * Inputs that need each other are bad apart, and would all be guilty beside the one that breaks them all. Where one
+ * Inputs that need each other are bad apart, and would all be culprits beside the one that breaks them all. Where one
  * group is enough, it is the only one.
  */
-async function onlyGuilty(
+async function onlyCulprits(
   inputs: readonly string[],
   groups: readonly (readonly string[])[],
   is: Questions["is"],
@@ -141,14 +141,14 @@ async function onlyGuilty(
   return groups;
 }
 
-/** Of those that are only bad together some can land. */
+/** Among inputs that fail only together, some can still land. */
 async function growLandable(
   inputs: readonly string[],
-  guilty: readonly (readonly string[])[],
+  culprits: readonly (readonly string[])[],
   is: Questions["is"],
 ): Promise<void> {
-  let landable = without(inputs, guilty.flat());
-  for (const group of guilty) {
+  let landable = without(inputs, culprits.flat());
+  for (const group of culprits) {
     for (const input of group.slice(0, -1)) {
       if (await is("good", [...landable, input])) landable = [...landable, input];
     }

@@ -1,12 +1,12 @@
 // Which revision of an input is the first that breaks hosts, by as few questions as possible.
 
-/** `skip`: nobody can say of this one, as `git bisect skip`. */
+/** `skip`: the answer for this one is unknown, as `git bisect skip`. */
 export type RevisionVerdict = "good" | "bad" | "skip";
 
 export interface RevisionSearch {
   /** Revisions are numbered from 1 to this, oldest first; 0 is the one before the first. */
   readonly count: number;
-  /** What is known of the two ends; of an end that is not in it is asked first. */
+  /** What is known about the two ends; of an end that is not in it is asked first. */
   readonly known: ReadonlyMap<number, RevisionVerdict>;
   /** No number is asked about twice. Undefined: nobody is to be asked any more. */
   readonly test: (number: number) => Promise<RevisionVerdict | undefined>;

@@ -1,4 +1,4 @@
-// Tells what became of an update. Each piece of news is kept until it is told, by this run or a later one.
+// Announces what happened to an update. Each announcement is kept until it is delivered, by this run or a later one.
 import type { Clock } from "../../base/clock.ts";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import type { Forge } from "../../forge/forge.ts";
@@ -8,7 +8,7 @@ import type { UpdateEvent } from "../../protocol/update-events.ts";
 import { hostClasses, type Classes } from "../judge/decide-classes.ts";
 import { isOurs } from "../propose/decide-pull-requests.ts";
 import type { Journal } from "../journal.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Outbox } from "../../notify/outbox.ts";
 import { needsPerson, unreachedInputs } from "../unreached-inputs.ts";
 import type { Validated } from "../update.ts";
 
@@ -16,7 +16,7 @@ export interface AnnounceOptions {
   readonly repo: RepoName;
   readonly branch: BranchName;
   readonly journal: Pick<Journal, "last" | "append">;
-  readonly outbox: Pick<Outbox, "put">;
+  readonly outbox: Pick<Outbox<UpdateEvent>, "put">;
   /** Asked which pull requests are open. */
   readonly forge: Pick<Forge, "pullRequests"> | undefined;
   readonly clock: Pick<Clock, "now">;
@@ -53,7 +53,7 @@ export async function announce(options: AnnounceOptions, news: News, signal: Abo
   await journal.append({ step: "announced", outcome, commit });
 }
 
-/** Of what was validated. */
+/** Announces what was validated. */
 export async function announceValidated(
   options: AnnounceOptions,
   { candidate, classes, downstream }: Validated,
@@ -77,7 +77,7 @@ function countsOf(classes: Classes): Record<string, number> {
 }
 
 /**
- * A run that an error ended. Not that another one runs, which tells what becomes of it itself, and not that somebody
+ * A run that an error ended. Not that another one runs, which tells what happens to it itself, and not that somebody
  * stopped it.
  */
 export async function announceError(

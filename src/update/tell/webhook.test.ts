@@ -1,64 +1,28 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { UpdateEvent } from "../../protocol/update-events.ts";
-import { createWebhookTeller, sentenceOf } from "./webhook.ts";
-
-test.each(["", "not an address", "file:///etc/passwd"])("an address that is none is said: %j", (url) => {
-  expect(() => createWebhookTeller(url, ["landed"], fetch)).toThrow("no address");
-});
-
-test("an address with a user is refused, and its password is not quoted", () => {
-  const create = () => createWebhookTeller("https://kai:hunter22@chat.lan/x", ["landed"], fetch);
-  expect(create).toThrow("the address of the webhook at chat.lan has a user or a password");
-});
+import { createUpdateTeller, sentenceOf } from "./webhook.ts";
 
 test("outcomes that it is not to hear of are not told", async () => {
   const told: string[] = [];
-  const answering = async (_url: unknown, request?: RequestInit): Promise<Response> => {
-    told.push(await new Response(request?.body ?? null).text());
-    return new Response("ok");
-  };
-  const tell = createWebhookTeller("https://chat.example.org/", ["landed"], answering);
+  const tell = createUpdateTeller(async ({ text }) => void told.push(text), ["landed"]);
   for (const outcome of ["no-change", "landed"] as const) {
     const event = { repo: "fleet", run: "1", outcome, at: "2026-01-01T00:00:00Z", inputs: [], hosts: {} };
     await tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000));
   }
-  expect(told.map((body) => body.includes("has landed"))).toEqual([true]);
+  expect(told).toEqual([expect.stringContaining("has landed")]);
 });
 
 test("whoever hears of proposals hears of an input that needs a person, whether or not the rest landed", async () => {
   const told: string[] = [];
-  const answering = async (_url: unknown, request?: RequestInit): Promise<Response> => {
-    told.push(await new Response(request?.body ?? null).text());
-    return new Response("ok");
-  };
-  const tell = createWebhookTeller("https://chat.example.org/", ["proposed"], answering);
+  const tell = createUpdateTeller(async ({ text }) => void told.push(text), ["proposed"]);
   for (const needsPerson of [false, true]) {
     const unavailable = [{ input: "beta", reason: "its branch is gone", runs: 1, needsPerson }];
     const rest = { at: "2026-01-01T00:00:00Z", inputs: [], hosts: {}, unavailable };
     const event = { repo: "fleet", run: "1", outcome: "no-change", ...rest };
     await tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000));
   }
-  expect(told.map((body) => (JSON.parse(body) as { text: string }).text)).toEqual([
-    "fleet: there is nothing to update. The input beta needs you: its branch is gone.",
-  ]);
-});
-
-test("an answer without success names the host, and nothing else of the address", async () => {
-  const refusing = async (): Promise<Response> =>
-    new Response("no hook\u0007 secret-part\nhere", { status: 403 });
-  const tell = createWebhookTeller("https://chat.example.org/hooks/secret-part", ["landed"], refusing);
-  const event = {
-    repo: "fleet",
-    run: "1",
-    outcome: "landed",
-    at: "2026-01-01T00:00:00Z",
-    inputs: [],
-    hosts: {},
-  };
-  await expect(tell(v.parse(UpdateEvent, event), AbortSignal.timeout(30_000))).rejects.toThrow(
-    /^the webhook at chat\.example\.org answered 403: no hook \S*redacted\S*$/,
-  );
+  expect(told).toEqual(["fleet: there is nothing to update. The input beta needs you: its branch is gone."]);
 });
 
 test("what landed says what of other repos does not build with it", () => {

@@ -1,68 +1,24 @@
-// A webhook for people who have a chat or ntfy: one POST with what Slack-compatible receivers show, and the event.
-import { explainCertificateError } from "../../base/certificate-error.ts";
-import { HomelabError } from "../../base/errors.ts";
+// The webhook for updates: which updates it gets, and how they are described.
+import type { Teller } from "../../notify/outbox.ts";
 import type { UpdateEvent, UpdateOutcome } from "../../protocol/update-events.ts";
 import { effectSentence } from "../landed/effect-words.ts";
 import { countWords } from "../judge/class-words.ts";
-import { refusalOf, secretsOfUrl } from "../../redact/refusal-line.ts";
-import type { Teller } from "./outbox.ts";
 
-const timeoutMs = 10_000;
-
-/** @param outcomes others are not told; an input that needs a person is, to those who are told of proposals */
-export function createWebhookTeller(
-  url: string,
-  outcomes: readonly UpdateOutcome[],
-  fetch: typeof globalThis.fetch,
-): Teller {
-  const host = webhookHost(url);
-  return async (event, signal) => {
+/**
+ * @param post tells the receiver
+ * @param outcomes which outcomes are sent. Recipients of proposals also get inputs that need a person
+ */
+export const createUpdateTeller =
+  (
+    post: (message: { readonly text: string; readonly event: object }, signal: AbortSignal) => Promise<void>,
+    outcomes: readonly UpdateOutcome[],
+  ): Teller<UpdateEvent> =>
+  async (event, signal) => {
     if (!outcomes.includes(event.outcome) && !(outcomes.includes("proposed") && needsYou(event))) return;
-    const failed = (why: string, cause?: unknown): HomelabError =>
-      new HomelabError("unavailable", `the webhook at ${host} ${why}`, { code: "WEBHOOK_FAILED", cause });
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ text: sentenceOf(event), event }),
-      redirect: "error",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    }).catch((error: unknown) => {
-      signal.throwIfAborted();
-      throw (
-        explainCertificateError(error, `the webhook at ${host}`) ??
-        failed("is out of reach", error instanceof Error ? error.cause : undefined)
-      );
-    });
-    // The URL itself may hold a secret, so only its host is named.
-    if (!response.ok) throw failed(`answered ${await refusalOf(response, secretsOfUrl(url))}`);
-    await response.body?.cancel();
+    await post({ text: sentenceOf(event), event }, signal);
   };
-}
 
-/** @throws HomelabError `config` with code `BAD_WEBHOOK`, without anything of a secret */
-export function webhookHost(url: string): string {
-  const parsed = URL.parse(url);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    throw new HomelabError("config", "what stands in the webhook's file is no address", {
-      code: "BAD_WEBHOOK",
-      hint: "it has one line: https://…",
-    });
-  }
-  // fetch refuses such an address, and quotes it.
-  if (parsed.username !== "" || parsed.password !== "") {
-    throw new HomelabError(
-      "config",
-      `the address of the webhook at ${parsed.host} has a user or a password`,
-      {
-        code: "BAD_WEBHOOK",
-        hint: "use an address with its secret in the path or the query, such as https://ntfy.lan/topic?auth=…",
-      },
-    );
-  }
-  return parsed.host;
-}
-
-/** Of repos that use it, what did not become green. */
+/** Names the repos downstream that did not become green. */
 function downstreamSentence(downstream: UpdateEvent["downstream"] = {}): string {
   const bad = Object.entries(downstream).flatMap(([repo, counts]) => {
     const classes = Object.entries(counts).filter(([name]) => !["ok", "unchanged", "fixed"].includes(name));
@@ -76,7 +32,7 @@ function downstreamSentence(downstream: UpdateEvent["downstream"] = {}): string 
 const needsYou = ({ unavailable = [] }: UpdateEvent): boolean =>
   unavailable.some(({ needsPerson }) => needsPerson);
 
-/** Of inputs that stay as they are until somebody does something. */
+/** Names the inputs that stay as they are until somebody acts. */
 function inputSentence({ unavailable = [], reason = "" }: UpdateEvent): string {
   const stuck = unavailable.filter(({ needsPerson }) => needsPerson);
   const [first] = stuck;

@@ -1,7 +1,7 @@
 // Why an update does not land although everything builds with it.
 import type { LockFinding, LockFindingKind } from "../../nix/lock/flake-lock-check.ts";
 
-export interface Hindrance {
+export interface Blocker {
   readonly reason: "race" | "refused" | "lock" | "downgrade";
   /** Has text from outside. */
   readonly message: string;
@@ -17,7 +17,7 @@ const suspicious: ReadonlySet<LockFindingKind> = new Set(["source-changed", "sou
  *
  * @returns undefined when nothing hinders the landing.
  */
-export function hindranceOf(findings: readonly LockFinding[]): Hindrance | undefined {
+export function blockerOf(findings: readonly LockFinding[]): Blocker | undefined {
   const direct = findings.filter(({ path }) => path.length === 1);
   const strange = direct.filter(({ kind }) => suspicious.has(kind));
   if (strange.length > 0) return { reason: "lock", message: sentence(strange) };

@@ -12,8 +12,8 @@ import { createPartJudge, type PartJudge, type PartJudgeOptions } from "./part-j
 import type { ProbeOptions } from "./probe-commit.ts";
 import { searchInputs, type PartVerdict, type SearchResult } from "./search-inputs.ts";
 
-export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOptions, "offer"> {
-  /** Of the flake itself, those that upstream has moved and the update has. */
+export interface CulpritOptions extends ProbeOptions, Searching, Pick<PartJudgeOptions, "offer"> {
+  /** The flake's own inputs that upstream has moved and the update contains. */
   readonly inputs: readonly string[];
   /** The base with some inputs of a lock, without one of the complete update; undefined when nothing would change. */
   readonly makePart: (
@@ -25,13 +25,13 @@ export interface GuiltyOptions extends ProbeOptions, Searching, Pick<PartJudgeOp
   readonly land: (part: Candidate, signal: AbortSignal) => Promise<"landed" | { readonly why: string }>;
 }
 
-/** Whether what an update has besides the guilty inputs is known to build. */
-export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { guilty }: Found): boolean =>
-  guilty.length > 0 && guilty.flat().length < candidate.changes.length;
+/** Whether what an update has besides the culprits is known to build. */
+export const isRestGood = ({ candidate }: Pick<Validated, "candidate">, { culprits }: Found): boolean =>
+  culprits.length > 0 && culprits.flat().length < candidate.changes.length;
 
 /** @param standing what the hosts were compared with */
-export async function findGuilty(
-  options: GuiltyOptions,
+export async function findCulprits(
+  options: CulpritOptions,
   candidate: Candidate,
   standing: Commit,
   broken: BrokenPart,
@@ -40,7 +40,7 @@ export async function findGuilty(
   const { search, clock, inputs, log, partialLanding, keptFindings } = options;
   if (inputs.length === 0) {
     return {
-      guilty: [],
+      culprits: [],
       bisected: [],
       unproven: "no input has moved: only what flake.nix has changed is new",
     };
@@ -57,17 +57,17 @@ export async function findGuilty(
   const test = async (part: readonly string[]): Promise<PartVerdict | undefined> =>
     part.length === inputs.length ? "bad" : judgeInputs(options, judge, part, signal);
   const searched = await searchInputs({ inputs, test });
-  const { guilty, landable } = searched;
+  const { culprits, landable } = searched;
   if (judge.stopped?.includes(unrepeated) === true) await options.kept?.forget(broken.state.id);
-  log.info({ guilty, landable, built: judge.built }, "looked for the inputs that break the update");
+  log.info({ culprits, landable, built: judge.built }, "looked for the inputs that break the update");
   const { landed, held } = await landRest(options, landable, signal);
-  const bisected = await bisectGuilty({ ...options, judge, test }, candidate, searched, signal);
-  const findings = { guilty, unproven: whyUnproven(searched, judge), bisected };
+  const bisected = await bisectCulprits({ ...options, judge, test }, candidate, searched, signal);
+  const findings = { culprits, unproven: whyUnproven(searched, judge), bisected };
   if (judge.stopped === undefined && bisected.every(isFinal)) await keptFindings?.keep(subject, findings);
   return { ...findings, landed, held };
 }
 
-/** What could not be found out is looked for again: its history may have been out of reach. */
+/** What could not be found out is looked for again: its history may have been unreachable. */
 const isFinal = ({ firstBad, suspects }: BisectedInput): boolean =>
   firstBad !== undefined || suspects !== undefined;
 
@@ -81,7 +81,7 @@ const hasBuilt = (state: BuildState | undefined, name: HostName): boolean =>
   );
 
 async function judgeInputs(
-  { makePart }: Pick<GuiltyOptions, "makePart">,
+  { makePart }: Pick<CulpritOptions, "makePart">,
   judge: PartJudge,
   part: readonly string[],
   signal: AbortSignal,
@@ -96,7 +96,7 @@ function whyUnproven({ unproven }: SearchResult, judge: PartJudge): string | und
 }
 
 async function landRest(
-  { partialLanding, makePart, land }: GuiltyOptions,
+  { partialLanding, makePart, land }: CulpritOptions,
   landable: readonly string[],
   signal: AbortSignal,
 ): Promise<Pick<Found, "landed" | "held">> {
@@ -107,21 +107,21 @@ async function landRest(
   return { held: { inputs: landable, why: result.why } };
 }
 
-interface BisectGuiltyOptions extends GuiltyOptions {
+interface BisectCulpritsOptions extends CulpritOptions {
   readonly judge: PartJudge;
   readonly test: (part: readonly string[]) => Promise<PartVerdict | undefined>;
 }
 
-/** Each guilty input on top of what builds, and with those that it only breaks hosts together with. */
-async function bisectGuilty(
-  options: BisectGuiltyOptions,
+/** Each culprit on top of what builds, and with the inputs that it breaks hosts only together with. */
+async function bisectCulprits(
+  options: BisectCulpritsOptions,
   candidate: Candidate,
-  { guilty, landable }: SearchResult,
+  { culprits, landable }: SearchResult,
   signal: AbortSignal,
 ): Promise<readonly BisectedInput[]> {
   const { history, makePart, judge, test } = options;
   const bisected: BisectedInput[] = [];
-  for (const group of guilty) {
+  for (const group of culprits) {
     for (const input of group) {
       const change = candidate.changes.find(({ path }) => path[0] === input);
       if (change === undefined) continue;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { LockFindingKind } from "../../nix/lock/flake-lock-check.ts";
-import { hindranceOf } from "./decide-hindrance.ts";
+import { blockerOf } from "./decide-blocker.ts";
 
 const finding = (kind: LockFindingKind, ...path: string[]) => ({
   kind,
@@ -9,9 +9,9 @@ const finding = (kind: LockFindingKind, ...path: string[]) => ({
 });
 
 test("a plain update, and what inputs bring along themselves, lands", () => {
-  expect(hindranceOf([])).toBeUndefined();
+  expect(blockerOf([])).toBeUndefined();
   expect(
-    hindranceOf([
+    blockerOf([
       finding("input-added", "nixpkgs", "new"),
       finding("source-changed", "nixpkgs", "dependency"),
       finding("downgraded", "nixpkgs", "dependency"),
@@ -24,7 +24,7 @@ test("a plain update, and what inputs bring along themselves, lands", () => {
 test.each(["source-changed", "source-differs", "not-pinned"] as const)(
   "an input that is %s needs a person",
   (kind) => {
-    expect(hindranceOf([finding("downgraded", "old"), finding(kind, "nixpkgs")])).toEqual({
+    expect(blockerOf([finding("downgraded", "old"), finding(kind, "nixpkgs")])).toEqual({
       reason: "lock",
       message: `nixpkgs: ${kind}`,
     });
@@ -32,7 +32,7 @@ test.each(["source-changed", "source-differs", "not-pinned"] as const)(
 );
 
 test("inputs that are older than before need a person", () => {
-  expect(hindranceOf([finding("downgraded", "a"), finding("downgraded", "b")])).toEqual({
+  expect(blockerOf([finding("downgraded", "a"), finding("downgraded", "b")])).toEqual({
     reason: "downgrade",
     message: "a: downgraded; b: downgraded",
   });
