@@ -20,46 +20,46 @@ const PublicKey = v.pipe(
 export const CacheSettings = v.strictObject({
   url: described(
     v.optional(CacheUrl),
-    "Where hosts fetch from, such as `http://cache01.lan:5000`: what is proven is what is served there.",
+    "The URL from which hosts fetch, such as `http://cache01.lan:5000`. This is what is verified.",
   ),
   publicKeys: described(
     v.optional(v.pipe(v.array(PublicKey), v.maxLength(16)), []),
-    "Keys, as in `trusted-public-keys` of nix.conf, by one of which everything must be signed.",
+    "Trusted public keys, as in `trusted-public-keys` of nix.conf. Each path must be signed with one of them.",
   ),
   secretKeyFile: described(
     v.optional(secretFile),
-    "File with the secret key that `cache verify --repair` signs with. Not needed where the cache signs by itself.",
+    "File with the secret key for `cache verify --repair`. Not needed if the cache signs by itself.",
   ),
   storeUrl: described(
     v.optional(
       v.pipe(v.string(), v.maxLength(1024), v.regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s@]+$/, "must be a URL")),
     ),
-    "The store behind the cache as Nix writes it, such as `file:///srv/cache`, where `cache verify --repair` copies what is missing. Not needed where the cache serves the builder's own store.",
+    "The cache's own store as a Nix store URL, such as `file:///srv/cache`; `cache verify --repair` copies missing paths there. Not needed if the cache serves the builder's store.",
   ),
   caFile: described(
     v.optional(absolutePath),
-    "Certificate authority of an https:// cache, PEM. Without it those of the system and of Node, of `NIX_SSL_CERT_FILE` or `SSL_CERT_FILE`, and of Nix's `ssl-cert-file`.",
+    "Certificate authority of an https:// cache, as PEM (default: those of the system, of Node, of `NIX_SSL_CERT_FILE` or `SSL_CERT_FILE`, and of Nix's `ssl-cert-file`).",
   ),
   netrcFile: described(
     v.optional(secretFile),
-    "File with names and passwords by server, as curl reads it, for a cache that wants them. Without it, Nix's `netrc-file`, where it can be read.",
+    "netrc file with names and passwords by server, for a cache that needs them (default: Nix's `netrc-file`, if it can be read).",
   ),
   verifyBuilds: described(
     v.optional(v.boolean(), false),
-    "Whether the builder proves after each build that the cache serves each host, signed and whole. A host that is not served is an infrastructure fault, not a success.",
+    "Whether the builder verifies after each build that the cache serves each host, complete and signed. A host that is not served counts as an infrastructure failure.",
   ),
   recheckHours: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(24 * 365)), 24),
-    "With `verifyBuilds`, what was proven after a build is believed for so long, and not asked for again. 0: never. Commands ask for everything.",
+    "With `verifyBuilds`, how long a verified path is not checked again after a build. 0: always check. Commands always check everything.",
   ),
   connections: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)), 32),
     "Connections to the cache at a time.",
   ),
-  timeoutSeconds: described(v.optional(seconds(1, 600), 10), "For each answer of the cache."),
+  timeoutSeconds: described(v.optional(seconds(1, 600), 10), "Time limit for each answer of the cache."),
   attempts: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 4),
-    "How often the cache is asked when it gives no answer, or only an error.",
+    "Maximum number of attempts if the cache does not answer or returns an error.",
   ),
 });
 export type CacheSettings = v.InferOutput<typeof CacheSettings>;

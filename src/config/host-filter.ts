@@ -11,7 +11,7 @@ export type HostFilter = (host: string) => string | undefined;
 /**
  * Decides over host names by a repo's `include` and `exclude`.
  *
- * @throws SyntaxError for a pattern that is none; `checkRules` finds those before.
+ * @throws SyntaxError for an invalid pattern; `checkRules` finds those before.
  */
 export function createHostFilter({ include, exclude }: HostPatterns): HostFilter {
   const included = include.map(parseGlob);
@@ -22,4 +22,14 @@ export function createHostFilter({ include, exclude }: HostPatterns): HostFilter
     if (included.some((glob) => matchesGlob(glob, host))) return undefined;
     return `the configuration includes only ${include.join(", ")}`;
   };
+}
+
+/** The problem with a glob; undefined if it is valid. */
+export function patternProblem(pattern: string): string | undefined {
+  try {
+    parseGlob(pattern);
+    return undefined;
+  } catch (error) {
+    return error instanceof SyntaxError ? error.message : String(error);
+  }
 }

@@ -6,7 +6,7 @@ const InputHost = v.pipe(
   v.string(),
   v.regex(
     /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9]\d{0,4})?$/,
-    "must be a host name in small letters, with a port where it is not the usual one",
+    "must be a host name in lower case, with a port if it is not the default",
   ),
 );
 
@@ -14,16 +14,16 @@ export const InputCredentials = v.strictObject({
   username: described(v.optional(username, "git"), "User name for https."),
   tokenFile: described(
     v.optional(secretFile),
-    "File with the token or password for `git+https` inputs. It is sent to this host and port only, and over plain http only within this machine.",
+    "File with the token or password for `git+https` inputs. It is sent only to this host and port, and over plain http only within this machine.",
   ),
   accessTokens: described(
     v.optional(v.picklist(["github", "gitlab"])),
-    "The token is one of Nix's `access-tokens` too, for inputs such as `github:owner/repo` or `gitlab:group/repo` of this host (of GitLab a personal access token). Without it only for `github.com` and `gitlab.com`. What nix.conf has for the host comes first.",
+    "Whether the token is also one of Nix's `access-tokens`, for inputs such as `github:owner/repo` or `gitlab:group/repo` of this host (for GitLab, a personal access token). By default only for `github.com` and `gitlab.com`. A token for the host in nix.conf has priority.",
   ),
   sshKeyFile: described(v.optional(secretFile), "File with the private key for `git+ssh` inputs."),
   knownHostsFile: described(
     v.optional(absolutePath),
-    "Known host keys for ssh. Without it the user's and system's are used; unknown hosts are always refused.",
+    "File with known host keys for ssh (default: those of the user and the system). Unknown hosts are always refused.",
   ),
 });
 export type InputCredentials = v.InferOutput<typeof InputCredentials>;

@@ -49,7 +49,7 @@ test("says all problems at once, each with its place", () => {
       expect.stringMatching(/^repos\.nixos\.tokn: is not a setting; known are url, branch, /),
       "repos.nixos.pollSeconds: must be a number, not a string",
       "repos.nixos.include[1]: must be a string, not a number",
-      "repos[\"Bad Name\"]: is not a repo name we can use; allowed is 1 to 63 of a-z, 0-9 and '-', not starting or ending with '-', not 'all' or 'any'",
+      "repos[\"Bad Name\"]: is not a valid repo name; allowed is 1 to 63 of a-z, 0-9 and '-', not starting or ending with '-', not 'all' or 'any'",
       "repos.ftp.url: must be an https://, ssh:// or file:/// URL without a password in it",
       'builder.evaluation.workers: must be "auto" or a number, not a string',
       "builder.evaluation.batchSize: must be a whole number",
@@ -66,7 +66,7 @@ test("one error carries them all, and says where to read on", () => {
       kind: "config",
       code: "BAD_CONFIG",
       message: expect.stringMatching(/^homelab\.json has 2 problems:\n {2}a: .*\n {2}b: /),
-      hint: expect.stringContaining("docs/configuration.md"),
+      hint: expect.stringContaining("docs/reference/configuration.md"),
     }),
   );
 });
@@ -129,11 +129,14 @@ test.each([
     { repos: { x: { url: "ssh://git@h/x", credentials: { sshKeyFile: "/k %d" } } } },
     "repos.x.credentials.sshKeyFile: may have only letters, digits and _ . / + @ = , : - in its path",
   ],
-  [{ repos: { constructor: { url } } }, "repos.constructor: is not a name we can use"],
+  [{ repos: { constructor: { url } } }, "repos.constructor: is not a valid name"],
   [{ repos: { x: { url, include: [] } } }, "repos.x.include: leaves no host"],
   [{ repos: { x: { url, exclude: ["*"] } } }, "repos.x.exclude: leaves no host"],
   [{ repos: { x: { url, include: ["web["] } } }, "repos.x.include[0]: has a [ without its ]"],
-  [{ repos: { x: { url, branch: "-x" } } }, expect.stringContaining("repos.x.branch: is not a branch name")],
+  [
+    { repos: { x: { url, branch: "-x" } } },
+    expect.stringContaining("repos.x.branch: is not a valid branch name"),
+  ],
   [{ metrics: { listen: "127.0.0.1:99999" } }, "metrics.listen: must have a port between 1 and 65535"],
   [
     { inputs: { credentials: { "git.lan:99999": { tokenFile: "/t" } } } },
@@ -141,6 +144,80 @@ test.each([
   ],
 ])("%j is refused", (config, problem) => {
   expect(problemsOf(config)).toEqual([problem]);
+});
+
+const rollout = (settings: object) => ({ deployer: { rollouts: { servers: settings } } });
+
+test.each([
+  [{ wave: [] }, "is not a setting; did you mean waves?", "wave"],
+  [{ waves: [{ name: "a", tier: "x" }] }, "is not a setting; did you mean tiers?", "waves[0].tier"],
+  [{ waves: [{ name: "a", roles: [] }] }, "is empty, so no host matches: leave it out", "waves[0].roles"],
+  [{ waves: [{ name: "a", hosts: ["web["] }] }, "has a [ without its ]", "waves[0].hosts[0]"],
+  [{ waves: [{ name: "a", wave: 0 }, { name: "a" }] }, "stands there twice", "waves[1].name"],
+  [
+    { gates: [{ kind: "http", name: "a", url: "http://u@h" }] },
+    "must be a URL without a user",
+    "gates[0].url",
+  ],
+  [{ gates: [{ kind: "http", name: "a", url: "http://[" }] }, "is not a URL", "gates[0].url"],
+  [
+    { gates: [{ kind: "http", name: "a", url: "http://h", query: "up" }] },
+    "is only for gates of kind prometheus",
+    "gates[0].query",
+  ],
+  [
+    { gates: [{ kind: "prometheus", name: "a", url: "http://h" }] },
+    "is missing: what is Prometheus asked?",
+    "gates[0].query",
+  ],
+  [
+    { gates: [{ kind: "prometheus", name: "a", url: "http://h?x=1", query: "up" }] },
+    "must be the address of the server, without ? and #",
+    "gates[0].url",
+  ],
+  [{ windows: [{ start: "2:00", minutes: 60 }] }, "must be a time such as 02:00", "windows[0].start"],
+  [
+    { windows: [{ start: "02:00", minutes: 60, zone: "Mars/Base" }] },
+    "is not a time zone",
+    "windows[0].zone",
+  ],
+  [{ reboots: "in-window" }, "needs windows: without one hosts could reboot at any time", "reboots"],
+])("rules of rollouts %j are refused: %s", (settings, message, place) => {
+  expect(problemsOf(rollout(settings))).toEqual([`deployer.rollouts.servers.${place}: ${message}`]);
+});
+
+test("all that is wrong with rollouts is said at once", () => {
+  const settings = { maxUnavailable: 0, onFailure: "panic", gates: [{ kind: "ping" }], branch: "-x" };
+  expect(problemsOf({ deployer: { keyFile: "key", rollouts: { servers: settings, all: {} } } })).toHaveLength(
+    8,
+  );
+});
+
+test("a wave behind one that takes every host is warned of", () => {
+  const waves = [
+    { name: "canary", wave: 0 },
+    { name: "rest", hosts: ["*"] },
+    { name: "last", tiers: ["x"] },
+  ];
+  expect(parseConfig(JSON.stringify(rollout({ waves })), "f").warnings.map(formatProblem)).toEqual([
+    "deployer.rollouts.servers.waves[2]: never gets a host, because waves[1] takes all of them",
+  ]);
+});
+
+test("a deployer needs its key and something to roll out", () => {
+  expect(problemsOf({}, "deployer")).toEqual([
+    "deployer.keyFile: is missing: a deployer signs every order with its key",
+    "deployer.rollouts: a deployer needs at least one repo",
+  ]);
+  const deployer = { keyFile: "/key", rollouts: { servers: {} } };
+  expect(problemsOf({ deployer }, "deployer")).toEqual([]);
+});
+
+test("an unknown key of an object in a list is named", () => {
+  const update = { downstream: [{ repo: "b", input: "servers", hots: [] }] };
+  expect(problemsOf({ repos: { a: { url, update }, b: { url: `${url}-2` } } })).toEqual([
+    "repos.a.update.downstream[0].hots: is not a setting; did you mean hosts?",
+  ]);
 });
 
 test("a builder needs a repo, a client does not", () => {
@@ -174,7 +251,9 @@ test("repos downstream must be others of the configuration, and each only once",
     `${at}[1].repo: stands there twice`,
   );
   expect(() => parseConfig(text(downstream("servers")), "f")).toThrow(`${at}[0].repo: is the repo itself`);
-  expect(() => parseConfig(text(downstream("elsewhere")), "f")).toThrow(`${at}[0].repo: is no repo of this`);
+  expect(() => parseConfig(text(downstream("elsewhere")), "f")).toThrow(
+    `${at}[0].repo: is not a repo of this`,
+  );
 });
 
 test("of two repos in one repository only one can be updated", () => {

@@ -30,7 +30,7 @@ export class ConfigError extends HomelabError {
         : `${file} has ${problems.length} problems:\n${problems.map((each) => `  ${formatProblem(each)}`).join("\n")}`;
     super("config", message, {
       code: "BAD_CONFIG",
-      hint: "docs/configuration.md lists all settings; homelab-deploy config check FILE checks a file",
+      hint: "docs/reference/configuration.md lists all settings; homelab-deploy config check FILE checks a file",
     });
     this.problems = problems;
   }

@@ -1,4 +1,4 @@
-// docs/configuration.md, made from the schema: what is written there is what is checked.
+// docs/reference/configuration.md, made from the schema: what is written there is what is checked.
 import { configJsonSchema, type JsonSchema } from "./json-schema.ts";
 
 /** A whole configuration, as an example. A test checks that it is one. */
@@ -42,12 +42,14 @@ const introduction = `# Configuration
 
 <!-- Made from src/config/schema.ts by \`npm run docs\`; change it there. -->
 
-One JSON file for the builder and for the command line. The command line needs it only for what it has to know:
-often the servers of NATS, and nothing else.
+**For:** operators: every setting with its default.
 
-- \`homelab-deploy config check FILE\` says everything that is wrong with a file at once. Unknown keys are errors.
+Builder and command line share one JSON file. The command line needs only a few settings:
+often just the NATS servers.
+
+- \`homelab-deploy config check FILE\` reports every error in a file at once. Unknown keys are errors.
 - \`homelab-deploy config schema\` prints the JSON schema, for editors and checkers.
-- Secrets never stand in the file. A setting that ends in \`File\` is the path of a file, read when it is needed;
+- The file contains no secrets. A setting that ends in \`File\` is the path of a file, read when it is needed;
   \`$CREDENTIALS_DIRECTORY/name\` is a systemd credential.
 `;
 
@@ -60,7 +62,7 @@ interface Section {
 /** Every object of the configuration, in the schema's order. */
 export const configSections = (): readonly Section[] => sectionsOf({ path: "", schema: configJsonSchema() });
 
-/** The text of docs/configuration.md. */
+/** The text of docs/reference/configuration.md. */
 export function configurationMarkdown(): string {
   const example = `## Example\n\n\`\`\`json\n${JSON.stringify(exampleConfig, undefined, 2)}\n\`\`\``;
   return `${[introduction.trim(), example, ...configSections().map(renderSection)].join("\n\n")}\n`;
@@ -74,7 +76,7 @@ function sectionsOf(section: Section): Section[] {
     if (schema.items?.properties !== undefined)
       return sectionsOf({ path: `${path}[]`, schema: schema.items });
     const record = recordOf(schema);
-    return record === undefined ? [] : sectionsOf({ path: `${path}.<name>`, schema: record });
+    return record?.properties === undefined ? [] : sectionsOf({ path: `${path}.<name>`, schema: record });
   });
   return [section, ...inner];
 }
@@ -106,7 +108,10 @@ function typeOf(schema: JsonSchema, path: string): string {
   if (schema.anyOf !== undefined) return schema.anyOf.map((each) => typeOf(each, path)).join(" or ");
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.properties !== undefined) return `[object](#${anchorOf(path)})`;
-  if (recordOf(schema) !== undefined) return `[object by name](#${anchorOf(`${path}.<name>`)})`;
+  const record = recordOf(schema);
+  if (record !== undefined && record.properties === undefined) return `${typeOf(record, path)}s by name`;
+  if (record !== undefined) return `[object by name](#${anchorOf(`${path}.<name>`)})`;
+  if (schema.items?.properties !== undefined) return `[list of objects](#${anchorOf(`${path}[]`)})`;
   if (schema.items !== undefined) return `list of ${typeOf(schema.items, path)}s`;
   const { minimum, maximum } = schema;
   const range = minimum === undefined || maximum === undefined ? "" : `, ${minimum} to ${maximum}`;

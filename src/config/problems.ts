@@ -1,10 +1,10 @@
 import type * as v from "valibot";
 
-/** What is wrong, or looks wrong, at one place of the configuration. */
+/** An error, or a possible error, at one place of the configuration. */
 export interface Problem {
   /** `repos.nixos.include[0]`; empty for the file as a whole. */
   readonly path: string;
-  /** A phrase that goes on after the path: `must be a string, not a number`. Never has a value of the file in it. */
+  /** A phrase that continues after the path: `must be a string, not a number`. Never has a value of the file in it. */
   readonly message: string;
 }
 

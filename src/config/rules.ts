@@ -1,11 +1,12 @@
 // What a schema cannot say: settings that need, exclude or defeat each other.
-import { parseGlob } from "../base/glob.ts";
+import { rolloutProblems, rolloutWarnings } from "./deployer-rules.ts";
+import { patternProblem } from "./host-filter.ts";
 import { formatPath, type Problem } from "./problems.ts";
 import type { Config, NatsSettings, RepoSettings } from "./schema.ts";
 import { isSameRepository } from "./shared-repository.ts";
 
-/** Who reads the file: the daemon needs repos, the command line often only NATS. */
-export type ConfigRole = "builder" | "client";
+/** The role that reads the file: a builder needs repos, a deployer its key and rollouts, the command line often only NATS. */
+export type ConfigRole = "builder" | "deployer" | "client";
 
 export interface RuleFindings {
   readonly problems: readonly Problem[];
@@ -17,14 +18,25 @@ export interface RuleFindings {
 export function checkRules(config: Config, role: ConfigRole): RuleFindings {
   const problems: Problem[] = [
     ...natsProblems(config.nats),
-    ...listenProblems(config.metrics.listen),
+    ...listenProblems("metrics.listen", config.metrics.listen),
+    ...listenProblems("listener.metrics.listen", config.listener.metrics.listen),
+    ...listenProblems("deployer.metrics.listen", config.deployer.metrics.listen),
+    ...dashboardProblems(config.dashboard),
     ...cacheProblems(config.cache),
+    ...statementProblems(config),
     ...inputsProblems(config.inputs),
+    ...notifyProblems("notify", config.notify),
+    ...notifyProblems("deployer.notify", config.deployer.notify),
   ];
   const warnings: Problem[] = [...buildWarnings(config.builder.build)];
   const repos = Object.entries(config.repos);
   if (role === "builder" && repos.length === 0) {
     problems.push({ path: "repos", message: "a builder needs at least one repo" });
+  }
+  if (role === "deployer") problems.push(...deployerProblems(config.deployer));
+  for (const [name, rollout] of Object.entries(config.deployer.rollouts)) {
+    problems.push(...rolloutProblems(name, rollout));
+    warnings.push(...rolloutWarnings(name, rollout));
   }
   const seen = new Map<string, string>();
   for (const [name, repo] of repos) {
@@ -54,10 +66,43 @@ function* natsProblems({ nkeyFile, credentialsFile, tls }: NatsSettings): Iterab
   }
 }
 
-function* listenProblems(listen: string | undefined): Iterable<Problem> {
+function* deployerProblems({ keyFile, rollouts }: Config["deployer"]): Iterable<Problem> {
+  if (keyFile === undefined) {
+    yield { path: "deployer.keyFile", message: "is missing: a deployer signs every order with its key" };
+  }
+  if (Object.keys(rollouts).length === 0) {
+    yield { path: "deployer.rollouts", message: "a deployer needs at least one repo" };
+  }
+}
+
+function* listenProblems(path: string, listen: string | undefined): Iterable<Problem> {
   const port = Number(listen?.slice(listen.lastIndexOf(":") + 1) ?? 1);
   if (port < 1 || port > 65_535) {
-    yield { path: "metrics.listen", message: "must have a port between 1 and 65535" };
+    yield { path, message: "must have a port between 1 and 65535" };
+  }
+}
+
+const loopback = /^(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost):/;
+
+function* dashboardProblems({ listen, auth }: Config["dashboard"]): Iterable<Problem> {
+  if (Number(listen.slice(listen.lastIndexOf(":") + 1)) > 65_535) {
+    yield { path: "dashboard.listen", message: "must have a port up to 65535" };
+  }
+  if (auth.mode === "none") {
+    if (!loopback.test(listen)) {
+      yield {
+        path: "dashboard.listen",
+        message:
+          "would show the pages to everybody: listen on 127.0.0.1, or set dashboard.auth.mode to proxy",
+      };
+    }
+    return;
+  }
+  if (auth.trustedProxies.length === 0) {
+    yield { path: "dashboard.auth.trustedProxies", message: "needs the address of the proxy" };
+  }
+  if (auth.proxySecretFile === undefined) {
+    yield { path: "dashboard.auth.proxySecretFile", message: "needs the file with the proxy's secret" };
   }
 }
 
@@ -65,6 +110,31 @@ function* cacheProblems({ verifyBuilds, url, publicKeys }: Config["cache"]): Ite
   if (!verifyBuilds) return;
   if (url === undefined) yield { path: "cache.verifyBuilds", message: "needs cache.url" };
   if (publicKeys.length === 0) yield { path: "cache.verifyBuilds", message: "needs cache.publicKeys" };
+}
+
+/** What was never asked for at the cache is proven by nothing, and a host could wait for it forever. */
+function* statementProblems({ builder, cache }: Config): Iterable<Problem> {
+  if (builder.statementKeyFile !== undefined && !cache.verifyBuilds) {
+    yield {
+      path: "builder.statementKeyFile",
+      message: "needs cache.verifyBuilds: only what the cache is proven to serve is stated",
+    };
+  }
+}
+
+function* notifyProblems(
+  path: string,
+  { ntfyFile, ntfyTokenFile, script }: Config["notify"],
+): Iterable<Problem> {
+  if (ntfyTokenFile !== undefined && ntfyFile === undefined) {
+    yield { path: `${path}.ntfyTokenFile`, message: `needs ${path}.ntfyFile` };
+  }
+  if (script[0]?.startsWith("/") === false) {
+    yield { path: `${path}.script[0]`, message: "must be the absolute path of a program" };
+  }
+  for (const [index, word] of script.entries()) {
+    if (word.includes("\0")) yield { path: `${path}.script[${index}]`, message: "has a NUL character" };
+  }
 }
 
 function* buildWarnings(build: Config["builder"]["build"]): Iterable<Problem> {
@@ -131,13 +201,13 @@ function* downstreamProblems(
   for (const [index, { repo }] of update.downstream.entries()) {
     const path = formatPath(["repos", name, "update", "downstream", index, "repo"]);
     if (repo === name) yield { path, message: "is the repo itself" };
-    else if (!Object.hasOwn(repos, repo)) yield { path, message: "is no repo of this configuration" };
+    else if (!Object.hasOwn(repos, repo)) yield { path, message: "is not a repo of this configuration" };
     else if (seen.has(repo)) yield { path, message: "stands there twice" };
     seen.add(repo);
   }
 }
 
-/** Who names a forge means it to be updated. */
+/** A configured forge implies that the repo is to be updated. */
 function* sharedProblems(
   name: string,
   { url, update }: RepoSettings,
@@ -157,7 +227,7 @@ function* sharedProblems(
 function* patternProblems(name: string, { include, exclude }: RepoSettings): Iterable<Problem> {
   for (const [key, patterns] of Object.entries({ include, exclude })) {
     for (const [index, pattern] of patterns.entries()) {
-      const message = syntaxProblem(pattern);
+      const message = patternProblem(pattern);
       if (message !== undefined) yield { path: formatPath(["repos", name, key, index]), message };
     }
   }
@@ -166,15 +236,6 @@ function* patternProblems(name: string, { include, exclude }: RepoSettings): Ite
       path: formatPath(["repos", name, include.length === 0 ? "include" : "exclude"]),
       message: "leaves no host",
     };
-  }
-}
-
-function syntaxProblem(pattern: string): string | undefined {
-  try {
-    parseGlob(pattern);
-    return undefined;
-  } catch (error) {
-    return error instanceof SyntaxError ? error.message : String(error);
   }
 }
 

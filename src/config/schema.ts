@@ -1,21 +1,28 @@
 // The configuration file: one JSON file for the builder and for the command line. Unknown keys are errors, and
-// defaults stand only here. `description` becomes docs/configuration.md and the JSON schema.
+// defaults stand only here. `description` becomes docs/reference/configuration.md and the JSON schema.
 import * as v from "valibot";
 import { updateOutcomes } from "../protocol/update-events.ts";
-import { allowedFor, BranchName, BuilderName, HostName, RepoName } from "../protocol/names.ts";
+import { allowedFor, BuilderName, HostName } from "../protocol/names.ts";
 import { FlakeInput } from "../protocol/overrides.ts";
 import { CacheSettings } from "./cache-schema.ts";
+import { DashboardSettings } from "./dashboard-schema.ts";
+import { DeployerSettings } from "./deployer-schema.ts";
 import { InputsSettings } from "./input-schema.ts";
-import { absolutePath, described, secretFile, seconds, username } from "./setting-types.ts";
+import { NotifySettings } from "./notify-schema.ts";
+import {
+  absolutePath,
+  addressAndPort,
+  branchName,
+  described,
+  repoName,
+  secretFile,
+  seconds,
+  username,
+} from "./setting-types.ts";
 
-const repoName = v.message(RepoName, `is not a repo name we can use; allowed is ${allowedFor("repo")}`);
-const branchName = v.message(
-  BranchName,
-  `is not a branch name we can use; allowed is ${allowedFor("branch")}`,
-);
 const builderName = v.message(
   BuilderName,
-  `is not a builder name we can use; allowed is ${allowedFor("builder")}`,
+  `is not a valid builder name; allowed is ${allowedFor("builder")}`,
 );
 
 const NatsUrl = v.pipe(
@@ -29,7 +36,7 @@ const NatsUrl = v.pipe(
 export const NatsSettings = v.strictObject({
   servers: described(
     v.optional(v.pipe(v.array(NatsUrl), v.minLength(1))),
-    "Servers to try, such as `nats://nats.lan:4222`; `tls://` demands TLS. Without it: `$NATS_URL`, then the selected context of the `nats` command, then `nats://127.0.0.1:4222`.",
+    "Servers to try, such as `nats://nats.lan:4222`; `tls://` requires TLS. Default: `$NATS_URL`, then the selected context of the `nats` command, then `nats://127.0.0.1:4222`.",
   ),
   nkeyFile: described(v.optional(secretFile), "File with the NKey seed to sign in with."),
   credentialsFile: described(
@@ -40,21 +47,21 @@ export const NatsSettings = v.strictObject({
     v.optional(
       v.strictObject({
         caFile: described(v.optional(absolutePath), "Certificate authority of the servers, PEM."),
-        certFile: described(v.optional(absolutePath), "Our own certificate, PEM."),
+        certFile: described(v.optional(absolutePath), "Client certificate, PEM."),
         keyFile: described(v.optional(secretFile), "The key of `certFile`, PEM."),
       }),
     ),
-    "TLS settings. With `{}` TLS is demanded and the system's authorities are trusted.",
+    "TLS settings. `{}` requires TLS and trusts the system's certificate authorities.",
   ),
   inboxPrefix: described(
-    v.optional(v.pipe(v.string(), v.regex(/^_INBOX_[A-Za-z0-9_-]{1,140}$/, "must be _INBOX_ and a name"))),
-    "Prefix of the subjects that answers come back on, as the server's permissions demand it, such as `_INBOX_operator`.",
+    v.optional(v.pipe(v.string(), v.regex(/^_INBOX_[A-Za-z0-9_-]{1,200}$/, "must be _INBOX_ and a name"))),
+    "Prefix of reply subjects, as the server's permissions require it, such as `_INBOX_operator`.",
   ),
   jetstreamDomain: described(
     v.optional(
       v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, "must be letters, digits, _ and -, at most 64")),
     ),
-    "JetStream domain of the server that has the streams. Only where `servers` are leaf nodes of it: set it to the `domain` in the hub's `jetstream` block.",
+    "JetStream domain of the server with the streams. Set it only if `servers` are leaf nodes, to the `domain` in the hub's `jetstream` block.",
   ),
   monitoringUrl: described(
     v.optional(
@@ -63,14 +70,14 @@ export const NatsSettings = v.strictObject({
         v.regex(/^https?:\/\/[^\s@?#]+$/, "must be an http:// or https:// URL without a user"),
       ),
     ),
-    "URL of the server's monitoring pages, in which `doctor` sees whether what is acknowledged is on the disk; port 8222 of the server without it.",
+    "URL of the server's monitoring pages, where `doctor` checks that acknowledged messages are on disk (default: port 8222 of the server).",
   ),
 });
 export type NatsSettings = v.InferOutput<typeof NatsSettings>;
 
 const HostGlob = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z0-9_.*?[\]!-]{1,128}$/, "must be a host name; * and ? stand for any characters"),
+  v.regex(/^[A-Za-z0-9_.*?[\]!-]{1,128}$/, "must be a host name; * and ? match any characters"),
 );
 
 export const GitUrl = v.pipe(
@@ -83,17 +90,23 @@ export const GitUrl = v.pipe(
 );
 
 export const ForgeSettings = v.strictObject({
-  kind: described(v.optional(v.picklist(["gitea", "forgejo", "github"]), "gitea"), "What it is."),
+  kind: described(v.optional(v.picklist(["gitea", "forgejo", "github"]), "gitea"), "Kind of forge."),
   url: described(
     v.pipe(
       v.string(),
       v.maxLength(1024),
       v.regex(/^https?:\/\/[^\s@?#]+$/, "must be an https:// or http:// URL without a user"),
     ),
-    "Where the forge's pages are, such as `https://git.lan`; for GitHub `https://github.com`.",
+    "The forge's web address, such as `https://git.lan`; for GitHub `https://github.com`.",
   ),
-  owner: described(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,100}$/)), "Owner of the repository there."),
-  repository: described(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,100}$/)), "Its name there."),
+  owner: described(
+    v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,100}$/)),
+    "Owner of the repository on the forge.",
+  ),
+  repository: described(
+    v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,100}$/)),
+    "Name of the repository on the forge.",
+  ),
   tokenFile: described(secretFile, "File with the token of the user that opens pull requests."),
 });
 export type ForgeSettings = v.InferOutput<typeof ForgeSettings>;
@@ -105,18 +118,18 @@ const flakeInput = v.message(
   FlakeInput,
   "is not the name of a flake's input: letters, digits, _ and -, beginning with a letter",
 );
-const hostName = v.message(HostName, `is not a host name we can use; allowed is ${allowedFor("host")}`);
+const hostName = v.message(HostName, `is not a valid host name; allowed is ${allowedFor("host")}`);
 
 export const DownstreamSettings = v.strictObject({
   repo: described(repoName, "A repo of this configuration whose flake has this one as an input."),
-  input: described(flakeInput, "The name of that input in its `flake.nix`."),
+  input: described(flakeInput, "The name of this repo's input in its `flake.nix`."),
   hosts: described(
     v.optional(v.pipe(v.array(hostName), v.minLength(1), v.maxLength(2000))),
-    "Only these of its hosts; all without it.",
+    "Limits this to these hosts. Default: all.",
   ),
   required: described(
     v.optional(v.boolean(), false),
-    "Whether breaking its hosts keeps the update from landing; otherwise it is only told.",
+    "Whether an update that breaks its hosts is kept from landing; otherwise it is only reported.",
   ),
 });
 export type DownstreamSettings = v.InferOutput<typeof DownstreamSettings>;
@@ -126,19 +139,19 @@ export const RepoUpdateSettings = v.strictObject({
     v.optional(
       v.pipe(v.array(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,126}$/))), v.minLength(1)),
     ),
-    "Only these inputs of the flake; all without it.",
+    "Limits updates to these inputs of the flake. Default: all.",
   ),
   preExisting: described(
     v.optional(v.picklist(["block", "allow"]), "block"),
-    "Whether hosts that did not build before the update either keep it from landing.",
+    "Whether hosts that were already broken block the update.",
   ),
   downstream: described(
     v.optional(v.pipe(v.array(DownstreamSettings), v.maxLength(8)), []),
-    "Repos that use this one: their hosts are built with every candidate. Nothing is ever pushed to them.",
+    "Repos that use this one. Their hosts are built with every candidate; nothing is ever pushed to them.",
   ),
   forge: described(
     v.optional(ForgeSettings),
-    "Where pull requests are opened. Without it what cannot land stays on its branch, with a report.",
+    "Where to open pull requests. Without it, an update that cannot land stays on its branch, with a report.",
   ),
   identity: described(
     v.optional(
@@ -159,25 +172,22 @@ export const RepoUpdateSettings = v.strictObject({
     ),
     "Who the commits are by.",
   ),
-  remindAfterDays: described(
-    days(7),
-    "A pull request that nobody acts on gets a reminder after so many days.",
-  ),
+  remindAfterDays: described(days(7), "Days after which a pull request without activity gets a reminder."),
   closeAfterDays: described(
     days(14),
-    "A pull request that nobody acts on and that updates no longer come to is closed after so many days; never with commits or reviews of people, or the label `keep`.",
+    "Days after which a pull request without activity is closed, if updates no longer arrive at its result. Pull requests with commits or reviews by people, or the label `keep`, stay open.",
   ),
   landing: described(
     v.optional(v.picklist(["push", "pull-request"]), "push"),
-    "How what builds gets onto the branch: by a push, or through a pull request that is merged by fast-forward, for a branch that nobody may push to (Gitea from 1.22, Forgejo; needs `forge`).",
+    "How an update gets onto the branch: `push`, or `pull-request`, which is merged by fast-forward, for a branch that nobody may push to (Gitea from 1.22, Forgejo; needs `forge`).",
   ),
   partialLanding: described(
     v.optional(v.boolean(), false),
-    "Whether inputs that build on every host land without those that do not.",
+    "Whether inputs that build on every host land without those that break hosts.",
   ),
   searchParts: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100)), 20),
-    "How many parts of a broken update are built at most to find the inputs and revisions that break it; 0: none.",
+    "At most this many parts of a broken update are built to find the inputs and revisions that break it. 0: no search.",
   ),
   searchMinutes: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1440)), 60),
@@ -185,7 +195,7 @@ export const RepoUpdateSettings = v.strictObject({
   ),
   publishLogs: described(
     v.optional(v.picklist(["full", "excerpt", "never"]), "full"),
-    "How much of build logs goes into pull requests. Secrets are redacted in any case.",
+    "How much of the build logs is put into pull requests. Secrets are always redacted.",
   ),
 });
 export type RepoUpdateSettings = v.InferOutput<typeof RepoUpdateSettings>;
@@ -193,14 +203,14 @@ export type RepoUpdateSettings = v.InferOutput<typeof RepoUpdateSettings>;
 export const RepoSettings = v.strictObject({
   url: described(
     GitUrl,
-    "Where the repo is: `https://…`, `ssh://git@…` or `file:///…`. Secrets never stand in it.",
+    "URL of the repo: `https://…`, `ssh://git@…` or `file:///…`. It must not contain secrets.",
   ),
-  branch: described(v.optional(branchName, "master"), "The branch that is built."),
+  branch: described(v.optional(branchName, "master"), "The branch to build."),
   directory: described(
     v.optional(
       v.pipe(v.string(), v.regex(/^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]*$/, "must be a relative path")),
     ),
-    "The directory of `flake.nix` in the repo; the root without it.",
+    "The directory of `flake.nix` in the repo (default: the root).",
   ),
   include: described(
     v.optional(v.array(HostGlob), ["*"]),
@@ -208,11 +218,11 @@ export const RepoSettings = v.strictObject({
   ),
   exclude: described(
     v.optional(v.array(HostGlob), []),
-    "Hosts to leave out, as globs; they are reported as `skipped`. What is excluded stays out, even when it is included too.",
+    "Hosts to leave out, as globs; they are reported as `skipped`. `exclude` wins over `include`.",
   ),
   pollSeconds: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(86_400)), 60),
-    "How often to look for a new commit, which starts a batch build of the repo. 0: never.",
+    "Seconds between checks for a new commit, which starts a batch build of the repo. 0: never.",
   ),
   credentials: described(
     v.optional(
@@ -222,7 +232,7 @@ export const RepoSettings = v.strictObject({
         sshKeyFile: described(v.optional(secretFile), "File with the private key for ssh."),
         knownHostsFile: described(
           v.optional(absolutePath),
-          "Known host keys for ssh. Without it the user's and system's are used; unknown hosts are always refused.",
+          "File with known host keys for ssh (default: those of the user and the system). Unknown hosts are always refused.",
         ),
       }),
     ),
@@ -230,31 +240,35 @@ export const RepoSettings = v.strictObject({
   ),
   allowOtherOwner: described(
     v.optional(v.boolean(), false),
-    "Whether the repository of a `file:///` URL may belong to another user than the one this runs as. Git refuses it otherwise (`safe.directory`), and git's own configuration is not read.",
+    "Whether the repository of a `file:///` URL may belong to another user. Otherwise git refuses it (`safe.directory`); git's own configuration is not read.",
   ),
   submodules: described(
     v.optional(v.boolean(), false),
-    "Whether the flake has the repo's git submodules in it, as with `?submodules=1` of Nix. They are fetched with the repo's credentials where they are on its server, and with `inputs.credentials` elsewhere.",
+    "Whether to include the repo's git submodules, like Nix's `?submodules=1`. Submodules on the repo's server are fetched with its credentials, others with `inputs.credentials`.",
   ),
   allowImportFromDerivation: described(
     v.optional(v.boolean(), false),
     "Whether evaluation may build things (import from derivation). Off, because it runs the repo's code before anybody looked.",
   ),
-  update: described(v.optional(RepoUpdateSettings, {}), "The safe update of the flake's inputs."),
+  update: described(v.optional(RepoUpdateSettings, {}), "Settings for safe updates of the flake's inputs."),
 });
 export type RepoSettings = v.InferOutput<typeof RepoSettings>;
 
 const automatic = v.literal("auto");
 
 export const BuilderSettings = v.strictObject({
-  name: described(v.optional(builderName), "Its name on NATS; the machine's host name without it."),
+  name: described(v.optional(builderName), "The builder's name on NATS (default: the machine's host name)."),
   stateDirectory: described(
     v.optional(absolutePath, "/var/lib/homelab-deploy"),
-    "For mirrors, remembered evaluations and GC roots.",
+    "Directory for mirrors, remembered evaluations and GC roots.",
+  ),
+  statementKeyFile: described(
+    v.optional(secretFile),
+    "File with the key that signs which closure belongs to a host (`homelab-deploy keys create FILE`). Hosts activate only what a key in their `trustedBuilders` has signed. The builder signs only hosts at the tip of a repo's `branch`, without overrides, that the cache is verified to serve: `cache.verifyBuilds` must be on.",
   ),
   keepCommits: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 4),
-    "GC roots are kept of the newest so many commits that have a host, and were the tip of the branch; and of as many others.",
+    "For each host, keep the GC roots of this many recent commits that were the tip of the branch, and of as many other commits.",
   ),
   evaluation: described(
     v.optional(
@@ -264,22 +278,22 @@ export const BuilderSettings = v.strictObject({
             v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256))]),
             "auto",
           ),
-          "Evaluator processes at a time; `auto` takes the cores, as far as the memory allows.",
+          "Number of parallel evaluator processes; `auto` uses as many as cores and memory allow.",
         ),
         batchSize: described(
           v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 1000),
-          "Hosts for one evaluator process at most. It is replaced before that where it holds much memory.",
+          "Maximum number of hosts per evaluator process. A process that uses much memory is replaced earlier.",
         ),
         maxMemoryMiB: described(
           v.optional(
             v.union([automatic, v.pipe(v.number(), v.integer(), v.minValue(128), v.maxValue(1_048_576))]),
             "auto",
           ),
-          "Heap of one evaluator process; `auto` shares what is free, between 1 and 8 GiB. A host that needs more than that as the first of a process fails.",
+          "Heap size of each evaluator process; `auto` divides the free memory, between 1 and 8 GiB each. A host that needs more in a fresh process fails.",
         ),
         timeoutSeconds: described(
           v.optional(seconds(1, 86_400), 900),
-          "How long the evaluation of one host may take.",
+          "Time limit for the evaluation of one host.",
         ),
       }),
       {},
@@ -295,23 +309,23 @@ export const BuilderSettings = v.strictObject({
         ),
         silenceSeconds: described(
           v.optional(seconds(1, 30 * 86_400), 3600),
-          "A derivation that prints nothing for so long is ended.",
+          "A derivation that prints nothing for this long is stopped.",
         ),
         maxJobs: described(
           v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024))),
-          "Nix's `max-jobs`; without it what nix.conf says.",
+          "Nix's `max-jobs` (default: that of nix.conf).",
         ),
         cores: described(
           v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1024))),
-          "Nix's `cores`; without it what nix.conf says.",
+          "Nix's `cores` (default: that of nix.conf).",
         ),
         minFreeGiB: described(
           v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1_048_576)), 2),
-          "No build begins while less than this is free on the store's disk. 0: always.",
+          "No build starts while the store's disk has less free space than this. 0: no limit.",
         ),
         withoutSubstituters: described(
           v.optional(v.picklist(["wait", "build"]), "wait"),
-          "What a host does that needs a substituter while every configured one is down: `wait` up to 30 minutes for one and then end as `infra-failed`, or `build` from source.",
+          "What happens to a host that needs a substituter while all are down: `wait` up to 30 minutes and then end as `infra-failed`, or `build` from source.",
         ),
       }),
       {},
@@ -323,11 +337,11 @@ export const BuilderSettings = v.strictObject({
       v.strictObject({
         attempts: described(
           v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 3),
-          "How often work is tried when the infrastructure fails it. A host's own failure is never retried.",
+          "Maximum number of attempts after infrastructure failures. A host's own failure is never retried.",
         ),
         firstDelaySeconds: described(
           v.optional(seconds(0, 3600), 10),
-          "Before the second attempt; each further one waits three times longer.",
+          "Delay before the second attempt. Each further attempt waits three times longer.",
         ),
       }),
       {},
@@ -336,21 +350,19 @@ export const BuilderSettings = v.strictObject({
   ),
   requestExpirySeconds: described(
     v.optional(seconds(1, 7 * 86_400), 86_400),
-    "A request that waited longer than this when it is taken ends as `expired`, unless it says otherwise itself.",
+    "A request that has waited longer than this ends as `expired`, unless the request sets its own limit.",
   ),
   stopSeconds: described(
     v.optional(seconds(1, 3600), 15),
-    "After SIGTERM, the time in which builds may still finish. What is left goes on at the next start.",
+    "Time for running builds to finish after SIGTERM. Unfinished builds are resumed at the next start.",
   ),
 });
 export type BuilderSettings = v.InferOutput<typeof BuilderSettings>;
 
 export const MetricsSettings = v.strictObject({
   listen: described(
-    v.optional(
-      v.pipe(v.string(), v.regex(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, "must be address:port")),
-    ),
-    "Where the builder serves `/metrics`, such as `127.0.0.1:9480`; not at all without it.",
+    v.optional(addressAndPort),
+    "Address on which the builder serves `/metrics`, such as `127.0.0.1:9480` (default: none).",
   ),
   pushgateway: described(
     v.optional(
@@ -362,38 +374,83 @@ export const MetricsSettings = v.strictObject({
         ),
       ),
     ),
-    "URL of a Prometheus pushgateway that gets the metrics at the end of each build.",
+    "URL of a Prometheus pushgateway, to which metrics are pushed after each build.",
   ),
 });
 export type MetricsSettings = v.InferOutput<typeof MetricsSettings>;
 
+export const ListenerSettings = v.strictObject({
+  policyFile: described(
+    v.optional(absolutePath, "/etc/homelab-deploy/host.json"),
+    "The host's policy: who it is, and whom it obeys. The NixOS module writes it.",
+  ),
+  stateDirectory: described(
+    v.optional(absolutePath, "/var/lib/homelab-deploy-listener"),
+    "Directory for the NATS key that the listener created, and for the last order that it refused.",
+  ),
+  journalDirectory: described(
+    v.optional(absolutePath, "/var/lib/homelab-deploy-host"),
+    "Directory of the activator's journal of deployments and the output of activations.",
+  ),
+  socket: described(
+    v.optional(absolutePath, "/run/homelab-deploy/activate.sock"),
+    "The socket of the activator.",
+  ),
+  metrics: described(
+    v.optional(
+      v.strictObject({
+        listen: described(
+          v.optional(addressAndPort),
+          "Address on which the listener serves `/metrics`, such as `127.0.0.1:9481` (default: none).",
+        ),
+      }),
+      {},
+    ),
+    "Where Prometheus finds the metrics of this host.",
+  ),
+});
+export type ListenerSettings = v.InferOutput<typeof ListenerSettings>;
+
 export const UpdateSettings = v.strictObject({
   stateDirectory: described(
     v.optional(absolutePath),
-    "For journals, reports and mirrors of updates; `$STATE_DIRECTORY` of the service without it, else a directory of the user.",
+    "Directory for journals, reports and mirrors of updates (default: `$STATE_DIRECTORY` of the service, or a directory of the user).",
   ),
   webhookFile: described(
     v.optional(secretFile),
-    "File with a URL that is told what became of each update, as JSON that Slack-compatible receivers and ntfy show.",
+    "File with a webhook URL. It receives the result of each update as JSON that Slack-compatible receivers and ntfy understand.",
   ),
   webhookOutcomes: described(
     v.optional(v.array(v.picklist(updateOutcomes)), ["landed", "proposed", "failed"]),
-    "Which outcomes the webhook is told. NATS is told all of them.",
+    "Outcomes that are sent to the webhook. All of them are published on NATS.",
   ),
 });
 export type UpdateSettings = v.InferOutput<typeof UpdateSettings>;
 
 export const Config = v.strictObject({
   $schema: described(v.optional(v.string()), "URL or path of the JSON schema, for editors."),
-  nats: described(v.optional(NatsSettings, {}), "How to reach NATS."),
+  nats: described(v.optional(NatsSettings, {}), "How to connect to NATS."),
   repos: described(v.optional(v.record(repoName, RepoSettings), {}), "The repos to build, by name."),
   inputs: described(v.optional(InputsSettings, {}), "The inputs of the repos' flakes."),
   builder: described(v.optional(BuilderSettings, {}), "The builder daemon, and builds with `--local`."),
   update: described(
     v.optional(UpdateSettings, {}),
-    "The `update` command; what is about one repo stands there.",
+    "Settings for the `update` command. Settings for one repo are in `repos.<name>.update`.",
+  ),
+  notify: described(
+    v.optional(NotifySettings, {}),
+    "Whom the builder notifies when hosts no longer build on a repo's branch, and when they build again; once per change.",
   ),
   cache: described(v.optional(CacheSettings, {}), "The binary cache that serves what was built."),
-  metrics: described(v.optional(MetricsSettings, {}), "Where Prometheus finds the builder's metrics."),
+  listener: described(
+    v.optional(ListenerSettings, {}),
+    "The listener on a host that is deployed to. It connects to NATS with the settings in `nats`; without `nkeyFile` it creates a key at its first start.",
+  ),
+  deployer: described(
+    v.optional(DeployerSettings, {}),
+    "The deployer, which runs rollouts. It connects to NATS with the settings in `nats`.",
+  ),
+  metrics: described(v.optional(MetricsSettings, {}), "Metrics of the builder for Prometheus."),
+  dashboard: described(v.optional(DashboardSettings, {}), "Settings for `homelab-deploy dashboard`."),
 });
 export type Config = v.InferOutput<typeof Config>;

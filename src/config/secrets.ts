@@ -40,7 +40,7 @@ export async function readSecret(
 ): Promise<string> {
   const path = resolveSecretPath(setting, credentialsDirectory);
   const { text, mode } = await readBounded(path, maxBytes).catch((error: unknown) => {
-    // Without the cause: nothing of what was read may go along.
+    // Without the cause, which could contain parts of the secret.
     throw new HomelabError("config", `cannot read the secret in ${path}: ${whyUnreadable(error)}`, {
       code: "BAD_SECRET",
       hint: "the setting is the path of a file that only this service may read",

@@ -5,10 +5,16 @@ import { formatPath, kindOf, type Problem } from "./problems.ts";
  * Keys that the schema does not know, all of them (valibot stops at the first of an object), and lists where
  * objects belong (valibot takes a list for an object).
  */
-export function findUnknownKeys(schema: unknown, value: unknown, keys: readonly string[] = []): Problem[] {
+export function findUnknownKeys(
+  schema: unknown,
+  value: unknown,
+  keys: readonly (string | number)[] = [],
+): Problem[] {
   if (typeof value !== "object" || value === null || !isObject(schema)) return [];
   if ("wrapped" in schema) return findUnknownKeys(schema["wrapped"], value, keys);
-  const { entries, type } = schema;
+  const { entries, type, item } = schema;
+  if (type === "array" && Array.isArray(value))
+    return value.flatMap((child, index) => findUnknownKeys(item, child, [...keys, index]));
   if (!isObject(entries) && type !== "record") return [];
   if (Array.isArray(value))
     return [{ path: formatPath(keys), message: `must be an object, not ${kindOf(value)}` }];
@@ -16,7 +22,7 @@ export function findUnknownKeys(schema: unknown, value: unknown, keys: readonly 
     const path = [...keys, key];
     if (!isObject(entries)) {
       return unusable.has(key)
-        ? [{ path: formatPath(path), message: "is not a name we can use" }]
+        ? [{ path: formatPath(path), message: "is not a valid name" }]
         : findUnknownKeys(schema["value"], child, path);
     }
     if (Object.hasOwn(entries, key)) return findUnknownKeys(entries[key], child, path);

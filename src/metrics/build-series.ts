@@ -18,7 +18,7 @@ export interface BuildSeries {
 }
 
 /**
- * @param branches the configured branch of each repo. What is known of a host follows only builds of that: a
+ * @param branches the configured branch of each repo. What is known about a host follows only builds of that: a
  *   failed build of somebody's branch says nothing about the fleet.
  */
 export function createBuildSeries(
@@ -117,7 +117,7 @@ export function createBuildSeries(
       switch (event.type) {
         case "accepted":
         case "resumed":
-          // Who is not among the hosts counts as gone: so not before all are named.
+          // A host that is not in the list counts as gone, so wait until all are named.
           if (state.isPartial !== true) addHosts(state);
           return;
         case "evaluated":

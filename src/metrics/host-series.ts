@@ -16,7 +16,7 @@ export interface HostSeries {
   /** These are all hosts of the repo: series of others go. */
   setInventory(repo: RepoName, hosts: readonly HostRef[]): void;
   count(host: HostRef, trigger: Trigger, outcome: HostOutcome): void;
-  /** What became of the host at the head of its branch. Of a build that is older than what is known, nothing is taken. */
+  /** What happened to the host at the head of its branch. Of a build that is older than what is known, nothing is taken. */
   setLastBuild(host: HostRef, build: LastBuild): void;
 }
 

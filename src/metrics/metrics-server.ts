@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { http } from "../base/node-http.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface MetricsServerOptions {
@@ -34,7 +35,7 @@ const maxConnections = 32;
  */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
   const { listen, log } = options;
-  const server = createServer(limits, (request, response) => {
+  const server = http.createServer(limits, (request, response) => {
     answer(options, request, response).catch((error: unknown) => {
       log.error({ err: error }, "a metrics request failed");
       if (response.headersSent) response.destroy();
@@ -48,7 +49,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   } catch (error) {
     throw new HomelabError("unavailable", `cannot serve metrics on ${listen}: ${messageOf(error)}`, {
       code: "METRICS_LISTEN",
-      hint: "choose another address in metrics.listen, or stop the program that has it",
+      hint: "choose another address in metrics.listen (of a host listener.metrics.listen, of the deployer deployer.metrics.listen), or stop the program that has it",
       cause: error,
     });
   }

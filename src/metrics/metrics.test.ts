@@ -200,7 +200,7 @@ test("from its acceptance on a host has a counter for every trigger and verdict"
   }
 });
 
-test("counts what becomes of hosts, and remembers the last of each", async () => {
+test("counts what happens to hosts, and remembers the last of each", async () => {
   const metrics = metricsWith();
   observe(
     metrics,
@@ -224,7 +224,7 @@ test("counts what becomes of hosts, and remembers the last of each", async () =>
   expect(valueOf(series, "host_info", { host: "web01" })).toBe(1);
   expect(valueOf(series, "host_info", { host: "web01", revision: firstCommit })).toBe(1);
   expect(valueOf(series, "host_last_build_success", { host: "db01" })).toBe(0);
-  // Not the host's fault: nothing is known of it.
+  // Not the host's fault: nothing is known about it.
   expect(valueOf(series, "host_last_build_success", { host: "mail.lan" })).toBeNaN();
   expect(valueOf(series, "evaluations_total", { result: "failed" })).toBe(1);
   expect(valueOf(series, "infra_retries_total")).toBe(1);
@@ -471,7 +471,7 @@ test("inputs that could not be updated are shown until an update reaches them ag
     { input: "a", ...gone },
     { input: "b", ...gone, needsPerson: false },
   ]);
-  // An update that never asked upstream says nothing of them.
+  // An update that never asked upstream says nothing about them.
   tell(undefined);
   expect(await shown()).toEqual([
     'homelab_deploy_update_input_unavailable{repo="nixos",input="a"} 1',

@@ -1,15 +1,16 @@
-// What Prometheus gets to know of a builder. Base units, times and not ages, no ids in labels; every series is
-// there from the first scrape on, so that an alert never waits for something to happen once.
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+// The metrics of a builder. Base units, times and not ages, no ids in labels; every series
+// exists from the first scrape on, so that an alert never waits for something to happen once.
+import { Counter, Gauge, Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { BranchName, RepoName } from "../protocol/names.ts";
 import { createBuildSeries, type BuildSeries } from "./build-series.ts";
 import { createInputSeries, type InputSeries } from "./input-series.ts";
+import { addProcessSeries } from "./process-series.ts";
 import { createUpdateSeries, type UpdateSeries } from "./update-series.ts";
 
-/** What is read at the moment of a scrape. */
+/** Values that are read at each scrape. */
 export interface Sample {
   /** Requests that wait in the queue; undefined when NATS does not say. */
   readonly queued: number | undefined;
@@ -18,13 +19,13 @@ export interface Sample {
   /** When the oldest of them was accepted; undefined without one. */
   readonly oldestStart: Date | undefined;
   readonly natsConnected: boolean;
-  /** Of the file system with the Nix store. */
+  /** The file system with the Nix store. */
   readonly disk: { readonly availableBytes: number; readonly totalBytes: number } | undefined;
 }
 
 export interface MetricsOptions {
   readonly component: "builder";
-  /** Of homelab-deploy. */
+  /** The version of homelab-deploy. */
   readonly version: string;
   /** The configured branch of each repo. */
   readonly branches: ReadonlyMap<RepoName, BranchName>;
@@ -59,18 +60,13 @@ export function createMetrics({
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `homelab_deploy_${name}`, help, registers });
 
-  new Gauge({
-    name: "homelab_deploy_build_info",
-    help: "What runs here, as labels; always 1.",
-    labelNames: ["component", "version"],
-    registers,
-  }).set({ component, version }, 1);
+  addProcessSeries(registry, { component, version });
   const series = createBuildSeries(registry, branches);
   const inputs = createInputSeries(registry);
   const updates = createUpdateSeries(registry, new Set(branches.keys()));
   const queued = gauge(
     "builds_queued",
-    "Build requests that wait for a builder; NaN when NATS does not say.",
+    "Build requests that wait for a builder; NaN if NATS does not report it.",
   );
   const running = gauge("builds_running", "Builds that this builder holds.");
   const oldest = gauge(
@@ -94,7 +90,6 @@ export function createMetrics({
       internalErrors.inc(bugs());
     },
   });
-  collectProcessMetrics(registry);
 
   async function takeSample(): Promise<void> {
     const over = new AbortController();
@@ -122,18 +117,10 @@ export function createMetrics({
     ...updates,
     countDroppedLogLines: (lines) => dropped.inc(lines),
     contentType: registry.contentType,
-    // Those who scrape at the same time share one.
+    // Simultaneous scrapes share one reading.
     render: () =>
       (rendering ??= takeSample()
         .then(() => registry.metrics())
         .finally(() => (rendering = undefined))),
   };
-}
-
-/** The process's own metrics, but for gauges of the library that are named like counters. */
-function collectProcessMetrics(registry: Registry): void {
-  collectDefaultMetrics({ register: registry });
-  for (const { name, type } of registry.getMetricsAsArray()) {
-    if (name.endsWith("_total") && String(type) !== "counter") registry.removeSingleMetric(name);
-  }
 }

@@ -7,7 +7,7 @@ import { refusalOf } from "../redact/refusal-line.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface PushOptions {
-  /** Of the pushgateway, as in the configuration. */
+  /** The URL of the pushgateway, as in the configuration. */
   readonly url: string;
   readonly builder: BuilderName;
   readonly metrics: Pick<Metrics, "render" | "contentType">;

@@ -7,7 +7,7 @@ const maxPullRequests = 20;
 /** Nor more inputs. */
 const maxInputs = 100;
 
-/** What became of the updates of each repo. */
+/** The results of the updates of each repo. */
 export interface UpdateSeries {
   /** The events of a repo come in their order; the same one may come again. */
   observeUpdate(event: UpdateEvent): void;
