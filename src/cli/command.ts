@@ -9,8 +9,11 @@ export type Run = (context: Context) => Promise<number>;
 /** Gets what the command line wants to run, and whether what is answered, errors too, is for programs. */
 export type Choose = (run: Run, json: boolean) => void;
 
+/** The program with all commands declared, or only those among these words. */
+export type Whole = (among?: readonly string[]) => Promise<Command>;
+
 /** Adds arguments, options and what is run to a command that has its name. */
-export type Declare = (command: Command, choose: Choose, whole: () => Promise<Command>) => void;
+export type Declare = (command: Command, choose: Choose, whole: Whole) => void;
 
 /** An `action` for commander. It runs nothing yet, so that commander's errors and those of commands stay apart. */
 export const chosen =

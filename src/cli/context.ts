@@ -28,13 +28,14 @@ export interface KeyInput {
   setRawMode(raw: boolean): unknown;
   on(event: "data", listener: (data: Buffer) => void): unknown;
   off(event: "data", listener: (data: Buffer) => void): unknown;
+  once?(event: "end", listener: () => void): unknown;
   resume(): unknown;
   pause(): unknown;
 }
 
 export interface Context {
   readonly options: GlobalOptions;
-  /** What is answered, errors too, is for programs. */
+  /** The output, including errors, is for programs. */
   readonly json: boolean;
   readonly environment: Environment;
   /** Undefined where nobody types. */

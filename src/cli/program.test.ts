@@ -1,5 +1,6 @@
 import { Help } from "@commander-js/extra-typings";
 import { expect, test } from "vitest";
+import { completeWords } from "./arguments/complete-words.ts";
 import { namedInstead } from "./arguments/unknown-command.ts";
 import { createProgram } from "./program.ts";
 import { parseCommand } from "../../test/support/parse-command.ts";
@@ -26,7 +27,7 @@ test.each([
   [["history"], "builds list"],
   [["follow", "01J"], "logs ID --follow"],
   [["cancel"], "builds cancel ID"],
-  [["deploy", "web01"], "does not change hosts yet"],
+  [["apply", "web01"], "homelab-deploy deploy HOST"],
   [["bulid"], "Did you mean build?"],
   [["history", "--help"], "builds list"],
   [["bulid", "--help"], "Did you mean build?"],
@@ -71,10 +72,35 @@ test.each([
   [["logs"], "`last` is the newest"],
   [["--server", "http://nats.lan", "builds"], "must be nats://host:port"],
   [["build", "--timeout", "5"], "must have a unit: 5s, 5m or 5h"],
-  [["build", "--al"], "(homelab-deploy build --help says how)"],
+  [["build", "--al"], "(see homelab-deploy build --help)"],
+  [["hosts", "show"], "(see homelab-deploy hosts show --help)"],
+  [["builds", "list", "--limit", "0"], "(see homelab-deploy builds list --help)"],
 ])("%j is wrong, and it is said what is meant", async (args, advice) => {
   const { said, exitCode } = await parseCommand(args);
   expect(said).toMatch(/^error: /);
   expect(said).toContain(advice);
   expect(exitCode).not.toBe(0);
+});
+
+test("what completes a line loads only the commands in it, and offers the same", async () => {
+  const names = { hosts: ["web01"], repos: ["fleet"], builds: [], rollouts: [] };
+  const everything = await createProgram(() => {}).whole();
+  for (const line of [
+    "",
+    "bu",
+    "hosts ",
+    "hosts show w",
+    "--config x builds ",
+    "help ho",
+    "cache --",
+    "build --repo ",
+  ]) {
+    const words = line.split(" ");
+    const { program, whole } = createProgram(() => {});
+    expect(completeWords(await whole(words), words, names), line).toEqual(
+      completeWords(everything, words, names),
+    );
+    const loaded = program.commands.filter((each) => each.commands.length + each.options.length > 0);
+    expect(loaded.length).toBeLessThanOrEqual(1);
+  }
 });

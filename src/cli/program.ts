@@ -13,6 +13,7 @@ import { createContext } from "./context.ts";
 import { errorJson, exitCodeOfError, renderError } from "./print/error.ts";
 import { colourChoices } from "./print/output-mode.ts";
 import { guardStream } from "./print/stdout-guard.ts";
+import { plainStyle } from "./print/style.ts";
 import { InterruptedError } from "./session/signals.ts";
 
 interface Listed {
@@ -26,72 +27,127 @@ interface Listed {
 const commands: readonly Listed[] = [
   {
     usage: "build [options] [host...]",
-    description: "Build hosts, show how it goes, and answer with success or failure.",
+    description: "Build hosts, show progress, and exit with the result.",
     declare: async () => (await import("./commands/builds/build.ts")).addBuild,
   },
   {
     usage: "builds",
-    description: "Look at builds and cancel them.",
+    description: "List, show and cancel builds.",
     declare: async () => (await import("./commands/builds/builds.ts")).addBuilds,
   },
   {
     usage: "logs [options] <id> [host]",
-    description: "The logs of a build, or with --follow all of it as it happens.",
+    description: "Print the logs of a build; with --follow, everything as it happens.",
     declare: async () => (await import("./commands/builds/logs.ts")).addLogs,
   },
   {
     usage: "watch [options] [id]",
-    description: "Attach to the live view of a build.",
+    description: "Show the live view of a build.",
     declare: async () => (await import("./commands/builds/watch.ts")).addWatch,
   },
   {
     usage: "hosts",
-    description: "Every host that was built, with its last result; and one host in full.",
+    description: "List hosts with what they run and their last result, or show one in full.",
     declare: async () => (await import("./commands/builds/hosts.ts")).addHosts,
   },
   {
+    usage: "deploy [options] [host...]",
+    description: "Activate what was built and cached; a host that does not work rolls back.",
+    declare: async () => (await import("./commands/deploy/deploy.ts")).addDeploy,
+  },
+  {
+    usage: "rollouts",
+    description: "Deployments of many hosts in waves: list, show, pause, resume and abort them.",
+    declare: async () => (await import("./commands/deploy/rollouts.ts")).addRollouts,
+  },
+  {
+    usage: "rollback [options] <host...>",
+    description: "Send hosts back to their last good system.",
+    declare: async () => (await import("./commands/deploy/rollback.ts")).addRollback,
+  },
+  {
+    usage: "reboot [options] <host...>",
+    description: "Reboot hosts into their permanent system, and check that it works.",
+    declare: async () => (await import("./commands/deploy/reboot.ts")).addReboot,
+  },
+  {
     usage: "status [options]",
-    description: "The fleet on one screen; the exit code says whether it is well.",
+    description: "Show the fleet on one screen; the exit code tells whether all is well.",
     declare: async () => (await import("./commands/builds/status.ts")).addStatus,
   },
   {
     usage: "update [options]",
-    description: "Update flake inputs safely: land what builds on every host, propose the rest.",
+    description: "Update flake inputs safely: merge what builds on every host, propose the rest.",
     declare: async () => (await import("./commands/update/update.ts")).addUpdate,
   },
   {
     usage: "inputs [options]",
-    description: "What the inputs of the flakes are pinned to, and how old that is.",
+    description: "Show the revisions that flake inputs are locked to, and their age.",
     declare: async () => (await import("./commands/update/inputs.ts")).addInputs,
   },
   {
     usage: "cache",
-    description: "The binary cache, and what its store keeps.",
+    description: "Verify and fill the binary cache, and decide what its store keeps.",
     declare: async () => (await import("./commands/cache/cache.ts")).addCache,
   },
   {
+    usage: "order",
+    description: "Show a signed order, and check whether a host would accept it.",
+    declare: async () => (await import("./commands/deploy/order.ts")).addOrder,
+  },
+  {
+    usage: "keys",
+    description: "Create and show keys that sign orders and statements.",
+    declare: async () => (await import("./commands/deploy/keys.ts")).addKeys,
+  },
+  {
+    usage: "init [options] [dir]",
+    description: "Write the keys, permissions, configurations and units of an installation.",
+    declare: async () => (await import("./commands/setup/init.ts")).addInit,
+  },
+  {
     usage: "doctor [options]",
-    description: "Check what homelab-deploy needs here, and say what to do about what is wrong.",
+    description: "Check this machine and its services, and explain how to fix what is wrong.",
     declare: async () => (await import("./commands/setup/doctor.ts")).addDoctor,
   },
   {
     usage: "up [options]",
-    description: "Everything on this machine: a private nats-server and a builder, until Ctrl-C.",
+    description: "Run a private nats-server, a builder and the dashboard until Ctrl-C.",
     declare: async () => (await import("./commands/daemons/up.ts")).addUp,
   },
   {
     usage: "builder",
-    description: "The daemon that builds.",
+    description: "Run the daemon that builds.",
     declare: async () => (await import("./commands/daemons/builder.ts")).addBuilder,
   },
   {
+    usage: "deployer",
+    description: "Run the daemon for rollouts.",
+    declare: async () => (await import("./commands/daemons/deployer.ts")).addDeployer,
+  },
+  {
+    usage: "listener",
+    description: "Run the daemon on a host that is deployed to.",
+    declare: async () => (await import("./commands/daemons/listener.ts")).addListener,
+  },
+  {
+    usage: "host",
+    description: "On a host: show its state, deploy by hand, recover.",
+    declare: async () => (await import("./commands/host/host.ts")).addHost,
+  },
+  {
+    usage: "dashboard [options]",
+    description: "Serve the fleet, builds and logs to a browser.",
+    declare: async () => (await import("./commands/daemons/dashboard.ts")).addDashboard,
+  },
+  {
     usage: "config",
-    description: "The configuration file.",
+    description: "Check the configuration file, or print its schema.",
     declare: async () => (await import("./commands/setup/config.ts")).addConfig,
   },
   {
     usage: "nats",
-    description: "The NATS server: keys, its configuration, streams.",
+    description: "Set up the NATS server: keys, configuration, streams.",
     declare: async () => (await import("./commands/nats/nats.ts")).addNats,
   },
   {
@@ -100,6 +156,10 @@ const commands: readonly Listed[] = [
     declare: async () => (await import("./commands/setup/completion.ts")).addCompletion,
   },
   // For packages, and for the scripts of `completion`.
+  {
+    usage: "package <directory>",
+    declare: async () => (await import("./commands/setup/package.ts")).addPackage,
+  },
   { usage: "manual <page>", declare: async () => (await import("./commands/setup/manual.ts")).addManual },
   {
     usage: "complete [word...]",
@@ -107,10 +167,35 @@ const commands: readonly Listed[] = [
   },
 ];
 
+const versionWanted = "homelab-deploy.version";
+
+async function printVersion(): Promise<number> {
+  const [{ describeVersion, programCommit }, { createExec }] = await Promise.all([
+    import("../wiring/program-commit.ts"),
+    import("../process/create-exec.ts"),
+  ]);
+  const env = { PATH: process.env["PATH"] ?? "" };
+  const commit = await programCommit(createExec(), env, AbortSignal.timeout(10_000));
+  process.stdout.write(`${describeVersion(programVersion(), commit)}\n`);
+  return exitCodes.success;
+}
+
 /** Runs the command line and gives the exit code; everything that is thrown is printed here. */
 export async function runProgram(args: readonly string[]): Promise<number> {
-  guardStream(process.stdout, () => process.exit(exitCodes.success));
-  guardStream(process.stderr, () => undefined);
+  guardStream(
+    process.stdout,
+    () => process.exit(exitCodes.success),
+    (error) => {
+      process.stderr.write(renderError(error, { style: plainStyle }));
+      process.exit(exitCodeOfError(error));
+    },
+  );
+  // Nobody can be told, and the exit code still tells the result.
+  guardStream(
+    process.stderr,
+    () => undefined,
+    () => undefined,
+  );
   let run: Run | undefined;
   let json = false;
   const { program, whole } = createProgram((chosen, wantsJson) => {
@@ -122,6 +207,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     if (args.includes("help")) await whole();
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {
+    if (error instanceof CommanderError && error.code === versionWanted) return printVersion();
     // Commander has printed what is wrong, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage;
     throw error;
@@ -149,7 +235,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-/** What commander says of a command or arguments that it does not know, and below it what to try instead. */
+/** What commander says about a command or arguments that it does not know, and below it what to try instead. */
 function withAdvice(text: string): string {
   const { word, command, argument } =
     /^error: (?:unknown command '(?<word>[^'\n]*)'|too many arguments for '(?<command>[^'\n]*)'|missing required argument '(?<argument>[^'\n]*)')/.exec(
@@ -179,14 +265,21 @@ function refuseUnknown(command: CommandUnknownOpts): void {
 
 export interface Program {
   readonly program: Command;
-  /** The same with everything that commands are loaded for otherwise, for who reads all of it. */
-  whole(): Promise<Command>;
+  /**
+   * The same with everything that commands otherwise load when they run, for callers that read all of it; or only with
+   * the commands among these words.
+   */
+  whole(among?: readonly string[]): Promise<Command>;
 }
 
 export function createProgram(choose: Choose): Program {
   const program = new Command("homelab-deploy")
     .description("Builds, caches and updates a fleet of NixOS hosts over NATS.")
-    .version(programVersion())
+    .option("-V, --version", "print the version and the commit")
+    // As commander does it, and only on request: it may need git too.
+    .on("option:version", () => {
+      throw new CommanderError(exitCodes.success, versionWanted, "");
+    })
     .option("--config <file>", "configuration file (default: $HOMELAB_DEPLOY_CONFIG)")
     .option(
       "--server <url>",
@@ -196,20 +289,20 @@ export function createProgram(choose: Choose): Program {
     .option("--nkey <file>", "file with the NKey seed to sign in to NATS with")
     .option("--creds <file>", "file with NATS credentials, instead of --nkey")
     .option("--tls-ca <file>", "certificate authority of the NATS servers")
-    .option("--tls-cert <file>", "our certificate for NATS")
+    .option("--tls-cert <file>", "client certificate for NATS")
     .option("--tls-key <file>", "the key of --tls-cert")
     .option(
       "--context <name>",
       "a context of the nats command (default: $NATS_CONTEXT, then the selected one)",
     )
-    .option("--inbox-prefix <prefix>", "where answers come back, such as _INBOX_operator")
+    .option("--inbox-prefix <prefix>", "prefix of reply subjects, such as _INBOX_operator")
     .option(
       "--jetstream-domain <domain>",
-      "of the server that has the streams, when we connect to a leaf node",
+      "JetStream domain of the server with the streams, when connected to a leaf node",
     )
     .addOption(new Option("--color <when>", "colours").choices(colourChoices).default("auto" as const))
-    .option("--ascii", "no characters beyond ASCII")
-    .option("--debug", "show where errors come from")
+    .option("--ascii", "print ASCII characters only")
+    .option("--debug", "show stack traces of errors")
     .addHelpText("after", commonHelp)
     .showHelpAfterError(
       "(homelab-deploy --help lists the commands, homelab-deploy COMMAND --help their options)",
@@ -228,7 +321,7 @@ export function createProgram(choose: Choose): Program {
       const command = program
         .command(name, { hidden: description === "" })
         .description(description)
-        .showHelpAfterError(`(homelab-deploy ${name} --help says how)`);
+        .showHelpAfterError(`(see homelab-deploy ${name} --help)`);
       return [command, { usage, command, declare }] as const;
     }),
   );
@@ -242,9 +335,12 @@ export function createProgram(choose: Choose): Program {
     if (found === undefined || declared.has(chosen)) return;
     declared.add(chosen);
     (await found.declare())(found.command, choose, whole);
+    for (const each of found.command.commands)
+      each.showHelpAfterError(`(see homelab-deploy ${found.command.name()} ${each.name()} --help)`);
   };
-  async function whole(): Promise<Command> {
-    for (const command of listed.keys()) await declare(command);
+  async function whole(among?: readonly string[]): Promise<Command> {
+    for (const command of listed.keys())
+      if (among === undefined || among.includes(command.name())) await declare(command);
     return program;
   }
   program.hook("preSubcommand", async (_, chosen) => declare(chosen));

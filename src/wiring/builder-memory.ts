@@ -40,7 +40,7 @@ export async function createUsualDurations(path: string): Promise<UsualDurations
 
 const StoredCommits = v.record(RepoName, Commit);
 
-/** Without them the heads are built again in a batch build, which finds that they are built. */
+/** Without them the heads are built again in a batch build, which finds them built. */
 export async function createPolledCommits(path: string): Promise<PolledCommits> {
   const file = createJsonFile(path, StoredCommits);
   const commits = new Map<string, Commit>(Object.entries((await file.read()) ?? {}));
@@ -62,7 +62,7 @@ const StoredHooks = v.array(
   }),
 );
 
-/** Without them nobody is reminded of a post-build-hook that failed in an earlier build, or before a restart. */
+/** Without them nobody is reminded of a post-build-hook that failed in an earlier build or before a restart. */
 export async function createStoredFailedHooks(path: string, now: Date, log: Log): Promise<FailedHooks> {
   const file = createJsonFile(path, StoredHooks);
   const since = now.getTime() - keptDays * 86_400_000;

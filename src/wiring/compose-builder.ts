@@ -9,6 +9,7 @@ import type { EngineSettings } from "../builder/engine.ts";
 import type { Repo } from "../builder/repo.ts";
 import type { ServingProof } from "../builder/checks/serving-check.ts";
 import { createServingProof } from "../cache/serving-proof.ts";
+import type { RetentionOptions } from "../cache/retain.ts";
 import { createHostFilter } from "../config/host-filter.ts";
 import type { BuilderSettings, Config, RepoSettings } from "../config/schema.ts";
 import { createMirror } from "../git/mirror.ts";
@@ -23,6 +24,8 @@ import { decideEvaluationResources } from "./evaluation-resources.ts";
 import { gitAccess } from "./git-access.ts";
 import { createInputAccess } from "./input-access.ts";
 import { composeRetention, dropOldRoots, openGcRoots } from "./open-gc-roots.ts";
+import { loadSigner, type Signer } from "../signing/signing-key-file.ts";
+import { resolveSecretPath } from "../config/secrets.ts";
 import { endLeftBehindIn } from "./end-left-behind-in.ts";
 import type { Environment } from "../base/environment.ts";
 import { createPolledCommits, createStoredFailedHooks, createUsualDurations } from "./builder-memory.ts";
@@ -32,7 +35,7 @@ import { programVersion } from "./program-version.ts";
 
 export type ComposedBuilder = Omit<BuilderOptions, "bus">;
 
-export interface ComposeOptions {
+export interface ComposeOptions extends Pick<RetentionOptions, "deployedSystems"> {
   readonly config: Config;
   readonly environment: Environment;
   readonly clock: Clock;
@@ -40,7 +43,7 @@ export interface ComposeOptions {
 }
 
 export async function composeBuilder(
-  { config, environment, clock, log }: ComposeOptions,
+  { config, environment, clock, log, deployedSystems }: ComposeOptions,
   signal: AbortSignal,
 ): Promise<ComposedBuilder> {
   const { builder } = config;
@@ -66,7 +69,15 @@ export async function composeBuilder(
     environment,
     clock,
   });
-  const retention = composeRetention({ config, gcRoots, exec, environment, clock, log });
+  const retention = composeRetention({
+    config,
+    gcRoots,
+    exec,
+    environment,
+    clock,
+    log,
+    deployedSystems,
+  });
   const settings = engineSettings(builder, await decideResources(builder));
   return {
     name: builderName(builder),
@@ -76,6 +87,7 @@ export async function composeBuilder(
     servingProof: config.cache.verifyBuilds
       ? await composeServingProof(config, nix, { clock, environment }, log, signal)
       : undefined,
+    statementSigner: await composeStatementSigner(builder, environment),
     dropOldRoots: (repos, until) => dropOldRoots(retention, repos, until),
     memory: createEvaluationMemory({
       directory: join(stateDirectory, "evaluations"),
@@ -117,6 +129,14 @@ async function composeServingProof(
   return createServingProof({ nix, url: access.url, verify });
 }
 
+async function composeStatementSigner(
+  { statementKeyFile }: BuilderSettings,
+  environment: Environment,
+): Promise<Signer | undefined> {
+  if (statementKeyFile === undefined) return undefined;
+  return loadSigner(resolveSecretPath(statementKeyFile, environment["CREDENTIALS_DIRECTORY"]));
+}
+
 function composeRepo(
   name: RepoName,
   repo: RepoSettings,
@@ -140,7 +160,7 @@ function composeRepo(
 }
 
 /** The configured name, or the machine's own up to its first dot. */
-export function builderName({ name }: BuilderSettings): BuilderName {
+export function builderName({ name }: Pick<BuilderSettings, "name">): BuilderName {
   return (
     name ?? parseBuilderName((hostname().split(".")[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "-") || "builder")
   );

@@ -8,8 +8,8 @@ import type { Log } from "../base/log.ts";
 import type { Environment } from "../base/environment.ts";
 import { readBounded, whyUnreadable } from "../base/files/read-bounded.ts";
 import { nodeProxies } from "../base/proxy-variables.ts";
-import { createCacheClient, type CacheClient } from "../cache/cache-client.ts";
-import { parseNetrc, type NetrcEntry } from "../cache/netrc.ts";
+import { createCacheClient, type CacheClient } from "../narinfo/cache-client.ts";
+import { parseNetrc, type NetrcEntry } from "../narinfo/netrc.ts";
 import { noProofs, openProofs, type Proofs } from "../cache/proofs.ts";
 import { parsePublicKey, type TrustedKeys } from "../narinfo/public-keys.ts";
 import type { VerifyOptions } from "../cache/verify.ts";
@@ -34,7 +34,7 @@ export interface CacheAccess extends Disposable {
 export function chooseCacheUrl(settings: CacheSettings, { cache }: CacheChoice): string {
   const url = cache ?? settings.url;
   if (url === undefined) {
-    throw new HomelabError("config", "it is not said which cache to ask", {
+    throw new HomelabError("config", "no cache is configured", {
       code: "NO_CACHE",
       hint: "give --cache URL, or set cache.url in the configuration",
     });
@@ -52,7 +52,7 @@ export function chooseCacheUrl(settings: CacheSettings, { cache }: CacheChoice):
 export function chooseKeys(settings: CacheSettings, { publicKey }: CacheChoice): TrustedKeys {
   const keys = (publicKey ?? settings.publicKeys).map(parsePublicKey);
   if (keys.length === 0) {
-    throw new HomelabError("config", "it is not said by which key what is served must be signed", {
+    throw new HomelabError("config", "no public key of the cache is configured", {
       code: "NO_CACHE_KEY",
       hint: "give --public-key NAME:BASE64, or set cache.publicKeys in the configuration",
     });
@@ -102,7 +102,7 @@ async function readCaFile(file: string): Promise<string> {
   }
 }
 
-/** Those that Nix trusts, beside those that Node does; undefined for the latter alone. */
+/** The authorities that Nix trusts, in addition to Node's; undefined for Node's alone. */
 async function authoritiesOf({ sslCertFile }: NixNetworkSettings): Promise<readonly string[] | undefined> {
   if (sslCertFile === undefined || sslCertFile === "") return undefined;
   const authorities = await readIfReadable(sslCertFile);
@@ -120,7 +120,7 @@ async function readNetrc(file: string): Promise<readonly NetrcEntry[]> {
   try {
     return parseNetrc((await readBounded(file, 64 * 1024)).text);
   } catch (error) {
-    // Without the cause: nothing of what was read may go along.
+    // Without the cause, which could contain parts of the secret.
     throw new HomelabError("config", `cannot read the secret in ${file}: ${whyUnreadable(error)}`, {
       code: "BAD_SECRET",
       hint: "cache.netrcFile is the path of a file that only this user may read",

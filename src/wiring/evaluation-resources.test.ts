@@ -6,6 +6,7 @@ const auto = { workers: "auto", maxMemoryMiB: "auto" } as const;
 
 test.each([
   ["much memory: one evaluator for each core", auto, { cores: 4, availableBytes: 64 * gib }, 4, 8, 1.75],
+  ["16 GiB, of which 15 are free: two", auto, { cores: 2, availableBytes: 15 * gib }, 2, 6, 1.75],
   ["8 GiB, all free: two", auto, { cores: 4, availableBytes: 8 * gib }, 2, 3.2, 1.75],
   ["8 GiB, of which 7 are free: still two", auto, { cores: 2, availableBytes: 7 * gib }, 2, 2.8, 1.75],
   ["one core: all for one evaluator", auto, { cores: 1, availableBytes: 7 * gib }, 1, 5.6, 1.75],
@@ -18,6 +19,14 @@ test.each([
     3,
     2,
     1.4,
+  ],
+  [
+    "what is configured is not there",
+    { workers: 2, maxMemoryMiB: 16_384 } as const,
+    { cores: 2, availableBytes: 8 * gib },
+    2,
+    16,
+    1.75,
   ],
 ])("%s", (_, settings, machine, workers, memory, full) => {
   const resources = decideEvaluationResources(settings, machine);

@@ -1,4 +1,4 @@
-// How Nix signs in where private inputs are: with what `inputs.credentials` says of a host, for that host and no other.
+// How Nix signs in where private inputs are: with what `inputs.credentials` says about a host, for that host and no other.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile } from "../base/files/replace-file.ts";

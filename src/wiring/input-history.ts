@@ -79,7 +79,7 @@ export function createInputHistory(options: InputHistoryOptions): InputHistory {
       environment,
       credentials: credentialsFor(config, history.gitUrl, environment),
     });
-    // Also where it went back in time, and to the beginning where nobody knows the time.
+    // Also where it went back in time, and to the beginning if the time is unknown.
     const oldest = Math.min(usableTime(before.lastModified) ?? 0, usableTime(after.lastModified) ?? Infinity);
     const since = new Date(Math.max(0, oldest * 1000 - dayMs));
     return { type: "found", before, after, reader, range: { from, to, since } } as const;
@@ -120,8 +120,8 @@ export function createInputHistory(options: InputHistoryOptions): InputHistory {
       }
       await using checkout = await repository.checkOut(commit, signal);
       const at = directory === undefined ? checkout.directory : join(checkout.directory, directory);
-      const wish = { input, reference, isFlake: node.flake !== false, timeoutMs: lockTimeoutMs };
-      const made = await nix.lockRevision(at, wish, signal);
+      const specification = { input, reference, isFlake: node.flake !== false, timeoutMs: lockTimeoutMs };
+      const made = await nix.lockRevision(at, specification, signal);
       if (made.type === "updated") {
         return printFlakeLock(lockWithRevision(lock, parseFlakeLock(made.lock), input, rev));
       }

@@ -17,7 +17,7 @@ export const inputServers = (
 const isLoopback = (host: string): boolean =>
   /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(host);
 
-/** A host, with a port or without, is one server for each transport. The usual port may stand in a URL all the same. */
+/** A host, with a port or without, is one server for each transport. The usual port may be in a URL all the same. */
 function serversAt(host: string, credentials: GitCredentials): readonly ServerAccess[] {
   const usual = { https: ":443", http: ":80" } as const;
   const schemes = isLoopback(host) ? (["https", "http"] as const) : (["https"] as const);

@@ -34,18 +34,23 @@ export interface ComposeRetentionOptions {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly log: Log;
+  readonly deployedSystems?: RetentionOptions["deployedSystems"];
 }
 
 export function composeRetention({
   config,
   gcRoots,
   clock,
+  deployedSystems,
   ...access
 }: ComposeRetentionOptions): RetentionOptions {
   const { stateDirectory, keepCommits } = config.builder;
   return {
     gcRoots,
     keepNewest: keepCommits,
+    deployedSystems,
+    onUnknown: (repo, why) =>
+      access.log.warn({ repo, err: why }, "what hosts run is unknown: everything that they may run is kept"),
     now: clock.now,
     async openUpdates(repo, signal) {
       const settings = config.repos[repo];

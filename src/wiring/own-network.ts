@@ -1,8 +1,8 @@
 // What our own HTTP (forges, webhooks, the pushgateway, the cache) takes from the environment, as Nix, git and curl do.
 import { readFileSync } from "node:fs";
-import http from "node:http";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { Environment } from "../base/environment.ts";
+import { http } from "../base/node-http.ts";
 import { nodeProxies } from "../base/proxy-variables.ts";
 
 let isSet = false;
@@ -22,6 +22,6 @@ export function useNetworkOf(environment: Environment): void {
   try {
     setDefaultCACertificates([...getCACertificates("default"), readFileSync(file, "utf8")]);
   } catch {
-    // A file that is not there or holds no certificates: Node's own authorities stay.
+    // The file is missing or holds no certificates: Node's own authorities stay.
   }
 }

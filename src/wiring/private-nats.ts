@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { makeDirectory } from "../base/files/make-directory.ts";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
-import { publicKeyOf, writeNewKey } from "../bus/server/keys.ts";
-import { inboxPrefixOf, type Identity, type NatsUser } from "../bus/server/permissions.ts";
+import { userWithKey, type SignIn } from "../bus/server/own-key.ts";
 import { serverConfig } from "../bus/server/server-config.ts";
+import { natsServerProgram, natsServerVersion } from "./nats-server-version.ts";
 import type { BuilderName } from "../protocol/names.ts";
 import type { Exec } from "../process/exec.ts";
 import type { Environment } from "../base/environment.ts";
@@ -18,15 +18,10 @@ export interface PrivateNats extends AsyncDisposable {
   readonly url: string;
   readonly version: string;
   /** How the builder and the admin sign in. Nobody else needs a key. */
-  readonly builder: PrivateSignIn;
-  readonly admin: PrivateSignIn;
+  readonly builder: SignIn;
+  readonly admin: SignIn;
   /** Settles when the server has ended: with an error, unless it was told to. */
   readonly ended: Promise<void>;
-}
-
-export interface PrivateSignIn {
-  readonly nkeyFile: string;
-  readonly inboxPrefix: string;
 }
 
 export interface PrivateNatsOptions {
@@ -39,7 +34,6 @@ export interface PrivateNatsOptions {
 }
 
 const startMs = 10_000;
-const program = "nats-server";
 
 /**
  * @throws HomelabError `unavailable` when there is no nats-server, `refused` `PORT_IN_USE` when somebody listens
@@ -51,11 +45,11 @@ export async function startPrivateNats(
 ): Promise<PrivateNats> {
   const { exec, environment, directory, port, builder: name, clock } = options;
   const env = { PATH: environment["PATH"] ?? "" };
-  const version = await natsVersion(exec, env, signal);
+  const version = await natsServerVersion(exec, env, signal);
   await makeDirectory(directory, { mode: 0o700 });
   await endLeftover(join(directory, "pid"), join(directory, "nats-server.conf"), clock);
   if (await listens(port)) {
-    throw new HomelabError("refused", `somebody listens on port ${port} of this machine already`, {
+    throw new HomelabError("refused", `port ${port} of this machine is in use`, {
       code: "PORT_IN_USE",
       hint: "choose another one with --port; to use the server that is there, run `homelab-deploy builder` with a configuration",
     });
@@ -63,8 +57,8 @@ export async function startPrivateNats(
   const storeDirectory = join(directory, "jetstream");
   await adoptStreams(storeDirectory);
   const [admin, builder] = [
-    await userOf(directory, { role: "admin" }),
-    await userOf(directory, { role: "builder", name }),
+    await userWithKey(join(directory, "admin.nk"), { role: "admin" }),
+    await userWithKey(join(directory, "builder.nk"), { role: "builder", name }),
   ];
   const file = join(directory, "nats-server.conf");
   const configuration = serverConfig({
@@ -78,7 +72,7 @@ export async function startPrivateNats(
   await writeFile(file, configuration, { mode: 0o600 });
 
   const stopped = new AbortController();
-  const running = exec(program, ["-c", file], { signal: stopped.signal, env, graceMs: 5000 });
+  const running = exec(natsServerProgram, ["-c", file], { signal: stopped.signal, env, graceMs: 5000 });
   const ended = running.then(
     ({ stderrTail }) => {
       throw new HomelabError("unavailable", "nats-server has ended", {
@@ -110,40 +104,11 @@ export async function startPrivateNats(
   return { url, version, builder: builder.signIn, admin: admin.signIn, ended, [Symbol.asyncDispose]: stop };
 }
 
-/** A user with a key of its own in our directory, made at the first start. */
-async function userOf(
-  directory: string,
-  identity: Identity,
-): Promise<{ readonly user: NatsUser; readonly signIn: PrivateSignIn }> {
-  const nkeyFile = join(directory, `${identity.role}.nk`);
-  const seed = await readFile(nkeyFile, "utf8").catch(() => undefined);
-  const publicKey = seed === undefined ? await writeNewKey(nkeyFile) : publicKeyOf(seed, nkeyFile);
-  return { user: { ...identity, publicKey }, signIn: { nkeyFile, inboxPrefix: inboxPrefixOf(identity) } };
-}
-
 /** Streams of a release in which this server had no accounts are in the server's global one. */
 async function adoptStreams(storeDirectory: string): Promise<void> {
   const accounts = join(storeDirectory, "jetstream");
   // Fails where there is none, and where HOMELAB has streams already.
   await rename(join(accounts, "$G"), join(accounts, "HOMELAB")).catch(() => undefined);
-}
-
-async function natsVersion(
-  exec: Exec,
-  env: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<string> {
-  try {
-    const { stdout } = await exec(program, ["--version"], { signal, env, timeoutMs: 10_000 });
-    return /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? "0.0.0";
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new HomelabError("unavailable", "there is no nats-server on this machine", {
-      code: "PROGRAM_MISSING",
-      hint: "install it: apt-get install nats-server, or on NixOS: nix profile install nixpkgs#nats-server",
-      cause: error,
-    });
-  }
 }
 
 /** A server of ours that outlived a killed `up` still has the port and the streams. */

@@ -7,14 +7,18 @@ import { runBuilder } from "../builder/builder.ts";
 import type { BuilderBus } from "../bus/bus.ts";
 import type { Connection } from "../bus/connect/connection.ts";
 import { createBuilderBus } from "../bus/create-builder-bus.ts";
+import { createDeployReader } from "../bus/deploy/create-deploy-reader.ts";
 import { inspectAccounts, sharedAccountError } from "../bus/server/inspect-accounts.ts";
 import { adviseLimits, decideLimits, describeLimit } from "../bus/server/server-limits.ts";
 import { maySubscribe } from "../bus/server/probe-permissions.ts";
 import { checkStreams, isDispensable, requireSound, setUpStreams } from "../bus/server/setup.ts";
 import type { Config } from "../config/schema.ts";
+import { branchNews } from "../notify/branch-news-kind.ts";
 import type { BuilderName } from "../protocol/names.ts";
 import { builderStatusSubject } from "../protocol/subjects.ts";
 import { composeBuilder } from "./compose-builder.ts";
+import { composeNotices } from "./compose-notices.ts";
+import { readDeployedSystems } from "./deploy/deployed-systems.ts";
 import { startMetrics } from "./start-metrics.ts";
 
 export interface DaemonOptions {
@@ -34,15 +38,20 @@ export async function runDaemon(
   await ensureStreams(connection, log);
   warnOfPayload(connection, log);
   await warnOfSharedAccount(connection, log);
-  const composed = await composeBuilder({ config, environment, clock, log }, signal);
   const bus = createBuilderBus(connection);
+  const deployments = createDeployReader(connection);
+  const deployedSystems = readDeployedSystems({ deployments, results: bus.results });
+  const composed = await composeBuilder({ config, environment, clock, log, deployedSystems }, signal);
   await requireOwnName(connection, composed.name, config.nats.inboxPrefix);
   await requireFreeName(bus, composed.name, signal);
   await using metrics = await startMetrics({ config, composed, environment, bus, log, bugs, clock });
-  await runBuilder({ ...composed, ...metrics, bus, onReady }, signal);
+  const { notify, builder } = config;
+  const told = { notify, stateDirectory: builder.stateDirectory, kind: branchNews };
+  const news = await composeNotices({ ...told, environment, clock, log });
+  await runBuilder({ ...composed, ...metrics, bus, news, onReady }, signal);
 }
 
-/** A key is one builder's: with that of another all that is said of this one would be refused, each time anew. */
+/** A key is one builder's: with that of another all that is said about this one would be refused, each time again. */
 async function requireOwnName(
   { nats }: Connection,
   name: BuilderName,
@@ -74,7 +83,7 @@ async function requireFreeName(bus: BuilderBus, name: BuilderName, signal: Abort
 /** A long event would be refused when it is too late. The other limits are those of `nats setup` and doctor. */
 function warnOfPayload({ nats }: Connection, log: Log): void {
   const limits = { maxPayload: nats.info?.max_payload };
-  const problems = decideLimits(limits, { missing: [], existingBytes: 0, scale: 1 });
+  const problems = decideLimits(limits, { missing: [], existingBytes: 0, scale: 1, replicas: 1 });
   if (problems.length === 0) return;
   const hint = adviseLimits(problems, undefined);
   log.warn({ code: "NATS_LIMIT", limits: problems.map(describeLimit), hint }, "a limit of NATS is too small");

@@ -3,9 +3,6 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { hasLostEvents, type BuilderBus } from "../bus/bus.ts";
 import type { Config } from "../config/schema.ts";
-import { createMetrics } from "../metrics/metrics.ts";
-import { startMetricsServer } from "../metrics/metrics-server.ts";
-import { pushMetrics } from "../metrics/pushgateway.ts";
 import { createExec } from "../process/create-exec.ts";
 import { foldEvents, type BuildState } from "../protocol/build-state.ts";
 import { isTerminal, type BuildEvent } from "../protocol/events.ts";
@@ -32,7 +29,7 @@ export interface StartMetricsOptions {
   readonly clock: Clock;
 }
 
-/** So many builds of before the start are looked at, for what is known of each host. */
+/** How many builds from before the start are read to learn about each host. */
 const restoredBuilds = 50;
 
 export async function startMetrics({
@@ -48,6 +45,12 @@ export async function startMetrics({
   if (listen === undefined && pushgateway === undefined) {
     return { onStored() {}, onOver() {}, onDroppedLogLines() {}, async [Symbol.asyncDispose]() {} };
   }
+  // Not before: the library of Prometheus is an eighth of all that a builder loads.
+  const [{ createMetrics }, { startMetricsServer }, { pushMetrics }] = await Promise.all([
+    import("../metrics/metrics.ts"),
+    import("../metrics/metrics-server.ts"),
+    import("../metrics/pushgateway.ts"),
+  ]);
   if (pushgateway !== undefined) useNetworkOf(environment);
   const stopped = new AbortController();
   /** When each was accepted. */

@@ -2,7 +2,12 @@ import { expect, test } from "vitest";
 import { completeWords } from "./complete-words.ts";
 import { createProgram } from "../program.ts";
 
-const names = { hosts: ["testvm01", "web01"], repos: ["nixos"], builds: ["01JD0000000000000000000000"] };
+const names = {
+  hosts: ["testvm01", "web01"],
+  repos: ["nixos"],
+  builds: ["01JD0000000000000000000000"],
+  rollouts: ["01JR0000000000000000000000"],
+};
 const program = await createProgram(() => undefined).whole();
 const complete = (...words: string[]): string[] => completeWords(program, words, names);
 
@@ -22,6 +27,15 @@ test.each([
   [["build", "--repo", "nixos", "te"], ["testvm01"]],
   [["logs", "l"], ["last"]],
   [["logs", "last", "we"], ["web01"]],
+  [
+    ["rollouts", "pause", ""],
+    ["01JR0000000000000000000000", "last"],
+  ],
+  [
+    ["deploy", "web01", "--build", ""],
+    ["01JD0000000000000000000000", "last"],
+  ],
+  [["deploy", "--role", "web", "te"], ["testvm01"]],
   [
     ["completion", ""],
     ["bash", "fish", "zsh"],

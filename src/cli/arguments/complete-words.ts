@@ -24,6 +24,7 @@ export interface KnownNames {
   readonly hosts: readonly string[];
   readonly repos: readonly string[];
   readonly builds: readonly string[];
+  readonly rollouts: readonly string[];
 }
 
 /** Candidates for the last of the words, which may be empty. */
@@ -75,5 +76,6 @@ function valuesOf(
   if (choices !== undefined) return choices;
   if (what === "host" || what === "exclude") return names.hosts;
   if (what === "repo") return names.repos;
-  return what === "id" || what === "failed" ? ["last", ...names.builds] : [];
+  if (what === "rollout") return ["last", ...names.rollouts];
+  return what === "id" || what === "failed" || what === "build" ? ["last", ...names.builds] : [];
 }

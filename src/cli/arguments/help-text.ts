@@ -10,16 +10,16 @@ export const exitCodesHelp = `
 
 export const environmentHelp = `
   HOMELAB_DEPLOY_CONFIG, HOMELAB_DEPLOY_OUTPUT, HOMELAB_DEPLOY_INBOX_PREFIX,
-  HOMELAB_DEPLOY_JETSTREAM_DOMAIN,
+  HOMELAB_DEPLOY_JETSTREAM_DOMAIN, HOMELAB_DEPLOY_KEY,
   NATS_URL, NATS_NKEY, NATS_CREDS, NATS_CA, NATS_CERT, NATS_KEY, NATS_CONTEXT,
   NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE`;
 
-/** Of the program: what is the same for every command. */
+/** The part of the program's help that applies to every command. */
 export const commonHelp = `
 Exit codes:${exitCodesHelp}
 
 Environment:${environmentHelp}`;
 
-/** Of a command. */
+/** The examples at the end of a command's help. */
 export const examples = (...commands: readonly string[]): string =>
   `\nExamples:\n${commands.map((command) => `  homelab-deploy ${command}`).join("\n")}`;

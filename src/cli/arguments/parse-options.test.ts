@@ -6,7 +6,7 @@ import {
   parsePort,
   parsePositive,
   parseScale,
-  parseBuildWish,
+  parseBuildReference,
 } from "./parse-options.ts";
 
 test.each([
@@ -25,12 +25,16 @@ test.each(["nats://nats.lan:4222", "tls://nats.lan", "localhost:4222", "nats://[
   },
 );
 
-test.each(["http://nats.lan", "nats://kai:secret@nats.lan", "", "nats://a,nats://b", "nats://a/b"])(
-  "%j is no server, and is not quoted",
-  (server) => {
-    expect(() => collectServer(server, undefined)).toThrow(/^It must be nats:\/\/host:port/);
-  },
-);
+test.each([
+  "http://nats.lan",
+  "nats://kai:secret@nats.lan",
+  "",
+  "nats://a,nats://b",
+  "nats://a/b",
+  "nats://a:99999",
+])("%j is no server, and is not quoted", (server) => {
+  expect(() => collectServer(server, undefined)).toThrow(/^It must be nats:\/\/host:port/);
+});
 
 test.each([
   [parseDuration, ["", "0", "5", "90", "-1s", "1d", "1.5h", "597h", "9999999h", "2 h"]],
@@ -38,7 +42,11 @@ test.each([
   [parsePositive, ["0", "x"]],
   [parsePort, ["0", "65536"]],
   [parseScale, ["0", "-1", "101", "x", "Infinity"]],
-  [parseBuildWish, ["", "../../etc/passwd", "01J*", "build.>", "x".repeat(27)]],
+  [parseBuildReference, ["", "../../etc/passwd", "01J*", "build.>", "x".repeat(27)]],
 ])("%o refuses what it does not understand", (parse, texts) => {
   for (const text of texts) expect(() => parse(text), text).toThrow(/must (?:be|have)/);
+});
+
+test("what is too long is told so", () => {
+  expect(() => parseDuration("99999999999h")).toThrow("at most 596h");
 });

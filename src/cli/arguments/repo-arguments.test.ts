@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
-import { parseRepoArgument } from "./repo-arguments.ts";
+import { configureRepos, parseRepoArgument } from "./repo-arguments.ts";
 
 test.each([
   ["https://git.lan/ops/nixos-servers.git", "nixos-servers", "https://git.lan/ops/nixos-servers.git"],
@@ -22,4 +22,18 @@ test.each([
   "file://host/x",
 ])("%s is refused", (text) => {
   expect(() => parseRepoArgument(text, () => false)).toThrow(HomelabError);
+});
+
+test("a path that is no repository is a mistake of who typed it, and nothing to try again", async () => {
+  const defaults = {
+    branch: undefined,
+    pollSeconds: 0,
+    environment: process.env,
+    accessHint: "see that it can be read",
+  };
+  const asked = configureRepos([import.meta.dirname], defaults, AbortSignal.timeout(30_000));
+  await expect(asked).rejects.toMatchObject({
+    kind: "usage",
+    message: `there is no git repository at file://${import.meta.dirname}`,
+  });
 });

@@ -1,11 +1,16 @@
 // `--repo` of `up`: from what a person types to a configured repo.
 import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import * as v from "valibot";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import { GitUrl, RepoSettings } from "../../config/schema.ts";
 import { createExec } from "../../process/create-exec.ts";
-import type { Exec } from "../../process/exec.ts";
+import { createGitCommand, type GitCommandOptions } from "../../git/git-command.ts";
+import { gitWords } from "../../git/remote-error.ts";
+import type { GitCredentials } from "../../git/sign-in-programs.ts";
+import type { Exec, ExecResult } from "../../process/exec.ts";
 import { parseRepoName, type RepoName } from "../../protocol/names.ts";
 import type { Environment } from "../../base/environment.ts";
 
@@ -49,6 +54,10 @@ export interface RepoDefaults {
   readonly branch: string | undefined;
   readonly pollSeconds: number;
   readonly environment: Environment;
+  /** For repos at https. Otherwise git uses what this user has configured. */
+  readonly credentials?: GitCredentials;
+  /** How to read a private repo. */
+  readonly accessHint: string;
 }
 
 /**
@@ -56,45 +65,82 @@ export interface RepoDefaults {
  */
 export async function configureRepos(
   texts: readonly string[],
-  { branch, pollSeconds, environment }: RepoDefaults,
+  { branch, pollSeconds, environment, credentials, accessHint }: RepoDefaults,
   signal: AbortSignal,
 ): Promise<Readonly<Record<RepoName, RepoSettings>>> {
   const exec = createExec();
   const repos: Record<RepoName, RepoSettings> = {};
   for (const text of texts) {
     const { name, url } = parseRepoArgument(text);
-    const chosen = branch ?? (await defaultBranch(url, exec, environment, signal));
+    const ask: AskRemote =
+      credentials !== undefined && url.startsWith("https://")
+        ? async (args) => askWithToken({ exec, url, credentials, environment }, args, signal)
+        : async (args) => askAsUser(exec, environment, args, signal);
+    const chosen = branch ?? (await defaultBranch({ url, accessHint }, ask, signal));
     repos[name] = v.parse(RepoSettings, { url, branch: chosen, pollSeconds });
   }
   return repos;
 }
 
-async function defaultBranch(
-  url: string,
+type AskRemote = (args: readonly string[]) => Promise<ExecResult>;
+
+const timeoutMs = 30_000;
+
+async function askAsUser(
   exec: Exec,
   environment: Environment,
+  args: readonly string[],
   signal: AbortSignal,
-): Promise<string> {
+): Promise<ExecResult> {
   const env = {
     PATH: environment["PATH"] ?? "",
     HOME: environment["HOME"] ?? "/",
     GIT_TERMINAL_PROMPT: "0",
     GIT_ALLOW_PROTOCOL: "https:ssh:file",
   };
-  const failed = (because: string): HomelabError =>
-    new HomelabError("unavailable", `the default branch of ${url} cannot be found out`, {
-      code: "GIT_REMOTE",
-      hint: "check the URL, or name the branch with --branch",
-      cause: new Error(because),
-    });
+  return exec("git", args, { signal, env, timeoutMs });
+}
+
+async function askWithToken(
+  options: Omit<GitCommandOptions, "directory">,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<ExecResult> {
+  const directory = await mkdtemp(join(tmpdir(), "homelab-deploy-git-"));
   try {
-    const { exitCode, stdout, stderrTail } = await exec("git", ["ls-remote", "--symref", "--", url, "HEAD"], {
-      signal,
-      env,
-      timeoutMs: 30_000,
-    });
+    const git = createGitCommand({ ...options, directory: join(directory, "repository") });
+    await git.prepare();
+    return await git.ask(args, { signal, timeoutMs });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function defaultBranch(
+  { url, accessHint }: { readonly url: string; readonly accessHint: string },
+  ask: AskRemote,
+  signal: AbortSignal,
+): Promise<string> {
+  const failed = (because: string): HomelabError =>
+    because.includes("does not appear to be a git repository")
+      ? new HomelabError("usage", `there is no git repository at ${url}`, {
+          code: "BAD_ARGUMENTS",
+          hint: "check the URL or the path",
+        })
+      : new HomelabError("unavailable", `the default branch of ${url} cannot be found out`, {
+          code: "GIT_REMOTE",
+          hint: `check the URL, and ${accessHint}; or name the branch with --branch`,
+          cause: new Error(because),
+        });
+  try {
+    const { exitCode, stdout, stderrTail } = await ask(["ls-remote", "--symref", "--", url, "HEAD"]);
     const found = /^ref: refs\/heads\/(?<branch>\S+)\tHEAD$/m.exec(stdout)?.groups?.["branch"];
-    if (exitCode !== 0 || found === undefined) throw failed(stderrTail.trim().split("\n").at(-1) ?? "");
+    if (exitCode !== 0 || found === undefined) {
+      // What the server says may repeat the token.
+      throw failed(
+        gitWords(stderrTail.replace(/^remote:.*$/gm, "")) || "the remote names no branch as its own",
+      );
+    }
     return found;
   } catch (error) {
     signal.throwIfAborted();

@@ -7,7 +7,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   tail: ["logs ID --follow"],
   cancel: ["builds cancel ID"],
   stop: ["builds cancel ID"],
-  abort: ["builds cancel ID"],
+  abort: ["builds cancel ID", "rollouts abort"],
   kill: ["builds cancel ID"],
   list: ["builds list", "hosts"],
   ls: ["builds list", "hosts"],
@@ -31,28 +31,22 @@ const known: Readonly<Record<string, readonly string[]>> = {
   upgrade: ["update"],
   retry: ["build HOST"],
   eval: ["build HOST"],
-  keygen: ["nats keygen FILE"],
-  keys: ["nats keygen FILE"],
+  keygen: ["nats keygen FILE", "keys create FILE"],
+  switch: ["deploy HOST"],
+  activate: ["deploy HOST"],
+  apply: ["deploy HOST"],
+  pause: ["rollouts pause"],
+  resume: ["rollouts resume"],
+  undo: ["rollback HOST"],
+  hold: ["hosts hold HOST --reason TEXT"],
+  release: ["hosts release HOST"],
+  diff: ["hosts diff HOST"],
   schema: ["config schema"],
   version: ["--version"],
 };
 
-/** What it will do one day. */
-const notYet: ReadonlySet<string> = new Set([
-  "deploy",
-  "rollback",
-  "reboot",
-  "switch",
-  "activate",
-  "apply",
-  "rollouts",
-]);
-
-/** What to try in place of a command that there is not; undefined where nobody knows. */
+/** What to try instead of an unknown command; undefined if there is no good guess. */
 export function adviseInstead(word: string): string | undefined {
-  if (notYet.has(word)) {
-    return "homelab-deploy does not change hosts yet: fetch what it built with nixos-rebuild, from the cache";
-  }
   const commands = Object.hasOwn(known, word) ? known[word] : undefined;
   return commands?.map((command) => `homelab-deploy ${command}`).join(", ");
 }
@@ -71,7 +65,7 @@ const meant: Readonly<Record<string, string>> = {
 export interface WrongArguments {
   /** The command that got too many of them. */
   readonly tooManyFor: string | undefined;
-  /** The name of the one that is not there. */
+  /** The name that does not exist. */
   readonly missing: string | undefined;
 }
 

@@ -3,8 +3,8 @@ import type { BuildReader } from "../../bus/bus.ts";
 import type { BuildId } from "../../protocol/names.ts";
 import type { Context } from "../context.ts";
 import { decideFailed } from "./decide-failed.ts";
-import { decideRequest, type Asked, type Wishes } from "./decide-request.ts";
-import { findBuild, readBuild } from "./find-build.ts";
+import { decideRequest, type Asked, type BuildSpecification } from "./decide-request.ts";
+import { findBuild, readBuild } from "../../fleet/find-build.ts";
 
 export interface FailedBuild {
   readonly build: BuildId;
@@ -15,17 +15,19 @@ export interface FailedBuild {
 /**
  * What failed in an earlier build, as a request.
  *
- * @param wish that build, as a person names it; without it the newest that a builder accepted
+ * @param reference that build, as a person names it; without it the newest that a builder accepted
  */
 export async function askForFailed(
   context: Pick<Context, "environment" | "clock">,
   reader: BuildReader,
-  wish: string | undefined,
-  options: Wishes,
+  reference: string | undefined,
+  options: BuildSpecification,
   signal: AbortSignal,
 ): Promise<FailedBuild> {
   const [build] =
-    wish === undefined ? await reader.acceptedBuilds(1, signal) : [await findBuild(reader, wish, signal)];
+    reference === undefined
+      ? await reader.acceptedBuilds(1, signal)
+      : [await findBuild(reader, reference, signal)];
   if (build === undefined) {
     throw new HomelabError("usage", "there is no build yet", {
       code: "UNKNOWN_BUILD",
@@ -34,6 +36,6 @@ export async function askForFailed(
   }
   const failed = decideFailed(await readBuild(reader, build, signal), options.repo);
   if (failed === undefined) return { build, asked: undefined };
-  const { target, request } = decideRequest(failed.hosts, { ...options, ...failed.wishes }, context);
+  const { target, request } = decideRequest(failed.hosts, { ...options, ...failed.specification }, context);
   return { build, asked: { target, request: { ...request, overrides: failed.overrides } } };
 }

@@ -44,7 +44,7 @@ test("a host's own fault is built from the branch as it is now", () => {
   );
   expect(decideFailed(state, undefined)).toEqual({
     hosts: ["bad", "unlucky"],
-    wishes: { repo: "servers", branch: "main" },
+    specification: { repo: "servers", branch: "main" },
     overrides: undefined,
   });
 });
@@ -56,7 +56,7 @@ test("what is no host's fault is built from the same commit, with the same overr
   ]);
   expect(decideFailed(state, undefined)).toEqual({
     hosts: ["a", "b"],
-    wishes: { repo: "servers", rev: commit },
+    specification: { repo: "servers", rev: commit },
     overrides: [override],
   });
 });
@@ -72,10 +72,14 @@ test("of several repos it is one request where branches were built, and else a r
     { repo: servers, branch: main, commit },
     { repo: laptops, branch: parseBranchName("master"), commit },
   ]);
-  expect(decideFailed(heads, undefined)).toEqual({ hosts: ["a", "b"], wishes: {}, overrides: undefined });
+  expect(decideFailed(heads, undefined)).toEqual({
+    hosts: ["a", "b"],
+    specification: {},
+    overrides: undefined,
+  });
   expect(decideFailed(heads, "laptops")).toMatchObject({
     hosts: ["b"],
-    wishes: { repo: "laptops", branch: "master" },
+    specification: { repo: "laptops", branch: "master" },
   });
   const atCommits = ended(verdicts, [
     { repo: servers, commit },

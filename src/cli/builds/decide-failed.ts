@@ -3,11 +3,11 @@ import { HomelabError } from "../../base/errors.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
 import { isOwnFault, isSuccess } from "../../protocol/verdicts.ts";
 import type { BuildRequest } from "../../protocol/request.ts";
-import type { Wishes } from "./decide-request.ts";
+import type { BuildSpecification } from "./decide-request.ts";
 
-export interface FailedWish {
+export interface FailedSpecification {
   readonly hosts: readonly string[];
-  readonly wishes: Pick<Wishes, "repo" | "branch" | "rev">;
+  readonly specification: Pick<BuildSpecification, "repo" | "branch" | "rev">;
   /** There is no option for them. */
   readonly overrides: BuildRequest["overrides"];
 }
@@ -19,7 +19,7 @@ export interface FailedWish {
  * @returns undefined where nothing failed
  * @throws HomelabError `usage` when one request cannot ask for all of them
  */
-export function decideFailed(state: BuildState, repo: string | undefined): FailedWish | undefined {
+export function decideFailed(state: BuildState, repo: string | undefined): FailedSpecification | undefined {
   const failed = [...state.hosts.values()].flatMap(({ finished, ...host }) =>
     finished === undefined ||
     isSuccess(finished.verdict) ||
@@ -38,13 +38,13 @@ export function decideFailed(state: BuildState, repo: string | undefined): Faile
     if (branches.has(undefined)) throw severalRepos([...repos]);
     const [branch] = branches;
     // Where they differ, each is the one that is configured for its repo.
-    return { hosts, wishes: branches.size === 1 ? { branch } : {}, overrides: undefined };
+    return { hosts, specification: branches.size === 1 ? { branch } : {}, overrides: undefined };
   }
   const { branch, commit, overrides } = source;
   const isOwn = failed.some(({ verdict }) => isOwnFault(verdict));
   return {
     hosts,
-    wishes: { repo: source.repo, ...(isOwn && branch !== undefined ? { branch } : { rev: commit }) },
+    specification: { repo: source.repo, ...(isOwn && branch !== undefined ? { branch } : { rev: commit }) },
     overrides,
   };
 }

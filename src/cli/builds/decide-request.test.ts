@@ -1,12 +1,15 @@
 import { expect, test } from "vitest";
 import { HomelabError } from "../../base/errors.ts";
 import { systemClock } from "../../base/clock.ts";
-import { decideRequest, type Wishes } from "./decide-request.ts";
+import { decideRequest, type BuildSpecification } from "./decide-request.ts";
 
-const decide = (hosts: readonly string[], options: Wishes = {}, environment: Record<string, string> = {}) =>
-  decideRequest(hosts, options, { environment, clock: systemClock });
+const decide = (
+  hosts: readonly string[],
+  options: BuildSpecification = {},
+  environment: Record<string, string> = {},
+) => decideRequest(hosts, options, { environment, clock: systemClock });
 
-test.each<[readonly string[], Wishes, object, object]>([
+test.each<[readonly string[], BuildSpecification, object, object]>([
   [["web01"], {}, { repo: "any", host: "web01" }, { priority: "interactive" }],
   [["web01"], { repo: "nixos" }, { repo: "nixos", host: "web01" }, {}],
   [["nixos/web01"], {}, { repo: "nixos", host: "web01" }, {}],
@@ -26,21 +29,21 @@ test.each<[readonly string[], Wishes, object, object]>([
   expect(asked.request.id).toMatch(/^[0-9A-Z]{26}$/);
 });
 
-test.each<[readonly string[], Wishes, RegExp]>([
-  [[], {}, /which hosts/],
+test.each<[readonly string[], BuildSpecification, RegExp]>([
+  [[], {}, /no hosts are named/],
   [["a"], { all: true }, /exclude each other/],
   [["a"], { branch: "x", rev: "a".repeat(40) }, /--branch and --rev/],
   [["one/a", "two/b"], {}, /different repos/],
   [["one/a"], { repo: "two" }, /not in the repo two/],
-  [["a/b/c"], {}, /not a host name/],
-  [["-a"], {}, /not a host name/],
-  [["!a"], {}, /not a host name/],
-  [["web[1"], {}, /not a host name/],
-  [["web1"], { exclude: ["a b"] }, /not a host name/],
-  [[], { exclude: ["web03"] }, /which hosts/],
-  [["a"], { repo: "../x" }, /not a repo name/],
-  [["a"], { branch: "--upload-pack=x" }, /not a branch name/],
-  [["a"], { rev: "HEAD" }, /not a commit name/],
+  [["a/b/c"], {}, /not a valid host name/],
+  [["-a"], {}, /not a valid host name/],
+  [["!a"], {}, /not a valid host name/],
+  [["web[1"], {}, /not a valid host name/],
+  [["web1"], { exclude: ["a b"] }, /not a valid host name/],
+  [[], { exclude: ["web03"] }, /no hosts are named/],
+  [["a"], { repo: "../x" }, /not a valid repo name/],
+  [["a"], { branch: "--upload-pack=x" }, /not a valid branch name/],
+  [["a"], { rev: "HEAD" }, /not a valid commit name/],
 ])("%j with %j is refused", (hosts, options, message) => {
   expect(() => decide(hosts, options)).toThrow(HomelabError);
   expect(() => decide(hosts, options)).toThrow(message);

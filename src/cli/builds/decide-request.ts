@@ -10,7 +10,7 @@ import {
   type BuildId,
   type RepoName,
 } from "../../protocol/names.ts";
-import { isHostWish, type HostWish } from "../../protocol/host-wishes.ts";
+import { isHostSelector, type HostSelector } from "../../protocol/host-selectors.ts";
 import type { BuildRequest, Priority } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
 import { newBuildId } from "../../protocol/ulid.ts";
@@ -21,14 +21,15 @@ export interface Asked {
   readonly request: BuildRequest & { readonly id: BuildId };
 }
 
-/** What is said beside the hosts' names. */
-export interface Wishes {
+/** What is printed next to the hosts' names. */
+export interface BuildSpecification {
   readonly all?: boolean;
   /** Names and globs. */
   readonly exclude?: readonly string[];
   readonly repo?: string;
   readonly branch?: string;
   readonly rev?: string;
+  readonly changedSince?: string;
   readonly fresh?: boolean;
   readonly priority?: Priority;
 }
@@ -36,19 +37,19 @@ export interface Wishes {
 /** @throws HomelabError `usage` for anything that does not name hosts in one way. */
 export function decideRequest(
   hosts: readonly string[],
-  options: Wishes,
+  options: BuildSpecification,
   context: Pick<Context, "environment" | "clock">,
 ): Asked {
   const usage = (message: string, hint: string): HomelabError =>
     new HomelabError("usage", message, { code: "BAD_ARGUMENTS", hint });
   if (options.all === true && hosts.length > 0) {
-    throw usage("--all and names of hosts exclude each other", "leave one of them out");
+    throw usage("--all and names of hosts exclude each other", "omit one of them");
   }
   if (options.all !== true && hosts.length === 0) {
-    throw usage("it is not said which hosts to build", "name hosts, or use --all");
+    throw usage("no hosts are named", "name hosts, or use --all");
   }
   if (options.branch !== undefined && options.rev !== undefined) {
-    throw usage("--branch and --rev exclude each other", "leave one of them out");
+    throw usage("--branch and --rev exclude each other", "omit one of them");
   }
   const named = hosts.map((name) => parseNamedHosts(name, options.repo));
   const repos = new Set(named.map(({ repo }) => repo));
@@ -57,20 +58,22 @@ export function decideRequest(
   const [first] = named;
   const repo = first?.repo ?? (options.repo === undefined ? "any" : parseRepoName(options.repo));
   const excluded = options.exclude ?? [];
-  const wishes = [
-    ...named.map(({ wish }) => wish),
-    ...excluded.map((pattern) => parseWish(`!${pattern}`, pattern)),
+  const selectors = [
+    ...named.map(({ selector }) => selector),
+    ...excluded.map((pattern) => parseSelector(`!${pattern}`, pattern)),
   ];
-  const [only] = wishes;
-  const isOneHost = wishes.length === 1 && only !== undefined && isHostName(only);
+  const [only] = selectors;
+  const isOneHost = selectors.length === 1 && only !== undefined && isHostName(only);
   const isCi = (context.environment["CI"] ?? "") !== "";
   return {
     target: { repo, host: isOneHost ? only : "all" },
     request: {
       id: newBuildId(context.clock.now()),
-      hosts: wishes.length > 0 && !isOneHost ? wishes : undefined,
+      hosts: selectors.length > 0 && !isOneHost ? selectors : undefined,
       branch: options.branch === undefined ? undefined : parseBranchName(options.branch),
       rev: options.rev === undefined ? undefined : parseCommit(options.rev.toLowerCase()),
+      changedSince:
+        options.changedSince === undefined ? undefined : parseCommit(options.changedSince.toLowerCase()),
       fresh: options.fresh,
       priority: options.priority ?? (options.all === true ? "batch" : "interactive"),
       trigger: isCi ? "ci" : "manual",
@@ -83,7 +86,7 @@ export function decideRequest(
 function parseNamedHosts(
   name: string,
   repoOption: string | undefined,
-): { readonly repo: RepoName | "any"; readonly wish: HostWish } {
+): { readonly repo: RepoName | "any"; readonly selector: HostSelector } {
   const slash = name.indexOf("/");
   const repo = slash < 0 ? repoOption : name.slice(0, slash);
   if (slash >= 0 && repoOption !== undefined && repo !== repoOption) {
@@ -96,15 +99,17 @@ function parseNamedHosts(
   return {
     repo: repo === undefined ? "any" : parseRepoName(repo),
     // To leave hosts out has an option of its own: a shell takes `!` for its history.
-    wish: host.startsWith("!") ? parseHostName(host) : parseWish(host, host),
+    selector: host.startsWith("!") ? parseHostName(host) : parseSelector(host, host),
   };
 }
 
 /** @throws HomelabError `usage` that says what a name may be */
-const parseWish = (wish: string, shown: string): HostWish => (isHostWish(wish) ? wish : parseHostName(shown));
+const parseSelector = (selector: string, shown: string): HostSelector =>
+  isHostSelector(selector) ? selector : parseHostName(shown);
 
-/** `kai@laptop`, for whoever sees the build. */
-function requester(): string {
+/** `kai@laptop`, shown with the build. */
+/** Who made the request, for people. */
+export function requester(): string {
   let user = "somebody";
   try {
     user = userInfo().username;

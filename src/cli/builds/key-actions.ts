@@ -12,7 +12,7 @@ import { readHostsOfLogs } from "./print-logs.ts";
 import { explainNoLogs, selectLogs } from "./select-logs.ts";
 import { keyHelp, type Key } from "./watch-keys.ts";
 
-/** Of each derivation's log. */
+/** The number of shown lines of each derivation's log. */
 const shownLines = 15;
 /** After the first `c`, the time for a second one: a slip of a finger must not end hours of work. */
 const secondCancelMs = 2000;

@@ -7,10 +7,10 @@ import type { Context } from "../context.ts";
 import { createJsonLogPrinter, createLogPrinter, lastLines } from "../print/lines/stored-logs.ts";
 import { randomToken } from "../print/lines/workflow-commands.ts";
 import { isWorkflowRunner } from "../print/output-mode.ts";
-import { readBuild } from "./find-build.ts";
+import { readBuild } from "../../fleet/find-build.ts";
 import { explainNoLogs, selectLogs, type HostsOfLogs, type LogSelection } from "./select-logs.ts";
 
-export interface LogsWish extends LogSelection {
+export interface LogsSpecification extends LogSelection {
   /** Only so many lines at the end of each. */
   readonly tail: number | undefined;
   readonly json: boolean;
@@ -20,15 +20,17 @@ export async function printLogs(
   context: Context,
   reader: BuildReader,
   id: BuildId,
-  wish: LogsWish,
+  specification: LogsSpecification,
   signal: AbortSignal,
 ): Promise<void> {
   const runnerToken = isWorkflowRunner(context.environment) ? randomToken() : undefined;
-  const whole = wish.json ? createJsonLogPrinter(context.out) : createLogPrinter({ ...context, runnerToken });
-  const printer = wish.tail === undefined ? whole : lastLines(wish.tail, whole);
+  const whole = specification.json
+    ? createJsonLogPrinter(context.out)
+    : createLogPrinter({ ...context, runnerToken });
+  const printer = specification.tail === undefined ? whole : lastLines(specification.tail, whole);
   const state = await readBuild(reader, id, signal);
-  const hosts = wish.host === undefined ? new Map() : await readHostsOfLogs(reader, id, signal);
-  const isSelected = selectLogs(state, wish, hosts);
+  const hosts = specification.host === undefined ? new Map() : await readHostsOfLogs(reader, id, signal);
+  const isSelected = selectLogs(state, specification, hosts);
   let printed = false;
   try {
     for await (const chunk of reader.readLogs(id, signal)) {
@@ -39,7 +41,7 @@ export async function printLogs(
   } finally {
     printer.end();
   }
-  if (!printed) context.err.write(`${context.errStyle.clean(explainNoLogs(state, wish))}\n`);
+  if (!printed) context.err.write(`${context.errStyle.clean(explainNoLogs(state, specification))}\n`);
   // What was printed looks like all there is.
   if (!isOver(state)) {
     context.err.write(

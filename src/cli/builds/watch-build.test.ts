@@ -4,7 +4,8 @@ import { createCommandContext } from "../../../test/support/command-context.ts";
 import { HomelabError } from "../../base/errors.ts";
 import type { Evaluator } from "../../nix/evaluator.ts";
 import type { BuilderStatus } from "../../protocol/builder-status.ts";
-import { parseBuilderName } from "../../protocol/names.ts";
+import { parseBuilderName, parseCommit, parseRepoName } from "../../protocol/names.ts";
+import { describeRequest } from "./decide-other-build.ts";
 import { describeSilence, watchBuild } from "./watch-build.ts";
 
 const now = new Date("2026-11-23T15:00:00Z");
@@ -53,5 +54,24 @@ test("a build of somebody else under our id is not shown as ours", async () => {
   const asked = { about: "0".repeat(64), submit: async () => undefined };
   await expect(watchBuild(context, rig.bus, id, {}, asked)).rejects.toMatchObject({ code: "BUILD_TAKEN" });
   expect(said.stdout).not.toContain("succeeded");
+  await rig.stop();
+});
+
+test("what a builder builds that does not know --changed-since is cancelled, and not shown", async () => {
+  const rig = await startRig();
+  rig.nix.hold("realise");
+  // To a builder of an earlier release the request is about every host.
+  const id = await rig.ask("homelab/all");
+  const target = { repo: parseRepoName("homelab"), host: "all" } as const;
+  const asked = {
+    ...describeRequest(target, { changedSince: parseCommit("a".repeat(40)) }),
+    submit: async () => undefined,
+  };
+  const { context, said } = createCommandContext();
+  await expect(watchBuild(context, rig.bus, id, {}, asked)).rejects.toMatchObject({
+    code: "BUILDER_OUTDATED",
+  });
+  expect(said.stdout).toBe("");
+  expect((await rig.verdict(id)).status).toBe("cancelled");
   await rig.stop();
 });

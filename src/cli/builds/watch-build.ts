@@ -6,14 +6,15 @@ import {
   isOver,
   statusOf,
   unknownBuild,
+  hasNoChanges,
   wasDenied,
   type BuildState,
 } from "../../protocol/build-state.ts";
 import { presence, type BuilderStatus } from "../../protocol/builder-status.ts";
 import type { BuildId } from "../../protocol/names.ts";
-import { buildTaken } from "../../protocol/request-digest.ts";
 import { exitCodeOf, exitCodes } from "../../protocol/exit-codes.ts";
 import type { Context } from "../context.ts";
+import { decideOtherBuild, type AskedFor } from "./decide-other-build.ts";
 import { createKeyActions } from "./key-actions.ts";
 import { keyHint, readKeys } from "./watch-keys.ts";
 import { createRenderer } from "../print/create-renderer.ts";
@@ -33,7 +34,7 @@ export interface WatchOptions {
   readonly showTrace?: boolean;
   /** A build of this process ends with it: Ctrl-C cancels. */
   readonly local?: boolean;
-  /** Whoever is at the terminal can press keys. */
+  /** A person at the terminal can press keys. */
   readonly keys?: boolean;
 }
 
@@ -41,18 +42,16 @@ export interface WatchOptions {
 const secondInterruptMs = 2000;
 /** How long a cancelled build may take to say so. */
 const cancelMs = 30_000;
-/** A request that nobody took for so long is worth a word. */
+/** How long a request may wait before a message says that nobody took it. */
 const silenceMs = 2000;
 
 /** Why we stop watching before the build is over. */
 type Stop = "timeout" | "detached" | "cancelled" | "terminated";
 
 /** A build that this command asks for. */
-export interface AskedBuild {
+export interface AskedBuild extends AskedFor {
   readonly submit: (signal: AbortSignal) => Promise<void>;
-  /** Its `requestDigest`. */
-  readonly about: string;
-  /** It was to evaluate anew; builders of earlier releases do not know that wish. */
+  /** It should evaluate again; builders of earlier releases do not know that field. */
   readonly fresh?: boolean;
 }
 
@@ -129,10 +128,12 @@ export async function watchBuild(
       if (message.type === "event") state = applyEvent(state, message.event);
       // The notes before the first event are of a builder that has begun to take the request.
       isTaken ||= message.type === "progress" || state.status !== "queued";
-      if (asked !== undefined && state.about !== undefined && state.about !== asked.about) {
+      const other = asked === undefined ? undefined : decideOtherBuild(asked, state);
+      if (other !== undefined) {
         // What it says is about something else: none of it is shown.
         state = unknownBuild(id);
-        failure = buildTaken(id);
+        failure = other;
+        if (other.code === "BUILDER_OUTDATED") await cancelBuild(reader, id);
         break;
       }
       renderer.message(message);
@@ -163,7 +164,8 @@ function conclude(
 ): number {
   if (isOver(state)) {
     renderer.finish(state);
-    return stop === "terminated" ? exitCodes.terminated : exitCodeOf(outcomeOfBuild(state), wasDenied(state));
+    if (stop === "terminated") return exitCodes.terminated;
+    return hasNoChanges(state) ? exitCodes.success : exitCodeOf(outcomeOfBuild(state), wasDenied(state));
   }
   renderer.interrupted();
   if (failure !== undefined) throw failure;
@@ -171,9 +173,9 @@ function conclude(
   switch (stop) {
     case "timeout":
       say(
-        `No verdict after ${formatDuration(options.timeout ?? 0)}; the build goes on.\n  Look again:  ${followCommand(state.id)}\n  Cancel:      ${cancelCommand(state.id)}`,
+        `No verdict after ${formatDuration(options.timeout ?? 0)}; the build continues.\n  Look again:  ${followCommand(state.id)}\n  Cancel:      ${cancelCommand(state.id)}`,
       );
-      // Nobody took it: that is not a slow build but a builder out of reach.
+      // Nobody took it: that is not a slow build but a builder unreachable.
       return state.status === "queued" ? exitCodes.unavailable : exitCodes.timeout;
     case "terminated":
       return exitCodes.terminated;
@@ -273,7 +275,7 @@ function watchSignals(
 }
 
 const detachedText = (id: BuildId, more = ""): string =>
-  `Detached; build ${id} goes on.${more}\n  Look again:  ${followCommand(id)}\n  Cancel:      ${cancelCommand(id)}\n`;
+  `Detached; build ${id} continues.${more}\n  Look again:  ${followCommand(id)}\n  Cancel:      ${cancelCommand(id)}\n`;
 
 const cancelBuild = (reader: BuildReader, id: BuildId): Promise<void> =>
   reader.control(id, { action: "cancel" }, AbortSignal.timeout(10_000));
@@ -291,7 +293,7 @@ async function explainSilence(
     if (isTaken()) return;
     renderer.notice(describeSilence(await reader.listBuilders(signal), clock.now()));
   } catch {
-    // Only an explanation: without it the build goes on all the same.
+    // Only an explanation: without it the build continues all the same.
   }
 }
 

@@ -112,7 +112,7 @@ test("a single c cancels nothing", async () => {
   expect(await frame()).toContain("q         detach");
 });
 
-test("q detaches from a build that goes on, and the terminal is as it was", async () => {
+test("q detaches from a build that continues, and the terminal is as it was", async () => {
   const rig = await startRig();
   const evaluating = Promise.withResolvers<never>();
   Object.assign(rig.nix, {
@@ -137,7 +137,7 @@ test("q detaches from a build that goes on, and the terminal is as it was", asyn
   type(Buffer.from("q"));
   expect(await watching).toBe(130);
   expect(modes).toEqual([true, false]);
-  expect((await screen.visible()).join("\n")).toContain(`Detached; build ${id} goes on.`);
+  expect((await screen.visible()).join("\n")).toContain(`Detached; build ${id} continues.`);
   evaluating.reject(new Error("over"));
   await rig.stop();
 });

@@ -24,7 +24,7 @@ export const keyHelp = [
   "up, down  select a host (also k, j)",
   "l         the end of the log of the selected host",
   "c c       cancel the build",
-  "q         detach; the build goes on (also Ctrl-C)",
+  "q         detach; the build continues (also Ctrl-C)",
 ] as const;
 
 /** The keys in what was typed since the last read. */

@@ -11,7 +11,7 @@ import {
   type FullHostName,
   type RepoName,
 } from "../../protocol/names.ts";
-import { readBuilds } from "../builds/find-build.ts";
+import { readBuilds } from "../../fleet/find-build.ts";
 import { newestSystems } from "./newest-systems.ts";
 
 export interface CacheTarget {
@@ -22,11 +22,11 @@ export interface CacheTarget {
 
 export interface CacheTargets {
   readonly targets: readonly CacheTarget[];
-  /** Hosts that were never built with success: there is nothing of them that a cache could serve. */
+  /** Hosts that were never built successfully: a cache cannot serve anything for them. */
   readonly unbuilt: readonly FullHostName[];
 }
 
-/** So many builds are looked at, newest first. */
+/** How many builds are read, newest first. */
 const lookedAt = 200;
 
 const isPathArgument = (text: string): boolean => text.startsWith("/") || text.startsWith(".");
@@ -47,10 +47,10 @@ async function pathTarget(text: string, storeDirectory: string | undefined): Pro
   });
 }
 
-export interface TargetsWish {
+export interface TargetsSpecification {
   /** `host`, `repo/host` or a path in the store; "all" for every host that there is. */
   readonly names: readonly string[] | "all";
-  /** Of hosts only those of this repo. */
+  /** Only hosts of this repo. */
   readonly repo: string | undefined;
   readonly storeDirectory: string | undefined;
 }
@@ -61,7 +61,7 @@ export interface TargetsWish {
  */
 export async function findTargets(
   connect: () => Promise<AsyncDisposable & { readonly reader: BuildReader }>,
-  { names, repo, storeDirectory }: TargetsWish,
+  { names, repo, storeDirectory }: TargetsSpecification,
   signal: AbortSignal,
 ): Promise<CacheTargets> {
   const paths = await Promise.all(

@@ -8,13 +8,13 @@ import type { CacheTarget } from "./cache-targets.ts";
 export type Readiness =
   /** Every host of the commit is built: these are their systems. */
   | { readonly type: "built"; readonly systems: readonly CacheTarget[] }
-  /** Hosts failed by their own fault, and would fail again. */
+  /** Hosts failed on their own, and would fail again. */
   | { readonly type: "failed"; readonly reason: string }
   | { readonly type: "waiting"; readonly reason: string };
 
 /**
- * Only a build of every host says that all is built. The newest one that has something to say counts: one that ended
- * by an infrastructure fault is no answer, and another may follow.
+ * Only a build of every host proves that everything is built. The newest conclusive one counts: a build that ended with
+ * an infrastructure fault is not conclusive, and another may follow.
  *
  * @param builds the newest first
  */
@@ -53,7 +53,7 @@ function readinessOf(build: BuildState, commit: Commit): Readiness {
       ? [{ name: fullName({ repo, host }), path: finished.outPath }]
       : [],
   );
-  // A build of no hosts is none.
+  // A build of no hosts does not count.
   if (systems.length === hosts.length && systems.length > 0) return { type: "built", systems };
   return {
     type: "waiting",

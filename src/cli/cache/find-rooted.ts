@@ -8,7 +8,7 @@ import type { RootedCommit } from "../../nix/gc-roots.ts";
  */
 export function findRooted(commits: readonly RootedCommit[], text: string): RootedCommit {
   if (!/^[0-9a-f]{7,40}$/.test(text)) {
-    throw new HomelabError("usage", `${JSON.stringify(text.slice(0, 80))} is no commit`, {
+    throw new HomelabError("usage", `${JSON.stringify(text.slice(0, 80))} is not a commit`, {
       code: "BAD_NAME",
       hint: "give the first characters of its hash, at least 7; cache retain --plan lists them",
     });

@@ -6,7 +6,7 @@ import type { Config } from "../../config/schema.ts";
 import type { GcRoots, RootedCommit } from "../../nix/gc-roots.ts";
 import type { Store } from "../../nix/store.ts";
 import { createExec } from "../../process/create-exec.ts";
-import { loadCommandConfig } from "../session/connect.ts";
+import { connectCommand, loadCommandConfig } from "../session/connect.ts";
 import type { Context } from "../context.ts";
 import { userStateDirectory } from "../session/local-builder.ts";
 import { composeRetention, openGcRoots } from "../../wiring/open-gc-roots.ts";
@@ -45,7 +45,18 @@ export async function openStoreRoots(context: Context, signal: AbortSignal): Pro
       hint: "run it on the builder, with the builder's configuration, as a user who may read that directory",
     });
   }
-  const retention = composeRetention({ config, gcRoots, exec, environment, clock, log });
+  /** Connects only where something would go. */
+  const deployedSystems: RetentionOptions["deployedSystems"] = async (repo, until) => {
+    await using connection = await connectCommand(context, config, until);
+    const [{ createReader }, { createDeployReader }, { readDeployedSystems }] = await Promise.all([
+      import("../../bus/create-reader.ts"),
+      import("../../bus/deploy/create-deploy-reader.ts"),
+      import("../../wiring/deploy/deployed-systems.ts"),
+    ]);
+    const { results } = createReader(connection);
+    return await readDeployedSystems({ deployments: createDeployReader(connection), results })(repo, until);
+  };
+  const retention = composeRetention({ config, gcRoots, exec, environment, clock, log, deployedSystems });
   return { config, gcRoots, retention, nix, commits };
 }
 

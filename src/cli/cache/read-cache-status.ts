@@ -43,7 +43,7 @@ export async function readCacheStatus(
   };
 }
 
-/** What is not known here is said, and hides nothing else. */
+/** Unknown values are reported as such, and hide nothing else. */
 async function orReason<Result extends CacheProbe | StoreStatus | SignatureStatus>(
   ask: () => Promise<Result>,
   signal: AbortSignal,

@@ -71,7 +71,7 @@ async function checkKey(context: Context, keyFile: string, keys: TrustedKeys): P
     const { text } = parsePublicKey(`${name}:${publicHalf}`);
     if (keys.some((key) => key.text === text)) return;
   }
-  throw new HomelabError("config", `the key in ${keyFile} is none that is trusted`, {
+  throw new HomelabError("config", `the key in ${keyFile} is not one of cache.publicKeys`, {
     code: "BAD_SECRET",
     hint: `its public key must be among those of cache.publicKeys: ${keys.map((key) => key.name).join(", ")}`,
   });

@@ -10,7 +10,7 @@ import type { Context } from "../context.ts";
 import type { Retained } from "../print/pages/retention-table.ts";
 import { openStoreRoots, sayReading, type StoreRoots } from "./open-store-roots.ts";
 
-export interface RetainWish {
+export interface RetainSpecification {
   /** Changes nothing. */
   readonly plan: boolean;
   readonly repo: string | undefined;
@@ -20,33 +20,36 @@ export interface RetainWish {
 /** @throws HomelabError `usage` `UNKNOWN_REPO` */
 export async function retainRoots(
   context: Context,
-  wish: RetainWish,
+  specification: RetainSpecification,
   signal: AbortSignal,
 ): Promise<Retained> {
   const roots = await openStoreRoots(context, signal);
-  const repos = chooseRootedRepos(roots, wish.repo);
-  const commits = await planRetention(policyOf(roots, wish), repos, signal);
+  const repos = chooseRootedRepos(roots, specification.repo);
+  const commits = await planRetention(policyOf(roots, specification), repos, signal);
   const closures = await readClosures(roots.nix, roots.commits, sayReading(context), signal);
   const bytesOf = (rooted: readonly RootedCommit[]): number => measureRoots(rooted, closures).unionBytes;
   const beforeBytes = bytesOf(roots.commits);
   const nothing: RetentionResult = { dropped: [], inUse: [] };
-  const { dropped, inUse } = wish.plan ? nothing : await carryOutRetention(roots, commits, signal);
-  const going = wish.plan ? commits : dropped;
+  const { dropped, inUse } = specification.plan ? nothing : await carryOutRetention(roots, commits, signal);
+  const going = specification.plan ? commits : dropped;
   return {
-    planned: wish.plan,
+    planned: specification.plan,
     beforeBytes,
     afterBytes: bytesOf(roots.commits.map((rooted) => without(rooted, going))),
     commits,
     inUse,
-    unconfigured: wish.repo === undefined ? unconfiguredRepos(roots) : [],
+    unconfigured: specification.repo === undefined ? unconfiguredRepos(roots) : [],
   };
 }
 
 const unconfiguredRepos = ({ config, commits }: StoreRoots): readonly RepoName[] =>
   [...new Set(commits.map(({ repo }) => repo))].filter((repo) => config.repos[repo] === undefined);
 
-/** Of a repo that is not configured any more, only what is pinned stays; and only when it is named. */
-function policyOf({ config, retention }: StoreRoots, { repo, keep }: RetainWish): StoreRoots["retention"] {
+/** A repo that is no longer configured keeps only what is pinned, and only if it is named. */
+function policyOf(
+  { config, retention }: StoreRoots,
+  { repo, keep }: RetainSpecification,
+): StoreRoots["retention"] {
   if (repo !== undefined && config.repos[parseRepoName(repo)] === undefined)
     return { ...retention, keepNewest: 0 };
   return { ...retention, keepNewest: keep ?? retention.keepNewest };

@@ -19,7 +19,7 @@ import { openNix } from "../session/open-nix.ts";
 import type { CacheTargets } from "./cache-targets.ts";
 import { repairCache } from "./repair-cache.ts";
 
-export interface ProofWish extends CacheChoice {
+export interface ProofSpecification extends CacheChoice {
   readonly full?: boolean;
   readonly withoutStore?: boolean;
   readonly repair?: boolean;
@@ -33,18 +33,20 @@ export interface ProofWish extends CacheChoice {
 export async function verifyCache(
   context: Context,
   { cache: settings }: Config,
-  wish: ProofWish,
+  specification: ProofSpecification,
   findTargets: (storeDirectory: string | undefined) => Promise<CacheTargets>,
   signal: AbortSignal,
 ): Promise<CacheVerification> {
   const { clock, err } = context;
   const stateDirectory = userStateDirectory(context.environment);
-  using access = await openCache(settings, wish, context, signal);
+  using access = await openCache(settings, specification, context, signal);
   const nix =
-    wish.withoutStore === true ? undefined : await openNix(context, stateDirectory, silentLog, signal);
+    specification.withoutStore === true
+      ? undefined
+      : await openNix(context, stateDirectory, silentLog, signal);
   const targets = await findTargets(nix?.storeDirectory);
 
-  const content = wish.full === true ? "whole" : "start";
+  const content = specification.full === true ? "whole" : "start";
   const progress = createProgressLine("paths proven", err, clock);
   const verifyOptions: VerifyOptions = {
     ...composeVerification(settings, access, content),
@@ -59,9 +61,9 @@ export async function verifyCache(
         ? await verifyWithoutStore(verifyOptions, paths, signal)
         : await verifyAgainstStore(nix, verifyOptions, paths, signal);
     progress.end();
-    if (wish.repair === true && nix !== undefined && verification.findings.length > 0) {
+    if (specification.repair === true && nix !== undefined && verification.findings.length > 0) {
       const parts = { context, settings, keys: access.keys, verify: verifyOptions, stateDirectory };
-      repairs = await repairCache(nix, parts, wish.keyFile, verification, signal);
+      repairs = await repairCache(nix, parts, specification.keyFile, verification, signal);
       ({ verification } = repairs);
     }
   } finally {
@@ -78,7 +80,7 @@ export async function verifyCache(
   };
 }
 
-/** What the store itself has not got cannot be compared, and counts as missing. */
+/** What the store itself does not have cannot be compared, and counts as missing. */
 async function verifyAgainstStore(
   nix: Store,
   options: VerifyOptions,
@@ -94,7 +96,8 @@ async function verifyAgainstStore(
     .map((path) => ({
       path,
       problem: "missing" as const,
-      detail: "this machine's store has not got it, so there is nothing to compare with: use --without-store",
+      detail:
+        "this machine's store does not have it, so there is nothing to compare with: use --without-store",
     }));
   return { ...verification, findings: [...gone, ...verification.findings] };
 }

@@ -1,23 +1,23 @@
-// Waits for a commit to be built whole and served, such as after a machine was made anew.
+// Waits for a commit to be built whole and served, such as after a machine was reinstalled.
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import { countProblems } from "../../cache/finding.ts";
 import { verifyWithoutStore } from "../../cache/verify.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Commit } from "../../protocol/names.ts";
 import { composeVerification, openCache, type CacheChoice } from "../../wiring/compose-cache.ts";
-import { readBuilds } from "../builds/find-build.ts";
+import { readBuilds } from "../../fleet/find-build.ts";
 import type { Context } from "../context.ts";
 import type { ServedOutcome } from "../print/pages/served-outcome.ts";
 import { connectReader } from "../session/connect-reader.ts";
 import { decideReadiness, type Readiness } from "./decide-readiness.ts";
 
-export interface ServedWish extends CacheChoice {
+export interface ServedSpecification extends CacheChoice {
   readonly commit: Commit;
   readonly timeoutMs: number;
 }
 
 const lookEveryMs = 3000;
-/** So many builds are looked at, newest first. */
+/** How many builds are read, newest first. */
 const lookedAt = 100;
 /** One question to NATS: it may be away for long, and comes back. */
 const askMs = 20_000;
@@ -26,7 +26,7 @@ const askMs = 20_000;
 export async function waitUntilServed(
   context: Context,
   config: Config,
-  { commit, timeoutMs, ...choice }: ServedWish,
+  { commit, timeoutMs, ...choice }: ServedSpecification,
   interrupted: AbortSignal,
 ): Promise<ServedOutcome & { readonly url: string }> {
   const { clock, err, errStyle: style } = context;
@@ -65,7 +65,7 @@ export async function waitUntilServed(
   }
 }
 
-/** A NATS that is not there yet is waited for: after a machine was made anew it comes up with the rest. */
+/** Waits for a NATS that is not up yet: after a machine was reinstalled it comes up with the rest. */
 async function readReadiness(
   context: Context,
   config: Config,
@@ -79,7 +79,7 @@ async function readReadiness(
     return decideReadiness(await readBuilds(connected.reader, ids, asking), commit);
   } catch (error) {
     signal.throwIfAborted();
-    // Wrong settings or rights do not mend themselves.
+    // Wrong settings or rights do not fix themselves.
     if (!asking.aborted && !(error instanceof HomelabError && error.kind === "unavailable")) throw error;
     return { type: "waiting", reason: messageOf(error) };
   }

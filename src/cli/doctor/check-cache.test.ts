@@ -20,7 +20,7 @@ test.each([
 
 test("what a cache says when it refuses is shown", () => {
   const { message } = judgeInfo(url, 403, "address not in the list\nof the admin", "/nix/store");
-  expect(message).toBe(`${url} refuses us (HTTP 403: address not in the list)`);
+  expect(message).toBe(`${url} refuses access (HTTP 403: address not in the list)`);
 });
 
 test("without a Nix here any store is taken", () => {

@@ -2,7 +2,7 @@
 // Whether it really serves what was built says `cache verify`.
 import { messageOf } from "../../base/errors.ts";
 import { readBounded } from "../../base/files/read-bounded.ts";
-import type { CacheClient } from "../../cache/cache-client.ts";
+import type { CacheClient } from "../../narinfo/cache-client.ts";
 import type { CacheSettings } from "../../config/cache-schema.ts";
 import type { CacheAnswer } from "../../narinfo/cache-answer.ts";
 import { judgeNarInfo, maxNarInfoBytes } from "../../narinfo/judge-narinfo.ts";
@@ -16,7 +16,7 @@ export interface CacheParts {
   readonly openClient: () => Promise<CacheClient>;
   /** The path of the secret key, when this machine has it; undefined when it is not set or only in a service. */
   readonly secretKeyFile: string | undefined;
-  /** Of this machine's Nix; undefined without one. */
+  /** This machine's Nix; undefined without one. */
   readonly nix:
     | {
         readonly storeDirectory: string;
@@ -61,7 +61,7 @@ async function checkAnswer(
   }
 }
 
-/** A cache with a store of its own has not got the path yet: then nothing is known. */
+/** A cache with a store of its own does not have the path yet: then nothing is known. */
 async function judgeSigned(
   url: string,
   path: StorePath,
@@ -71,12 +71,13 @@ async function judgeSigned(
   const check = "cache signature";
   const judgement = await judgeNarInfo(path, undefined, answer, publicKeys.map(parsePublicKey));
   if (judgement.type === "good")
-    return [ok(check, `what is built here is signed by ${judgement.signedBy.name}`)];
+    return [ok(check, `builds of this machine are signed by ${judgement.signedBy.name}`)];
   if (judgement.problem === "unsigned") {
     return [wrong(check, `${url} signs nothing`, "give the cache its signing key, and restart it")];
   }
   if (judgement.problem !== "wrongly-signed") return [];
-  const advice = "set cache.publicKeys to the key that the cache signs with, and tell it to every host";
+  const advice =
+    "set cache.publicKeys to the key that the cache signs with, and add it to every host's trusted-public-keys";
   return [wrong(check, `${url} signs with no key of cache.publicKeys: ${judgement.detail}`, advice)];
 }
 
@@ -87,8 +88,8 @@ export function judgeInfo(
   storeDirectory: string | undefined,
 ): Finding {
   if (status === 401 || status === 403) {
-    const message = `${url} refuses us (HTTP ${describeRefusal(status, text, [])})`;
-    return wrong("cache", message, "set cache.netrcFile where it wants a name and password");
+    const message = `${url} refuses access (HTTP ${describeRefusal(status, text, [])})`;
+    return wrong("cache", message, "set cache.netrcFile if it needs a name and password");
   }
   const store = /^StoreDir: (?<store>\/\S+)$/m.exec(text)?.groups?.["store"];
   if (status !== 200 || store === undefined) {
@@ -111,7 +112,7 @@ export function judgeKeys(
     const advice =
       "set cache.publicKeys to what the cache signs with: nix key convert-secret-to-public < FILE";
     return [
-      warning("cache keys", "it is not said by which key the cache signs: nothing can be proven", advice),
+      warning("cache keys", "no public key of the cache is configured, so nothing can be verified", advice),
     ];
   }
   if (trusted === undefined) return [];
@@ -142,10 +143,10 @@ export function judgeSecretKey(file: string, text: string, publicKeys: readonly 
   const bytes = Buffer.from(base64 ?? "", "base64");
   if (name === undefined || bytes.length !== 64) {
     const advice = "make one: nix key generate-secret --key-name NAME > FILE";
-    return wrong(check, `${file} is no secret key of Nix`, advice);
+    return wrong(check, `${file} is not a secret key of Nix`, advice);
   }
   const publicKey = `${name}:${bytes.subarray(32).toString("base64")}`;
   if (publicKeys.includes(publicKey)) return ok(check, `${file} is the key of ${name}`);
   const advice = `add its public key to cache.publicKeys, and to every host: ${publicKey}`;
-  return wrong(check, `what ${file} signs, nobody trusts: its public key is not in cache.publicKeys`, advice);
+  return wrong(check, `nobody trusts what ${file} signs: its public key is not in cache.publicKeys`, advice);
 }

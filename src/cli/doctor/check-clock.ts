@@ -16,22 +16,25 @@ export interface ClockParts {
 
 /** The servers of the configuration that speak HTTP, each once. */
 export function clockSources({ repos, cache }: Config): readonly string[] {
-  const urls = [
+  return httpOrigins([
     ...Object.values(repos).flatMap(({ url, update }) => [update.forge?.url ?? "", url]),
     cache.url ?? "",
-  ];
-  const origins = urls
+  ]);
+}
+
+/** The origins of those addresses that are HTTP, each once. */
+export function httpOrigins(addresses: readonly string[]): readonly string[] {
+  const origins = addresses
     .map((url) => URL.parse(url))
     .filter((url) => url?.protocol.startsWith("http") === true);
   return [...new Set(origins.map((url) => url?.origin ?? ""))];
 }
 
 export async function checkClock(
-  config: Config,
+  sources: readonly string[],
   { clock, fetch }: ClockParts,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const sources = clockSources(config);
   if (sources.length === 0) {
     return [
       unknown("clock", "there is no server to compare it with", "see that time is synchronized: timedatectl"),
@@ -54,7 +57,7 @@ export async function checkClock(
       }
     }),
   );
-  // That a server does not answer is said where it is needed.
+  // A server that does not answer is reported by the check that needs it.
   return answers.filter((finding) => finding !== undefined);
 }
 
@@ -65,7 +68,7 @@ export function judgeClock(
   { before, after }: { readonly before: number; readonly after: number },
 ): Finding {
   const hint = "let NTP set the clocks of both machines: timedatectl set-ntp true";
-  if (Number.isNaN(theirs)) return unknown("clock", `${source} does not say its time`, hint);
+  if (Number.isNaN(theirs)) return unknown("clock", `${source} does not report its time`, hint);
   // Its answer was made at some time between; within its second.
   const ahead = Math.max(0, before - (theirs + 1000));
   const behind = Math.max(0, theirs - after);

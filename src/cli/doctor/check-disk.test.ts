@@ -1,4 +1,7 @@
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { createScratch } from "../../../test/support/scratch.ts";
 import { checkDisk, checkStateDirectory, judgeDisk } from "./check-disk.ts";
 
 test.each([
@@ -33,4 +36,16 @@ const setting = "builder.stateDirectory";
 test("a state directory that cannot be made is wrong, and one that can be is not", async () => {
   expect((await checkStateDirectory("/proc/x", setting)).state).toBe("wrong");
   expect((await checkStateDirectory("/tmp/homelab-deploy/not/yet/there", setting)).state).toBe("ok");
+});
+
+test("a state directory in which others may write is wrong", async () => {
+  await using scratch = await createScratch("doctor-state-");
+  const directory = join(scratch.directory, "state");
+  await mkdir(directory, { mode: 0o700 });
+  expect((await checkStateDirectory(directory, setting)).state).toBe("ok");
+  await chmod(directory, 0o770);
+  expect(await checkStateDirectory(directory, setting)).toMatchObject({
+    state: "wrong",
+    hint: `chmod 700 ${directory}`,
+  });
 });

@@ -1,7 +1,8 @@
 // Room where a builder writes: the store, its state, and temporary files.
+import { stat } from "node:fs/promises";
 import { fileSystemOf, type FileSystem } from "../../base/files/disk.ts";
-import { messageOf } from "../../base/errors.ts";
-import { probeDirectory } from "../../base/files/make-directory.ts";
+import { hasCode, messageOf } from "../../base/errors.ts";
+import { probeDirectory, probeRoom } from "../../base/files/make-directory.ts";
 import { stateDirectoryError } from "../../wiring/state-directory.ts";
 import { formatBytes } from "../../words/duration.ts";
 import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.ts";
@@ -46,12 +47,31 @@ export function judgeDisk(
   return ok(check, message);
 }
 
-/** Whether this user can write where the builder keeps its state, or make that directory. */
+/** The builder keeps what it remembers of evaluations there, and repos. */
+const stateBytes = 1024 * 1024;
+
+/** Whether this user, and nobody else, can write where the builder keeps its state, or make that directory. */
 export async function checkStateDirectory(directory: string, setting: string): Promise<Finding> {
   const check = "state directory";
   try {
-    return ok(check, (await probeDirectory(directory)) === "there" ? directory : `${directory} can be made`);
+    if ((await probeDirectory(directory)) === "missing") return ok(check, `${directory} can be made`);
+    if (((await stat(directory)).mode & 0o022) !== 0) {
+      return wrong(
+        check,
+        `other users can write to ${directory}, and so decide what is built`,
+        `chmod 700 ${directory}`,
+      );
+    }
+    await probeRoom(directory, stateBytes);
+    return ok(check, directory);
   } catch (error) {
+    if (hasCode(error, "ENOSPC") || hasCode(error, "EDQUOT")) {
+      return wrong(
+        check,
+        `there is no space left in ${directory}: ${messageOf(error)}`,
+        "free space on its disk",
+      );
+    }
     const finding = findingOf(check, stateDirectoryError(directory, setting, error));
     return { ...finding, message: stateDirectoryError(directory, setting, error).message };
   }

@@ -31,11 +31,11 @@ export interface FlakeCheck {
   readonly findings: readonly Finding[];
   /** Undefined where there is none, or it cannot be read. */
   readonly lock: FlakeLock | undefined;
-  /** Of all its hosts. */
+  /** The names of all its hosts. */
   readonly names?: readonly string[];
 }
 
-/** So many hosts are tried until one evaluates: one that does not is its own fault. */
+/** How many hosts are tried until one evaluates: a host that does not is itself to blame. */
 const mostTried = 3;
 const mostNamed = 8;
 
@@ -57,7 +57,7 @@ export async function checkFlake(
     if ((await repository.readFile(commit, file, signal)) === undefined) {
       const setting =
         directory === undefined
-          ? `set repos.${repo}.directory to where it is`
+          ? `set repos.${repo}.directory to its location`
           : `correct repos.${repo}.directory`;
       return { findings: [wrong(check, `there is no ${file} at ${commit.slice(0, 12)}`, setting)], lock };
     }
@@ -75,11 +75,16 @@ export async function checkFlake(
   }
 }
 
-/** Of an evaluation that failed, the first line is enough here. */
+/** For a failed evaluation, the first line is enough here. */
 function explained(check: string, error: unknown): Finding {
   const finding = findingOf(check, error);
-  if (!(error instanceof HomelabError) || error.kind !== "failed") return finding;
-  const advice = error.hint ?? "correct the flake; `nix flake show` says the same";
+  if (!(error instanceof HomelabError)) return finding;
+  if (error.kind === "unavailable" && error.code === "INVENTORY_FAILED") {
+    const advice = "commit a flake.lock that has each input of flake.nix (`nix flake lock`), or";
+    return { ...finding, hint: `${advice} see that this machine can fetch those it does not have` };
+  }
+  if (error.kind !== "failed") return finding;
+  const advice = error.hint ?? "fix the flake; `nix flake show` reports the same";
   return { ...finding, message: firstLine(error.message), hint: advice };
 }
 
@@ -116,7 +121,7 @@ export function judgeHosts(
       const guess = near === undefined ? "" : `did you mean ${near}? `;
       return warning(
         check,
-        `exclude has ${name}, which is none of its hosts`,
+        `exclude has ${name}, which is not one of its hosts`,
         `${guess}Correct repos.${repo}.exclude`,
       );
     }),
@@ -185,7 +190,8 @@ const judgeSystem = (
   system: string,
   systems: readonly string[],
 ): Finding | undefined =>
-  systems.includes(system)
+  // Where nothing is built at all, another finding says so.
+  systems.length === 0 || systems.includes(system)
     ? undefined
     : wrong(
         check,
@@ -193,7 +199,7 @@ const judgeSystem = (
         `add a remote builder for ${system} to nix.conf (builders), or extra-platforms with binfmt; or exclude such hosts`,
       );
 
-/** Its own error is no fault of the set-up. */
+/** The set-up is not to blame for an error of the flake itself. */
 export function judgeFailure(
   check: string,
   repo: string,
@@ -206,7 +212,7 @@ export function judgeFailure(
       return warning(
         check,
         `${host} does not evaluate: ${line}`,
-        `see all of it: homelab-deploy build ${repo}/${host}`,
+        `see the whole error: homelab-deploy build ${repo}/${host}`,
       );
     case "timed-out":
       return wrong(
@@ -223,6 +229,10 @@ export function judgeFailure(
     case "denied":
       return wrong(check, `${host}: ${line}`, "set inputs.credentials for that server");
     case "infra":
-      return wrong(check, `${host}: ${line}`, "see whether what it names is up and can be reached from here");
+      return wrong(
+        check,
+        `${host}: ${line}`,
+        "check that the servers it names are up and can be reached from here",
+      );
   }
 }

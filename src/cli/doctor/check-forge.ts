@@ -9,7 +9,7 @@ import { findingOf, ok, unknown, warning, wrong, type Finding } from "./finding.
 
 export interface ForgeTarget {
   readonly repo: string;
-  /** That updates land on. */
+  /** The branch that updates land on. */
   readonly branch: BranchName;
 }
 
@@ -40,8 +40,7 @@ function judgeRepository(check: string, facts: Awaited<ReturnType<Forge["reposit
   const at = `${check}: repository`;
   const problems: readonly (false | Finding)[] = [
     isArchived && wrong(at, "it is archived: nobody can push to it", "unarchive it, or take it out of repos"),
-    isMirror &&
-      wrong(at, "it is a mirror of another one, and takes no commits", "configure the one that it mirrors"),
+    isMirror && wrong(at, "it is a mirror, and accepts no commits", "configure the one that it mirrors"),
     isEmpty && wrong(at, "it is empty", "push the flake to it"),
     !hasPullRequests &&
       wrong(at, "pull requests are switched off in it", "switch them on in the repository's settings"),
@@ -74,8 +73,8 @@ function judgeBranch(
   if (canPush === true) return [ok(at, isProtected ? "protected, and we may push" : "we may push")];
   if (!isProtected && canPush === undefined) return [];
   if (canPush === undefined && canMerge === undefined) {
-    const advice = "see what `homelab-deploy update` says of it, or look at the branch's protection";
-    return [unknown(at, "it is protected, and the forge does not say whether we may push", advice)];
+    const advice = "see what `homelab-deploy update` reports, or check the branch's protection";
+    return [unknown(at, "it is protected, and the forge does not tell whether we may push", advice)];
   }
   if (canMerge === true && requiredApprovals === 0) {
     return [ok(at, "protected: what builds everywhere lands through a pull request")];

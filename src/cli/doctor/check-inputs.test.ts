@@ -22,7 +22,7 @@ test("the git inputs of a lock are tried, each repository once", () => {
   expect(gitInputs(lock)).toEqual([{ name: "lib", url: "https://git.lan/lib.git" }]);
 });
 
-test("an input that is refused names the setting, and one that is out of reach does not", () => {
+test("an input that is refused names the setting, and one that cannot be reached does not", () => {
   const judged = (stderrTail: string) =>
     judgeInput("input lib of r", "https://git.lan/l", { ...result, stderrTail });
   expect(judged("fatal: Authentication failed for 'https://git.lan/l'")).toMatchObject({

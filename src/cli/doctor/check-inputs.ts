@@ -38,7 +38,7 @@ export function gitInputs({ nodes }: Pick<FlakeLock, "nodes">): readonly GitInpu
   return [...byUrl].map(([url, name]) => ({ name, url }));
 }
 
-/** What keeps a repo or its lock from being read is said by others. */
+/** Other checks report why a repo or its lock cannot be read. */
 export async function checkInputs(
   config: Pick<Config, "repos" | "inputs">,
   parts: RemoteParts,
@@ -85,7 +85,7 @@ async function inputsOf(
 }
 
 interface InputTools extends Pick<RemoteParts, "exec">, Pick<OpenInputs, "clean"> {
-  /** That of the git which Nix starts for an evaluation. */
+  /** The environment of the git that Nix starts for an evaluation. */
   readonly env: Readonly<Record<string, string>>;
 }
 

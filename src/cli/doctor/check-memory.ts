@@ -8,7 +8,7 @@ import { ok, warning, wrong, type Finding } from "./finding.ts";
 export interface Memory {
   readonly cores: number;
   readonly availableBytes: number;
-  /** Of this machine, or of the service where that has a limit. */
+  /** The memory in bytes of this machine, or of the service where that has a limit. */
   readonly totalBytes: number;
 }
 

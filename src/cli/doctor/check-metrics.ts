@@ -1,8 +1,8 @@
 // Where metrics go: an address that is free, or a builder's already, and a pushgateway that is there.
 import { once } from "node:events";
-import { createServer } from "node:http";
 import { explainCertificateError } from "../../base/certificate-error.ts";
 import { causesOf, hasCode, messageOf } from "../../base/errors.ts";
+import { http } from "../../base/node-http.ts";
 import type { MetricsSettings } from "../../config/schema.ts";
 import { parseListen } from "../../metrics/metrics-server.ts";
 import { refusalOf } from "../../redact/refusal-line.ts";
@@ -28,7 +28,7 @@ async function checkListen(
   signal: AbortSignal,
 ): Promise<Finding> {
   const check = "metrics address";
-  const server = createServer().listen(parseListen(listen));
+  const server = http.createServer().listen(parseListen(listen));
   try {
     await once(server, "listening");
     server.close();
@@ -76,7 +76,7 @@ async function checkPushgateway(
     if (untrusted !== undefined) return findingOf(check, untrusted);
     const reason = [messageOf(error), ...causesOf(error)].join(": ");
     const advice =
-      "start it, or correct metrics.pushgateway; without it the metrics are lost, and builds go on";
-    return wrong(check, `${url} is out of reach: ${reason}`, advice);
+      "start it, or correct metrics.pushgateway; without it the metrics are lost, and builds continue";
+    return wrong(check, `${url} cannot be reached: ${reason}`, advice);
   }
 }

@@ -8,6 +8,7 @@ import { unsafeSettings, type BuildUser } from "../../nix/settings/unsafe-settin
 import type { Exec } from "../../process/exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Context } from "../context.ts";
+import { checkMachines } from "./check-machines.ts";
 import { checkVersion } from "./known-holes.ts";
 import { findingOf, isWrong, ok, warning, wrong, type Finding } from "./finding.ts";
 
@@ -44,13 +45,14 @@ export async function checkNix(
     const users = judgeBuildUsers(nix);
     const build = isWrong(users) ? undefined : await tryBuild(nix, signal);
     const findings = [
-      ok("Nix", `Nix ${nix.version} builds for ${nix.systems.join(" ")}`),
+      ok("Nix", `Nix ${nix.version} builds for ${nix.systems.join(" ") || "no system"}`),
       ...checkVersion("Nix", nix.version),
       ...judgeSettings(nix, await buildUser(exec, environment, signal)),
       users,
       ...(build === undefined ? [] : [build.finding]),
+      ...(await checkMachines(nix, signal)),
       ...dead.map(({ url, reason }) =>
-        warning(`substituter ${url}`, reason, `${effect}; remove it from nix.conf if it is gone for good`),
+        warning(`substituter ${url}`, reason, `${effect}; remove it from nix.conf if it no longer exists`),
       ),
     ];
     return { nix, findings, builds: build?.finding.state === "ok", built: build?.path };
@@ -74,15 +76,34 @@ async function tryBuild(
   }
 }
 
-function judgeSettings({ settings }: Pick<InstalledNix, "settings">, user: BuildUser): readonly Finding[] {
+function judgeSettings(
+  {
+    settings,
+    ignoredSettings,
+    version,
+    systems,
+  }: Pick<InstalledNix, "settings" | "ignoredSettings" | "version" | "systems">,
+  user: BuildUser,
+): readonly Finding[] {
+  const ignored = ignoredSettings.map(({ name, meant }) =>
+    warning(
+      `nix.conf ${name}`,
+      `Nix ${version} does not know this setting and ignores it`,
+      `${meant === undefined ? "" : `did you mean ${meant}? `}Correct nix.conf, or remove the line`,
+    ),
+  );
   const unsafe = unsafeSettings(settings, user);
-  if (unsafe.length === 0) return [ok("nix.conf", "nothing unsafe is set")];
-  return unsafe.map(({ setting, is, severity, because, instead }) => ({
-    check: `nix.conf ${setting}`,
-    state: severity,
-    message: `is ${is === "" ? "empty" : is}: ${because}`,
-    hint: `write into nix.conf: ${instead}`,
-  }));
+  if (unsafe.length === 0) return [ok("nix.conf", "nothing unsafe is set"), ...ignored];
+  const risks = unsafe.map(({ setting, is, severity, because, instead }) => {
+    const isBuiltNowhere = setting === "max-jobs" && systems.length === 0;
+    return {
+      check: `nix.conf ${setting}`,
+      state: isBuiltNowhere ? "wrong" : severity,
+      message: `is ${is === "" ? "empty" : is}: ${because}${isBuiltNowhere ? ", and there is no remote builder" : ""}`,
+      hint: `write into nix.conf: ${instead}`,
+    } satisfies Finding;
+  });
+  return [...risks, ...ignored];
 }
 
 export function judgeBuildUsers({
@@ -98,7 +119,7 @@ export function judgeBuildUsers({
     : wrong(check, `the Nix daemon cannot build: ${why}`, hint);
 }
 
-/** Who doctor runs as: the builder's user, when it is asked as it should be. */
+/** The user that doctor runs as: the builder's, if it is run as intended. */
 async function buildUser(
   exec: Exec,
   environment: Context["environment"],

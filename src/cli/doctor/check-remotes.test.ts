@@ -25,7 +25,10 @@ test("a branch that is there is ok, and one that is not is wrong, with the one t
     state: "wrong",
     hint: expect.stringContaining("did you mean main") as string,
   });
-  expect(judgeRemote("repo r", settingsOf({}), new Map())[0]?.message).toContain("is empty");
+  expect(judgeRemote("repo r", settingsOf({}), new Map())[0]).toMatchObject({
+    message: expect.stringContaining("is empty") as string,
+    hint: "push the flake to it",
+  });
 });
 
 test("a forge that is not where the commits go is named", () => {

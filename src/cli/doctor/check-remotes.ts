@@ -78,7 +78,7 @@ function unreachableAt(url: string, finding: Finding): Finding {
 const away =
   /could not resolve|timed out|no answer within|connection refused|unreachable|failed to connect|couldn't connect/i;
 
-/** Of a repository on this machine: a fetch finds it out only when it has fetched, and of others that is not known. */
+/** Only for a repository on this machine. Others reveal it only after a fetch. */
 async function isShallow(url: string): Promise<boolean> {
   if (!url.startsWith("file://")) return false;
   const path = fileURLToPath(url);
@@ -100,10 +100,11 @@ export function judgeRemote(
 ): readonly Finding[] {
   const tip = heads.get(branch);
   if (tip === undefined) {
+    const more = { cause: missingBranch(check.replace(/^repo /, ""), branch) };
+    if (heads.size === 0) return [wrong(check, `${url} is empty`, "push the flake to it", more)];
     const near = didYouMean(branch, heads.keys());
     const advice = near === undefined ? "set repos.….branch" : `did you mean ${near}? Set repos.….branch`;
-    const message = heads.size === 0 ? `${url} is empty` : `${url} has no branch ${branch}`;
-    return [wrong(check, message, advice, { cause: missingBranch(check.replace(/^repo /, ""), branch) })];
+    return [wrong(check, `${url} has no branch ${branch}`, advice, more)];
   }
   const reached = ok(check, `${branch} of ${url} is at ${tip.slice(0, 12)}`);
   const other = update.forge === undefined ? undefined : otherPlace(url, update.forge);
@@ -113,7 +114,7 @@ export function judgeRemote(
   return [reached, warning(`${check}: forge`, message, advice)];
 }
 
-/** The cause of all findings of it: the forge has not got it either. */
+/** The cause of all findings of it: the forge does not have it either. */
 export const missingBranch = (repo: string, branch: string): string => `no branch ${branch} in ${repo}`;
 
 /** The servers of both when they differ, or else the repositories. */

@@ -1,11 +1,11 @@
-// Whether the workflows of a repository have a runner: a job without one waits for ever, and nobody says so.
+// Whether the workflows of a repository have a runner: a job without one waits forever, and nobody says so.
 import { openForgeHttp, type ForgeParts, type ForgeSettings } from "../../forge/create-forge.ts";
 import { readActions, type ActionsFacts } from "../../forge/gitea/actions.ts";
 import type { BranchName } from "../../protocol/names.ts";
 import { messageOf } from "../../base/errors.ts";
 import { ok, unknown, warning, wrong, type Finding } from "./finding.ts";
 
-/** Only Gitea tells. What is wrong with the forge itself is said elsewhere. */
+/** Only Gitea reports this. Problems of the forge itself are reported elsewhere. */
 export async function checkRunners(
   repo: string,
   settings: ForgeSettings,
@@ -48,7 +48,7 @@ export function judgeRunners(
       }
       const advice = `register a runner with the label ${labels.join(",")}, or change runs-on in the workflow`;
       if (isComplete)
-        return [wrong(check, `${job}, and no runner has that label: the job waits for ever`, advice)];
+        return [wrong(check, `${job}, and no runner has that label: the job waits forever`, advice)];
       return runners.length > 0
         ? [warning(check, `${job}, and no runner that this token sees has that label`, advice)]
         : [

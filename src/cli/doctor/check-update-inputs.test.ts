@@ -39,7 +39,11 @@ test("names that are there are", () => {
 test.each([
   [{ inputs: ["nixpgks"] }, "update.inputs names nixpgks", "did you mean nixpkgs?"],
   [{ inputs: ["agenix"] }, "update.inputs names agenix", "it has nixpkgs, sops-nix"],
-  [{ downstream: [{ repo: "laptops", input: "server" }] }, "its input server", "did you mean servers?"],
+  [
+    { downstream: [{ repo: "laptops", input: "server" }] },
+    "names server as an input of laptops",
+    "did you mean servers?",
+  ],
   [
     { downstream: [{ repo: "laptops", input: "servers", hosts: ["kia"] }] },
     "the host kia",

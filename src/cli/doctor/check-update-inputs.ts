@@ -4,7 +4,7 @@ import { rootInputs, type FlakeLock } from "../../nix/lock/flake-lock.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import { ok, wrong, type Finding } from "./finding.ts";
 
-/** Of the repos that could be read. */
+/** What the readable repos contain. */
 export interface KnownNames {
   readonly locks: ReadonlyMap<string, FlakeLock>;
   /** The hosts of each. */
@@ -33,7 +33,7 @@ export function judgeUpdateInputs(
       return unknownOf([input], known).map((name) =>
         wrong(
           check,
-          `update.downstream says that ${other} has this repo as its input ${name}, which its flake.lock has not`,
+          `update.downstream names ${name} as an input of ${other}, but its flake.lock has no such input`,
           adviceFor(name, known ?? [], `correct repos.${repo}.update.downstream`),
         ),
       );

@@ -1,14 +1,17 @@
-// The webhook that is told of updates: whether there is an address in its file, and a server at it. Nothing is told.
+// Webhooks and ntfy: whether the file has an address, and a server answers there. Nothing is sent.
 import { explainCertificateError } from "../../base/certificate-error.ts";
 import { causesOf, messageOf } from "../../base/errors.ts";
-import { webhookHost } from "../../update/tell/webhook.ts";
+import { webhookHost } from "../../notify/webhook.ts";
 import { findingOf, ok, wrong, type Finding } from "./finding.ts";
 
-const check = "webhook";
 const timeoutMs = 5000;
 
-/** @param readUrl the secret */
+/**
+ * @param setting that names its file: `update.webhookFile`
+ * @param readUrl the secret
+ */
 export async function checkWebhook(
+  { check, setting }: { readonly check: string; readonly setting: string },
   readUrl: () => Promise<string>,
   fetch: typeof globalThis.fetch,
   signal: AbortSignal,
@@ -18,6 +21,10 @@ export async function checkWebhook(
   try {
     url = await readUrl();
     host = webhookHost(url);
+    // ntfy has its topics right below its root: https://docs.ntfy.sh/publish/
+    if (check === "ntfy" && !/^\/[-_A-Za-z0-9]{1,64}$/.test(new URL(url).pathname)) {
+      return wrong(check, `${host} is named without a topic`, `put https://${host}/TOPIC into ${setting}`);
+    }
   } catch (error) {
     return findingOf(check, error);
   }
@@ -34,10 +41,6 @@ export async function checkWebhook(
     const untrusted = explainCertificateError(error, host);
     if (untrusted !== undefined) return findingOf(check, untrusted);
     const reason = [messageOf(error), ...causesOf(error)].join(": ");
-    return wrong(
-      check,
-      `${host} is out of reach: ${reason}`,
-      "start it, or correct what stands in update.webhookFile",
-    );
+    return wrong(check, `${host} cannot be reached: ${reason}`, `start it, or correct ${setting}`);
   }
 }

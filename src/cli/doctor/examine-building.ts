@@ -83,7 +83,7 @@ interface FlakesPlace {
   readonly git: RemoteParts;
   readonly directory: string;
   readonly memory: ReturnType<typeof memoryOfMachine>;
-  /** What is wrong with an input is wrong with each evaluation that needs it. */
+  /** A problem with an input is a problem with each evaluation that needs it. */
   readonly inputs: readonly Finding[];
 }
 

@@ -11,14 +11,22 @@ import { openCacheClient } from "../../wiring/compose-cache.ts";
 import { useNetworkOf } from "../../wiring/own-network.ts";
 import type { Context } from "../context.ts";
 import { checkCache } from "./check-cache.ts";
-import { checkClock } from "./check-clock.ts";
+import { checkCertificates } from "./check-certificates.ts";
+import { checkClock, clockSources } from "./check-clock.ts";
 import { checkForge } from "./check-forge.ts";
+import { checkKeyUses, type KeyUse } from "./secrets/check-key-uses.ts";
 import { checkMetrics } from "./check-metrics.ts";
 import { checkRunners } from "./check-runners.ts";
-import { checkSecrets, natsNeed, unseen } from "./check-secrets.ts";
+import { checkScript } from "./check-script.ts";
+import { checkSecrets, natsNeed, unseen } from "./secrets/check-secrets.ts";
+import { checkOrderKey } from "./secrets/check-order-key.ts";
+import { checkStatementKey } from "./secrets/check-statement-key.ts";
 import { checkWebhook } from "./check-webhook.ts";
 import { examineBuilding, type BuildingCheck } from "./examine-building.ts";
-import { examineNats } from "./examine-nats.ts";
+import { orderKeyFile } from "../deploy/order-key.ts";
+import { natsTargetOf } from "../session/connect.ts";
+import { examineHost, isHost } from "./host/examine-host.ts";
+import { examineNats } from "./nats/examine-nats.ts";
 import { findingOf, mergeFindings, warning, wrong, type Finding } from "./finding.ts";
 
 export async function examine(context: Context, signal: AbortSignal): Promise<readonly Finding[]> {
@@ -41,23 +49,43 @@ export async function examine(context: Context, signal: AbortSignal): Promise<re
   }
   try {
     const secrets = await checkSecrets(config, context.environment["CREDENTIALS_DIRECTORY"]);
-    const without = unseen(secrets);
-    // Who has repos in the configuration builds, or updates; who has none only asks.
+    const keys = await checkKeyUses(keyUses(config, context));
+    const without = unseen([...secrets, ...keys]);
+    const credentials = context.environment["CREDENTIALS_DIRECTORY"];
+    const orderKey = without.has("order key") ? [] : await checkOrderKey(context.environment);
+    const statementKey = without.has("statement key") ? [] : await checkStatementKey(config, credentials);
+    // A configuration with repos is for a builder or for updates; one without repos only requests builds.
     const hasRepos = Object.keys(config.repos).length > 0;
     const nothing: Promise<readonly Finding[]> = Promise.resolve([]);
+    const isAHost = await isHost(config);
+    // Nobody here has a key but the listener, whose inbox follows from the policy.
+    const isOnlyHost = isAHost && !hasRepos && !(await hasInbox(context, config));
     const building = hasRepos
       ? examineBuilding(context, config, { directory, without }, signal)
       : Promise.resolve<BuildingCheck>({ nix: undefined, findings: [] });
     const parts = [
       building.then(({ findings: found }) => found),
-      without.has(natsNeed) ? nothing : examineNats(context, config, signal),
+      building.then(async ({ nix }) =>
+        checkCertificates(context.environment, nix?.settings["ssl-cert-file"]),
+      ),
+      without.has(natsNeed) || isOnlyHost ? nothing : examineNats(context, config, signal),
       examineForges(context, config, without, signal),
       building.then(async ({ nix, built }) => examineCache(context, config, { nix, built, without }, signal)),
       hasRepos ? checkMetrics(config.metrics, fetch, signal) : nothing,
-      examineWebhook(context, config, without, signal),
-      hasRepos ? checkClock(config, { clock: context.clock, fetch }, signal) : nothing,
+      examineWebhooks(context, config, without, signal),
+      checkScript(config.notify.script),
+      hasRepos ? checkClock(clockSources(config), { clock: context.clock, fetch }, signal) : nothing,
+      isAHost ? examineHost(context, config, signal) : nothing,
     ];
-    return mergeFindings([...findings, ...secrets, ...(await Promise.all(parts)).flat()]);
+    const all = [
+      ...findings,
+      ...secrets,
+      ...keys,
+      ...orderKey,
+      ...statementKey,
+      ...(await Promise.all(parts)).flat(),
+    ];
+    return mergeFindings(all);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -80,6 +108,29 @@ async function loadWithWarnings({
   return { config, findings };
 }
 
+/** Whether somebody signs in from here by a key of their own. What cannot be read is told by who looks at NATS. */
+const hasInbox = async (context: Context, config: Config): Promise<boolean> =>
+  natsTargetOf(context, config).then(
+    ({ inboxPrefix }) => inboxPrefix !== undefined,
+    () => true,
+  );
+
+/** The secrets that can be read here; a credential exists only inside its service. */
+function keyUses({ nats, builder, deployer }: Config, { environment }: Context): readonly KeyUse[] {
+  const credentials = environment["CREDENTIALS_DIRECTORY"] ?? "";
+  const named: readonly (readonly [string, string | undefined, KeyUse["use"], string])[] = [
+    ["nats.nkeyFile", nats.nkeyFile, "signs in", natsNeed],
+    ["builder.statementKeyFile", builder.statementKeyFile, "signs", "statement key"],
+    ["deployer.keyFile", deployer.keyFile, "signs", "deployer key"],
+    ["HOMELAB_DEPLOY_KEY", orderKeyFile(undefined, environment), "signs", "order key"],
+  ];
+  return named.flatMap(([setting, file, use, check]) =>
+    file === undefined || (credentials === "" && file.startsWith("$CREDENTIALS_DIRECTORY/"))
+      ? []
+      : [{ setting, path: resolveSecretPath(file, credentials), use, check }],
+  );
+}
+
 /** Somebody waits for the answer. */
 const impatient = { attempts: 2, firstDelayMs: 500, factor: 1, maxDelayMs: 500 };
 
@@ -98,7 +149,7 @@ async function examineForges(
     const parts = { fetch, clock, readSecret: readToken, timeoutMs: 10_000, retryPolicy: impatient };
     const signIn = async () => createForge(settings, parts, signal);
     const found = await checkForge({ repo, branch }, signIn, signal);
-    // Without a token that works nothing more can be said.
+    // Without a working token no more can be checked.
     if (found.length === 1) return found.map((finding) => unreachableAt(settings.url, finding));
     return [...found, ...(await checkRunners(repo, settings, branch, parts, signal))];
   });
@@ -146,14 +197,29 @@ async function examineCache(
   );
 }
 
-async function examineWebhook(
+async function examineWebhooks(
   { environment }: Context,
-  { update }: Config,
+  { update, notify, deployer }: Config,
   without: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const { webhookFile } = update;
-  if (webhookFile === undefined || without.has("webhook")) return [];
   const source = { credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], log: silentLog };
-  return [await checkWebhook(async () => readSecret(webhookFile, source), fetch, signal)];
+  const receivers = [
+    { check: "webhook", setting: "update.webhookFile", file: update.webhookFile },
+    { check: "webhook for builds", setting: "notify.webhookFile", file: notify.webhookFile },
+    { check: "ntfy", setting: "notify.ntfyFile", file: notify.ntfyFile },
+    {
+      check: "webhook for rollouts",
+      setting: "deployer.notify.webhookFile",
+      file: deployer.notify.webhookFile,
+    },
+    { check: "ntfy for rollouts", setting: "deployer.notify.ntfyFile", file: deployer.notify.ntfyFile },
+  ];
+  return Promise.all(
+    receivers.flatMap(({ file, ...receiver }) =>
+      file === undefined || without.has(receiver.check)
+        ? []
+        : [checkWebhook(receiver, async () => readSecret(file, source), fetch, signal)],
+    ),
+  );
 }

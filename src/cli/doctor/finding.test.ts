@@ -12,11 +12,11 @@ test("findings of one cause are one, which says what else has it", () => {
 
 test("what is thrown has its code, its causes and something to do", () => {
   const cause = new Error("ECONNREFUSED");
-  const error = new HomelabError("unavailable", "out of reach", { code: "X_Y", hint: "start it", cause });
+  const error = new HomelabError("unavailable", "unreachable", { code: "X_Y", hint: "start it", cause });
   expect(findingOf("NATS server", error)).toEqual({
     check: "NATS server",
     state: "wrong",
-    message: "out of reach: ECONNREFUSED",
+    message: "unreachable: ECONNREFUSED",
     hint: "start it",
     code: "X_Y",
   });

@@ -10,7 +10,7 @@ export interface Finding {
   readonly message: string;
   /** What to do about it; each finding that is not `ok` has one. */
   readonly hint?: string;
-  /** Of the error behind it. */
+  /** The code of the error behind it. */
   readonly code?: string;
   /** What else has it, or could not be looked at because of it. */
   readonly concerns?: readonly string[];
@@ -52,7 +52,7 @@ export function findingOf(check: string, thrown: unknown): Finding {
     check,
     state: "wrong",
     message: `${messageOf(thrown)}${cause}`,
-    hint: hint ?? "run it again with --debug, and look at where that comes from",
+    hint: hint ?? "run it again with --debug to see where the error occurs",
     ...(code === undefined ? {} : { code }),
   };
 }

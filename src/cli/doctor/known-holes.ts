@@ -23,8 +23,8 @@ const gates = {
   },
   "nats-server": {
     fixed: ["2.11.16", "2.12.7", "2.14.0"],
-    holes: "GHSA-jx8g-9g95-6322, GHSA-38x3-76xf-cq45, GHSA-9983-vrx2-fg9c: rights can be got round",
-    hint: "update nats-server, or let only those reach it whom you trust with everything on it",
+    holes: "GHSA-jx8g-9g95-6322, GHSA-38x3-76xf-cq45, GHSA-9983-vrx2-fg9c: permissions can be bypassed",
+    hint: "update nats-server, or let only fully trusted machines connect to it",
   },
   git: {
     fixed: ["2.45.1"],

@@ -12,7 +12,7 @@ export function commandPage(program: Command, version: string): string {
     `\\fB${roffText(program.name())}\\fR [\\fIoptions\\fR] \\fIcommand\\fR [\\fIarguments\\fR]`,
     heading("DESCRIPTION"),
     roffMarkdown(
-      `${program.description()} Results go to standard output, talk to standard error. The configuration file is described in \`homelab-deploy.json\`(5).`,
+      `${program.description()} Results go to standard output, messages to standard error. The configuration file is described in \`homelab-deploy.json\`(5).`,
     ),
     heading("OPTIONS"),
     ...optionsOf(program),

@@ -10,7 +10,7 @@ export function configPage(version: string): string {
     roffText("homelab-deploy.json - configuration of homelab-deploy"),
     heading("DESCRIPTION"),
     roffMarkdown(
-      "One JSON file for the builder and for the command line. Unknown keys are errors; `homelab-deploy config check` says everything that is wrong with a file. Secrets never stand in it: a setting that ends in `File` is the path of a file, and `$CREDENTIALS_DIRECTORY/name` is a credential of systemd.",
+      "One JSON file for the builder and for the command line. Unknown keys are errors; `homelab-deploy config check` says everything that is wrong with a file. Secrets never are in it: a setting that ends in `File` is the path of a file, and `$CREDENTIALS_DIRECTORY/name` is a credential of systemd.",
     ),
     ...configSections().flatMap(({ path, schema }) => [
       heading(path === "" ? "SETTINGS" : path),

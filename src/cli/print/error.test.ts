@@ -19,6 +19,14 @@ test("says what failed, because of what, and what to do", () => {
   `);
 });
 
+test("a cause that the message repeats is not said again", () => {
+  const cause = new Error("ENOENT: no such file", { cause: new Error("no such file") });
+  const error = new HomelabError("usage", "the policy cannot be read: ENOENT: no such file", { cause });
+  expect(renderError(error, { style: plainStyle })).toBe(
+    "error: the policy cannot be read: ENOENT: no such file\n",
+  );
+});
+
 test("colours the labels and not the message", () => {
   const style = createStyle({ colour: true, ascii: false });
   expect(renderError(new HomelabError("usage", "no such host"), { style })).toBe(

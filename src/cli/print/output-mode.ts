@@ -22,7 +22,7 @@ export interface OutputFacts {
  * `--output`, then `HOMELAB_DEPLOY_OUTPUT`; `auto` means: log groups in GitHub's and Gitea's runners, the live view
  * where a person looks at standard error, plain lines everywhere else.
  *
- * @throws HomelabError `usage` when `HOMELAB_DEPLOY_OUTPUT` is none of the choices.
+ * @throws HomelabError `usage` when `HOMELAB_DEPLOY_OUTPUT` is not one of the choices.
  */
 export function decideOutputMode({ output, environment, stderrIsTerminal }: OutputFacts): OutputMode {
   const choice = output ?? choiceFromEnvironment(environment);
@@ -54,7 +54,7 @@ export interface ColourFacts {
   /** `--color`. */
   readonly colour?: ColourChoice;
   readonly environment: Environment;
-  /** Of the stream that is written to: each is decided for itself. */
+  /** Whether the stream that we write to is a terminal: standard output and standard error may differ. */
   readonly isTerminal: boolean;
 }
 

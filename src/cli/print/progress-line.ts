@@ -12,7 +12,7 @@ export interface ProgressLine {
 
 const terminalMs = 100;
 const plainMs = 30_000;
-/** Before this much is done, what is left cannot be told. */
+/** Before this much is done, the remaining time cannot be estimated. */
 const leastForEstimate = 20;
 
 export function createProgressLine(what: string, err: TextOutput, clock: Clock): ProgressLine {

@@ -1,4 +1,4 @@
-// Shows one build while it runs, and what became of it. `createRenderer` (create-renderer.ts) makes one.
+// Shows one build while it runs, and what happened to it. `createRenderer` (create-renderer.ts) makes one.
 import type { Clock } from "../../base/clock.ts";
 import type { BuildMessage } from "../../bus/bus.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
@@ -33,7 +33,7 @@ export interface BuildRenderer {
 /** What a renderer needs of `process.stdout` and `process.stderr`. */
 export interface TextOutput {
   write(text: string): unknown;
-  /** Of the terminal, if it is one; read anew for every frame. */
+  /** The number of columns of the terminal, if it is one; read again for every frame. */
   readonly columns?: number;
   readonly rows?: number;
   readonly isTTY?: boolean;
@@ -49,7 +49,7 @@ export interface RendererOptions {
   readonly outStyle: Style;
   readonly errStyle: Style;
   readonly clock: Clock;
-  /** `-q`: nothing while it runs, but for what the program has to say of itself. `-v`: each derivation that starts. */
+  /** `-q`: nothing while it runs, but for what the program has to say about itself. `-v`: each derivation that starts. */
   readonly detail?: Detail;
   /** `-L`: the logs of what is built. `github` always shows, folded, what it is given. */
   readonly buildLogs?: boolean;

@@ -62,7 +62,7 @@ const builds = [
     .finished("failed"),
 ].map(({ state }) => state);
 
-test("builds: what became of them, when, of what", () => {
+test("builds: what happened to them, when, of what", () => {
   expect(renderBuilds(builds.map(summaryOf), print)).toMatchInlineSnapshot(`
     "Build                       Result     When           Time  Hosts  Source                 By
     01JDB3K2M4N5P6Q7R8S9T0V1W3  ▶ running  11 min ago  11m02s+  1/2    nixos-servers@9c41e7f  kai
@@ -85,6 +85,13 @@ test("hosts: the newest verdict of each", () => {
     "
   `);
   expect(renderHosts([], print)).toBe("no host was built yet\n");
+});
+
+test("of a reason of many lines a table has the first", () => {
+  const reason = "flake.nix:51:15: attribute 'x' missing\n     50|   modes = {\n       |           ^";
+  const { state } = scriptBuild().accepted(["gitea"]).hostsFinished("eval-failed", ["gitea"], { reason });
+  const table = renderHosts(summarizeHosts([state]), print);
+  expect(table.trimEnd()).toMatch(/attribute 'x' missing$/);
 });
 
 test("hosts: a cancelled build says nothing about a host, and repos are shown where there are several", () => {

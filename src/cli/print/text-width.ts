@@ -5,7 +5,7 @@ const sgr = /\u001b\[[0-9;:]*m/g;
 const sgrOrText = /\u001b\[[0-9;:]*m|[^\u001b]+|\u001b/g;
 /** ASCII, Latin letters, punctuation, bars and our own signs: one column each, without asking the segmenter. */
 const narrow =
-  /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2205\u2500-\u259f\u25b6\u2713\u2717]*$/;
+  /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u21bb\u2205\u2500-\u259f\u25b6\u2713\u2717]*$/;
 
 /** Made when it is first needed: it takes 10 ms, and most text is ASCII. */
 let segmenter: Intl.Segmenter | undefined;
@@ -44,6 +44,20 @@ export function cut(text: string, width: number, ellipsis: string): string {
     }
   }
   return kept;
+}
+
+/** Lines of whole words that fit, at most so many: the last one may be longer, to be cut. Plain text. */
+export function wrapped(text: string, width: number, most: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && lines.length + 1 < most && displayWidth(longer) > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
 }
 
 /** Spaces after the text up to `width` columns. */

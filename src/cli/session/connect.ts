@@ -56,7 +56,7 @@ function flagged({
   };
 }
 
-/** Without what is not set, so that spreading it over something overwrites nothing. */
+/** Leaves out what is not set, so that spreading it over something overwrites nothing. */
 const given = <Value extends object>(value: Value): { [Key in keyof Value]?: NonNullable<Value[Key]> } =>
   Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 

@@ -1,4 +1,4 @@
-// What a daemon says of itself: one JSON object a line on standard output, for the journal.
+// What a daemon says about itself: one JSON object a line on standard output, for the journal.
 import { pino } from "pino";
 import { HomelabError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";

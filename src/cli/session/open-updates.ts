@@ -8,9 +8,11 @@ import { resolveSecretPath } from "../../config/secrets.ts";
 import { createNix } from "../../nix/create-nix.ts";
 import { createExec } from "../../process/create-exec.ts";
 import { ownerEnvironment } from "../../process/owner.ts";
-import type { Teller } from "../../update/tell/outbox.ts";
-import { createWebhookTeller } from "../../update/tell/webhook.ts";
-import type { ComposeUpdateOptions } from "../../wiring/compose-update.ts";
+import type { Teller } from "../../notify/outbox.ts";
+import type { UpdateEvent } from "../../protocol/update-events.ts";
+import { createWebhook } from "../../notify/webhook.ts";
+import { createUpdateTeller } from "../../update/tell/webhook.ts";
+import type { ComposeUpdateOptions } from "../../wiring/updates/compose-update.ts";
 import { createInputAccess } from "../../wiring/input-access.ts";
 import { endLeftBehindIn } from "../../wiring/end-left-behind-in.ts";
 import { prepareStateDirectory } from "../../wiring/state-directory.ts";
@@ -82,7 +84,7 @@ function stateDirectoryOf({ environment }: Context, config: Config): string {
 
 interface ConnectedBuilds extends AsyncDisposable {
   readonly reader: BuildReader;
-  readonly tell: Teller | undefined;
+  readonly tell: Teller<UpdateEvent> | undefined;
 }
 
 interface BuildsChoice {
@@ -133,7 +135,11 @@ const needsUpdater = (cause: unknown): HomelabError =>
     cause,
   });
 
-async function webhookOf({ environment }: Context, config: Config, log: Log): Promise<Teller | undefined> {
+async function webhookOf(
+  { environment }: Context,
+  config: Config,
+  log: Log,
+): Promise<Teller<UpdateEvent> | undefined> {
   const { webhookFile, webhookOutcomes } = config.update;
   if (webhookFile === undefined) return undefined;
   const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
@@ -143,5 +149,5 @@ async function webhookOf({ environment }: Context, config: Config, log: Log): Pr
     credentialsDirectory,
     log,
   });
-  return createWebhookTeller(url, webhookOutcomes, fetch);
+  return createUpdateTeller(createWebhook(url, fetch), webhookOutcomes);
 }

@@ -1,4 +1,4 @@
-// What a daemon says of itself when a person watches it: short lines on standard error.
+// What a daemon says about itself when a person watches it: short lines on standard error.
 import { causesOf, isBug, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Context } from "../context.ts";

@@ -9,7 +9,7 @@ import type { Commit, RepoName } from "../../protocol/names.ts";
 import { updateReachable, type ReachableUpdate } from "../../update/update-reachable.ts";
 import type { Upstream } from "../../update/update.ts";
 import { createInputAccess } from "../../wiring/input-access.ts";
-import { createNixUpstream } from "../../wiring/nix-upstream.ts";
+import { createNixUpstream } from "../../wiring/updates/nix-upstream.ts";
 import { lockPathOf, openRepository } from "../../wiring/open-repository.ts";
 import type { Context } from "../context.ts";
 import { notesOf, type InputNote } from "../print/pages/input-notes.ts";
@@ -85,7 +85,7 @@ export async function readInputs(
 
 const noLock: FlakeLock = { version: 7, root: "root", nodes: { root: {} } };
 
-/** Each input has its own answer: one that is out of reach hides no other's. */
+/** Each input has its own answer: one that cannot be reached hides no other's. */
 async function askUpstream(
   upstream: Pick<Upstream, "updateLock">,
   { commit, isLocked }: { readonly commit: Commit; readonly isLocked: boolean },
@@ -95,7 +95,7 @@ async function askUpstream(
     upstream.updateLock(commit, names, signal);
   const fitted = parseFlakeLock(await update([]));
   const names = async (): Promise<readonly string[]> => (isLocked ? updatableInputs(fitted) : []);
-  // What is out of reach is said with the rest.
+  // What cannot be reached is said with the rest.
   const { lock, unavailable } = await updateReachable({ update, names, inputs: undefined, log: silentLog });
   return { fitted, full: lock === undefined ? undefined : parseFlakeLock(lock), unavailable };
 }

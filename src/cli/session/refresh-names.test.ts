@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { createFakeClock } from "../../../test/support/fake-clock.ts";
 import { refreshNames } from "./refresh-names.ts";
 
-test("names are read anew once a minute at most, also while nobody answers", async ({ onTestFinished }) => {
+test("names are read again once a minute at most, also while nobody answers", async ({ onTestFinished }) => {
   const directory = await mkdtemp(join(tmpdir(), "homelab-names-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   const clock = createFakeClock();

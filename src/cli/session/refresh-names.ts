@@ -1,4 +1,4 @@
-// Names for completion, read anew behind the back of the shell: completing never waits for a network, and what it offers
+// Names for completion, read again behind the back of the shell: completing never waits for a network, and what it offers
 // is at most as old as the completion before.
 import { spawn } from "node:child_process";
 import { stat, utimes } from "node:fs/promises";

@@ -7,11 +7,11 @@ export interface Signals {
   onTerminate(listener: () => void): () => void;
   /** What told us to stop, if anything did while there was a listener for it. */
   received(): StopSignal | undefined;
-  /** Ctrl-Z: `leave` is called before the process stops, `enter` when it goes on, also after a stop unannounced. */
+  /** Ctrl-Z: `leave` is called before the process stops, `enter` when it continues, also after a stop unannounced. */
   onSuspend(leave: () => void, enter: () => void): () => void;
 }
 
-/** Those of this process. */
+/** The signals of this process. */
 export function processSignals(): Signals {
   let received: StopSignal | undefined;
   const on =

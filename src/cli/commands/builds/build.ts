@@ -3,7 +3,7 @@ import { Option, type Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { examples } from "../../arguments/help-text.ts";
-import { collect, outputOption, parseBuildWish, parseDuration } from "../../arguments/parse-options.ts";
+import { collect, outputOption, parseBuildReference, parseDuration } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
 import { openLocalReader, openReader } from "../../session/connect-reader.ts";
 
@@ -15,24 +15,32 @@ export function addBuild(command: Command, choose: Choose): void {
   command
     .argument("[host...]", "hosts of nixosConfigurations, also as repo/host, or globs such as 'web*'")
     .option("--all", "every host of every repo, or of --repo")
-    .option("--exclude <host>", "leave this host, or what this glob matches, out; may be repeated", collect)
+    .option("--exclude <host>", "leave out this host, or all that match this glob; may be repeated", collect)
     .addOption(
-      new Option("--failed [id]", "what failed in that build, by default in the newest")
-        .argParser(parseBuildWish)
-        .conflicts(["all", "exclude", "branch", "rev", "local"]),
+      new Option("--failed [id]", "only what failed in that build (default: the newest)")
+        .argParser(parseBuildReference)
+        .conflicts(["all", "exclude", "branch", "rev", "changedSince", "local"]),
     )
     .option("--repo <name>", "only this repo")
     .option("--branch <branch>", "instead of the repo's configured branch")
     .option("--rev <commit>", "exactly this commit, as 40 hexadecimal digits")
-    .option("--fresh", "evaluate anew, whatever is remembered of the commit")
+    .option(
+      "--changed-since <commit>",
+      "leave out hosts whose system has not changed since that commit, given as 40 hexadecimal digits",
+    )
+    .option("--fresh", "evaluate again, and ignore remembered evaluations of the commit")
     .addOption(
       new Option(
         "--priority <priority>",
-        "who is served first (default: batch with --all, else interactive)",
+        "interactive builds run before batch builds (default: batch with --all, else interactive)",
       ).choices(["interactive", "batch"] as const),
     )
     .option("--detach", "print the build's id and do not wait")
-    .option("--timeout <duration>", "stop waiting after this, such as 30m; the build goes on", parseDuration)
+    .option(
+      "--timeout <duration>",
+      "stop waiting after this time, such as 30m; the build continues",
+      parseDuration,
+    )
     .addOption(
       new Option("--on-interrupt <what>", "what Ctrl-C and SIGTERM do")
         .choices(["detach", "cancel"] as const)
@@ -42,12 +50,12 @@ export function addBuild(command: Command, choose: Choose): void {
     .addOption(
       new Option("-q, --quiet", "only the result and errors").conflicts(["verbose", "printBuildLogs"]),
     )
-    .option("-v, --verbose", "also say which derivations start")
-    .option("-L, --print-build-logs", "show the logs of what is built")
+    .option("-v, --verbose", "also print each derivation that starts")
+    .option("-L, --print-build-logs", "print build logs")
     .option("--show-trace", "show evaluation errors with their whole trace")
-    .addOption(outputOption("how to print"))
+    .addOption(outputOption("output format"))
     .addOption(
-      new Option("--json", "one JSON object for each event; the same as --output jsonl").conflicts("output"),
+      new Option("--json", "print one JSON object per event; the same as --output jsonl").conflicts("output"),
     )
     .addHelpText(
       "after",
@@ -56,36 +64,37 @@ export function addBuild(command: Command, choose: Choose): void {
         "build 'web*' --exclude web03",
         "build --failed   # what the newest build did not build",
         "build --all --repo nixos-servers --branch update --detach",
+        "build --all --branch topic --changed-since $(git merge-base main topic)",
         "build --all --on-interrupt cancel --timeout 2h   # in CI",
       ),
     )
     .action(
       chosen(choose, async (context, hosts, options) => {
-        const [{ decideRequest }, { watchBuild }, { requestDigest }] = await Promise.all([
+        const [{ decideRequest }, { watchBuild }, { describeRequest }] = await Promise.all([
           import("../../builds/decide-request.ts"),
           import("../../builds/watch-build.ts"),
-          import("../../../protocol/request-digest.ts"),
+          import("../../builds/decide-other-build.ts"),
         ]);
         const { failed } = options;
         if (failed !== undefined && hosts.length > 0) {
           throw new HomelabError("usage", "--failed and names of hosts exclude each other", {
             code: "BAD_ARGUMENTS",
-            hint: "leave one of them out; a build's id stands right behind --failed",
+            hint: "omit one of them; a build's id goes right after --failed",
           });
         }
         if (options.local === true && options.detach === true) {
           throw new HomelabError(
             "usage",
-            "--detach needs a builder to go on without us, and --local has none",
-            { code: "BAD_ARGUMENTS", hint: "leave one of them out" },
+            "--detach needs a builder to continue without us, and --local has none",
+            { code: "BAD_ARGUMENTS", hint: "omit one of them" },
           );
         }
         let asked = failed === undefined ? decideRequest(hosts, options, context) : undefined;
         await using session = await (options.local === true ? openLocalReader(context) : openReader(context));
         if (asked === undefined) {
           const { askForFailed } = await import("../../builds/ask-for-failed.ts");
-          const wish = failed === true ? undefined : failed;
-          const found = await askForFailed(context, session.reader, wish, options, session.signal);
+          const reference = failed === true ? undefined : failed;
+          const found = await askForFailed(context, session.reader, reference, options, session.signal);
           if (found.asked === undefined) {
             answer(context, {
               json: () => ({ build: null, failed: 0 }),
@@ -103,7 +112,7 @@ export function addBuild(command: Command, choose: Choose): void {
         if (options.detach !== true)
           return await watchBuild(context, session.reader, request.id, options, {
             submit,
-            about: requestDigest(target, request),
+            ...describeRequest(target, request),
             fresh: request.fresh === true,
           });
         await submit(AbortSignal.timeout(options.timeout ?? submitMs));

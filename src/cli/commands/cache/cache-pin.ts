@@ -9,8 +9,8 @@ export function addCachePin(cache: Command, choose: Choose): void {
   cache
     .command("pin")
     .description("On the builder: keep a commit's systems until it is unpinned.")
-    .argument("<commit>", "the first characters of its hash, at least 7")
-    .requiredOption("--reason <text>", "why, for whoever finds it next year")
+    .argument("<commit>", "the commit's hash, or at least its first 7 characters")
+    .requiredOption("--reason <text>", "why, shown in cache retain --plan")
     .action(
       chosen(choose, async (context, text, { reason }) => {
         const { repo, commit } = await pin(context, text, reason);
@@ -21,8 +21,8 @@ export function addCachePin(cache: Command, choose: Choose): void {
     );
   cache
     .command("unpin")
-    .description("On the builder: keep a commit no longer than others.")
-    .argument("<commit>", "the first characters of its hash, at least 7")
+    .description("On the builder: remove the pin of a commit.")
+    .argument("<commit>", "the commit's hash, or at least its first 7 characters")
     .action(
       chosen(choose, async (context, text) => {
         const { repo, commit } = await pin(context, text, undefined);

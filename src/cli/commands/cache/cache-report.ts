@@ -8,9 +8,11 @@ import { untilInterrupted } from "../../session/signals.ts";
 export function addCacheReport(cache: Command, choose: Choose): void {
   cache
     .command("report")
-    .description("On the builder: how big the closures are, how they grow, and whether the disk is enough.")
-    .option("--absolute", "local times with their zone, instead of how long ago")
-    .option("--json", "as one JSON document")
+    .description(
+      "On the builder: show the size of closures, their growth, and whether the disk is large enough.",
+    )
+    .option("--absolute", "print times with their zone, instead of how long ago")
+    .option("--json", "print one JSON document")
     .action(
       chosen(choose, async (context, { absolute }) => {
         const [{ reportStore }, { renderStoreReport, storeReportJson }] = await Promise.all([

@@ -9,12 +9,12 @@ import { untilInterrupted } from "../../session/signals.ts";
 export function addCacheRetain(cache: Command, choose: Choose): void {
   cache
     .command("retain")
-    .description("On the builder: drop the GC roots that nothing needs any more.")
-    .option("--plan", "only say what would stay and what would go")
-    .option("--repo <name>", "only of this repo; of one that is not configured any more, everything")
+    .description("On the builder: drop GC roots that are no longer needed.")
+    .option("--plan", "only list what would be kept and dropped")
+    .option("--repo <name>", "only this repo; everything of a repo that is no longer configured")
     .option("--keep <commits>", "newest commits of each host (default: the configuration's)", parsePositive)
-    .option("--absolute", "local times with their zone, instead of how long ago")
-    .option("--json", "as one JSON document")
+    .option("--absolute", "print times with their zone, instead of how long ago")
+    .option("--json", "print one JSON document")
     .addHelpText("after", examples("cache retain --plan", "cache retain --keep 2 && nix-collect-garbage"))
     .action(
       chosen(choose, async (context, { plan = false, repo, keep, absolute }) => {
@@ -22,8 +22,8 @@ export function addCacheRetain(cache: Command, choose: Choose): void {
           import("../../cache/retain-roots.ts"),
           import("../../print/pages/retention-table.ts"),
         ]);
-        const wish = { plan, repo, keep };
-        const retained = await retainRoots(context, wish, untilInterrupted(context.signals));
+        const specification = { plan, repo, keep };
+        const retained = await retainRoots(context, specification, untilInterrupted(context.signals));
         const { clock, out, outStyle: style } = context;
         answer(context, {
           json: () => retainedJson(retained),

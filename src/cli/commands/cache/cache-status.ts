@@ -16,10 +16,10 @@ const exitCodeOf = {
 export function addCacheStatus(cache: Command, choose: Choose): void {
   cache
     .command("status")
-    .description("The cache from outside; on the builder also its disk, and what is rooted.")
+    .description("Show whether the cache answers, how fast and with which key; on the builder also its disk.")
     .option("--cache <url>", "the cache (default: cache.url of the configuration)")
     .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
-    .option("--json", "as one JSON document")
+    .option("--json", "print one JSON document")
     .action(
       chosen(choose, async (context, options) => {
         const [{ readCacheStatus }, { cacheStateOf, cacheStatusJson, renderCacheStatus }] = await Promise.all(

@@ -15,20 +15,17 @@ import { untilInterrupted } from "../../session/signals.ts";
 export function addCacheVerify(cache: Command, choose: Choose): void {
   cache
     .command("verify")
-    .description("Prove that the cache serves systems whole: present, as built, signed, and answering.")
+    .description("Prove that the cache serves systems: complete, signed, and as they were built.")
     .argument("[host...]", "hosts, also as repo/host, or paths in the store")
     .option("--all", "the newest system of every host")
-    .option("--repo <name>", "only of this repo")
+    .option("--repo <name>", "only this repo")
     .option("--cache <url>", "the cache (default: cache.url of the configuration)")
     .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
-    .option("--full", "download and hash every NAR, in place of its first bytes")
-    .option("--repair", "sign, restore or copy what can be, and prove it again")
+    .option("--full", "download and hash every NAR, instead of its first bytes")
+    .option("--repair", "sign, restore or copy what is broken, and verify it again")
     .option("--key-file <file>", "secret key for --repair (default: cache.secretKeyFile)")
-    .option(
-      "--without-store",
-      "compare with nothing here: prove what the cache itself says that belongs to it",
-    )
-    .option("--json", "as one JSON document")
+    .option("--without-store", "do not compare with this machine's store: verify what the cache itself lists")
+    .option("--json", "print one JSON document")
     .addHelpText(
       "after",
       examples(

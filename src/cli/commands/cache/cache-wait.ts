@@ -14,13 +14,13 @@ export function addCacheWait(cache: Command, choose: Choose): void {
     .description("Wait until every host of a commit is built, and the cache serves it.")
     .requiredOption("--rev <commit>", "the commit, as 40 hexadecimal digits")
     .addOption(
-      new Option("--timeout <duration>", "give up after this, such as 30m")
+      new Option("--timeout <duration>", "give up after this time, such as 30m")
         .argParser(parseDuration)
         .default(15 * 60_000, "15m"),
     )
     .option("--cache <url>", "the cache (default: cache.url of the configuration)")
     .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
-    .option("--json", "as one JSON document")
+    .option("--json", "print one JSON document")
     .action(
       chosen(choose, async (context, { rev, timeout: timeoutMs, ...choice }) => {
         const [{ parseCommit }, { waitUntilServed }, { renderServed, servedJson }] = await Promise.all([
@@ -31,8 +31,8 @@ export function addCacheWait(cache: Command, choose: Choose): void {
         const interrupted = untilInterrupted(context.signals);
         const commit = parseCommit(rev.toLowerCase());
         const config = await loadCommandConfig(context);
-        const wish = { ...choice, commit, timeoutMs };
-        const { url, ...outcome } = await waitUntilServed(context, config, wish, interrupted);
+        const specification = { ...choice, commit, timeoutMs };
+        const { url, ...outcome } = await waitUntilServed(context, config, specification, interrupted);
         answer(context, {
           json: () => servedJson(url, commit, outcome),
           text: () => renderServed(url, commit, outcome, { style: context.outStyle, timeoutMs }),

@@ -19,21 +19,25 @@ const stopped: readonly number[] = [
 ];
 
 /**
- * After a cache was made anew, builds what it should serve and proves that it does. Exits as the build does, or else as
+ * After a cache was recreated, builds what it should serve and proves that it does. Exits as the build does, or else as
  * the proof: what failed to build does not keep the rest from being proven.
  */
 export function addCacheWarm(cache: Command, choose: Choose): void {
   cache
     .command("warm")
-    .description("Fill a cold cache: build everything, and prove that all of it is served.")
+    .description("Fill an empty cache: build everything, and verify that all of it is served.")
     .argument("[host...]", "hosts, also as repo/host")
     .option("--all", "every host of every repo, or of --repo")
     .option("--repo <name>", "only this repo")
-    .option("--timeout <duration>", "stop waiting for the build after this; it goes on", parseDuration)
+    .option(
+      "--timeout <duration>",
+      "stop waiting for the build after this time; the build continues",
+      parseDuration,
+    )
     .option("--cache <url>", "the cache (default: cache.url of the configuration)")
     .option("--public-key <key>", "trusted key, as NAME:BASE64; may be repeated", collect)
-    .option("--without-store", "for machines whose store has not got the systems")
-    .option("--json", "one JSON object for each event, and one for the proof")
+    .option("--without-store", "for machines whose store does not have the systems")
+    .option("--json", "print one JSON object per event, and one for the verification")
     .addHelpText("after", examples("cache warm --all", "cache warm --all --repo nixos-servers"))
     .action(
       chosen(choose, async (context, hosts, options) => {

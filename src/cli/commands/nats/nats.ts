@@ -4,7 +4,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { examples } from "../../arguments/help-text.ts";
-import { collect, parseCount, parseScale } from "../../arguments/parse-options.ts";
+import { collect, parseCount, parseReplicas, parseScale } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
 import { connectCommand, loadCommandConfig } from "../../session/connect.ts";
 import { untilInterrupted } from "../../session/signals.ts";
@@ -14,8 +14,8 @@ const gibibyte = 1024 ** 3;
 export function addNats(nats: Command, choose: Choose): void {
   nats
     .command("keygen")
-    .description("Make an NKey pair: the seed into a new file, the public key to standard output.")
-    .argument("<file>", "the seed's file; never overwritten")
+    .description("Create an NKey pair: write the seed to a new file, print the public key.")
+    .argument("<file>", "file for the seed; it is never overwritten")
     .action(
       chosen(choose, async (context, file) => {
         const { writeNewKey } = await import("../../../bus/server/keys.ts");
@@ -31,12 +31,18 @@ export function addNats(nats: Command, choose: Choose): void {
   nats
     .command("setup")
     .description("Create the streams, or check them. Needs the admin's key, or a server without users.")
-    .option("--check", "only look")
-    .option("--repair", "bring weaker settings up to what is required")
+    .option("--check", "only check, and change nothing")
+    .option("--repair", "raise settings that are too weak")
     .option("--scale <factor>", "size of new streams, such as 0.1 for a small disk", parseScale, 1)
-    .option("--json", "as one JSON document")
+    .option(
+      "--replicas <count>",
+      "how many servers of a cluster keep each stream: 3 of three",
+      parseReplicas,
+      1,
+    )
+    .option("--json", "print one JSON document")
     .action(
-      chosen(choose, async (context, { check, repair, scale }) => {
+      chosen(choose, async (context, { check, repair, scale, replicas }) => {
         const [
           { checkLimits, checkStreams, describeDifference, requireSound, setUpStreams },
           { requireLimits },
@@ -50,8 +56,8 @@ export function addNats(nats: Command, choose: Choose): void {
         await using connection = await connectCommand(context, await loadCommandConfig(context), signal);
         const findings =
           check === true
-            ? await checkStreams(connection)
-            : await setUpStreams(connection, { repair: repair === true, scale });
+            ? await checkStreams(connection, replicas)
+            : await setUpStreams(connection, { repair: repair === true, scale, replicas });
         const accounts = await inspectAccounts(connection);
         const lines = findings.flatMap(({ object, state, differences }) => [
           `${object}: ${state}`,
@@ -62,7 +68,7 @@ export function addNats(nats: Command, choose: Choose): void {
           text: () => `${[`accounts: ${accounts}`, ...lines].join("\n")}\n`,
         });
         if (check === true) {
-          const { limits, needs } = await checkLimits(connection, scale);
+          const { limits, needs } = await checkLimits(connection, { scale, replicas });
           requireLimits(limits, needs);
         }
         requireSound(findings);
@@ -87,19 +93,28 @@ export function addNats(nats: Command, choose: Choose): void {
       collect,
     )
     .option("--builder <name=key>", "a builder and its public key, may be repeated", collect)
-    .option("--listener <host=key>", "a host and its public key, may be repeated", collect)
+    .option(
+      "--listener <repo/host=key>",
+      "a host that is deployed to, and its public key, may be repeated",
+      collect,
+    )
     .option("--dashboard <key>", "public key of the dashboard, may be repeated", collect)
+    .option("--deployer <key>", "public key of the service that runs rollouts, may be repeated", collect)
     .option("--system <key>", "public key for the system account")
     .option("--listen <address>", "address and port", "127.0.0.1:4222")
     .option("--store <directory>", "where JetStream keeps its streams", "/var/lib/nats/jetstream")
-    .option("--max-store <GiB>", "what JetStream may use of that disk", parseCount, 10)
+    .option("--max-store <GiB>", "how much of that disk JetStream may use", parseCount, 10)
     .option("--monitoring <address>", "address of the monitoring pages")
     .option("--server-tls-cert <file>", "the server's certificate; with it TLS is required")
     .option("--server-tls-key <file>", "the key of --server-tls-cert")
-    .option("--server-tls-ca <file>", "authority of the clients' certificates")
-    .option("--server-version <version>", "the nats-server that reads it", "2.10.0")
+    .option("--server-tls-ca <file>", "certificate authority of the clients' certificates")
+    .option("--server-version <version>", "version of the nats-server", "2.10.0")
     .option("--domain <name>", "JetStream domain of the server, for clients and builders on its leaf nodes")
-    .option("--fragment", "only the two accounts, to be included into a server that has others")
+    .option("--cluster <name>", "print one node of a cluster of this name; with --node and --route")
+    .option("--node <name>", "name of the node that this is for, another one on each")
+    .option("--cluster-listen <address>", "where the other nodes connect", "127.0.0.1:6222")
+    .option("--route <address>", "address of another node, may be repeated", collect)
+    .option("--fragment", "print only the two accounts, to include in a server that has others")
     .action(
       chosen(choose, async (context, options) => {
         const [{ accountsFragment, serverConfig }, { parseUsers }] = await Promise.all([
@@ -123,6 +138,18 @@ export function addNats(nats: Command, choose: Choose): void {
             code: "BAD_ARGUMENTS",
           });
         }
+        if ((options.cluster === undefined) !== (options.node === undefined)) {
+          throw new HomelabError("usage", "--cluster and --node go together", { code: "BAD_ARGUMENTS" });
+        }
+        const cluster =
+          options.cluster === undefined || options.node === undefined
+            ? undefined
+            : {
+                cluster: options.cluster,
+                node: options.node,
+                listen: options.clusterListen,
+                routes: options.route ?? [],
+              };
         context.out.write(
           serverConfig({
             listen: options.listen,
@@ -131,6 +158,7 @@ export function addNats(nats: Command, choose: Choose): void {
             serverVersion: options.serverVersion,
             users,
             domain: options.domain,
+            cluster,
             monitoring,
             systemKey: system,
             tls:

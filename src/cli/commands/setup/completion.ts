@@ -2,9 +2,9 @@
 import { Argument, type Command } from "@commander-js/extra-typings";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { examples } from "../../arguments/help-text.ts";
-import { chosen, type Choose } from "../../command.ts";
+import { chosen, type Choose, type Whole } from "../../command.ts";
 
-const scripts = {
+export const completionScripts = {
   bash: `_homelab_deploy() {
   local IFS=$'\\n'
   COMPREPLY=($(homelab-deploy complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
@@ -29,14 +29,14 @@ export function addCompletion(command: Command, choose: Choose): void {
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"] as const))
     .action(
       chosen(choose, async (context, shell) => {
-        context.out.write(scripts[shell]);
+        context.out.write(completionScripts[shell]);
         return exitCodes.success;
       }),
     );
 }
 
 /** What the scripts call. */
-export function addComplete(command: Command, choose: Choose, whole: () => Promise<Command>): void {
+export function addComplete(command: Command, choose: Choose, whole: Whole): void {
   command.argument("[word...]").action(
     chosen(choose, async (context, words) => {
       const [{ completeWords }, { readKnownNames }, { refreshNames }] = await Promise.all([
@@ -44,7 +44,8 @@ export function addComplete(command: Command, choose: Choose, whole: () => Promi
         import("../../arguments/known-names.ts"),
         import("../../session/refresh-names.ts"),
       ]);
-      const candidates = completeWords(await whole(), words, await readKnownNames(context.environment));
+      // To load all of them takes longer than everything else, and somebody waits for the next letter.
+      const candidates = completeWords(await whole(words), words, await readKnownNames(context.environment));
       if (candidates.length > 0) context.out.write(`${candidates.join("\n")}\n`);
       await refreshNames(context);
       return exitCodes.success;

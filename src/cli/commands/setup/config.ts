@@ -6,14 +6,17 @@ import { answer, chosen, type Choose } from "../../command.ts";
 export function addConfig(config: Command, choose: Choose): void {
   config
     .command("check")
-    .description("Say everything that is wrong with a configuration file.")
+    .description("Report every error in a configuration file.")
     .argument("<file>")
     .addOption(
-      new Option("--for <whom>", "who reads the file: a builder also needs repos")
-        .choices(["builder", "client"] as const)
+      new Option(
+        "--for <whom>",
+        "check it for this daemon: a builder also needs repos, a deployer its key and rollouts",
+      )
+        .choices(["builder", "deployer", "client"] as const)
         .default("client" as const),
     )
-    .option("--json", "as one JSON document")
+    .option("--json", "print one JSON document")
     .action(
       chosen(choose, async (context, file, options) => {
         const [{ ConfigError, loadConfig }, { formatProblem }] = await Promise.all([
@@ -42,7 +45,7 @@ export function addConfig(config: Command, choose: Choose): void {
   config
     .command("schema")
     .description("Print the schema of the configuration file.")
-    .option("--markdown", "as a page for people")
+    .option("--markdown", "print a Markdown page instead")
     .action(
       chosen(choose, async (context, { markdown }) => {
         if (markdown === true) {

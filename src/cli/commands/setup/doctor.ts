@@ -7,7 +7,7 @@ import type { Style } from "../../print/style.ts";
 import { untilInterrupted } from "../../session/signals.ts";
 
 export function addDoctor(command: Command, choose: Choose): void {
-  command.option("--json", "as one JSON document").action(
+  command.option("--json", "print one JSON document").action(
     chosen(choose, async (context) => {
       const { examine } = await import("../../doctor/examine.ts");
       if (context.err.isTTY === true && !context.json) {

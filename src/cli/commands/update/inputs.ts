@@ -12,10 +12,10 @@ import { untilInterrupted } from "../../session/signals.ts";
  */
 export function addInputs(command: Command, choose: Choose): void {
   command
-    .option("--repo <name>", "only of this repo")
-    .option("--check", "ask upstream how far behind it is")
-    .option("--absolute", "local times with their zone, instead of how long ago")
-    .option("--json", "as one JSON document")
+    .option("--repo <name>", "only this repo")
+    .option("--check", "ask upstream how far behind each input is")
+    .option("--absolute", "print times with their zone, instead of how long ago")
+    .option("--json", "print one JSON document")
     .action(
       chosen(choose, async (context, { repo: named, check, absolute }) => {
         const [{ chooseRepos }, { readInputs }, { renderInputs }, { renderNotes }] = await Promise.all([

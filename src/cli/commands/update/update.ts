@@ -3,7 +3,7 @@ import { Option, type Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import type { SafeUpdateResult } from "../../../update/conclude.ts";
-import type { ComposedUpdate } from "../../../wiring/compose-update.ts";
+import type { ComposedUpdate } from "../../../wiring/updates/compose-update.ts";
 import { collect } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
 import { errorJson, exitCodeOfError, renderError } from "../../print/error.ts";
@@ -15,16 +15,16 @@ export function addUpdate(command: Command, choose: Choose): void {
   command
     .option("--repo <name>", "only this repo")
     .option("--input <name>", "only this input of the flake, may be repeated", collect)
-    .option("--fresh", "build and look for guilty inputs anew, whatever earlier runs were told")
-    .option("--dry-run", "build and say what would happen; nothing leaves this machine")
-    .option("--proposal-succeeds", "exit with 0 also when an update became a pull request, for timers")
+    .option("--fresh", "ignore the results of earlier runs: build and search for breaking inputs again")
+    .option("--dry-run", "build and report what would happen; push nothing and notify nobody")
+    .option("--proposal-succeeds", "exit with 0 also when an update became a pull request; for timers")
     .addOption(
       new Option("--builds <where>", "who builds (default: nats; local with --dry-run)").choices([
         "local",
         "nats",
       ] as const),
     )
-    .option("--json", "as one JSON document")
+    .option("--json", "print one JSON document")
     .action(
       chosen(choose, async (context, options) => {
         const [
@@ -39,7 +39,7 @@ export function addUpdate(command: Command, choose: Choose): void {
         ] = await Promise.all([
           import("../../arguments/choose-repos.ts"),
           import("../../session/open-updates.ts"),
-          import("../../../wiring/compose-update.ts"),
+          import("../../../wiring/updates/compose-update.ts"),
           import("../../../update/safe-update.ts"),
           import("../../../update/unreached-inputs.ts"),
           import("../../../update/registry-inputs.ts"),

@@ -21,7 +21,7 @@ export interface EventLine {
 /** How much of a log is shown when a derivation fails; the summary has more of it. */
 const tailLength = 5;
 
-/** Of the derivations that break the same hosts, so many are shown. */
+/** How many of the derivations that break the same hosts are shown. */
 const mostFailures = 3;
 
 /** Up to this many hosts have a line each; more of them that have the same to say share one. */
@@ -40,7 +40,7 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
     case "accepted":
       return acceptedLines(state, event, style);
     case "resumed":
-      return [{ text: `builder ${event.builder} goes on with the build` }];
+      return [{ text: `builder ${event.builder} resumes the build` }];
     case "evaluated":
       return each(event.hosts, ({ remembered }) =>
         remembered ? "evaluated before, at the same commit" : "evaluated",
@@ -72,7 +72,7 @@ export function eventLines(state: BuildState, event: BuildEvent, style: Style): 
 
 function acceptedLines(state: BuildState, event: EventOf<"accepted">, style: Style): EventLine[] {
   const label = hostLabelOf(state, style.clean);
-  // The last part tells of all.
+  // The last part tells about all.
   if (state.isPartial === true) return [];
   const sources = event.sources.map(sourceText).join(", ");
   const skipped = Map.groupBy(state.skipped, ({ reason }) => style.clean(reason));

@@ -107,7 +107,7 @@ function annotate(level: "error" | "warning", state: BuildState, group: FailureG
   return annotation(level, `${plainStyle.clean(failure.name)} failed, breaks ${broken}`, lines.join("\n"));
 }
 
-/** A summary that cannot be written is no reason to fail a build. */
+/** Failing to write a summary is not a reason to fail a build. */
 function appendSummary(path: string, state: BuildState): string[] {
   try {
     appendFileSync(path, stepSummary(state));

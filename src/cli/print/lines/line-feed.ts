@@ -4,7 +4,15 @@ import type { Clock } from "../../../base/clock.ts";
 import type { BuildMessage } from "../../../bus/bus.ts";
 import { openHosts } from "../../../protocol/build-state.ts";
 import { fullName, type BuildId } from "../../../protocol/names.ts";
-import { applyMessage, isBuilding, newView, type BuildView, type Now } from "../live/build-view.ts";
+import {
+  applyMessage,
+  isBuilding,
+  leftText,
+  newView,
+  waitsForSlot,
+  type BuildView,
+  type Now,
+} from "../live/build-view.ts";
 import { formatDuration, formatUtcTime } from "../../../words/duration.ts";
 import { eventLines, type EventLine } from "./event-lines.ts";
 import { startHeartbeat, type Heartbeat } from "./heartbeat.ts";
@@ -146,10 +154,16 @@ function signOfLife(view: BuildView, style: Style, now: number): string {
     return [
       label(host),
       ...(progress === undefined ? [] : [`${progress.built}/${progress.toBuild}`]),
-      ...(derivation === undefined ? [] : [`(${style.clean(derivation.name)})`]),
+      ...(waitsForSlot(view, host)
+        ? ["(waiting for a slot)"]
+        : derivation === undefined
+          ? []
+          : [`(${style.clean(derivation.name)})`]),
     ].join(" ");
   });
   const more = building.length > mostInHeartbeat ? [style.glyphs.ellipsis] : [];
   const which = details.length === 0 ? "" : `: ${[...details, ...more].join(", ")}`;
-  return `still building ${open.length} of ${state.hosts.size} hosts ${after}${which}`;
+  const left = leftText(view, now);
+  const until = left === undefined ? "" : `, ${left}`;
+  return `still building ${open.length} of ${state.hosts.size} hosts ${after}${until}${which}`;
 }

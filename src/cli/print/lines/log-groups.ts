@@ -6,7 +6,7 @@ import { droppedLines, linesOfChunk } from "./log-lines.ts";
 export interface LogGroup {
   /** `linux-6.18.4`, and that it is the rest of a log whose beginning was given before. */
   readonly title: string;
-  /** As they came: not safe to print. */
+  /** The lines as they were received: not safe to print. */
   readonly lines: readonly string[];
 }
 

@@ -13,7 +13,7 @@ test("a line for each change with its time, and the summary on standard output",
     14:09:03Z  media     ✗ evaluation failed after 5s: The option \`services.foo' does not exist.
     14:10:03Z  -         warning: no space left; trying nas again in 30s (attempt 2)
     14:10:03Z  -         warning: left out cachix.org: no answer
-    14:10:03Z  -         builder cache goes on with the build
+    14:10:03Z  -         builder cache resumes the build
     14:10:45Z  gitea     ✗ gitea-1.26.1: builder failed with exit code 2 (buildPhase)
     14:10:45Z  gitea       /nix/store/gixxa1261drv00000000000000000000-gitea-1.26.1.drv
     14:10:45Z  gitea       | two
@@ -183,4 +183,24 @@ test("in a runner nothing foreign is a workflow command", () => {
   expect(lines).toContain("  ::set-env name=PATH::/tmp");
   const outside = finishRecorded(script, recordRenderer("plain"));
   expect(outside.out()).toBe(`${lines.slice(1, -1).join("\n")}\n`);
+});
+
+test("a sign of life says how long it will take, and who waits for a slot", async () => {
+  const { renderer, play, clock, err } = recordRenderer("plain");
+  play(scriptBuild().accepted(["web01", "nas"]).evaluated("web01", "nas").building("web01", "nas"));
+  renderer.message({
+    type: "progress",
+    progress: progressOf({
+      builds: { done: 2, running: 1, failed: 0, total: 7, leftMs: 90_000 },
+      running: [{ name: "linux-6.18.4", elapsedMs: 1000, host: hostRef("web01") }],
+      hosts: [
+        { ...hostRef("web01"), built: 2, toBuild: 4 },
+        { ...hostRef("nas"), built: 0, toBuild: 3, waitsForSlot: true },
+      ],
+    }),
+  });
+  await clock.advance(31_000);
+  expect(err()).toContain(
+    "still building 2 of 2 hosts after 30s, ~1m00s left: web01 2/4 (linux-6.18.4), nas 0/3 (waiting for a slot)",
+  );
 });

@@ -46,7 +46,7 @@ export function createLogPrinter(print: StoredLogsPrint): LogPrinter {
   };
 }
 
-/** Line by line; a line that is not complete goes on in the next chunk. */
+/** Line by line; a line that is not complete continues in the next chunk. */
 const safeText = (text: string, style: Style): string =>
   text
     .split("\n")

@@ -3,6 +3,7 @@ import type { BuildMessage } from "../../../bus/bus.ts";
 import { applyEvent, unknownBuild, type BuildState, type HostState } from "../../../protocol/build-state.ts";
 import type { BuildEvent } from "../../../protocol/events.ts";
 import { fullName, type BuildId, type FullHostName } from "../../../protocol/names.ts";
+import { formatDuration } from "../../../words/duration.ts";
 import type { BuildProgress, HostProgress } from "../../../protocol/progress.ts";
 
 /** Milliseconds of the monotonic clock. */
@@ -62,7 +63,7 @@ function withEvent(view: BuildView, event: BuildEvent, now: Now): BuildView {
   return {
     ...view,
     state,
-    phaseSince: withPhases(view, state, at),
+    phaseSince: withPhases(view, state, event, at),
     since: event.type === "accepted" ? at : view.since,
   };
 }
@@ -76,11 +77,20 @@ function momentOf(at: string, now: Now): Moment {
   return now.monotonic - Math.max(0, passed);
 }
 
-function withPhases(view: BuildView, state: BuildState, at: Moment): BuildView["phaseSince"] {
-  const changed = [...state.hosts].filter(([name, host]) => view.state.hosts.get(name)?.phase !== host.phase);
+/** Only hosts that an event names change their phase: a large fleet has an event for a few of them many times a second. */
+function withPhases(
+  view: BuildView,
+  state: BuildState,
+  event: BuildEvent,
+  at: Moment,
+): BuildView["phaseSince"] {
+  if (!("hosts" in event)) return view.phaseSince;
+  const changed = event.hosts
+    .map(fullName)
+    .filter((name) => view.state.hosts.get(name)?.phase !== state.hosts.get(name)?.phase);
   if (changed.length === 0) return view.phaseSince;
   const phaseSince = new Map(view.phaseSince);
-  for (const [name] of changed) phaseSince.set(name, at);
+  for (const name of changed) phaseSince.set(name, at);
   return phaseSince;
 }
 
@@ -95,3 +105,15 @@ function withHostProgress(
 }
 
 export const isBuilding = ({ phase }: HostState): boolean => phase === "building" || phase === "retrying";
+
+/** It is in a Nix process, which builds for others: nothing of it is built or fetched. */
+export const waitsForSlot = ({ hostProgress }: BuildView, host: HostState): boolean =>
+  host.phase === "building" && hostProgress.get(fullName(host))?.waitsForSlot === true;
+
+/** `~3m00s left`; undefined while too little is known. */
+export function leftText({ progress, progressAt }: BuildView, now: Moment): string | undefined {
+  const { leftMs } = progress?.builds ?? {};
+  if (leftMs === undefined) return undefined;
+  const left = leftMs - (now - progressAt);
+  return left <= 0 ? undefined : `~${formatDuration(Math.ceil(left / 1000) * 1000)} left`;
+}

@@ -7,7 +7,7 @@ import type { Style } from "../style.ts";
 export const estimateForms = ["full", "left", "none"] as const;
 export type EstimateForm = (typeof estimateForms)[number];
 
-/** `∅ 7m00s ~3m24s left`; empty for a derivation that nothing is known of. A guess that was too short is given up. */
+/** `∅ 7m00s ~3m24s left`; empty for a derivation that nothing is known about. A guess that was too short is given up. */
 export function estimateText(
   { usualMs }: Pick<RunningDerivation, "usualMs">,
   elapsedMs: number,

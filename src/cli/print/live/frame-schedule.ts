@@ -10,7 +10,7 @@ export interface FrameScheduleOptions {
   readonly clock: Clock;
   readonly draw: () => void;
   /** The shortest and the longest time between two frames, in milliseconds. */
-  readonly shortestMs: number;
+  readonly shortestMs: () => number;
   readonly longestMs: number;
 }
 
@@ -37,7 +37,7 @@ export function scheduleFrames({ clock, draw, shortestMs, longestMs }: FrameSche
     request() {
       if (requested || stopped) return;
       requested = true;
-      wake(Math.max(0, lastDrawn + shortestMs - clock.monotonic()));
+      wake(Math.max(0, lastDrawn + shortestMs() - clock.monotonic()));
     },
     stop() {
       stopped = true;

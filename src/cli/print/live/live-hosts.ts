@@ -5,10 +5,10 @@ import type { HostState } from "../../../protocol/build-state.ts";
 import { fullName, type FullHostName } from "../../../protocol/names.ts";
 import type { RunningDerivation } from "../../../protocol/progress.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
-import { isBuilding, type BuildView } from "./build-view.ts";
+import { isBuilding, waitsForSlot, type BuildView } from "./build-view.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { estimateForms, estimateText, type EstimateForm } from "./estimate.ts";
-import { hostLabelOf } from "../../../words/host-names.ts";
+import { hostLabelOf, type HostLabel } from "../../../words/host-names.ts";
 import { verdictSign } from "../summary/verdict-text.ts";
 import { verdictWords } from "../../../words/verdict-words.ts";
 import type { Style } from "../style.ts";
@@ -19,7 +19,7 @@ export interface LiveHostsPrint {
   readonly width: number;
   /** How many rows there are at most. */
   readonly height: number;
-  /** Of the monotonic clock, in milliseconds. */
+  /** The time of the monotonic clock, in milliseconds. */
   readonly now: number;
   /** Its row is marked. */
   readonly selected?: FullHostName;
@@ -49,7 +49,8 @@ export function liveHostRows(view: BuildView, print: LiveHostsPrint): string[] {
     shown.splice(Math.min(shown.length, height - 2), 1, marked);
   }
   const row = rowWriter(view, running, print);
-  const hidden = ordered.filter((host) => !shown.includes(host));
+  const isShown = new Set(shown);
+  const hidden = ordered.filter((host) => !isShown.has(host));
   return [...shown.map(row), ...(hidden.length === 0 ? [] : [moreRow(hidden, style)])];
 }
 
@@ -99,12 +100,13 @@ const longestFirst = (a: LiveHost, b: LiveHost): number => a.since - b.since;
 
 function moreRow(hidden: readonly LiveHost[], style: Style): string {
   const { glyphs } = style;
-  const count = (group: Group): number => hidden.filter(({ host }) => groupOf(host) === group).length;
+  const count: Record<Group, number> = { failed: 0, building: 0, waiting: 0, done: 0 };
+  for (const { host } of hidden) count[groupOf(host)]++;
   const parts = [
-    { sign: glyphs.failure, of: count("failed") },
-    { sign: glyphs.running, of: count("building") },
-    { sign: glyphs.waiting, of: count("waiting") },
-    { sign: glyphs.success, of: count("done") },
+    { sign: glyphs.failure, of: count.failed },
+    { sign: glyphs.running, of: count.building },
+    { sign: glyphs.waiting, of: count.waiting },
+    { sign: glyphs.success, of: count.done },
   ];
   const counts = parts.filter((part) => part.of > 0).map(({ sign, of }) => `${sign} ${of}`);
   return style.dim(`${glyphs.ellipsis} ${hidden.length} more   ${counts.join("  ")}`);
@@ -117,10 +119,7 @@ function rowWriter(
 ): (shown: LiveHost) => string {
   const label = hostLabelOf(view.state, style.clean);
   const rowWidth = Math.min(width, widestRow);
-  const longest = [...view.state.hosts.values()].reduce(
-    (most, host) => Math.max(most, displayWidth(label(host))),
-    0,
-  );
+  const longest = longestLabel(view.state, label);
   const nameWidth = Math.min(longest, Math.max(12, Math.floor(rowWidth / 4)));
   const sinceProgress = now - view.progressAt;
   const estimate = estimateColumn(running, sinceProgress, rowWidth - 2 - nameWidth - 2 - timeLength, style);
@@ -152,6 +151,13 @@ function rowWriter(
       const said = evaluating.has(name) ? "evaluating" : waitingWords[host.phase];
       return { sign: style.dim(style.glyphs.waiting), text: style.dim(said ?? "waiting"), time: "" };
     }
+    if (waitsForSlot(view, host)) {
+      return {
+        sign: style.dim(style.glyphs.waiting),
+        text: buildingText(view, host, undefined, style),
+        time: "",
+      };
+    }
     const derivation = running.get(name);
     const elapsedMs = (derivation?.elapsedMs ?? 0) + sinceProgress;
     return {
@@ -161,6 +167,18 @@ function rowWriter(
       left: derivation === undefined ? "" : estimateText(derivation, elapsedMs, estimate.form, style),
     };
   }
+}
+
+/** By the sources of a build, of which every state of it has the same: the names of its hosts do not change. */
+const longestLabels = new WeakMap<object, { readonly hosts: number; readonly width: number }>();
+
+function longestLabel({ sources, hosts }: BuildView["state"], label: HostLabel): number {
+  const known = longestLabels.get(sources);
+  if (known?.hosts === hosts.size) return known.width;
+  let width = 0;
+  for (const host of hosts.values()) width = Math.max(width, displayWidth(label(host)));
+  longestLabels.set(sources, { hosts: hosts.size, width });
+  return width;
 }
 
 /** The longest form of the estimates that leaves room for the text, and the width of its column. */
@@ -193,7 +211,11 @@ function buildingText(
   if (host.phase === "retrying") return style.yellow("trying again after an infrastructure fault");
   const progress = view.hostProgress.get(fullName(host));
   const phase = derivation?.phase === undefined ? "" : style.dim(` ${style.clean(derivation.phase)}`);
-  const what = derivation === undefined ? "" : `${style.clean(derivation.name)}${phase}`;
+  const what = waitsForSlot(view, host)
+    ? style.dim("waiting for a slot")
+    : derivation === undefined
+      ? ""
+      : `${style.clean(derivation.name)}${phase}`;
   if (progress === undefined || progress.toBuild === 0) return what === "" ? "building" : what;
   const { built, toBuild } = progress;
   return `${bar(built / toBuild, style)} ${padEnd(`${built}/${toBuild}`, countLength)} ${what}`;

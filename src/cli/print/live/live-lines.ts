@@ -1,7 +1,7 @@
 // The lines of the live view: what is built, the hosts that matter most, and the sum.
 import { type HostState, isOver } from "../../../protocol/build-state.ts";
 import type { FullHostName } from "../../../protocol/names.ts";
-import { isBuilding, type BuildView } from "./build-view.ts";
+import { isBuilding, leftText, waitsForSlot, type BuildView } from "./build-view.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { hostLabelOf, listed } from "../../../words/host-names.ts";
 import { hosts } from "../../../words/host-names.ts";
@@ -15,7 +15,7 @@ export interface LivePrint {
   readonly style: Style;
   readonly width: number;
   readonly height: number;
-  /** Of the monotonic clock, in milliseconds. */
+  /** The time of the monotonic clock, in milliseconds. */
   readonly now: number;
   readonly keyHint?: string;
   /** Its row is marked. */
@@ -61,11 +61,12 @@ function headline({ state }: BuildView, { style }: LivePrint, width: number): st
 }
 
 /** What is going on besides the hosts themselves. */
-function overviewRows({ state, progress, connected }: BuildView, { style }: LivePrint): string[] {
+function overviewRows(view: BuildView, { style, now }: LivePrint): string[] {
+  const { state, progress, connected } = view;
   const rows: string[] = [];
   const label = hostLabelOf(state, style.clean);
   if (!connected) {
-    rows.push(style.yellow(`${style.glyphs.fault} no connection to NATS, trying again; the build goes on`));
+    rows.push(style.yellow(`${style.glyphs.fault} no connection to NATS, trying again; the build continues`));
   }
   if (state.status === "queued") {
     rows.push(progress?.note === undefined ? style.dim("waiting for a builder") : style.clean(progress.note));
@@ -84,6 +85,8 @@ function overviewRows({ state, progress, connected }: BuildView, { style }: Live
     ...(builds === undefined || builds.failed === 0 ? [] : [style.red(`${builds.failed} failed`)]),
     ...(fetches === undefined || fetches.total === 0 ? [] : [`fetched ${fetches.done} of ${fetches.total}`]),
   ];
+  const left = leftText(view, now);
+  if (left !== undefined) sums.push(left);
   if (sums.length > 0) rows.push(sums.join(style.dim(", ")));
   return rows;
 }
@@ -93,7 +96,8 @@ function totals(view: BuildView, { style, now, keyHint }: LivePrint, width: numb
   const elapsed = formatDuration(now - view.since);
   const all = [...view.state.hosts.values()];
   const counts = countHosts(all);
-  const building = countOf(all, isBuilding);
+  const forSlot = countOf(all, (host) => waitsForSlot(view, host));
+  const building = countOf(all, isBuilding) - forSlot;
   const waiting = counts.open - building;
   const other = counts.total - counts.open - counts.success - counts.ownFault;
   const part = (count: number, text: string): string[] => (count === 0 ? [] : [text]);
@@ -101,7 +105,10 @@ function totals(view: BuildView, { style, now, keyHint }: LivePrint, width: numb
     [
       ...part(counts.ownFault, style.red(`${glyphs.failure} ${counts.ownFault} failed`)),
       ...part(building, style.cyan(`${glyphs.running} ${building} building`)),
-      ...part(waiting, style.dim(`${glyphs.waiting} ${waiting} waiting`)),
+      ...part(
+        waiting,
+        style.dim(`${glyphs.waiting} ${waiting} waiting${forSlot === 0 ? "" : ` (${forSlot} for a slot)`}`),
+      ),
       ...part(counts.success, style.green(`${glyphs.success} ${counts.success} done`)),
       ...part(other, style.yellow(`${glyphs.fault} ${other} other`)),
       isOver(view.state) ? elapsed : `${elapsed} so far`,

@@ -252,7 +252,7 @@ test("nothing is written when nothing changed", async () => {
 
 test("a thousand hosts: what failed and what is built, and the rest as numbers", async () => {
   const names = Array.from({ length: 1000 }, (_, i) => `web${i}`);
-  const { frame, play, progress, screen } = stage();
+  const { clock, frame, play, progress, screen } = stage();
   const script = scriptBuild().accepted(names);
   script.evaluated(...names.slice(0, 500)).building(...names.slice(0, 4));
   script.hostsFinished("built", names.slice(100, 161));
@@ -278,6 +278,7 @@ test("a thousand hosts: what failed and what is built, and the rest as numbers",
     ]
   `);
   play(script.building(...names.slice(200, 400)).events);
+  await clock.advance(250);
   const crowded = await frame();
   expect(crowded).toHaveLength(23);
   expect(crowded.at(-2)).toMatchInlineSnapshot(`"┃ … 981 more   ▶ 185  · 735  ✓ 61"`);
@@ -461,11 +462,11 @@ test("a build that ends after an interrupt still has its summary, and no block",
   expect(lines.at(-1)).toContain("Cancelled after 0s");
 });
 
-test("a lost connection is said, and that the build goes on", async () => {
+test("a lost connection is said, and that the build continues", async () => {
   const { frame, play, renderer } = stage();
   play(halfWay().events);
   renderer.message({ type: "connection", connected: false });
-  expect((await frame())[1]).toBe("┃ ! no connection to NATS, trying again; the build goes on");
+  expect((await frame())[1]).toBe("┃ ! no connection to NATS, trying again; the build continues");
   renderer.message({ type: "connection", connected: true });
   expect((await frame()).join("\n")).not.toContain("no connection");
 });
@@ -551,7 +552,7 @@ test("with -q there is no live view, only the summary", async () => {
   expect((await quiet.screen.visible())[0]).toMatch(/Host +Result/);
 });
 
-test("Ctrl-Z gives the terminal back, and fg draws the block anew", async () => {
+test("Ctrl-Z gives the terminal back, and fg draws the block again", async () => {
   const { screen, frame, play, clock, renderer } = stage();
   play(halfWay().events);
   const before = await frame();
@@ -579,4 +580,27 @@ test("a block that others have written over is drawn below what they wrote", asy
   screen.write("$ kill -CONT\n");
   renderer.terminal?.enter();
   expect(await frame()).toEqual([...before, "$ kill -CONT", ...before]);
+});
+
+test("how long it will take, and who waits for a slot; a guess that was too short is given up", async () => {
+  const { play, progress, frame, clock } = stage();
+  play(halfWay().events);
+  progress({
+    ...building(),
+    builds: { done: 12, running: 2, failed: 0, total: 34, leftMs: 200_000 },
+    hosts: [
+      { ...hostRef("web01"), built: 2, toBuild: 4 },
+      { ...hostRef("gitea"), built: 1, toBuild: 5, waitsForSlot: true },
+    ],
+  });
+  const lines = await frame();
+  expect(lines.find((line) => line.includes("derivations"))).toBe(
+    "┃ built 12 of 34 derivations, fetched 54 of 180, ~3m20s left",
+  );
+  expect(lines.find((line) => line.includes("gitea"))).toMatch(/^┃ · gitea .* 1\/5 +waiting for a slot$/);
+  expect(lines.at(-1)).toContain("▶ 1 building  · 4 waiting (1 for a slot)  ✓ 1 done");
+  await clock.advance(201_000);
+  expect((await frame()).find((line) => line.includes("derivations"))).toBe(
+    "┃ built 12 of 34 derivations, fetched 54 of 180",
+  );
 });

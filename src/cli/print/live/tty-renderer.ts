@@ -14,12 +14,20 @@ import { renderSummary } from "../summary/summary.ts";
 
 /** 15 frames a second are smooth enough; the clocks move once a second. */
 const frames = { shortestMs: 66, longestMs: 1000 } as const;
+/** A frame is work for each host. Of so many only the busiest are shown, and nobody follows these closely. */
+const manyHosts = 200;
+const shortestOfManyMs = 250;
 
 export function createTtyRenderer(options: RendererOptions): BuildRenderer {
   const { out, err, errStyle: style, clock } = options;
   const block = createLiveBlock(err);
   const taskbar = options.taskbar === true ? createTaskbar(err) : undefined;
-  const schedule = scheduleFrames({ clock, draw: () => draw(), ...frames });
+  const schedule = scheduleFrames({
+    clock,
+    draw: () => draw(),
+    shortestMs: () => ((view?.state.hosts.size ?? 0) > manyHosts ? shortestOfManyMs : frames.shortestMs),
+    longestMs: frames.longestMs,
+  });
   let view: BuildView | undefined;
   let above: string[] = [];
   /** The terminal is not ours any more. */
@@ -90,7 +98,8 @@ export function createTtyRenderer(options: RendererOptions): BuildRenderer {
         const order = hostsInOrder(view);
         const at = selected === undefined ? -1 : order.indexOf(selected);
         selected = at < 0 ? order[0] : (order[at + step] ?? selected);
-        schedule.request();
+        // Whoever presses a key sees it at once.
+        if (!released) draw();
       },
       selected: () => selected,
     },

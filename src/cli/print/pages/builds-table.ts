@@ -1,24 +1,24 @@
 // `homelab-deploy builds`: one line for each build.
 import { statusOf } from "../../../protocol/build-state.ts";
 import type { BuildId } from "../../../protocol/names.ts";
-import type { BuildSummary } from "../../../protocol/results.ts";
-import { timeOf } from "../../../protocol/ulid.ts";
+import { startOf, type BuildSummary } from "../../../protocol/results.ts";
 import type { BuildOutcome } from "../../../protocol/verdicts.ts";
 import { durationOf } from "../../../words/closing-sentence.ts";
 import { formatAbsolute, formatAgo, formatDuration } from "../../../words/duration.ts";
 import type { Style } from "../style.ts";
 import { renderTable } from "./table.ts";
+import { shortId } from "../../../words/short-id.ts";
 import { sourceText } from "../../../words/source-text.ts";
 
 export interface ListPrint {
   readonly style: Style;
-  /** Of the terminal; undefined where nothing limits it. */
+  /** The width of the terminal; undefined if nothing limits it. */
   readonly width?: number;
   readonly now: Date;
   /** Local times with their zone, instead of how long ago they were. */
   readonly absolute?: boolean;
   /** Every id that there is. On a terminal, ids are cut to what tells them apart. */
-  readonly ids?: readonly BuildId[];
+  readonly ids?: readonly string[];
 }
 
 export const whenText = (time: Date, { absolute, now }: ListPrint): string =>
@@ -58,10 +58,6 @@ export function renderBuilds(builds: readonly BuildSummary[], print: ListPrint):
   return `${table.join("\n")}\n`;
 }
 
-/** When it was accepted or, before that, what its id claims. */
-const startOf = (build: BuildSummary): Date =>
-  build.startedAt === undefined ? timeOf(build.id) : new Date(build.startedAt);
-
 const runningFor = (build: BuildSummary, now: Date): string =>
   build.status === "running" ? `${formatDuration(now.getTime() - startOf(build).getTime())}+` : "";
 
@@ -91,17 +87,3 @@ export function statusText(status: "queued" | "running" | BuildOutcome, style: S
 /** `5/6`: how many are a success, of all. */
 const hostsText = ({ hosts: { success, total } }: BuildSummary): string =>
   total === 0 ? "" : `${success}/${total}`;
-
-/**
- * The first ten characters of a ULID are its time in milliseconds (https://github.com/ulid/spec): builds differ in
- * them unless they were asked for in the same one.
- */
-const shortest = 10;
-
-/** The beginning of an id that none of the others has. */
-export function shortId(id: BuildId, all: readonly BuildId[]): string {
-  const others = all.filter((other) => other !== id && other.startsWith(id.slice(0, shortest)));
-  let length = shortest;
-  while (others.some((other) => other.startsWith(id.slice(0, length)))) length++;
-  return id.slice(0, length);
-}

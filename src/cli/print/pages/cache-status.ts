@@ -9,7 +9,7 @@ import type { Style } from "../style.ts";
 export interface StoreStatus {
   readonly storeDirectory: string;
   readonly disk: Disk;
-  /** Of everything that is rooted, once, as archives. */
+  /** The bytes of everything that is rooted, once, as archives. */
   readonly rootBytes: number;
   /** Absent where what was built does not span a day yet. */
   readonly growthBytesPerDay: number | undefined;
@@ -35,7 +35,7 @@ export interface CacheStatus {
   readonly keys: readonly string[];
   readonly probe: OrReason<CacheProbe>;
   readonly store: OrReason<StoreStatus>;
-  /** Of the newest system; undefined where there is none to ask for. */
+  /** The signature of the newest system; undefined if there is nothing to ask for. */
   readonly signature: OrReason<SignatureStatus> | undefined;
 }
 

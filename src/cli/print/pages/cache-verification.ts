@@ -20,10 +20,10 @@ export interface CacheVerification extends CacheTargets {
   readonly repairs?: Pick<RepairOutcome, "repaired" | "left">;
 }
 
-/** So many findings are shown to people; `--json` has all. */
+/** How many findings are shown to people; `--json` has all. */
 const mostShown = 50;
 
-/** All of it is proven, and there was something to prove. */
+/** Everything is proven, and there was something to prove. */
 const isAllServed = ({ verification, targets }: CacheVerification): boolean =>
   verification.findings.length === 0 && targets.length > 0;
 

@@ -1,7 +1,8 @@
 // `homelab-deploy hosts show`: one host on a page.
+import { firstLine } from "../../../base/lines.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { formatBytes, formatDuration } from "../../../words/duration.ts";
-import type { Breakage, HostHistory } from "../../builds/host-history.ts";
+import type { Breakage, HostHistory } from "../../../fleet/host-history.ts";
 import { verdictText } from "../summary/verdict-text.ts";
 import { idText, whenText, type ListPrint } from "./builds-table.ts";
 import { renderTable } from "./table.ts";
@@ -44,7 +45,9 @@ export function renderHost(history: HostHistory, print: ListPrint): string {
         durationMs === undefined ? "" : formatDuration(durationMs),
         commit?.slice(0, 7) ?? "",
         style.clean(branch ?? ""),
-        reason === undefined || (verdict !== undefined && isSuccess(verdict)) ? "" : style.clean(reason),
+        reason === undefined || (verdict !== undefined && isSuccess(verdict))
+          ? ""
+          : style.clean(firstLine(reason)),
       ]),
     },
     { style, width, indent: "" },

@@ -1,4 +1,5 @@
 // `homelab-deploy hosts`: every host with its last result, of the builds that are still stored.
+import { firstLine } from "../../../base/lines.ts";
 import type { HostResult } from "../../../protocol/results.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
 import { idText, whenText, type ListPrint } from "./builds-table.ts";
@@ -27,7 +28,7 @@ export function renderHosts(hosts: readonly HostResult[], print: ListPrint): str
         at === undefined ? "" : whenText(new Date(at), print),
         commit?.slice(0, 7) ?? "",
         idText(build, print),
-        reason === undefined || isSuccess(verdict) ? "" : style.clean(reason),
+        reason === undefined || isSuccess(verdict) ? "" : style.clean(firstLine(reason)),
       ]),
     },
     { style, width, indent: "" },

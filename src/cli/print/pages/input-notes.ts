@@ -12,7 +12,7 @@ import type { Style } from "../style.ts";
 export interface InputNote {
   readonly repo: RepoName;
   readonly input: string;
-  /** `registry`: a registry decides what it is; `follows-nothing`: it follows an input that is not there. */
+  /** `registry`: a registry resolves it; `follows-nothing`: it follows an input that does not exist. */
   readonly kind: "registry" | "follows-nothing";
   /** Has text from outside. */
   readonly message: string;
@@ -33,7 +33,7 @@ export const notesOf = (repo: RepoName, lock: FlakeLock): readonly InputNote[] =
       input: name,
       kind: "follows-nothing" as const,
       message,
-      advice: "nix flake lock mends it",
+      advice: "run nix flake lock to fix it",
     };
   }),
 ];
@@ -44,7 +44,7 @@ export const renderNotes = (notes: readonly Pick<InputNote, "message" | "advice"
     .map(({ message, advice }) => `${style.yellow("note:")} ${style.clean(`${message}; ${advice}`)}\n`)
     .join("");
 
-/** Of the lock that an update made. */
+/** Notes on the lock that an update made. */
 export const registryNotes = (inputs: readonly RegistryInput[], style: Style): string =>
   renderNotes(
     inputs.map((each) => ({ message: registryMessage(each.input), advice: registryAdvice(each) })),

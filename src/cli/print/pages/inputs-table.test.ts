@@ -62,7 +62,7 @@ const textOf = (inputs: readonly InputSummary[], input: string): string =>
     print,
   ).split("\n")[1] ?? "";
 
-test("each input has its own answer, and one that stays because it is out of reach is not up to date", () => {
+test("each input has its own answer, and one that stays because it cannot be reached is not up to date", () => {
   const [before, after] = [0, day].map((moved) =>
     lockOf(
       Object.fromEntries(
@@ -154,10 +154,10 @@ test("inputs that a registry decides, or that follow nothing, are said with what
   ]);
   expect(renderNotes(notesOf(repo, lock), plainStyle).split("\n")).toEqual([
     expect.stringMatching(
-      /^note: flake.nix names no place for nixpkgs, .*; write into flake.nix: inputs\.nixpkgs\.url = "github:owner\/nixpkgs\/BRANCH"; \(BRANCH: the one that you mean\)$/,
+      /^note: flake.nix gives no URL for nixpkgs, .*; write into flake.nix: inputs\.nixpkgs\.url = "github:owner\/nixpkgs\/BRANCH"; \(BRANCH: the one that you mean\)$/,
     ),
-    "note: lost follows gone, which flake.lock does not have; nix flake lock mends it",
-    "note: tool/pkgs follows nixpkgs-old, which flake.lock does not have; nix flake lock mends it",
+    "note: lost follows gone, which flake.lock does not have; run nix flake lock to fix it",
+    "note: tool/pkgs follows nixpkgs-old, which flake.lock does not have; run nix flake lock to fix it",
     "",
   ]);
 });

@@ -16,7 +16,7 @@ import { renderTable } from "./table.ts";
 
 export interface InputSummary {
   readonly repo: RepoName;
-  /** Of the repo's branch: whose lock this is. */
+  /** The commit of the repo's branch: whose lock this is. */
   readonly commit: Commit;
   readonly input: string;
   /** `github:NixOS/nixpkgs`. Text from outside. */
@@ -148,7 +148,7 @@ function changedState(input: string, changes: readonly InputChange[]): UpstreamS
   };
 }
 
-/** Of a time that means something (`usableTime`). */
+/** The field of a meaningful time (`usableTime`). */
 const timeField = (seconds: number | undefined): { lastModified?: string } =>
   seconds === undefined ? {} : { lastModified: new Date(seconds * 1000).toISOString() };
 

@@ -9,6 +9,8 @@ import { renderTable } from "./table.ts";
 const why: Readonly<Record<KeepReason, string>> = {
   pinned: "pinned",
   "open-update": "open update",
+  deployed: "deployed",
+  "maybe-deployed": "hosts may run it",
   newest: "newest",
 };
 
@@ -29,9 +31,9 @@ export function renderRetained(retained: Retained, print: ListPrint): string {
   const lines = [
     planned
       ? `would give ${freed} to the garbage collector; nothing was changed`
-      : `${freed} are for the garbage collector now: nix-collect-garbage, or its timer, frees them`,
+      : `${freed} can now be collected; run nix-collect-garbage or wait for its timer`,
     ...inUse.map(
-      ({ repo, commit }) => `${repo}@${commit.slice(0, 7)} is used by a build: it goes another time`,
+      ({ repo, commit }) => `${repo}@${commit.slice(0, 7)}: kept for now, because a build is using it`,
     ),
   ];
   return `${renderRetention(commits, print)}\n${lines.join("\n")}\n`;

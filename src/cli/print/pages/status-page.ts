@@ -1,5 +1,6 @@
 // `homelab-deploy status`: the fleet on one screen.
-import { isPresent, isUnwell, type FleetStatus } from "../../status/fleet-status.ts";
+import { firstLine } from "../../../base/lines.ts";
+import { isPresent, isUnwell, type FleetStatus } from "../../../fleet/fleet-status.ts";
 import type { BuilderStatus } from "../../../protocol/builder-status.ts";
 import type { UpdateEvent } from "../../../protocol/update-events.ts";
 import { outcomeOf } from "../../../protocol/verdicts.ts";
@@ -8,6 +9,7 @@ import { hosts as countOfHosts } from "../../../words/host-names.ts";
 import { sourceText } from "../../../words/source-text.ts";
 import { verdictText } from "../summary/verdict-text.ts";
 import { idText, statusText, whenText, type ListPrint } from "./builds-table.ts";
+import { rolloutTable } from "./rollouts-table.ts";
 import { renderTable, type Table } from "./table.ts";
 
 /** More do not fit on a screen. */
@@ -29,6 +31,7 @@ export function renderStatus(status: FleetStatus, problems: readonly string[], p
     section("Running", runningTable(status, print), print),
     section("Last builds", lastTable(status, print), print),
     section("Failing hosts", hostTable(status, print), print),
+    section("Rollouts", rolloutTable(status.rollouts, print), print),
     section("Updates", updateTable(status.updates, print), print),
     cacheLines(status, print),
   ];
@@ -133,7 +136,7 @@ const lastTable = ({ last }: FleetStatus, print: ListPrint): Table => ({
       hosts.total === 0 ? "" : `${hosts.success}/${hosts.total}`,
       sources.find((source) => source.repo === repo)?.commit.slice(0, 7) ?? "",
       idText(id, print),
-      print.style.clean(reason ?? ""),
+      print.style.clean(firstLine(reason ?? "")),
     ];
   }),
 });
@@ -153,7 +156,7 @@ const hostTable = ({ hosts }: FleetStatus, print: ListPrint): Table => ({
       verdictText(outcomeOf(host), print.style),
       host.failsSince === undefined ? "" : whenText(new Date(host.failsSince), print),
       host.commit?.slice(0, 7) ?? "",
-      print.style.clean(host.reason ?? ""),
+      print.style.clean(firstLine(host.reason ?? "")),
     ]),
 });
 
@@ -170,7 +173,7 @@ const updateTable = (updates: readonly UpdateEvent[], print: ListPrint): Table =
     outcome === "failed" ? print.style.red(outcome) : outcome,
     whenText(new Date(at), print),
     print.style.clean(pullRequests.map(({ number, url }) => url ?? `#${number}`).join(", ")),
-    print.style.clean(reason ?? ""),
+    print.style.clean(firstLine(reason ?? "")),
   ]),
 });
 

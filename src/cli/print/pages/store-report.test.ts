@@ -29,7 +29,12 @@ const commits = [
 ];
 
 test("what is kept, what goes, and why", () => {
-  const plan = decideRetention(commits, { keepNewest: 2, openUpdates: new Set(), now });
+  const plan = decideRetention(commits, {
+    keepNewest: 2,
+    deployed: new Set<never>(),
+    openUpdates: new Set(),
+    now,
+  });
   expect(renderRetention(plan, print)).toBe(
     `Repo           Commit   Used       Kept     Dropped     Why kept
 nixos-servers  aaaaaaa  24 h ago   2 hosts              newest
@@ -65,7 +70,7 @@ nixos-servers  bbbbbbb  8 d ago       2  4.0 GiB
 everything that is rooted: 6.0 GiB; the newest system of every host: 4.0 GiB
 a commit usually adds 2.0 GiB; with nothing dropped the disk is full in 140 days
 disk: 40 GiB of 100 GiB free
-✓ the disk is enough: 4 commits of every host come to 10 GiB, which wants a disk of 13 GiB
+✓ the disk is enough: 4 commits of every host come to 10 GiB, which needs a disk of 13 GiB
 
 rooted and not built, so not in these numbers: 1 system
 sizes are of archives (NAR); on disk it can be less

@@ -67,7 +67,7 @@ function sums({ size, disk, answer, keepNewest }: StoreReport, { style }: ListPr
   const { unionBytes, newestBytes, usualGrowthBytes } = size;
   const growth =
     usualGrowthBytes === undefined
-      ? "one commit says nothing of growth: ask again after the next update"
+      ? "one commit is not enough to measure growth: try again after the next update"
       : `a commit usually adds ${formatBytes(usualGrowthBytes)}`;
   const lines = [
     `everything that is rooted: ${formatBytes(unionBytes)}; the newest system of every host: ${formatBytes(newestBytes)}`,
@@ -75,7 +75,7 @@ function sums({ size, disk, answer, keepNewest }: StoreReport, { style }: ListPr
     `disk: ${formatBytes(disk.availableBytes)} of ${formatBytes(disk.totalBytes)} free`,
   ];
   if (answer.expectedBytes === undefined || answer.neededBytes === undefined) return lines;
-  const wanted = `${keepNewest} commits of every host come to ${formatBytes(answer.expectedBytes)}, which wants a disk of ${formatBytes(answer.neededBytes)}`;
+  const wanted = `${keepNewest} commits of every host come to ${formatBytes(answer.expectedBytes)}, which needs a disk of ${formatBytes(answer.neededBytes)}`;
   const verdict =
     answer.verdict === "enough"
       ? style.green(`${style.glyphs.success} the disk is enough: ${wanted}`)

@@ -6,6 +6,8 @@ export interface Column {
   readonly align?: "left" | "right";
   /** Gives way first when the terminal is too narrow. */
   readonly flexible?: boolean;
+  /** It stays as wide as this while it gives way. */
+  readonly least?: number;
 }
 
 export interface Table {
@@ -59,8 +61,9 @@ function shrunk(natural: readonly number[], columns: readonly Column[], room: nu
   const widths = [...natural];
   let excess = widths.reduce((sum, width) => sum + width, gap.length * (widths.length - 1)) - room;
   for (let i = columns.length - 1; i >= 0 && excess > 0; i--) {
-    if (columns[i]?.flexible !== true) continue;
-    const give = Math.min(excess, Math.max(0, (widths[i] ?? 0) - narrowest));
+    const { flexible = false, least = narrowest } = columns[i] ?? {};
+    if (!flexible) continue;
+    const give = Math.min(excess, Math.max(0, (widths[i] ?? 0) - least));
     widths[i] = (widths[i] ?? 0) - give;
     excess -= give;
   }

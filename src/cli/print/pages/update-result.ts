@@ -4,7 +4,7 @@ import type { LandedEffect } from "../../../protocol/update-events.ts";
 import { effectLines } from "../../../update/landed/effect-words.ts";
 import type { SafeUpdateResult } from "../../../update/conclude.ts";
 import type { BisectedInput } from "../../../update/search/bisect-input.ts";
-import { isRestGood } from "../../../update/search/find-guilty.ts";
+import { isRestGood } from "../../../update/search/find-culprits.ts";
 import type { Found, Validated } from "../../../update/update.ts";
 import type { UnreachedInput } from "../../../update/journal.ts";
 import { historyText, needsPerson } from "../../../update/unreached-inputs.ts";
@@ -101,10 +101,10 @@ function unavailableText(each: UnreachedInput, style: Style): string {
   const ages = historyText(each);
   const history = ages === undefined ? "" : ` ${ages}`;
   const because = style.clean(reason);
-  if (!needsPerson(each)) return `  ${name} was out of reach${history} and stays as it is: ${because}\n`;
-  const start = `${style.red(style.glyphs.failure)} ${style.bold(name)} stays as it is until somebody looks at it`;
+  if (!needsPerson(each)) return `  ${name} could not be reached${history} and stays as it is: ${because}\n`;
+  const start = `${style.red(style.glyphs.failure)} ${style.bold(name)} stays as it is until somebody fixes it`;
   return [
-    `  ${start}${ages === undefined ? "" : `, out of reach ${ages}`}: ${because}\n`,
+    `  ${start}${ages === undefined ? "" : `, unreachable ${ages}`}: ${because}\n`,
     ...(hint === undefined ? [] : [`    ${style.dim("hint:")} ${style.clean(hint)}\n`]),
   ].join("");
 }
@@ -112,26 +112,26 @@ function unavailableText(each: UnreachedInput, style: Style): string {
 const rememberedOf = ({ isRemembered, state }: Validated): readonly string[] =>
   isRemembered === true
     ? [
-        `  Nothing was built again: its verdicts are those of the build ${state.id}. To build anew: update --fresh`,
+        `  Nothing was built again: its verdicts are those of the build ${state.id}. To build again: update --fresh`,
       ]
     : [];
 
-/** Which inputs break it, or why nobody knows. */
+/** Which inputs break it, or why that is unknown. */
 function causeOf(
   validated: Pick<Validated, "candidate" | "classes">,
   found: Found | undefined,
   style: Style,
 ): readonly string[] {
   if (found === undefined) return [];
-  const { guilty, unproven } = found;
+  const { culprits, unproven } = found;
   if (unproven !== undefined) return [`  Which input breaks it was not found: ${style.clean(unproven)}.`];
-  const together = guilty
+  const together = culprits
     .filter((inputs) => inputs.length > 1)
     .map((inputs) => `  ${style.clean(inputs.join(" and "))} break it only together.`);
   if (!isRestGood(validated, found)) return together;
   return [
     ...together,
-    `  Without ${style.clean(guilty.flat().join(", "))} ${validated.classes.size === 1 ? "it builds" : "they build"}.`,
+    `  Without ${style.clean(culprits.flat().join(", "))} ${validated.classes.size === 1 ? "it builds" : "they build"}.`,
   ];
 }
 
@@ -180,12 +180,12 @@ export function updateJson(result: SafeUpdateResult): object {
   };
 }
 
-/** `guilty` was a plain list before there were inputs that are guilty only together. */
+/** `guilty` was a plain list before there were inputs that are culprits only together. */
 const foundJson = (found: Found | undefined): object | undefined =>
   found && {
     ...found,
-    guilty: found.guilty.flat(),
-    together: found.guilty.filter((inputs) => inputs.length > 1),
+    guilty: found.culprits.flat(),
+    together: found.culprits.filter((inputs) => inputs.length > 1),
   };
 
 const downstreamJson = ({
@@ -218,7 +218,7 @@ function hostsOf(validated: Validated): string {
   return count === 1 ? "the one host" : `all ${count} hosts`;
 }
 
-/** Of repos downstream, what does not build or has no verdict, whether it counts or not. */
+/** What does not build or has no verdict in repos downstream, whether it counts or not. */
 function downstreamOf({ downstream }: Validated, style: Style): readonly string[] {
   return downstream.flatMap(({ repo, required, classes, reason }) => {
     const bad = [...classes].filter(([, hostClass]) => !goodClasses.has(hostClass));

@@ -4,7 +4,7 @@ import { hostLabelOf, hostList } from "../../../words/host-names.ts";
 import { showCommand } from "../../../words/next-commands.ts";
 import type { Style } from "../style.ts";
 
-/** An inherited module can warn on every host of something that nobody there can mend. */
+/** An inherited module can warn on every host of something that nobody there can fix. */
 const mostWarnings = 10;
 const mostLines = 5;
 

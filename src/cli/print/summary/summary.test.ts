@@ -216,7 +216,7 @@ test("what the cache does not serve is not to be tried again", () => {
   expect(summary(script)).not.toContain("try again");
 });
 
-test("a build that only lacks builders has no fault, and another try is of no use", () => {
+test("a build that only lacks builders has no fault, and retrying does not help", () => {
   const script = scriptBuild()
     .accepted(["pi", "web01"])
     .hostsFinished("skipped", ["pi"], { reason: "no builder for its system, aarch64-linux" })

@@ -3,6 +3,7 @@
 import { HomelabError } from "../../../base/errors.ts";
 import { firstLine } from "../../../base/lines.ts";
 import {
+  hasNoChanges,
   isOver,
   statusOf,
   wasDenied,
@@ -31,10 +32,10 @@ import { renderTable } from "../pages/table.ts";
 
 export interface SummaryPrint {
   readonly style: Style;
-  /** Of the terminal; undefined where nothing limits it. */
+  /** The width of the terminal; undefined if nothing limits it. */
   readonly width?: number;
   readonly showTrace?: boolean;
-  /** Also what was warned about, for a build that nobody watched. */
+  /** Also prints warnings, for a build that nobody watched. */
   readonly warnings?: boolean;
 }
 
@@ -85,6 +86,9 @@ function moreFailures(
 }
 
 function rejection(state: BuildState, style: Style): string[] {
+  if (hasNoChanges(state)) {
+    return [`${style.green(style.glyphs.success)} ${style.clean(state.rejection?.message ?? "")}`];
+  }
   const error = new HomelabError("usage", `build ${state.id} was rejected`, {
     hint: state.rejection?.hint,
     cause: new Error(state.rejection?.message ?? state.reason ?? "no reason was given"),
