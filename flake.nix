@@ -13,16 +13,18 @@
           "x86_64-linux"
           "aarch64-linux"
         ] (system: f nixpkgs.legacyPackages.${system});
+      # nix run github:… or a checkout with changes; without git nobody knows.
+      commit = self.rev or self.dirtyRev or null;
       modules = import ./nix/modules { inherit self; };
     in
     {
       packages = eachSystem (pkgs: rec {
-        homelab-deploy = pkgs.callPackage ./nix/package.nix { };
+        homelab-deploy = pkgs.callPackage ./nix/package.nix { inherit commit; };
         default = homelab-deploy;
       });
 
       overlays.default = final: _previous: {
-        homelab-deploy = final.callPackage ./nix/package.nix { };
+        homelab-deploy = final.callPackage ./nix/package.nix { inherit commit; };
       };
 
       devShells = eachSystem (pkgs: {

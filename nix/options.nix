@@ -31,7 +31,9 @@ let
     listOf = type: ofWords "list of ${type.words}";
     nonEmptyListOf = type: ofWords "list of ${type.words}, not empty";
     attrsOf = type: containing "attribute set of ${type.words}" [ "<name>" ] type;
-    submodule = containing "attribute set" [ ];
+    submodule =
+      module:
+      containing "attribute set" [ ] (if builtins.isFunction module then module { name = "<name>"; } else module);
     mkOptionType = type: ofWords type.description;
   };
 
@@ -96,4 +98,8 @@ concatMap optionsIn [
   (import ./modules/builder.nix)
   (import ./modules/update.nix)
   (import ./modules/cache-host.nix)
+  (import ./modules/listener.nix)
+  (import ./modules/built-after.nix { self = { }; })
+  (import ./modules/dashboard.nix)
+  (import ./modules/deployer.nix)
 ]

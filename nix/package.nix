@@ -6,8 +6,13 @@
   makeWrapper,
   # Missing in releases of nixpkgs before 25.05, which must say more than the name of an argument.
   nodejs_24 ? null,
+  # Without npm, which only the build needs.
+  nodejs-slim_24 ? nodejs_24,
+  removeReferencesTo,
   # In nixpkgs since 24.05.
   importNpmLock ? null,
+  # Of this source, which has no repository here: 40 digits, with -dirty at the end where something differs.
+  commit ? null,
 }:
 let
   manifest = lib.importJSON ../package.json;
@@ -53,38 +58,48 @@ buildNpmPackage {
   npmDeps = importNpmLock npmPackages;
   inherit (importNpmLock) npmConfigHook;
 
+  env.HOMELAB_DEPLOY_COMMIT = if commit == null then "" else commit;
+
   nativeBuildInputs = [
     installShellFiles
     makeWrapper
+    removeReferencesTo
   ];
 
   # npm keeps the compiler, because a library names it as an optional peer. The wrapper is ours because of what the
-  # program's own first line says: half the memory for young objects, and the authorities of the system.
+  # program's own first line says: half the memory for young objects, and the authorities of the system. What is on the
+  # command line wins over NODE_OPTIONS, with which the listener asks for less: so they are what is said where it is set.
   postInstall =
     ''
       modules=$out/lib/node_modules/homelab-deploy
       rm -rf $modules/node_modules/{typescript,@typescript,@types,.bin}
 
       rm $out/bin/homelab-deploy
-      makeWrapper ${lib.getExe nodejs_24} $out/bin/homelab-deploy \
-        --add-flags "--max-semi-space-size=8 --heap-growing-percent=50 --use-system-ca $modules/dist/cli/main.js"
+      makeWrapper ${lib.getExe nodejs-slim_24} $out/bin/homelab-deploy \
+        --add-flags "\''${NODE_OPTIONS---max-semi-space-size=8} --heap-growing-percent=50 --use-system-ca $modules/dist/cli/main.js"
     ''
-    + lib.optionalString isNative ''
-      for shell in bash zsh fish; do
-        $out/bin/homelab-deploy completion $shell > homelab-deploy.$shell
-      done
+    # Made by the build, as for every other package.
+    + ''
+      share=$modules/dist/share
       installShellCompletion --cmd homelab-deploy \
-        --bash homelab-deploy.bash --zsh homelab-deploy.zsh --fish homelab-deploy.fish
-
-      $out/bin/homelab-deploy manual homelab-deploy.1 > homelab-deploy.1
-      $out/bin/homelab-deploy manual homelab-deploy.json.5 > homelab-deploy.json.5
-      installManPage homelab-deploy.1 homelab-deploy.json.5
+        --bash $share/bash-completion/completions/homelab-deploy \
+        --zsh $share/zsh/site-functions/_homelab-deploy \
+        --fish $share/fish/vendor_completions.d/homelab-deploy.fish
+      installManPage $share/man/man1/homelab-deploy.1 $share/man/man5/homelab-deploy.json.5
     '';
+
+  # The first lines of scripts name the Node that built them, and every host would get it.
+  postFixup = lib.optionalString (nodejs-slim_24 != nodejs_24) ''
+    find $out -type f -exec remove-references-to -t ${nodejs_24} {} +
+  '';
 
   doInstallCheck = isNative;
   installCheckPhase = ''
     runHook preInstallCheck
-    test "$($out/bin/homelab-deploy --version)" = ${manifest.version}
+    case "$($out/bin/homelab-deploy --version)" in
+      ${manifest.version} | "${manifest.version} ("*) ;;
+      *) exit 1 ;;
+    esac
     $out/bin/homelab-deploy config schema > /dev/null
     runHook postInstallCheck
   '';

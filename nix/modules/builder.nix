@@ -9,6 +9,10 @@ let
   inherit (lib) mkIf mkOption types;
   cfg = config.services.homelab-deploy.builder;
   common = import ./settings.nix { inherit lib pkgs; };
+  metrics = import ./metrics.nix {
+    inherit lib;
+    port = 9480;
+  };
   option = "services.homelab-deploy.builder";
 
   settings = lib.recursiveUpdate {
@@ -30,18 +34,6 @@ let
     export XDG_STATE_HOME=${stateDirectory}/by-hand
     exec ${pkgs.util-linux}/bin/runuser --user homelab-deploy -- ${lib.getExe cfg.package} "$@"
   '';
-  isLoopback = lib.any (prefix: lib.hasPrefix prefix cfg.metrics.address) [
-    "127."
-    "localhost"
-    "[::1"
-    "::1"
-  ];
-  # IPv6 addresses stand in brackets before a port.
-  metricsHost =
-    if lib.hasInfix ":" cfg.metrics.address && !lib.hasPrefix "[" cfg.metrics.address then
-      "[${cfg.metrics.address}]"
-    else
-      cfg.metrics.address;
 in
 {
   options.services.homelab-deploy.builder = {
@@ -74,32 +66,14 @@ in
 
     credentials = common.credentialsOption;
 
-    metrics = {
-      enable = lib.mkEnableOption "metrics for Prometheus";
-      address = mkOption {
-        type = types.str;
-        default = "127.0.0.1";
-        example = "[::]";
-        description = "Where the metrics are served.";
-      };
-      port = mkOption {
-        type = types.port;
-        default = 9480;
-        description = "The port of the metrics.";
-      };
-      openFirewall = mkOption {
-        type = types.bool;
-        default = false;
-        description = "Whether the firewall lets that port through.";
-      };
-    };
+    metrics = metrics.options;
 
     restartWhenIdle = mkOption {
       type = types.bool;
       default = true;
       description = ''
-        A switch never stops a builder that runs. With this, one that is outdated is restarted as soon as it neither
-        evaluates nor builds; without, by the next `systemctl restart homelab-deploy-builder` or boot.
+        A switch never stops a running builder. With this option, an outdated builder restarts as soon as it is idle. Without
+        it, it restarts at the next `systemctl restart homelab-deploy-builder` or boot.
       '';
     };
   };
@@ -108,6 +82,7 @@ in
     assertions =
       common.natsAssertions option cfg.nats
       ++ common.settingsAssertions option settings
+      ++ metrics.assertionsOf option cfg.metrics
       ++ [
         (common.nixAssertion config option)
         (common.trustAssertion config "homelab-deploy")
@@ -118,14 +93,6 @@ in
         {
           assertion = lib.hasPrefix "/var/lib/" stateDirectory;
           message = "${option}.settings.builder.stateDirectory must be below /var/lib, which is all that the service can write to, and is ${stateDirectory}.";
-        }
-        {
-          assertion = cfg.metrics.openFirewall -> cfg.metrics.enable;
-          message = "${option}.metrics.openFirewall opens a port that nothing listens on: set ${option}.metrics.enable too.";
-        }
-        {
-          assertion = cfg.metrics.openFirewall -> !isLoopback;
-          message = "${option}.metrics.openFirewall is of no use while ${option}.metrics.address is ${cfg.metrics.address}: set that to \"[::]\" or an address of this host.";
         }
       ];
 
@@ -138,7 +105,7 @@ in
         )
       );
       builder.stateDirectory = lib.mkDefault "/var/lib/homelab-deploy";
-      metrics = mkIf cfg.metrics.enable { listen = "${metricsHost}:${toString cfg.metrics.port}"; };
+      metrics = mkIf cfg.metrics.enable { listen = metrics.listenOf cfg.metrics; };
     };
 
     environment.systemPackages = [
@@ -190,7 +157,7 @@ in
       description = "Restart of an outdated builder, as soon as it is idle";
       wantedBy = [ "multi-user.target" ];
       after = [ "homelab-deploy-builder.service" ];
-      # Started anew by every switch that changes the builder.
+      # Started again by every switch that changes the builder.
       restartTriggers = [ execStart ];
       path = [ config.systemd.package or pkgs.systemd ];
       environment.WANTED = execStart;

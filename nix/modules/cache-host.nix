@@ -53,7 +53,7 @@ in
       type = types.str;
       default = "[::]";
       example = "127.0.0.1";
-      description = "Where Harmonia listens. Behind a reverse proxy with TLS this is the loopback.";
+      description = "Address on which Harmonia listens. Use the loopback behind a reverse proxy with TLS.";
     };
     port = mkOption {
       type = types.port;
@@ -63,12 +63,12 @@ in
     openFirewall = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether the firewall lets that port through.";
+      description = "Whether to open the port in the firewall.";
     };
     priority = mkOption {
       type = types.ints.positive;
       default = 30;
-      description = "Of the cache; the lower number is asked first, and cache.nixos.org has 40.";
+      description = "Priority of the cache. Lower numbers are tried first; cache.nixos.org has 40.";
     };
 
     signKeyFile = mkOption {
@@ -76,17 +76,17 @@ in
       default = null;
       example = "/run/secrets/cache-signing-key";
       description = ''
-        File with the secret key that signs what is served. Without it one is made at the first boot, in
-        `/var/lib/homelab-deploy-cache`: back it up, because a machine that is installed anew makes another, which
-        no host trusts. In both cases the public key is in the journal of `homelab-deploy-cache-key`, above the
-        login prompt of the console, and in `/var/lib/homelab-deploy-cache/public-key`.
+        File with the secret key that signs what is served. If it is not set, a key is created at the first boot in
+        `/var/lib/homelab-deploy-cache`. Back that key up: a reinstalled machine creates another one, which no host trusts.
+        In both cases the public key is in the journal of `homelab-deploy-cache-key`, above the login prompt of the console,
+        and in `/var/lib/homelab-deploy-cache/public-key`.
       '';
     };
     keyName = mkOption {
       type = types.strMatching "[A-Za-z0-9.-]+-[0-9]+";
       default = "${config.networking.hostName}-1";
       defaultText = lib.literalExpression "\"\${config.networking.hostName}-1\"";
-      description = "Name of a key that is made here. A new key needs a new name.";
+      description = "Name of the key that is created on this host. A new key needs a new name.";
     };
 
     store = {
@@ -95,21 +95,21 @@ in
         default = null;
         example = "/dev/disk/by-label/nixstore";
         description = ''
-          The volume that `/nix` is on, which should be of its own. Without it nothing is mounted. Bring an existing
-          store over first: docs/nixos.md says how.
+          The volume for `/nix`, preferably a separate disk. If it is not set, nothing is mounted. Move an existing store there
+          first, as docs/guides/nixos.md explains.
         '';
       };
       fsType = mkOption {
         type = types.str;
         default = "xfs";
-        description = "Its file system. XFS does not run out of inodes, and grows while it is mounted.";
+        description = "File system of the volume. XFS does not run out of inodes, and can grow while mounted.";
       };
       minFreeGiB = mkOption {
         type = types.ints.unsigned;
         default = 20;
         description = ''
-          When less than this is free, Nix collects garbage while it builds, until twice as much is free. 0 turns it
-          off. It is the emergency brake: what keeps the store small is the builder's retention of commits.
+          If less than this is free, Nix collects garbage during builds, until twice as much is free. 0 turns it off. This is an
+          emergency brake: normally the builder's retention of commits keeps the store small.
         '';
       };
     };
@@ -118,17 +118,17 @@ in
       enable = mkOption {
         type = types.bool;
         default = true;
-        description = "Whether garbage is collected regularly. What the builder keeps has GC roots, and stays.";
+        description = "Whether to collect garbage regularly. GC roots protect what the builder keeps.";
       };
       dates = mkOption {
         type = types.str;
         default = "Sat 04:30";
-        description = "When, as systemd.time(7) has it.";
+        description = "Schedule, in the format of systemd.time(7).";
       };
       options = mkOption {
         type = types.str;
         default = "--delete-older-than 30d";
-        description = "What is passed to `nix-collect-garbage`; this also removes old generations of this host.";
+        description = "Options for `nix-collect-garbage`. The default also removes old generations of this host.";
       };
     };
 
@@ -137,23 +137,23 @@ in
       url = mkOption {
         type = types.str;
         example = "https://git.lan";
-        description = "Where Gitea is.";
+        description = "URL of Gitea.";
       };
       tokenFile = mkOption {
         type = common.secretPath;
         example = "/run/secrets/gitea-runner-token";
-        description = "File with `TOKEN=` and the registration token.";
+        description = "File with the registration token, as `TOKEN=…`.";
       };
       name = mkOption {
         type = types.str;
         default = config.networking.hostName;
         defaultText = lib.literalExpression "config.networking.hostName";
-        description = "Its name in Gitea.";
+        description = "Name of the runner in Gitea.";
       };
       labels = mkOption {
         type = types.nonEmptyListOf (types.strMatching "[A-Za-z0-9_.-]+:host");
         default = [ "nix-builder:host" ];
-        description = "Its labels; workflows name one of them, without `:host`, in `runs-on`.";
+        description = "Labels of the runner. In `runs-on`, workflows use one of them without `:host`.";
       };
     };
   };

@@ -24,9 +24,26 @@ rec {
     ./cache-host.nix
     ./homelab-names.nix
   ];
+  listener = module "listener" [
+    package
+    (import ./built-after.nix { inherit self; })
+    ./listener.nix
+    ./former-listener-names.nix
+  ];
+  dashboard = module "dashboard" [
+    package
+    ./dashboard.nix
+  ];
+  deployer = module "deployer" [
+    package
+    ./deployer.nix
+  ];
   default = module "default" [
     builder
+    listener
     update
     cache-host
+    dashboard
+    deployer
   ];
 }

@@ -116,9 +116,9 @@ rec {
       default = { };
       inherit example;
       description = ''
-        The configuration file, in its own names; docs/configuration.md describes all of them. The path of a secret
-        (`tokenFile`, `sshKeyFile` and others that name one) is loaded as a systemd credential, so the file it names
-        needs to be readable by root only.
+        The configuration file, with its own names; docs/reference/configuration.md describes them. The file of a secret
+        (`tokenFile`, `sshKeyFile` and similar settings) is loaded as a systemd credential, so only root needs to be able
+        to read it.
       '';
     };
 
@@ -129,8 +129,8 @@ rec {
       "deploy-key" = "/run/secrets/deploy-key";
     };
     description = ''
-      More systemd credentials, by name. Settings refer to them as `$CREDENTIALS_DIRECTORY/name`. Secrets that stand
-      in the settings with their path need no entry here.
+      More systemd credentials, by name. Settings refer to them as `$CREDENTIALS_DIRECTORY/name`. Secrets whose path is in
+      the settings need no entry here.
     '';
   };
 
@@ -139,7 +139,7 @@ rec {
       type = types.listOf types.str;
       default = [ ];
       example = [ "tls://nats.lan:4222" ];
-      description = "Servers of NATS to try.";
+      description = "NATS servers to try.";
     };
     nkeyFile = mkOption {
       type = types.nullOr secretPath;
@@ -156,23 +156,23 @@ rec {
       type = types.nullOr types.str;
       default = null;
       defaultText = lib.literalExpression (builtins.toJSON inboxPrefix);
-      description = "Prefix of the subjects that answers come back on, as the server's permissions demand it.";
+      description = "Prefix of reply subjects, as the server's permissions require it.";
     };
     jetstreamDomain = mkOption {
       type = types.nullOr types.str;
       default = null;
-      description = "JetStream domain of the server that has the streams, where `servers` are leaf nodes of it.";
+      description = "JetStream domain of the server with the streams, if `servers` are leaf nodes.";
     };
     tls = {
       caFile = mkOption {
         type = types.nullOr types.str;
         default = null;
-        description = "Certificate authority of the servers, PEM; the system's without it.";
+        description = "Certificate authority of the servers, PEM (default: the system's).";
       };
       certFile = mkOption {
         type = types.nullOr types.str;
         default = null;
-        description = "Our own certificate, PEM.";
+        description = "Client certificate, PEM.";
       };
       keyFile = mkOption {
         type = types.nullOr secretPath;
@@ -246,11 +246,11 @@ rec {
         wordsOf (settings.trusted-users or [ ])
         ++ wordsOf (settings.extra-trusted-users or [ ])
         ++ lib.concatMap settingIn (lib.splitString "\n" (config.nix.extraOptions or ""));
-      guilty = lib.intersectLists names trusted;
+      trustedToo = lib.intersectLists names trusted;
     in
     {
-      assertion = guilty == [ ];
-      message = "nix.settings.trusted-users makes ${user} as good as root: take ${lib.concatStringsSep " and " guilty} out of it, and out of extra-trusted-users. The service needs allowed-users only.";
+      assertion = trustedToo == [ ];
+      message = "nix.settings.trusted-users makes ${user} as good as root: take ${lib.concatStringsSep " and " trustedToo} out of it, and out of extra-trusted-users. The service needs allowed-users only.";
     };
 
   # It evaluates and builds with the daemon of this machine.
@@ -280,11 +280,14 @@ rec {
         ) (secretsIn [ ] settings)
         ++ lib.concatMap (
           name:
-          lib.optional (!isRepoName name) {
-            path = "repos.${name}";
+          lib.optional (!isRepoName (lib.last name)) {
+            path = dotted name;
             message = "is not a repo name that can be used: small letters, digits and - (not at an end), at most 63, and not all or any";
           }
-        ) (lib.attrNames (settings.repos or { }))
+        ) (
+          map (name: [ "repos" name ]) (lib.attrNames (settings.repos or { }))
+          ++ map (name: [ "deployer" "rollouts" name ]) (lib.attrNames (settings.deployer.rollouts or { }))
+        )
         # A value that Nix would copy into its store is no longer compared with the schema.
         ++ lib.filter ({ path, ... }: !(lib.elem path (map (secret: dotted secret.path) (secretsIn [ ] settings)))) (
           checkSchema (withoutNulls settings)
@@ -299,7 +302,6 @@ rec {
     )
     ++ lib.mapAttrsToList (name: path: "${name}:${path}") more;
 
-  # The file, checked by the program that reads it.
   settingsFile =
     {
       name,
@@ -307,12 +309,26 @@ rec {
       package,
       settings,
     }:
+    checkedFile {
+      inherit name package;
+      check = "config check --for ${role}";
+      content = withCredentials [ ] (withoutNulls settings);
+    };
+
+  # A file of JSON, checked by the program that reads it while it is built.
+  checkedFile =
+    {
+      name,
+      package,
+      check,
+      content,
+    }:
     let
-      file = format.generate name (withCredentials [ ] (withoutNulls settings));
+      file = format.generate name content;
     in
     if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
       pkgs.runCommand name { preferLocalBuild = true; } ''
-        ${lib.getExe package} config check --for ${role} ${file}
+        ${lib.getExe package} ${check} ${file}
         cp ${file} $out
       ''
     else

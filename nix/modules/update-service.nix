@@ -14,9 +14,9 @@ import ./hardening.nix
   StateDirectoryMode = "0700";
   LoadCredential = loadCredential;
   KillMode = "mixed";
-  # A proposal is already 0 (--proposal-succeeds). 143 is SIGTERM: somebody stopped it, and the next run goes on.
+  # A proposal is already 0 (--proposal-succeeds). 143 is SIGTERM: somebody stopped it, and the next run continues.
   SuccessExitStatus = "143";
-  # 3 is no verdict: tried again while the run can still be gone on with, and only then a failed unit. The rest does
+  # 3 means no verdict: retried while the run can still be resumed, and only then a failed unit. The rest does
   # not pass by itself: 1 a flake that cannot be updated, 2 a wrong configuration, 4 a refusal, 70 a bug.
   Restart = "on-failure";
   RestartSec = "30min";

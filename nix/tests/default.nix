@@ -8,4 +8,5 @@ in
   builder = test ./builder.nix;
   update = test ./update.nix;
   cache = test ./cache.nix;
+  deploy = test ./deploy.nix;
 }
