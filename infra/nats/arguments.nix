@@ -23,7 +23,21 @@ in
 ++ named "--operator" users.operators or { }
 ++ named "--ci" users.ci or { }
 ++ named "--updater" users.updaters or { }
+++ named "--dashboard" users.dashboards or { }
+++ named "--deployer" users.deployers or { }
 ++ named "--builder" users.builders or { }
+# By repo and host: listeners.nixos-servers.web01 = "U…";
+++ builtins.concatMap (
+  repo:
+  named "--listener" (
+    builtins.listToAttrs (
+      map (host: {
+        name = "${repo}/${host}";
+        value = users.listeners.${repo}.${host};
+      }) (builtins.attrNames users.listeners.${repo})
+    )
+  )
+) (builtins.attrNames users.listeners or { })
 ++ [
   "--listen"
   listen

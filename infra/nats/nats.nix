@@ -1,4 +1,4 @@
-# NixOS: nats-server with the configuration that `homelab-deploy nats config` prints, made anew whenever users.nix changes.
+# NixOS: nats-server with the configuration that `homelab-deploy nats config` prints, made again whenever users.nix changes.
 {
   config,
   lib,

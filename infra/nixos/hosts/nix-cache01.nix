@@ -39,6 +39,8 @@ in
           # Off until the key above is the one that this machine told at its first boot.
           verifyBuilds = false;
         };
+        # Then also, so that hosts believe what it built: see trustedBuilders in common.nix.
+        # builder.statementKeyFile = secret "statement.key";
       };
     };
 
@@ -70,6 +72,11 @@ in
           };
       };
     };
+
+    listener.serves = [
+      "builder"
+      "cache"
+    ];
 
     cacheHost = {
       enable = true;
