@@ -39,7 +39,16 @@ test("panels have numbers of their own, do not overlap, and say what they show",
 
 test("it has a part for all that can be watched", () => {
   const rows = panels.filter(({ type }) => type === "row").map(({ title }) => title);
-  expect(rows).toEqual(["Fleet", "Builds", "Evaluations", "Updates", "Store and cache", "Logs"]);
+  expect(rows).toEqual([
+    "Fleet",
+    "Builds",
+    "Evaluations",
+    "Updates",
+    "Store and cache",
+    "Logs",
+    "Deployments",
+    "Rollouts",
+  ]);
 });
 
 test("Prometheus understands every expression", ({ skip }) => {

@@ -2,7 +2,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { scrapeOfDeployer } from "../support/scrape-of-deployer.ts";
+import { scrapeOfHost } from "../support/scrape-of-host.ts";
 import {
+  allSelectors,
   missingIn,
   readAlerts,
   readTestedAlerts,
@@ -18,7 +21,7 @@ const alerts = readAlerts();
 test.for([
   { what: "check", files: ["rules.yml"] },
   { what: "test", files: ruleTests },
-])("promtool $what rules finds nothing wrong", { timeout: 60_000 }, ({ what, files }, { skip }) => {
+])("promtool $what rules finds nothing wrong", ({ what, files }, { skip }) => {
   skip(withoutPromtool !== undefined, withoutPromtool);
   const { status, stdout, stderr } = spawnSync("promtool", [what, "rules", ...files], {
     cwd: rulesDirectory,
@@ -43,10 +46,8 @@ test.each(alerts)(
     expect(text).toContain("          description: ");
     expect(expression).not.toBe("");
     const page = runbook.split("#")[0] ?? "";
-    expect(page).toMatch(/^docs\/(?:runbooks\/)?[a-z-]+\.md$/);
-    // Runbooks have a directory of their own as soon as there are any.
-    const isExpected = !page.startsWith("docs/runbooks/") || existsSync(join(root, "docs/runbooks"));
-    expect(existsSync(join(root, page))).toBe(isExpected);
+    expect(page).toMatch(/^docs\/(?:[a-z]+\/)+[a-z-]+\.md$/);
+    expect(existsSync(join(root, page))).toBe(true);
   },
 );
 
@@ -62,4 +63,20 @@ test("metrics and labels are read out of expressions, and those that a scrape la
   expect(missingIn('homelab_deploy_a_total{repo="h"} 1\nhomelab_deploy_b 2', selectors)).toEqual([
     "homelab_deploy_a_total{host}",
   ]);
+});
+
+test("what alerts and dashboard name of deployments is in the scrape of a host from the start", async () => {
+  const ofHosts = allSelectors().filter(({ metric }) =>
+    /^homelab_deploy_(?:deployment|orders_rejected|host_(?!last_build|info|seen|behind))/.test(metric),
+  );
+  expect(ofHosts.length).toBeGreaterThan(15);
+  expect(missingIn(await scrapeOfHost(), ofHosts)).toEqual([]);
+});
+
+test("what alerts and dashboard name of rollouts is in the scrape of a deployer from the start", async () => {
+  const ofDeployers = allSelectors().filter(({ metric }) =>
+    /^homelab_deploy_(?:rollout|deployer|hosts_|host_(?:seen|behind))/.test(metric),
+  );
+  expect(ofDeployers.length).toBeGreaterThan(5);
+  expect(missingIn(await scrapeOfDeployer(), ofDeployers)).toEqual([]);
 });

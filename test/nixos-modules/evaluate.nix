@@ -40,7 +40,10 @@ let
     runCommand = _: _: script: "<${script}>";
     writeShellScriptBin = name: text: fake name // { inherit text; };
   };
-  self.packages.x86_64-linux.default = fake "homelab-deploy";
+  self = {
+    packages.x86_64-linux.default = fake "homelab-deploy";
+    lastModifiedDate = "20261128120000";
+  };
   evaluated = lib.evalModules {
     modules = [
       (import ./stubs.nix { inherit harmonia; })
@@ -61,13 +64,15 @@ in
   services = lib.mapAttrs (
     _: service: removeAttrs service [ "restartTriggers" ] // { path = map (each: each.name or each) service.path; }
   ) config.systemd.services;
-  inherit (config.systemd) timers;
+  inherit (config.systemd) timers sockets;
+  tmpfiles = config.systemd.tmpfiles.rules;
+  files = lib.mapAttrs (_: file: file.source) config.environment.etc;
   commands = lib.listToAttrs (
     map (each: lib.nameValuePair each.name (each.text or null)) config.environment.systemPackages
   );
   users = lib.attrNames config.users.users;
   ports = config.networking.firewall.allowedTCPPorts;
-  nix = removeAttrs config.nix [ "package" ];
+  nix = removeAttrs config.nix ([ "package" ] ++ lib.optional (!config.nix.enable) "settings");
   harmonia = if harmonia == "nested" then config.services.harmonia.cache else config.services.harmonia or null;
   runner = lib.mapAttrs (
     _: runner: removeAttrs runner [ "hostPackages" ]

@@ -113,6 +113,10 @@ in
       default = [ ];
     };
     warnings = list;
+    # The text stands in the place of the file: see pkgs.formats.json in evaluate.nix.
+    environment.etc = attrsOfOptions { source = text; };
+    system.autoUpgrade.enable = flag false;
+    system.nixos.versionSuffix = text;
     environment.systemPackages = mkOption {
       type = types.listOf types.package;
       default = [ ];
@@ -141,9 +145,14 @@ in
           );
           default = { };
         };
+        stopIfChanged = flag true;
+        script = text;
         serviceConfig = section;
       }
     );
+    systemd.sockets = attrsOfOptions (unit // { socketConfig = section; });
+    systemd.tmpfiles.rules = list;
+    systemd.watchdog.runtimeTime = text;
     systemd.timers = attrsOfOptions (unit // { timerConfig = section; });
     users.users = attrsOfOptions {
       extraGroups = list;
@@ -174,6 +183,9 @@ in
         type = types.submodule {
           freeformType = types.attrsOf tree;
           options.trusted-users = list;
+          # Defined by NixOS only where Nix is enabled.
+          options.trusted-public-keys = mkOption { type = types.listOf types.str; };
+          options.substituters = mkOption { type = types.listOf types.str; };
         };
         default = { };
       };
@@ -220,5 +232,9 @@ in
         default = [ ];
       };
     };
+  };
+  config.nix.settings = lib.mkIf config.nix.enable {
+    trusted-public-keys = [ "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=" ];
+    substituters = lib.mkAfter [ "https://cache.nixos.org/" ];
   };
 }

@@ -57,6 +57,61 @@ in
       };
       repos.nixos.startAt = "Sat 04:00";
     };
+    dashboard = {
+      enable = true;
+      publicUrl = "https://deploy.lan";
+      nats = {
+        servers = [ "tls://nats.lan:4222" ];
+        nkeyFile = "/run/secrets/dashboard.nk";
+      };
+      auth = {
+        mode = "proxy";
+        trustedProxies = [ "127.0.0.1" ];
+        proxySecretFile = "/run/secrets/dashboard-proxy";
+      };
+      logs = "login";
+    };
+    deployer = {
+      enable = true;
+      nats = {
+        servers = [ "tls://nats.lan:4222" ];
+        nkeyFile = "/run/secrets/deployer.nk";
+      };
+      keyFile = "/run/secrets/deployer.key";
+      publicKey = "ADGQUQ47HWOBD7OQHMYOXBRARBH7VUTAF7DZJDPS3NG3HM3GU26SOPCF";
+      metrics.enable = true;
+      rollouts.nixos-servers = {
+        automatic = true;
+        waves = [
+          {
+            name = "canary";
+            wave = 0;
+          }
+          {
+            name = "rest";
+            manual = true;
+          }
+        ];
+        gates = [
+          {
+            kind = "prometheus";
+            name = "errors";
+            url = "http://prometheus.lan:9090";
+            query = "sum(rate(errors_total[5m])) < bool 1";
+          }
+        ];
+        windows = [
+          {
+            days = [ "sun" ];
+            start = "02:00";
+            minutes = 120;
+            zone = "Europe/Berlin";
+          }
+        ];
+        reboots = "in-window";
+      };
+      settings.deployer.notify.ntfyFile = "/run/secrets/ntfy-topic";
+    };
     cacheHost = {
       enable = true;
       openFirewall = true;

@@ -61,7 +61,7 @@ export interface BuildScript {
 }
 
 /** Each step appends one event and gives the script back; times pass only where `wait` says so. */
-export function scriptBuild(id: BuildId = sampleBuild): BuildScript {
+export function scriptBuild(id: BuildId = sampleBuild, start = scriptStart): BuildScript {
   const events: BuildEvent[] = [];
   let state = unknownBuild(id);
   let elapsedMs = 0;
@@ -76,7 +76,7 @@ export function scriptBuild(id: BuildId = sampleBuild): BuildScript {
       return script;
     },
     event(body) {
-      const at = new Date(Date.parse(scriptStart) + elapsedMs).toISOString();
+      const at = new Date(Date.parse(start) + elapsedMs).toISOString();
       const event: BuildEvent = { build: id, epoch: 1, index: events.length, at, ...body };
       events.push(event);
       state = applyEvent(state, event);

@@ -1,5 +1,5 @@
 // The ports of an update, with everything that can go wrong between it and the world: somebody does something in
-// between, what it asks is out of reach, an answer is lost, or its process is killed.
+// between, what it asks cannot be reached, an answer is lost, or its process is killed.
 import { HomelabError } from "../../src/base/errors.ts";
 import type { SafeUpdateOptions } from "../../src/update/safe-update.ts";
 

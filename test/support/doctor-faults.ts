@@ -1,9 +1,10 @@
 // Faults as people make them, as data: what is planted, and what doctor has to say of it. One fault, one finding.
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
-import { createServer } from "node:net";
+import { chmod, mkdir } from "node:fs/promises";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { writeNewKey } from "../../src/bus/server/keys.ts";
+import { createSigningKey } from "../../src/signing/signing-key-file.ts";
 import type { FleetToggles, CommitOptions } from "./fleet.ts";
 import { startNatsServer } from "./nats-server.ts";
 import type { Settings, SoundLab } from "./sound-lab.ts";
@@ -59,6 +60,11 @@ const onBranch =
     return { config: set(config, "repos.fleet.branch", branch) };
   };
 
+const unlockedFlake = `{
+  inputs.gone.url = "git+file:///nonexistent/gone";
+  outputs = { self, gone }: { nixosConfigurations.a.config.system.build.toplevel = gone.a; };
+}`;
+
 const forge = "repos.fleet.update.forge";
 
 export const faults: readonly Fault[] = [
@@ -86,6 +92,31 @@ export const faults: readonly Fault[] = [
     state: "wrong",
     says: /ENOENT/,
     advice: /put the secret there/,
+  },
+  {
+    name: "a signing key to sign in with",
+    plant: async (lab) => {
+      const file = join(lab.homelab.directory, "signing.key");
+      await createSigningKey(file);
+      return { config: set(lab.config(), "nats.nkeyFile", file) };
+    },
+    check: "key nats.nkeyFile",
+    state: "wrong",
+    says: /contains a signing key/,
+    advice: /nats keygen FILE/,
+  },
+  {
+    name: "a key for NATS to sign statements with",
+    plant: async (lab) => {
+      const file = join(lab.homelab.directory, "statement.nk");
+      await writeNewKey(file);
+      const proven = set(lab.config(), "cache.verifyBuilds", true);
+      return { config: set(proven, "builder.statementKeyFile", file) };
+    },
+    check: "key builder.statementKeyFile",
+    state: "wrong",
+    says: /contains a NATS key/,
+    advice: /keys create FILE/,
   },
   {
     name: "an empty token",
@@ -156,12 +187,60 @@ export const faults: readonly Fault[] = [
     advice: /remove it from nix\.conf/,
   },
   {
+    name: "a remote builder that does not answer",
+    plant: inNixConf("builders = ssh://localhost?remote-program=/bin/false aarch64-linux - 2"),
+    check: "remote builder ssh://localhost",
+    state: "wrong",
+    says: /cannot build there: .*nothing else builds for aarch64-linux/,
+    advice: /nix store ping/,
+  },
+  {
+    name: "a remote builder beside this machine that does not answer",
+    plant: inNixConf("builders = ssh://localhost?remote-program=/bin/false - - 2"),
+    check: "remote builder ssh://localhost",
+    state: "warning",
+    says: /cannot build there/,
+    advice: /take it out of `builders`/,
+  },
+  {
+    name: "certificate authorities that are not there",
+    plant: inEnvironment({ NIX_SSL_CERT_FILE: "/nonexistent/ca.pem" }),
+    check: "certificate authorities of NIX_SSL_CERT_FILE",
+    state: "wrong",
+    says: /\/nonexistent\/ca\.pem/,
+    advice: /correct NIX_SSL_CERT_FILE/,
+  },
+  {
     name: "a hook after builds that fails",
     plant: inNixConf("post-build-hook = /nonexistent/hook"),
     check: "trial build",
     state: "wrong",
     says: /post-build-hook|\/nonexistent\/hook/,
     advice: /post-build-hook/,
+  },
+  {
+    name: "a setting of nix.conf with a typing error",
+    plant: inNixConf("max-jbos = 4"),
+    check: "nix.conf max-jbos",
+    state: "warning",
+    says: /does not know this setting/,
+    advice: /did you mean max-jobs/,
+  },
+  {
+    name: "a line of nix.conf that Nix cannot read",
+    plant: inNixConf("this is no setting"),
+    check: "Nix",
+    state: "wrong",
+    says: /configuration line 'this is no setting'/,
+    advice: /correct nix\.conf/,
+  },
+  {
+    name: "nothing built here, and no remote builder",
+    plant: inNixConf("max-jobs = 0"),
+    check: "nix.conf max-jobs",
+    state: "wrong",
+    says: /there is no remote builder/,
+    advice: /max-jobs = auto/,
   },
   // Room.
   {
@@ -206,6 +285,19 @@ export const faults: readonly Fault[] = [
     says: /ENOTDIR/,
     advice: /set builder\.stateDirectory/,
   },
+  {
+    name: "a state directory in which everybody may write",
+    plant: async (lab) => {
+      const directory = join(lab.homelab.directory, "open-state");
+      await mkdir(directory);
+      await chmod(directory, 0o777);
+      return { config: set(lab.config(), "builder.stateDirectory", directory) };
+    },
+    check: "state directory",
+    state: "wrong",
+    says: /other users can write/,
+    advice: /chmod 700/,
+  },
   // Repos.
   {
     name: "no git",
@@ -217,6 +309,21 @@ export const faults: readonly Fault[] = [
     state: "wrong",
     says: /git/,
     advice: /install|PATH/,
+  },
+  {
+    name: "no ssh for a repo that needs it",
+    plant: async (lab) => {
+      const config = set(lab.config(), "repos.fleet.update", {});
+      const names = ["git", "id", "sh", "nix", "nix-build", "nix-store", "nix-instantiate"];
+      return {
+        config: set(config, "repos.fleet.url", "ssh://git@127.0.0.1/me/nixos.git"),
+        environment: { PATH: await programs(lab, names) },
+      };
+    },
+    check: "repo fleet",
+    state: "wrong",
+    says: /ssh: is not in the PATH/,
+    advice: /install ssh/,
   },
   {
     name: "a branch with a typing error",
@@ -251,6 +358,27 @@ export const faults: readonly Fault[] = [
     advice: /correct repos\.fleet\.directory/,
   },
   {
+    name: "a repository without a commit",
+    plant: async (lab) => {
+      const directory = join(lab.homelab.directory, "empty.git");
+      await lab.homelab.store.run("git", "init", "--quiet", "--bare", directory);
+      const config = set(lab.config(), "repos.fleet.update", {});
+      return { config: set(config, "repos.fleet.url", `file://${directory}`) };
+    },
+    check: "repo fleet",
+    state: "wrong",
+    says: /is empty/,
+    advice: /push the flake/,
+  },
+  {
+    name: "an input that nobody has locked",
+    plant: onBranch("unlocked", {}, { files: { "flake.nix": unlockedFlake } }),
+    check: "flake of fleet",
+    state: "wrong",
+    says: /nonexistent/,
+    advice: /commit a flake\.lock that has each input/,
+  },
+  {
     name: "a repository without a flake",
     plant: onBranch("flakeless", {}, { files: { "flake.nix": "" } }),
     check: "flake of fleet",
@@ -264,7 +392,7 @@ export const faults: readonly Fault[] = [
     check: "flake of fleet",
     state: "wrong",
     says: /syntax error/,
-    advice: /correct the flake|nix flake show/,
+    advice: /fix the flake|nix flake show/,
   },
   {
     name: "a flake without hosts",
@@ -347,7 +475,25 @@ export const faults: readonly Fault[] = [
     plant: setting("nats.servers", ["nats://127.0.0.1:1"]),
     check: "NATS server",
     state: "wrong",
-    says: /out of reach/,
+    says: /cannot be reached/,
+    advice: /check that the server runs/,
+  },
+  {
+    name: "a NATS server that says nothing",
+    plant: async (lab, cleanUp) => {
+      const sockets = new Set<Socket>();
+      const silent = createServer((socket) => void sockets.add(socket)).listen(0, "127.0.0.1");
+      await once(silent, "listening");
+      cleanUp(() => {
+        for (const socket of sockets) socket.destroy();
+        silent.close();
+      });
+      const { port } = silent.address() as AddressInfo;
+      return { config: set(lab.config(), "nats.servers", [`nats://127.0.0.1:${port}`]) };
+    },
+    check: "NATS server",
+    state: "wrong",
+    says: /cannot be reached/,
     advice: /check that the server runs/,
   },
   {
@@ -391,7 +537,7 @@ export const faults: readonly Fault[] = [
     plant: setting("builder.name", "cache-02"),
     check: "builder name",
     state: "wrong",
-    says: /builder b1, and the builder here is called cache-02/,
+    says: /builder b1, but the builder here is called cache-02/,
     advice: /set builder\.name to b1/,
   },
   {
@@ -440,13 +586,21 @@ export const faults: readonly Fault[] = [
     also: ["NATS accounts"],
   },
   {
+    name: "a JetStream domain that the server has not",
+    plant: setting("nats.jetstreamDomain", "hubb"),
+    check: "JetStream domain",
+    state: "wrong",
+    says: /may not ask the JetStream domain hubb/,
+    advice: /remove nats\.jetstreamDomain/,
+  },
+  {
     name: "one of two servers that is down",
     plant: (lab) => ({
       config: set(lab.config(), "nats.servers", [lab.homelab.server.url, "nats://127.0.0.1:1"]),
     }),
     check: "NATS servers",
     state: "warning",
-    says: /127\.0\.0\.1:1 is out of reach/,
+    says: /127\.0\.0\.1:1 cannot be reached/,
     advice: /check that the server runs/,
   },
   // Metrics and news.
@@ -478,7 +632,7 @@ export const faults: readonly Fault[] = [
     plant: setting("metrics.pushgateway", "http://127.0.0.1:1"),
     check: "pushgateway",
     state: "wrong",
-    says: /out of reach/,
+    says: /cannot be reached/,
     advice: /metrics\.pushgateway/,
   },
   {
@@ -496,7 +650,7 @@ export const faults: readonly Fault[] = [
     }),
     check: "webhook",
     state: "wrong",
-    says: /no address/,
+    says: /does not contain a URL/,
     advice: /https:\/\//,
   },
   {
@@ -506,8 +660,28 @@ export const faults: readonly Fault[] = [
     }),
     check: "webhook",
     state: "wrong",
-    says: /127\.0\.0\.1:1 is out of reach/,
+    says: /127\.0\.0\.1:1 cannot be reached/,
     advice: /update\.webhookFile/,
+  },
+  {
+    name: "a script that may not be run",
+    plant: async (lab) => ({
+      config: set(lab.config(), "notify.script", [await lab.file("page.sh", "#!/bin/sh\n")]),
+    }),
+    check: "script for builds",
+    state: "wrong",
+    says: /EACCES/,
+    advice: /chmod \+x/,
+  },
+  {
+    name: "an ntfy server without a topic",
+    plant: async (lab) => ({
+      config: set(lab.config(), "notify.ntfyFile", await lab.file("ntfy", lab.world.url)),
+    }),
+    check: "ntfy",
+    state: "wrong",
+    says: /without a topic/,
+    advice: /\/TOPIC into notify\.ntfyFile/,
   },
   // The cache.
   {
@@ -549,7 +723,7 @@ export const faults: readonly Fault[] = [
     }),
     check: "cache keys",
     state: "warning",
-    says: /not said by which key/,
+    says: /no public key of the cache/,
     advice: /cache\.publicKeys/,
   },
   {
@@ -603,6 +777,24 @@ export const faults: readonly Fault[] = [
     state: "wrong",
     says: /127\.0\.0\.1:1/,
     advice: /forge/,
+  },
+  {
+    name: "the page of a repository in place of its forge",
+    plant: (lab) => ({ config: set(lab.config(), `${forge}.url`, `${lab.forge.server.url}/home/nixos`) }),
+    check: "forge of fleet",
+    state: "wrong",
+    says: /no Gitea or Forgejo at the forge's url/,
+    advice: /start page/,
+  },
+  {
+    name: "a token file with a name before the token",
+    plant: async (lab) => ({
+      config: set(lab.config(), `${forge}.tokenFile`, await lab.file("t", "update-bot\n0123456789abcdef\n")),
+    }),
+    check: "forge of fleet",
+    state: "wrong",
+    says: /spaces or controls/,
+    advice: /the token alone/,
   },
   {
     name: "a repository that the forge has not",
@@ -660,6 +852,36 @@ export const faults: readonly Fault[] = [
     state: "wrong",
     says: /is not trusted/,
     advice: /update-ca-certificates/,
+  },
+  {
+    name: "https for a cache without TLS",
+    plant: (lab) => ({ config: set(lab.config(), "cache.url", lab.world.url.replace("http:", "https:")) }),
+    check: "cache",
+    state: "wrong",
+    says: /answers without TLS/,
+    advice: /the port that has TLS/,
+  },
+  {
+    name: "https for a git server without TLS",
+    plant: (lab) => {
+      const config = set(lab.config(), "repos.fleet.update", {});
+      const url = `${lab.world.url.replace("http:", "https:")}/fleet.git`;
+      return { config: set(config, "repos.fleet.url", url) };
+    },
+    check: "repo fleet",
+    state: "wrong",
+    says: /answers without TLS/,
+    advice: /the port that has TLS/,
+  },
+  {
+    name: "https for a forge without TLS",
+    plant: (lab) => ({
+      config: set(lab.config(), `${forge}.url`, lab.forge.server.url.replace("http:", "https:")),
+    }),
+    check: "forge of fleet",
+    state: "wrong",
+    says: /answers without TLS/,
+    advice: /the port that has TLS/,
   },
   {
     name: "a clock of another year",

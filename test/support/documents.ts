@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
 
-/** `README.md`, `docs/errors.md` */
+/** `README.md`, `docs/reference/errors.md` */
 export const readPage = (file: string): string => readFileSync(join(root, file), "utf8");
 
 /** The program's own sources as one text each, without tests. */

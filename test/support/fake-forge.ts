@@ -1,5 +1,11 @@
 // A forge in memory, as updates see it. What it does over HTTP is tested with the servers of forge-server.
-import type { BranchFacts, CommitStatusWish, Forge, LandResult, PullRequest } from "../../src/forge/forge.ts";
+import type {
+  BranchFacts,
+  CommitStatusSpecification,
+  Forge,
+  LandResult,
+  PullRequest,
+} from "../../src/forge/forge.ts";
 import type { Commit } from "../../src/protocol/names.ts";
 import type { FakeRepository } from "./fake-repository.ts";
 
@@ -19,7 +25,7 @@ export interface FakePull {
 export interface FakeForge extends Forge {
   readonly pulls: FakePull[];
   readonly said: { readonly number: number; readonly id: number; readonly author: string; body: string }[];
-  readonly statuses: (CommitStatusWish & { readonly commit: Commit })[];
+  readonly statuses: (CommitStatusSpecification & { readonly commit: Commit })[];
   readonly files: Map<number, string[]>;
   /** Of protected branches, for advice. */
   readonly branches: Map<string, BranchFacts>;
@@ -65,7 +71,7 @@ export function createFakeForge(repository: FakeRepository, now: () => Date): Fa
     }),
     branch: async (name) => forge.branches.get(name),
     deleteBranch: async (name) => (repository.refs.delete(`refs/heads/${name}`) ? "deleted" : "absent"),
-    ensureStatus: async (commit, wish) => void forge.statuses.push({ ...wish, commit }),
+    ensureStatus: async (commit, specification) => void forge.statuses.push({ ...specification, commit }),
     pullRequests: async ({ state, head, base }) =>
       forge.pulls
         .filter((pull) => (state === "open") === (pull.state === "open"))

@@ -106,6 +106,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
   const fake: FakeNix = {
     version: "2.34.8",
     systems: ["x86_64-linux"],
+    slots: { here: 2, remote: 0 },
     storeDirectory: "/nix/store",
     evaluations: [],
     realised: [],
@@ -222,6 +223,13 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       return { causes, brokenBy: new Map(tops.map((top) => [top, [culpritOf(top)]])) };
     },
     readClosure: async (path) => ({ paths: [{ path, size: 1 }], boot: {} }),
+    readFacts: async (paths) =>
+      new Map(
+        paths.map((path) => [
+          path,
+          { path, narHash: `sha256:0${"1".repeat(51)}` as const, narSize: 1, references: [] },
+        ]),
+      ),
     readClosureFacts: async () => new Map(),
     unbuilt: async (top) => new Set([top, culpritOf(top)]),
   };

@@ -37,7 +37,7 @@ export interface FaultBuild {
 }
 
 export interface FaultBuilds extends AsyncDisposable {
-  /** Commits the set anew, so that nothing of it is built, and builds all its hosts. */
+  /** Commits the set again, so that nothing of it is built, and builds all its hosts. */
   build(set: FaultSet): Promise<FaultBuild>;
 }
 

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { composeUpdate } from "../../src/wiring/compose-update.ts";
+import { composeUpdate } from "../../src/wiring/updates/compose-update.ts";
 import { startLocalBuilder } from "../../src/cli/session/local-builder.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { RepoSettings } from "../../src/config/schema.ts";

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { appendFile, chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test as base } from "vitest";
+import { compileCache } from "./compile-cache.ts";
 import { foldEvents, type BuildState } from "../../src/protocol/build-state.ts";
 import { decodeEvent, type BuildEvent } from "../../src/protocol/events.ts";
 import type { Commit } from "../../src/protocol/names.ts";
@@ -61,6 +62,7 @@ export async function createLocalLab(builder: object = {}): Promise<LocalLab> {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...store.environment,
+        ...compileCache,
         HOME: join(directory, "home"),
         XDG_STATE_HOME: state,
         HOMELAB_DEPLOY_CONFIG: config,

@@ -1,4 +1,4 @@
-// docs/module-options.md, made from the declarations in nix/modules. `npm run docs` runs this file.
+// docs/reference/module-options.md, made from the declarations in nix/modules. `npm run docs` runs this file.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,6 +30,9 @@ const parts = {
   "services.homelab-deploy.builder": "The builder",
   "services.homelab-deploy.update": "The update",
   "services.homelab-deploy.cacheHost": "The cache host",
+  "services.homelab-deploy.listener": "A host that is deployed to",
+  "services.homelab-deploy.dashboard": "The dashboard",
+  "services.homelab-deploy.deployer": "The deployer",
 } as const;
 
 export function moduleOptionsPage(options: readonly ModuleOption[]): string {
@@ -40,7 +43,7 @@ export function moduleOptionsPage(options: readonly ModuleOption[]): string {
   return `${[
     "# Options of the NixOS modules",
     "<!-- Made from nix/modules by `npm run docs`; change them there. -->",
-    "How to use them is in [NixOS](nixos.md); what can stand in `settings` is in [configuration](configuration.md).",
+    "**For:** operators on NixOS: every option of the modules. [NixOS](../guides/nixos.md) explains how to use them, and [configuration](configuration.md) lists what `settings` can contain.",
     ...sections,
   ].join("\n\n")}\n`;
 }
@@ -70,4 +73,5 @@ function inNix(value: unknown, indent = ""): string {
   return lines.length === 0 ? "{ }" : `{\n${lines.join("")}${indent}}`;
 }
 
-if (import.meta.main) writeFileSync(join(root, "docs/module-options.md"), moduleOptionsPage(moduleOptions()));
+if (import.meta.main)
+  writeFileSync(join(root, "docs/reference/module-options.md"), moduleOptionsPage(moduleOptions()));

@@ -46,6 +46,8 @@ export async function serveNarCache(
     /** The header without which everything is answered with 401. */
     authorization?: string;
     port?: number;
+    /** To listen on. */
+    host?: string;
   } = {},
 ): Promise<NarCache> {
   const faults = new Map<string, { fault: Fault; left: number }>();
@@ -98,11 +100,12 @@ export async function serveNarCache(
     most = Math.max(most, ++connections);
     socket.on("close", () => connections--);
   });
-  server.listen(options.port ?? 0, "127.0.0.1");
+  const host = options.host ?? "127.0.0.1";
+  server.listen(options.port ?? 0, host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${host}:${port}`,
     requests,
     authorizations,
     mostConnections: () => most,

@@ -25,14 +25,25 @@ export const Evaluated = v.object({
     v.string(),
     v.object({
       restartIfChanged: v.boolean(),
+      stopIfChanged: v.boolean(),
+      wantedBy: v.array(v.string()),
+      before: v.array(v.string()),
+      path: v.array(v.string()),
       environment: v.record(v.string(), v.nullable(v.string())),
       unitConfig: Section,
       serviceConfig: Section,
     }),
   ),
   timers: v.record(v.string(), v.object({ wantedBy: v.array(v.string()), timerConfig: Section })),
+  sockets: v.record(v.string(), v.object({ unitConfig: Section, socketConfig: Section })),
+  tmpfiles: v.array(v.string()),
+  /** Below /etc, with their text. */
+  files: v.record(v.string(), v.string()),
   ports: v.array(v.number()),
-  nix: v.object({ settings: v.record(v.string(), v.unknown()), gc: v.record(v.string(), v.unknown()) }),
+  nix: v.object({
+    settings: v.optional(v.record(v.string(), v.unknown())),
+    gc: v.record(v.string(), v.unknown()),
+  }),
   fileSystems: v.record(v.string(), v.unknown()),
   harmonia: v.nullable(v.record(v.string(), v.unknown())),
   runner: v.record(v.string(), v.record(v.string(), v.unknown())),
@@ -65,7 +76,9 @@ export async function evaluateModules(
 }
 
 /** The configuration file that a unit starts its program with; the stubs put its text in the place of its path. */
-export function configurationOf(evaluated: Evaluated, unit: string): string {
-  const start = String(evaluated.services[unit]?.serviceConfig["ExecStart"]);
-  return /\ncp (?<text>\{.*\}) \$out\n/.exec(start)?.groups?.["text"] ?? "";
-}
+export const configurationOf = (evaluated: Evaluated, unit: string): string =>
+  checkedText(String(evaluated.services[unit]?.serviceConfig["ExecStart"]));
+
+/** Of a file that the program checks while it is built. */
+export const checkedText = (script: string): string =>
+  /\ncp (?<text>\{.*\}) \$out\n/.exec(script)?.groups?.["text"] ?? "";

@@ -221,7 +221,7 @@ async function createPerson(lab: UpdateLab): Promise<(inputs: readonly string[])
   };
 }
 
-/** A hook after each build that fails, for ever or once: no fault of the hosts. */
+/** A hook after each build that fails, forever or once: no fault of the hosts. */
 async function createBuilderFaults(lab: UpdateLab, directory: string) {
   const flag = join(directory, "hook-fails");
   const hook = join(directory, "hook");

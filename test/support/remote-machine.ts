@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ThrowAwayStore } from "./nix-store.ts";
 
 /**
- * - `down`: nobody answers
+ * - `down`: nobody answers. As with ssh, Nix has written by then; what is ended sooner breaks its pipe, and it says that instead
  * - `dies`: its process is killed when a builder has touched the file `started`
  * - `full`: its store has room for 64 KiB
  */
@@ -54,7 +54,7 @@ trusted-users = root
     `#!/bin/sh
 mode=$(cat ${directory}/mode)
 case $mode in
-  down) echo "${noRoute}" >&2; exit 255;;
+  down) head -c 1 >/dev/null; echo "${noRoute}" >&2; exit 255;;
   dies)
     touch ${directory}/session.$$
     (until [ ${directory}/started -nt ${directory}/session.$$ ]; do kill -0 $$ || exit; sleep 0.1; done; kill -9 $$) <&- >&- 2>&- &;;

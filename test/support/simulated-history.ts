@@ -58,7 +58,8 @@ export async function simulateHistory(seed: number): Promise<readonly string[]> 
   const upstream: Upstream = {
     async updateLock(base, inputs = world.inputs) {
       const down = inputs.find((input) => movedWith(world, input).some((name) => away.has(name)));
-      if (down !== undefined) throw new InputUnavailableError(down, `the input ${down} is out of reach`, {});
+      if (down !== undefined)
+        throw new InputUnavailableError(down, `the input ${down} cannot be reached`, {});
       const names = inputs.flatMap((input) => movedWith(world, input));
       const updated = Object.fromEntries(names.map((name) => [name, newest[name] ?? 0]));
       for (const name of names) fetched.add(`${name} ${updated[name]}`);
@@ -192,6 +193,7 @@ function createDescribe(
   const { repo, branch } = options.source;
   return async (validated, context, until) => {
     const report = composeReport(validated, context, {
+      partialLanding: false,
       run: journal.last("started")?.run ?? "",
       repo,
       branch,

@@ -89,7 +89,7 @@ export async function simulateLab(seed: number): Promise<SimulatedLife> {
   const hosts = new Map(Object.values(repos).flatMap((known) => Object.entries(known)));
   const nix = createFakeNix(hosts);
   const memory = createEvaluationMemory();
-  // What goes on for ever in this life, beside the trouble of its first minutes.
+  // What goes on forever in this life, beside the trouble of its first minutes.
   const weather = {
     logs: chance(0.2) ? 1 : chance(0.3) ? 0.2 : 0,
     remoteOfTwo: pick(["answers", "answers", "hangs", "fails"] as const),
@@ -328,6 +328,9 @@ function faultyBus(faults: BusFaults): BuilderBus {
       hosts: (signal) => through(() => server.results.hosts(signal), signal),
       putBuild: (result, signal) => through(() => server.results.putBuild(result, signal), signal),
       putHost: (result, signal) => through(() => server.results.putHost(result, signal), signal),
+      told: (repo, signal) => through(() => server.results.told(repo, signal), signal),
+      putTold: (told, sequence, signal) =>
+        through(() => server.results.putTold(told, sequence, signal), signal),
     },
     putStatus: (status, signal) => through(() => server.putStatus(status, signal), signal),
     appendLog: (chunk, signal) =>

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { compileCache } from "./compile-cache.ts";
 import { startGitHttpsServer, type GitHttpsServer, type GitHttpsServerOptions } from "./git-https-server.ts";
 import { gitEnvironment } from "./git-remote.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
@@ -67,6 +68,7 @@ export async function createSourceLab(settings: Readonly<Record<string, string>>
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...store.environment,
+        ...compileCache,
         PATH: `${programs}:${store.environment["PATH"] ?? ""}`,
         HOME: join(directory, "home"),
         XDG_STATE_HOME: join(directory, "xdg-state"),

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { openSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compileCache } from "./compile-cache.ts";
 import { createFleet, type Fleet } from "./fleet.ts";
 import { startRolesServer, type RolesServer, type TestUser } from "./start-roles-server.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
@@ -33,8 +34,14 @@ export interface CommandOptions {
   readonly onStarted?: (child: ChildProcess) => void;
 }
 
-export interface Homelab extends AsyncDisposable {
-  readonly server: RolesServer;
+/** A server, or several of a cluster, with streams and users. */
+export interface HomelabServer extends AsyncDisposable {
+  readonly urls: readonly string[];
+  settingsOf(user: TestUser): object;
+}
+
+export interface Homelab<Server extends HomelabServer = RolesServer> extends AsyncDisposable {
+  readonly server: Server;
   readonly store: ThrowAwayStore;
   readonly fleet: Fleet;
   readonly directory: string;
@@ -44,10 +51,16 @@ export interface Homelab extends AsyncDisposable {
   stopAll(): Promise<void>;
 }
 
-export async function startHomelab(storeSettings: Readonly<Record<string, string>> = {}): Promise<Homelab> {
+export const startHomelab = async (storeSettings: Readonly<Record<string, string>> = {}): Promise<Homelab> =>
+  startHomelabOn(async () => startRolesServer(), storeSettings);
+
+export async function startHomelabOn<Server extends HomelabServer>(
+  startServer: () => Promise<Server>,
+  storeSettings: Readonly<Record<string, string>> = {},
+): Promise<Homelab<Server>> {
   const directory = await mkdtemp(join(tmpdir(), "homelab-"));
   const [server, store, fleet] = await Promise.all([
-    startRolesServer(),
+    startServer(),
     createThrowAwayStore({ "max-jobs": "4", ...storeSettings }),
     createFleet(),
   ]);
@@ -59,7 +72,7 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
     const file = join(directory, `${name}.json`);
     await writeFile(
       file,
-      JSON.stringify({ nats: { servers: [server.url], ...server.settingsOf(user) }, ...more }),
+      JSON.stringify({ nats: { servers: server.urls, ...server.settingsOf(user) }, ...more }),
     );
     return file;
   }
@@ -72,6 +85,7 @@ export async function startHomelab(storeSettings: Readonly<Record<string, string
 
   const environment = {
     ...store.environment,
+    ...compileCache,
     HOME: join(store.directory, "home"),
     XDG_STATE_HOME: join(directory, "xdg-state"),
   };

@@ -1,7 +1,7 @@
-// Serves a throw-away store as Harmonia does: from the store itself, as it is now, with a narinfo made and signed for
+// Serves a store as Harmonia does: from the store itself, as it is now, with a narinfo made and signed for
 // each question.
 import { execFile } from "node:child_process";
-import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
@@ -16,11 +16,25 @@ export interface StoreCache extends NarCache {
   readonly publicKey: string;
 }
 
-/** @param signs false for only those signatures that the store itself has */
-export async function serveStore(store: ThrowAwayStore, { signs = true } = {}): Promise<StoreCache> {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const key = createPrivateKey(privateKey.export({ format: "pem", type: "pkcs8" }));
-  const signed = (text: string): string => `store-1:${sign(null, Buffer.from(text), key).toString("base64")}`;
+export type ServedStore = Pick<ThrowAwayStore, "storeDirectory" | "environment" | "run">;
+
+export interface ServeStoreOptions {
+  /** False for only those signatures that the store itself has. */
+  readonly signs?: boolean;
+  /** As `nix key generate-secret` prints it; a new key without it. */
+  readonly secretKey?: string;
+  /** To listen on. */
+  readonly host?: string;
+  readonly port?: number;
+}
+
+export async function serveStore(
+  store: ServedStore,
+  { signs = true, secretKey, ...listen }: ServeStoreOptions = {},
+): Promise<StoreCache> {
+  const { keyName, key, publicKey } = secretKey === undefined ? newKey() : readKey(secretKey);
+  const signed = (text: string): string =>
+    `${keyName}:${sign(null, Buffer.from(text), key).toString("base64")}`;
 
   async function pathOf(hash: string): Promise<string | undefined> {
     const names = await readdir(store.storeDirectory);
@@ -69,10 +83,35 @@ export async function serveStore(store: ThrowAwayStore, { signs = true } = {}): 
     const options = {
       env: { ...store.environment },
       encoding: "buffer",
-      maxBuffer: 64 * 1024 * 1024,
+      maxBuffer: 512 * 1024 * 1024,
     } as const;
     return (await run("nix-store", ["--dump", path], options)).stdout;
-  });
+  }, listen);
+  return { ...cache, publicKey: `${keyName}:${publicKey}` };
+}
+
+interface CacheKey {
+  readonly keyName: string;
+  readonly key: KeyObject;
+  readonly publicKey: string;
+}
+
+function newKey(): CacheKey {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const base64 = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("base64");
-  return { ...cache, publicKey: `store-1:${base64}` };
+  return { keyName: "store-1", key: privateKey, publicKey: base64 };
+}
+
+/** Nix's own form: a name, the 32 bytes of the seed, and the 32 of the public key. */
+function readKey(secretKey: string): CacheKey {
+  const [keyName = "", base64 = ""] = secretKey.trim().split(":");
+  const bytes = Buffer.from(base64, "base64");
+  const jwk = {
+    kty: "OKP",
+    crv: "Ed25519",
+    d: bytes.subarray(0, 32).toString("base64url"),
+    x: bytes.subarray(32).toString("base64url"),
+  };
+  const key = createPrivateKey({ format: "jwk", key: jwk });
+  return { keyName, key, publicKey: bytes.subarray(32).toString("base64") };
 }

@@ -160,7 +160,7 @@ async function runOnce(fleet: HistoryFleet, disturb: Disturb | undefined): Promi
   return { result, faults };
 }
 
-/** What was looked at to find the guilty inputs: before a part of it landed. */
+/** What was looked at to find the culprits: before a part of it landed. */
 export async function changeAbout(
   { statesAt, parentOf }: Pick<HistoryFleet, "statesAt" | "parentOf">,
   { base, commit }: Pick<Candidate, "base" | "commit">,

@@ -70,12 +70,12 @@ export function judgeFound(world: UpdateWorld, { change, found, stateOf }: Obser
   if (found === undefined) return [];
   const faults: string[] = [];
   const truth = findCulprits(world, change);
-  const { guilty, unproven, bisected } = found;
-  const named = new Set([...guilty.flat(), ...bisected.map(({ input }) => input)]);
+  const { culprits, unproven, bisected } = found;
+  const named = new Set([...culprits.flat(), ...bisected.map(({ input }) => input)]);
   for (const input of named) {
     if (!truth.involved.has(input)) faults.push(`${input} is named, and has no part in it`);
   }
-  for (const group of guilty) {
+  for (const group of culprits) {
     const names = group.join(", ");
     if (!truth.breakAlone(group)) faults.push(`named: ${names}; without another that breaks nothing`);
     for (const input of group.length > 1 ? group : []) {
@@ -83,9 +83,9 @@ export function judgeFound(world: UpdateWorld, { change, found, stateOf }: Obser
       if (truth.breakAlone(others)) faults.push(`named: ${names}; ${others.join(", ")} would have done`);
     }
   }
-  if (guilty.length > 0 && !truth.buildWithout(guilty.flat()))
-    faults.push(`named: ${guilty.flat().join(", ")}; without that hosts fail too`);
-  if (guilty.length === 0 && (unproven ?? "") === "")
+  if (culprits.length > 0 && !truth.buildWithout(culprits.flat()))
+    faults.push(`named: ${culprits.flat().join(", ")}; without that hosts fail too`);
+  if (culprits.length === 0 && (unproven ?? "") === "")
     faults.push("no input is named, and no reason is given");
   for (const { input, firstBad } of bisected) {
     if (firstBad === undefined) continue;
@@ -103,7 +103,7 @@ export function judgeSearch(
   { change, found }: Pick<ObservedRun, "change" | "found">,
 ): readonly string[] {
   const { evident } = findCulprits(world, change);
-  const groups = found?.guilty.map((group) => group.toSorted().join(" with ")) ?? [];
+  const groups = found?.culprits.map((group) => group.toSorted().join(" with ")) ?? [];
   const named = groups.join(", ");
   if (evident === undefined || named === evident.toSorted().join(" with ")) return [];
   const who = named === "" ? `nobody (${found?.unproven ?? ""})` : named;

@@ -66,7 +66,7 @@ export const reportOf = (changed: Partial<UpdateReport> = {}): UpdateReport => {
       },
     ],
     registry: [],
-    guilty: [["nixpkgs"]],
+    culprits: [["nixpkgs"]],
     bisected: [
       {
         input: "nixpkgs",

@@ -7,8 +7,8 @@ import type { BuildReader } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
 import { composeBuilder } from "../../src/wiring/compose-builder.ts";
 import { createInputHistory } from "../../src/wiring/input-history.ts";
-import { createNixDownstream } from "../../src/wiring/nix-downstream.ts";
-import { createNixUpstream } from "../../src/wiring/nix-upstream.ts";
+import { createNixDownstream } from "../../src/wiring/updates/nix-downstream.ts";
+import { createNixUpstream } from "../../src/wiring/updates/nix-upstream.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import type { Forge } from "../../src/forge/forge.ts";
 import type { Repository } from "../../src/git/git.ts";
@@ -20,7 +20,8 @@ import type { UpdateEvent } from "../../src/protocol/update-events.ts";
 import { createKeptBuilds } from "../../src/update/kept/kept-builds.ts";
 import { createKeptFindings } from "../../src/update/kept/kept-findings.ts";
 import { openJournal, type Journal } from "../../src/update/journal.ts";
-import { createOutbox } from "../../src/update/tell/outbox.ts";
+import { createOutbox } from "../../src/notify/outbox.ts";
+import { updateNews } from "../../src/update/tell/update-news.ts";
 import { lockDigest, printMarker } from "../../src/update/propose/pull-request-marker.ts";
 import type { SafeUpdateResult } from "../../src/update/conclude.ts";
 import { safeUpdate, type SafeUpdateOptions } from "../../src/update/safe-update.ts";
@@ -180,7 +181,12 @@ export async function startUpdateRig(
           landing: "push",
           proposing: { forge, stale: { remindAfterDays: 7, closeAfterDays: 14 }, describe },
           explain: async () => undefined,
-          outbox: createOutbox(join(state, "outbox"), async (event) => void told.push(event), log),
+          outbox: createOutbox(
+            join(state, "outbox"),
+            updateNews,
+            async (event) => void told.push(event),
+            log,
+          ),
           lease: {
             self: { machine: "test", pid: process.pid, trigger: "test" },
             isAlive: () => false,

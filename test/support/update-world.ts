@@ -25,7 +25,7 @@ export interface UpdateWorld {
 export const allInputs = ({ inputs, below }: UpdateWorld): readonly string[] =>
   inputs.flatMap((input) => (below[input] === undefined ? [input] : [input, below[input]]));
 
-/** What Nix locks anew with an input. */
+/** What Nix locks again with an input. */
 export const movedWith = ({ below }: UpdateWorld, input: string): readonly string[] =>
   below[input] === undefined ? [input] : [input, below[input]];
 

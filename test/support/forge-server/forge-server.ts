@@ -22,6 +22,8 @@ export interface ForgeServerOptions {
   readonly contract?: Contract;
   readonly version?: string;
   readonly ownerIsOrganization?: boolean;
+  /** Where it listens. */
+  readonly address?: string;
 }
 
 export interface LoggedRequest {
@@ -83,10 +85,11 @@ export async function startForgeServer(options: ForgeServerOptions): Promise<For
     if (forge.isDown) request.socket.destroy();
     else void serve(serving, request, response);
   });
-  server.listen(0, "127.0.0.1");
+  const { address = "127.0.0.1" } = options;
+  server.listen(0, address);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}/git`;
+  const url = `http://${address}:${port}/git`;
   const forge: ForgeServer = {
     url,
     gitUrl: `${url}/${owner}/${name}.git`,

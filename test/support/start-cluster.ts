@@ -1,0 +1,123 @@
+// Three nats-servers of one cluster, with exactly the configurations that `homelab-deploy nats config` prints.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { writeNewKey } from "../../src/bus/server/keys.ts";
+import { inboxPrefixOf, type NatsUser } from "../../src/bus/server/permissions.ts";
+import { serverConfig } from "../../src/bus/server/server-config.ts";
+import { checkStreams, setUpStreams } from "../../src/bus/server/setup.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { connectNats, type Connection } from "../../src/bus/connect/connection.ts";
+import { openManager } from "../../src/bus/jetstream-api.ts";
+import { parseBuilderName } from "../../src/protocol/names.ts";
+import { streams } from "../../src/protocol/subjects.ts";
+import { freePort } from "./free-port.ts";
+import { serverVersion, startNatsServer, type NatsServer } from "./nats-server.ts";
+import type { HomelabServer } from "./start-homelab.ts";
+import type { TestUser } from "./start-roles-server.ts";
+
+type ClusterUser = Extract<TestUser, "admin" | "operator" | "builder1" | "builder2">;
+
+export interface Cluster extends HomelabServer {
+  readonly nodes: readonly NatsServer[];
+  connect(user: ClusterUser): Promise<Connection>;
+  /** The node that leads the event log: when it is killed, the others have to elect one. */
+  leader(): Promise<NatsServer>;
+  /** All nodes run and have every message. */
+  whenWhole(): Promise<void>;
+}
+
+const names = ["n1", "n2", "n3"];
+const patienceMs = 120_000;
+
+/** @param replicas of the streams */
+export async function startCluster(replicas = 3): Promise<Cluster> {
+  const directory = await mkdtemp(join(tmpdir(), "homelab-keys-"));
+  const seedFile = (user: string): string => join(directory, `${user}.nk`);
+  const key = async (user: ClusterUser): Promise<string> => writeNewKey(seedFile(user));
+  const users: Readonly<Record<ClusterUser, NatsUser>> = {
+    admin: { role: "admin", publicKey: await key("admin") },
+    operator: { role: "operator", publicKey: await key("operator") },
+    builder1: { role: "builder", name: parseBuilderName("b1"), publicKey: await key("builder1") },
+    builder2: { role: "builder", name: parseBuilderName("b2"), publicKey: await key("builder2") },
+  };
+  const version = await serverVersion();
+  const routes = await Promise.all(names.map(async () => `127.0.0.1:${await freePort()}`));
+  const nodes = await Promise.all(
+    names.map(async (node, index) =>
+      startNatsServer(({ port, storeDirectory }) =>
+        serverConfig({
+          listen: `127.0.0.1:${port}`,
+          storeDirectory,
+          maxFileStore: 10 * 1024 ** 3,
+          serverVersion: version,
+          users: Object.values(users),
+          cluster: { cluster: "homelab", node, listen: routes[index] ?? "", routes },
+        }),
+      ),
+    ),
+  );
+  const urls = nodes.map(({ url }) => url);
+  const settingsOf = (user: TestUser) => {
+    const identity = Object.entries(users).find(([name]) => name === user)?.[1];
+    if (identity === undefined) throw new Error(`the cluster knows no ${user}`);
+    return { nkeyFile: seedFile(user), inboxPrefix: inboxPrefixOf(identity) };
+  };
+  const connect = async (user: ClusterUser): Promise<Connection> =>
+    connectNats(
+      { servers: urls, name: user, role: "daemon", ...settingsOf(user) },
+      silentLog,
+      AbortSignal.timeout(patienceMs),
+    );
+
+  /** What is true some time, whatever is thrown before. */
+  async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+    const deadline = performance.now() + patienceMs;
+    for (;;) {
+      try {
+        const answer = await ask();
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        if (performance.now() > deadline) throw error;
+      }
+      if (performance.now() > deadline) throw new Error("the cluster does not become what it should be");
+      await sleep(200);
+    }
+  }
+
+  const admin = await connect("admin");
+  await eventually(async () => {
+    await setUpStreams(admin, { replicas });
+    const findings = await checkStreams(admin, replicas);
+    return findings.every(({ state }) => state === "sound") ? true : undefined;
+  });
+  const infoOf = async (stream: string) => (await openManager(admin)).streams.info(stream);
+  return {
+    nodes,
+    urls,
+    settingsOf,
+    connect,
+    leader: async () =>
+      eventually(async () => {
+        const { cluster } = await infoOf(streams.events);
+        return nodes[names.indexOf(cluster?.leader ?? "")];
+      }),
+    async whenWhole() {
+      await eventually(async () => {
+        const infos = await Promise.all(Object.values(streams).map(infoOf));
+        const isWhole = infos.every(
+          ({ cluster }) =>
+            cluster?.replicas?.length === replicas - 1 &&
+            cluster.replicas.every(({ current, offline }) => current && !offline),
+        );
+        return isWhole ? true : undefined;
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await admin.close();
+      await Promise.all(nodes.map(async (node) => node[Symbol.asyncDispose]()));
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
