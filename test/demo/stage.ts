@@ -1,8 +1,10 @@
 // What the audience sees: one line that explains, the command as a user would type it, and what the command prints.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { styleText } from "node:util";
-import { type HomeLab, program } from "./home-lab.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify, styleText } from "node:util";
+import { type HomeLab, type PretendedHost, program } from "./home-lab.ts";
+import type { Change, SampleRepo } from "./sample-repo.ts";
 
 /** No command of the demo takes longer when all is well. */
 const patienceMs = 120_000;
@@ -47,9 +49,36 @@ export async function succeeds(lab: HomeLab, args: readonly string[], signal: Ab
   return code === 0;
 }
 
+/** Waits until there are streams; then the builder takes requests. Not by doctor: a throw-away store has no sandbox. */
+export async function waitForBuilder(lab: HomeLab, signal: AbortSignal): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+  while (!(await succeeds(lab, ["builds", "list"], deadline)))
+    await sleep(200, undefined, { signal: deadline });
+}
+
+/** What a command of `homelab-deploy` that nobody sees prints. @throws Error unless it ends with 0 */
+export async function outputOf(lab: HomeLab, args: readonly string[], signal: AbortSignal): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args, { env: lab.environment, signal });
+  return stdout;
+}
+
 async function whileBuilderLives<Result>(lab: HomeLab, work: Promise<Result>): Promise<Result> {
   const failed = lab.builderEnded.then((how): never => {
     throw new Error(how);
   });
   return Promise.race([work, failed]);
+}
+
+/** Until something could be ordered of it. */
+export async function waitForHost(lab: HomeLab, { name }: PretendedHost, signal: AbortSignal): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(120_000)]);
+  while (!(await succeeds(lab, ["deploy", name, "--plan"], deadline)))
+    await sleep(200, undefined, { signal: deadline });
+}
+
+/** Commits in view of the audience. */
+export async function commit(repo: SampleRepo, change: Change): Promise<void> {
+  await repo.commit(change);
+  showCommand("git", "commit", "--all", "--message", change.message);
+  console.log(`  ${repo.file}: ${change.from}  ->  ${change.to}`);
 }

@@ -13,6 +13,13 @@ with packages; {
   router = { services = [ nftables unbound ]; };
   testvm01 = { services = [ ]; };
   vault = { services = [ vaultwarden nginx ]; upstream = "http://localhost:8222"; };
-  web01 = { services = [ nginx ]; motd = "Welcome"; };
-  web02 = { services = [ nginx ]; };
+  web01 = {
+    services = [ nginx ];
+    motd = "Welcome";
+    upstream = "http://localhost:8080";
+    # Where its application listens, which its health check asks for.
+    application = "http://localhost:8080";
+  };
+  # The canary of rollouts.
+  web02 = { services = [ nginx ]; upstream = "http://localhost:8082"; application = "http://localhost:8082"; wave = 0; };
 }

@@ -15,18 +15,26 @@ let
     '' ];
   });
 
-  package = name: version: lines: derive {
-    name = "${name}-${version}";
-    script = ''
-      phase unpackPhase
-      say "unpacking source archive ${name}-${version}.tar.gz"
-      phase buildPhase
-      ${builtins.concatStringsSep "\n" (map (line: "say '${line}'") lines)}
-      phase installPhase
-      mkdir $out
-      echo ${version} > $out/version
-    '';
-  };
+  # A line that starts with "error:" ends the build. With one that starts with "warning:" the program crashes when it is used.
+  package = name: version: lines:
+    let
+      startsWith = prefix: line: builtins.substring 0 (builtins.stringLength prefix) line == prefix;
+      say = line: if startsWith "error:" line then "say '${line}'; exit 1" else "say '${line}'";
+      crashes = builtins.any (startsWith "warning:") lines;
+    in
+    derive {
+      name = "${name}-${version}";
+      script = ''
+        phase unpackPhase
+        say "unpacking source archive ${name}-${version}.tar.gz"
+        phase buildPhase
+        ${builtins.concatStringsSep "\n" (map say lines)}
+        phase installPhase
+        mkdir $out
+        echo ${version} > $out/version
+        ${if crashes then ": > $out/crashes" else ""}
+      '';
+    };
 
   compile = names: map (name: "  CC      ${name}.o") names;
   packages = {
