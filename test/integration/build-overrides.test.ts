@@ -52,7 +52,9 @@ test("a request with overrides over NATS: another repo's hosts, as if their inpu
   expect(plain.status).toBe("succeeded");
   const overridden = await build({ overrides: at(good) });
   expect(overridden.status).toBe("succeeded");
-  expect(overridden.sources).toEqual([{ ...plain.sources[0], branch: undefined, overrides: at(good) }]);
+  expect(overridden.sources).toEqual([
+    { ...plain.sources[0], branch: undefined, tip: false, overrides: at(good) },
+  ]);
   expect(host(overridden)?.evaluated).toMatchObject({ remembered: false });
   expect(host(overridden)?.evaluated?.drvPath).not.toBe(host(plain)?.evaluated?.drvPath);
   // Twice the same is one evaluation, and so is the commit without them.

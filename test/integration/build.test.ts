@@ -114,7 +114,7 @@ test("what cannot be asked for is answered with exit code 2 and what to do", asy
     [["build", "--all", "--repo", "flet"], "did you mean fleet?"],
     [["build", "--all", "--branch", "nosuchbranch"], "nosuchbranch"],
     [["build", "--all", "--rev", "0".repeat(40)], "0000000"],
-    [["build", "we b"], "not a host name"],
+    [["build", "we b"], "not a valid host name"],
     [["build", "--all", "host01"], "exclude each other"],
     [["build"], "name hosts, or use --all"],
     [["build", "--al"], "--all"],

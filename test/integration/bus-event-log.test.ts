@@ -149,7 +149,7 @@ test.for([
   },
 );
 
-test("a builder whose events vanished is told so, and does not ask for ever", async ({ as }) => {
+test("a builder whose events vanished is told so, and does not ask forever", async ({ as }) => {
   const bus = createBuilderBus(await as("builder1"));
   const id = aBuildId();
   const log = await bus.openEventLog(id, [], signal);

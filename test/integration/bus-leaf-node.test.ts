@@ -33,8 +33,8 @@ test("a build goes from a client of a leaf node to a builder of it, through the 
     .poll(async () => setUpStreams(admin).then(() => "done", String), { timeout: 60_000 })
     .toBe("done");
   const asking = await connect(leaf, "operator", "hub");
-  expect(await checkStreams(asking)).toHaveLength(10);
-  expect((await readServerLimits(asking)).account).toMatchObject({ streams: 7 });
+  expect(await checkStreams(asking)).toHaveLength(16);
+  expect((await readServerLimits(asking)).account).toMatchObject({ streams: 13 });
 
   const operator = createReader(asking);
   const building = await connect(leaf, "builder", "hub");

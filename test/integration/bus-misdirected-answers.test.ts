@@ -30,7 +30,7 @@ import type { TestUser } from "../support/start-roles-server.ts";
 
 const victim = aBuildId();
 const other = aBuildId();
-const clients = ["operator", "ci", "updater", "dashboard"] as const satisfies readonly TestUser[];
+const clients = ["operator", "ci", "updater", "dashboard", "deployer"] as const satisfies readonly TestUser[];
 
 /** A question to the server or a builder: the subject, with what has to be said to get an answer with content. */
 interface Question {
@@ -60,6 +60,10 @@ const targets = [
   `live.build-events.${victim}`,
   `live.build-logs.${victim}.0`,
   "live.update-events.servers",
+  "deploy-orders.servers.web1",
+  "deploy-events.servers.web1",
+  "rollout-events.01JDB3K2M4N5P6Q7R8S9T0V1W2",
+  "$KV.hosts.servers.web1",
 ];
 
 /** Every question that the tables let somebody ask, in the forms that get different answers. */
@@ -83,6 +87,11 @@ const subjectsOf: Readonly<Record<string, string>> = {
   [streams.updates]: "update-events.servers",
   [streams.builders]: "$KV.builders.b1",
   [streams.results]: `$KV.results.build.${other}`,
+  [streams.orders]: "deploy-orders.servers.web1",
+  [streams.deployEvents]: "deploy-events.servers.web1",
+  [streams.deployOutput]: "deploy-output.servers.web1",
+  [streams.hosts]: "$KV.hosts.servers.web1",
+  [streams.holds]: "$KV.holds.servers.web1",
 };
 
 const bareGets = (stream: string): readonly Question[] =>
@@ -118,6 +127,9 @@ async function fill(as: (user: TestUser) => Promise<Connection>): Promise<void> 
   await bus.appendLog(aChunk(other, 1, 1, new TextDecoder().decode(forged())), signal);
   await bus.putStatus(aStatus("b1", "2026-01-01T00:00:00.000Z"), signal);
   await publishUpdateEvent(await as("updater"), anUpdateEvent, signal);
+  const operator = await as("operator");
+  for (const subject of ["deploy-orders.servers.web1", "$KV.holds.servers.web1"])
+    await operator.nats.request(subject, forged(), { timeout: 10_000 });
 }
 
 const forged = (): Uint8Array => encodeEvent(anEvent(victim, 1, finished));
@@ -195,9 +207,18 @@ const isAllowed = (allowed: readonly string[], subject: string): boolean =>
 
 /** Stored on purpose: the second test is about their acknowledgements. */
 const isRequest = (subject: string): boolean =>
-  ["build.", "build-backlog.", "build-control.", "update-events."].some((prefix) =>
-    subject.startsWith(prefix),
-  );
+  [
+    "build.",
+    "build-backlog.",
+    "build-control.",
+    "update-events.",
+    "deploy-orders.",
+    "deploy-events.",
+    "deploy-output.",
+    "rollout-events.",
+    "$KV.hosts.",
+    "$KV.holds.",
+  ].some((prefix) => subject.startsWith(prefix));
 
 test("headers of a client empty no stream and pass for no builder", async ({ as }) => {
   const builder = await as("builder1");

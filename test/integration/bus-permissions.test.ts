@@ -1,28 +1,18 @@
-import { PermissionViolationError } from "@nats-io/transport-node";
 import { expect } from "vitest";
-import type { Connection } from "../../src/bus/connect/connection.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
 import { aBuildId } from "../support/builds.ts";
 import { permissionsMarker } from "../../src/bus/server/permissions.ts";
 import { test } from "../support/nats-roles.ts";
+import { wrongPublishing, wrongSubscribing, type Probe } from "../support/role-probes.ts";
 import { testUsers as everybody, type TestUser } from "../support/start-roles-server.ts";
 
 const builders: readonly TestUser[] = ["builder1", "builder2"];
-const clients: readonly TestUser[] = ["operator", "ci", "updater", "dashboard"];
+const clients: readonly TestUser[] = ["operator", "ci", "updater", "dashboard", "deployer"];
 const requesters: readonly TestUser[] = ["operator", "ci", "updater"];
 const readers: readonly TestUser[] = [...clients, ...builders];
 const id = aBuildId();
 const api = "$JS.API";
-
-interface Probe {
-  readonly subject: string;
-  readonly allowed: readonly TestUser[];
-  readonly payload?: string;
-  readonly queue?: string;
-  /** The admin may, but then nothing would be left to test. */
-  readonly destructive?: boolean;
-}
 
 const publishing: readonly Probe[] = [
   { subject: "build.servers.web1", allowed: [...requesters, ...builders], payload: "{}" },
@@ -109,7 +99,7 @@ const subscribing: readonly Probe[] = [
   { subject: "_INBOX_dashboard.>", allowed: ["dashboard"] },
   { subject: "_INBOX_builder-b1.>", allowed: ["builder1"] },
   { subject: "_INBOX_builder-b2.>", allowed: ["builder2"] },
-  { subject: "_INBOX_host-web1_lan.>", allowed: ["listener"] },
+  { subject: "_INBOX_host-servers_web1_lan.>", allowed: ["listener"] },
   { subject: "_INBOX.>", allowed: [] },
   { subject: ">", allowed: [] },
   { subject: "*.>", allowed: [] },
@@ -139,50 +129,12 @@ const subscribing: readonly Probe[] = [
   { subject: "deploy.>", allowed: [] },
 ];
 
-async function mayPublish({ nats }: Connection, { subject, payload }: Probe): Promise<boolean> {
-  try {
-    await nats.request(subject, payload, { timeout: 250 });
-    return true;
-  } catch (error) {
-    // No answer, or nobody there to answer, is what the server says after it let the message through.
-    return !(error instanceof Error && error.cause instanceof PermissionViolationError);
-  }
-}
-
-async function maySubscribe({ nats }: Connection, { subject, queue }: Probe): Promise<boolean> {
-  let refused = false;
-  const subscription = nats.subscribe(subject, {
-    queue,
-    callback: (error) => {
-      refused ||= error instanceof PermissionViolationError;
-    },
-  });
-  await nats.flush();
-  if (!refused) subscription.unsubscribe();
-  return !refused;
-}
-
 test.for(everybody)("%s may publish exactly what its role needs", async (user, { as }) => {
-  const connection = await as(user);
-  const wrong: string[] = [];
-  for (const probe of publishing) {
-    if (probe.destructive === true && user === "admin") continue;
-    const allowed = await mayPublish(connection, probe);
-    if (allowed !== probe.allowed.includes(user))
-      wrong.push(`${allowed ? "may" : "may not"} ${probe.subject}`);
-  }
-  expect(wrong).toEqual([]);
+  expect(await wrongPublishing(await as(user), user, publishing)).toEqual([]);
 });
 
 test.for(everybody)("%s may subscribe to exactly what its role needs", async (user, { as }) => {
-  const connection = await as(user);
-  const wrong: string[] = [];
-  for (const probe of subscribing) {
-    const allowed = await maySubscribe(connection, probe);
-    if (allowed !== probe.allowed.includes(user))
-      wrong.push(`${allowed ? "may" : "may not"} ${probe.subject}`);
-  }
-  expect(wrong).toEqual([]);
+  expect(await wrongSubscribing(await as(user), user, subscribing)).toEqual([]);
 });
 
 test("what a role may not do is said with the subject", async ({ as }) => {

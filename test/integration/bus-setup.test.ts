@@ -28,6 +28,12 @@ test("creates everything once, and running it again changes nothing", async ({ c
     "UPDATE_EVENTS",
     "KV_builders",
     "KV_results",
+    "DEPLOY_ORDERS",
+    "DEPLOY_EVENTS",
+    "DEPLOY_OUTPUT",
+    "ROLLOUT_EVENTS",
+    "KV_hosts",
+    "KV_holds",
     "BUILD_REQUESTS.builder",
     "BUILD_REQUESTS.builder-control",
     "BUILD_BACKLOG.builder-backlog",
@@ -84,9 +90,10 @@ test("says what a server with too little storage needs, and fits it with a small
   );
   await using connection = await connectTo(server);
   await expect(setUpStreams(connection)).rejects.toThrow(
-    expect.objectContaining({ code: "NATS_STORAGE", hint: expect.stringContaining("6.4GiB") }),
+    expect.objectContaining({ code: "NATS_STORAGE", hint: expect.stringContaining("7.4GiB") }),
   );
-  await setUpStreams(connection, { scale: 0.1 });
+  // What the first attempt has created stays as large as it is.
+  await setUpStreams(connection, { scale: 0.05 });
   expect(states(await checkStreams(connection))).toEqual(["sound"]);
 });
 
@@ -100,13 +107,13 @@ accounts { A { ${account}, users: [ { user: u, password: p } ] } }
 no_auth_user: u`;
 
 test.for([
-  ["max_file: 1G", "max_file of our account is 953.7MiB, must be at least 6.4GiB", "--scale 0.1"],
+  ["max_file: 1G", "max_file of our account is 953.7MiB, must be at least 7.4GiB", "--scale 0.1"],
   [
     "disk_max_stream_bytes: 1G",
     "disk_max_stream_bytes of our account is 953.7MiB, must be at least 5GiB",
     "--scale 0.1",
   ],
-  ["max_streams: 3", "max_streams of our account is 3, must be at least 7", "--js-streams 7"],
+  ["max_streams: 3", "max_streams of our account is 3, must be at least 13", "--js-streams 13"],
   ["max_consumers: 1", "max_consumers of our account is 1, must be at least 3", "--js-consumer 3"],
   [
     "max_ack_pending: 10",
@@ -128,7 +135,7 @@ test.for([
 test("what it advises is enough", async () => {
   await using server = await startNatsServer(
     inAccount(
-      "jetstream { max_mem: 0, max_file: 6895435776, max_streams: 7, max_consumers: 3, max_ack_pending: 1000, max_bytes_required: true }, limits { max_payload: 540672 }",
+      "jetstream { max_mem: 0, max_file: 7977566208, max_streams: 13, max_consumers: 3, max_ack_pending: 1000, max_bytes_required: true }, limits { max_payload: 540672 }",
     ),
   );
   await using connection = await connectTo(server);

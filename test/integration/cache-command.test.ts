@@ -97,17 +97,17 @@ test("a cache that does not answer, or nothing to prove by, is never success", a
   expect(gone.stdout).toContain("connect ECONNREFUSED");
   expect(await cache(keys, "verify", lab.top)).toMatchObject({
     exitCode: 2,
-    stderr: expect.stringContaining("it is not said which cache to ask"),
+    stderr: expect.stringContaining("no cache is configured"),
   });
   expect(await cache({ url: "http://127.0.0.1:9" }, "verify", lab.top)).toMatchObject({
     exitCode: 2,
-    stderr: expect.stringContaining("by which key"),
+    stderr: expect.stringContaining("no public key of the cache"),
   });
   expect((await cache({ ...keys, url: "http://127.0.0.1:9" }, "verify", "/etc")).exitCode).toBe(2);
   expect((await cache({ ...keys, url: "http://127.0.0.1:9" }, "verify")).exitCode).toBe(2);
   const collected = lab.top.replace(hashPartOf(lab.top), "0".repeat(32));
   const missing = await cache({ ...keys, url: "http://127.0.0.1:9" }, "verify", collected);
-  expect(missing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining("has not got it") });
+  expect(missing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining("does not have it") });
 });
 
 test("repair copies to a cache with a store of its own, in place of what is wrong there", async ({
@@ -153,7 +153,10 @@ test("repair signs with a key that is trusted, and restores what is damaged in t
     "--key-file",
     lab.foreignSecretKeyFile,
   );
-  expect(foreign).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("none that is trusted") });
+  expect(foreign).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("not one of cache.publicKeys"),
+  });
   const signed = await cache(settings, "verify", lab.top, "--repair", "--key-file", lab.secretKeyFile);
   expect(signed).toMatchObject({ exitCode: 0, stderr: "repair: signing 3 paths\n" });
 

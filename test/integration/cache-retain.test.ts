@@ -3,9 +3,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
+import { createDeployBus } from "../../src/bus/deploy/create-deploy-bus.ts";
 import { createGcRoots } from "../../src/nix/roots/create-gc-roots.ts";
 import { createExec } from "../../src/process/create-exec.ts";
-import { parseCommit, parseRepoName } from "../../src/protocol/names.ts";
+import { parseCommit, parseHostName, parseRepoName } from "../../src/protocol/names.ts";
+import { someOrder, someSigner } from "../support/deploy-orders.ts";
+import { signOrder } from "../../src/signing/sign-envelope.ts";
 import { test as base } from "../support/homelab.ts";
 
 const signal = new AbortController().signal;
@@ -84,7 +87,7 @@ test("a build of another process keeps what it uses; when it is over it goes", a
     // Newer than it: without its use, the other one would be the one to go.
     await using __ = await builder.roots.use([{ repo, commit, isHead: true }], signal);
     const kept = await builder.cache("retain", "--keep", "1");
-    expect(kept.stdout).toContain(`fleet@${next.slice(0, 7)} is used by a build`);
+    expect(kept.stdout).toContain(`fleet@${next.slice(0, 7)}: kept for now`);
     expect(await builder.commits()).toContain(next);
   }
 });
@@ -110,4 +113,38 @@ test("says how big everything is, as Nix says it, and whether the disk is enough
   const people = await builder.cache("report");
   expect(people.stdout).toMatch(/fleet\/host01 +\S+ \S+ +\S+ \S+\n/);
   expect(people.stdout).toContain("the disk is enough: 2 commits of every host come to");
+});
+
+test("what a host is ordered to run stays, and while nobody can say what hosts run, so does every tip", async ({
+  homelab,
+  builder,
+}) => {
+  const oldest = (await builder.roots.list())
+    .filter(({ pin }) => pin === undefined)
+    .toSorted((one, other) => one.usedAt.getTime() - other.usedAt.getTime())[0];
+  const host = parseHostName("host01");
+  const path = oldest?.hosts.get(host) ?? null;
+  expect(path).not.toBeNull();
+  await using operator = await homelab.server.connect("operator");
+  const order = signOrder(someOrder({ kind: "reboot", repo, host, path }), someSigner("kai"));
+  expect(await createDeployBus(operator).putOrder({ repo, host }, order, 0, signal)).toBe(true);
+  await builder.build("eight");
+  await builder.build("nine");
+  await builder.build("ten");
+  const kept = async () =>
+    (await builder.roots.list())
+      .find(({ commit }) => commit === oldest?.commit)
+      ?.hosts.keys()
+      .toArray();
+  await expect.poll(kept).toEqual(["host01"]);
+  const listed = await builder.cache("retain", "--plan");
+  expect(listed.stdout).toMatch(new RegExp(`${oldest?.commit.slice(0, 7)} .*1 host .*deployed`));
+
+  const away = ["--server", "nats://127.0.0.1:9", "--keep", "1"];
+  const unknown = await builder.cache("retain", "--plan", ...away);
+  expect(unknown).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringContaining("what hosts run is unknown"),
+  });
+  expect(unknown.stdout).toContain("hosts may run it");
 });

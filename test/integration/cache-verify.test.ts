@@ -4,10 +4,10 @@ import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { createCacheClient } from "../../src/cache/cache-client.ts";
+import { createCacheClient } from "../../src/narinfo/cache-client.ts";
 import type { Finding } from "../../src/cache/finding.ts";
 import { hashPartOf, parseNarInfo } from "../../src/narinfo/narinfo.ts";
-import { parseNetrc, type NetrcEntry } from "../../src/cache/netrc.ts";
+import { parseNetrc, type NetrcEntry } from "../../src/narinfo/netrc.ts";
 import { noProofs, openProofs, type Proofs } from "../../src/cache/proofs.ts";
 import { parsePublicKey } from "../../src/narinfo/public-keys.ts";
 import {
@@ -121,12 +121,12 @@ const faults: Record<
   "shows a web page": {
     of: "narinfo",
     fault: { edit: () => "<html><body>Sign in</body></html>" },
-    finding: /^corrupt: its narinfo cannot be read: it is no narinfo/,
+    finding: /^corrupt: its narinfo cannot be read: it is not a narinfo/,
   },
   "shows a web page for a NAR": {
     of: "nar",
     fault: { edit: () => "<html><body>Sign in, please, before you go on</body></html>" },
-    finding: /^corrupt: what is served as its NAR is none/,
+    finding: /^corrupt: what is served as its NAR is not a NAR/,
   },
   "shows a page to sign in at": {
     of: "narinfo",

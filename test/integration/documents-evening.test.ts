@@ -8,9 +8,7 @@ import { codeBlocks, readPage } from "../support/documents.ts";
 import { startEvening } from "../support/evening.ts";
 
 const root = join(import.meta.dirname, "../..");
-const pages = ["*.md", "docs/*.md", "docs/runbooks/*.md", "infra/*/*.md"].flatMap((glob) =>
-  globSync(glob, { cwd: root }),
-);
+const pages = ["*.md", "docs/**/*.md", "infra/*/*.md"].flatMap((glob) => globSync(glob, { cwd: root }));
 
 interface Written {
   readonly page: string;
@@ -36,6 +34,7 @@ const written: readonly Written[] = pages.flatMap((page) =>
 
 /** Why a line is not run here, and what runs it instead. */
 const notRun: readonly (readonly [RegExp, string])[] = [
+  [/^init /, "writes below /root: test/integration/init-install.test.ts runs the same three commands"],
   [/^up /, "goes on until Ctrl-C: test/integration/up.test.ts"],
   [/^(?:--config update\.json )?update\b/, "needs inputs that move: test/integration/update-command.test.ts"],
   [/^inputs --check$/, "needs inputs with remotes: test/integration/inputs-command.test.ts"],
@@ -43,6 +42,20 @@ const notRun: readonly (readonly [RegExp, string])[] = [
     /^cache (?:retain --keep|report)/,
     "is about a builder with a history: test/integration/cache-retain.test.ts",
   ],
+  [
+    /^keys create (?:~|deployer)/,
+    "is in somebody's home: test/integration/deploy-command.test.ts makes such a key",
+  ],
+  [
+    /^(?:deploy|rollback|reboot|hosts diff) /,
+    "needs a host that speaks: test/integration/deploy-command.test.ts and deploy-lab.test.ts",
+  ],
+  [
+    /^rollouts (?:show|abort|resume)\b/,
+    "needs a rollout: test/integration/rollout-story.test.ts and rollouts-command.test.ts",
+  ],
+  [/^nats setup .*--replicas/, "needs a cluster: test/integration/nats-cluster.test.ts"],
+  [/^host /, "is typed on a host, as root: test/integration/deploy-by-hand.test.ts"],
 ];
 const reasonOf = ({ text }: Written): string | undefined =>
   notRun.find(([pattern]) => pattern.test(text))?.[1];
@@ -115,7 +128,9 @@ test("keys, a server and its streams are made as operations say", async ({ eveni
 test("the builder's configuration is the one that operations show, with what is here", async ({
   evening,
 }) => {
-  const blocks = codeBlocks(readPage("docs/operations.md")).filter(({ language }) => language === "json");
+  const blocks = codeBlocks(readPage("docs/guides/operations.md")).filter(
+    ({ language }) => language === "json",
+  );
   const shown = blocks.map(({ text }) => JSON.parse(text) as Record<string, Record<string, unknown>>);
   const operator = shown.find(({ nats }) => nats?.["inboxPrefix"] === "_INBOX_operator-kai");
   const builder = shown.find(({ nats }) => nats?.["inboxPrefix"] === "_INBOX_builder-cache01");

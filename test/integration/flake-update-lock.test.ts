@@ -143,19 +143,19 @@ test("one revision of an input is locked as an update at that time would have lo
   const locked = nodeAt(before, "f1").locked ?? { type: "none" };
   const rev = locked.rev ?? "";
   const reference = historyOf(locked)?.at(rev) ?? "";
-  const wish = { input: "f1", reference, isFlake: true, timeoutMs };
-  const made = await revisions.lockRevision(directory, wish, signal);
+  const specification = { input: "f1", reference, isFlake: true, timeoutMs };
+  const made = await revisions.lockRevision(directory, specification, signal);
   const lock = lockWithRevision(after, parseFlakeLock(made.type === "updated" ? made.lock : ""), "f1", rev);
   expect(graftLock(after, lock, new Set(["f1"]))).toEqual(graftLock(after, before, new Set(["f1"])));
   expect(await lockText(directory)).toBe(text);
 
   // What is no flake has no flake.nix that Nix could read.
-  const source = await revisions.lockRevision(directory, { ...wish, isFlake: false }, signal);
+  const source = await revisions.lockRevision(directory, { ...specification, isFlake: false }, signal);
   const alone = parseFlakeLock(source.type === "updated" ? source.lock : "");
   expect(nodeAt(alone, "f1")).toMatchObject({ locked, flake: false });
 
   const gone = reference.replace(rev, "1".repeat(40));
-  const failed = await revisions.lockRevision(directory, { ...wish, reference: gone }, signal);
+  const failed = await revisions.lockRevision(directory, { ...specification, reference: gone }, signal);
   expect(failed).toMatchObject({ type: "failed" });
 });
 

@@ -24,8 +24,8 @@ const test = base.extend<{ rig: ForgeRig }>({
 });
 
 async function pullOf({ forge, head, base: into }: ForgeRig): Promise<number> {
-  const wish = { head, base: into, title: "Update", body: `${marker} -->`, marker };
-  return (await forge.ensurePullRequest(wish, never)).pullRequest.number;
+  const specification = { head, base: into, title: "Update", body: `${marker} -->`, marker };
+  return (await forge.ensurePullRequest(specification, never)).pullRequest.number;
 }
 async function commentOf(rig: ForgeRig): Promise<number> {
   const number = await pullOf(rig);
@@ -99,16 +99,16 @@ test("of labels with one name the oldest is used, and any of them counts and goe
 test("labels of the organization are used, where the token may see them", async ({ rig }) => {
   const { forge, server } = rig;
   const number = await pullOf(rig);
-  const wish = { name: "build-failure", colour: "#d73a4a", description: "" };
-  const shared = server.state.addLabel({ name: wish.name, shared: true });
+  const specification = { name: "build-failure", colour: "#d73a4a", description: "" };
+  const shared = server.state.addLabel({ name: specification.name, shared: true });
   server.bot.scopes.push("read:organization");
-  await forge.ensureLabels([wish], never);
-  await forge.addLabels(number, [wish.name], never);
+  await forge.ensureLabels([specification], never);
+  await forge.addLabels(number, [specification.name], never);
   expect(server.state.labels).toEqual([shared]);
   expect(server.state.pulls[0]?.labels).toEqual([shared]);
 
   server.bot.scopes.pop();
-  await forge.ensureLabels([wish], never);
+  await forge.ensureLabels([specification], never);
   expect(server.state.labels.map((label) => label.shared)).toEqual([true, false]);
 });
 
@@ -122,13 +122,13 @@ test.for([
   server.bot.scopes = server.bot.scopes.filter((each) => each !== scope);
   server.bot.scopes.push(...(scope === "read:user" ? [] : [scope.replace("write", "read")]));
   const body = `${marker} --> changed`;
-  const wish = { head: rig.head, base: rig.base, title: "Other", body, marker };
+  const specification = { head: rig.head, base: rig.base, title: "Other", body, marker };
   const failing =
     call === "signIn"
       ? rig.signIn()
       : call === "ensureComment"
         ? forge.ensureComment(1, { marker, body }, never)
-        : forge.ensurePullRequest(wish, never);
+        : forge.ensurePullRequest(specification, never);
   await expect(failing).rejects.toMatchObject({
     kind: "refused",
     code: "FORGE_SCOPE",

@@ -1,6 +1,6 @@
 // What holds for every forge: the same sentences, once for each of them.
 import { describe, expect, test as base } from "vitest";
-import type { PullRequestWish } from "../../src/forge/forge.ts";
+import type { PullRequestSpecification } from "../../src/forge/forge.ts";
 import { badGateway, signInPage, tooManyRequests } from "../support/forge-server/faults.ts";
 import { giteaContract, whyWithoutContract } from "../support/forge-server/gitea-contract.ts";
 import { createForgeRig, type ForgeRig, never } from "../support/forge-rig.ts";
@@ -9,10 +9,10 @@ const marker = "<!-- homelab-deploy:update v1";
 const kinds = ["gitea", "forgejo", "github"] as const;
 const contract = giteaContract();
 
-const wishFor = ({ head, base: into }: ForgeRig, text = "first"): PullRequestWish => {
+const specificationFor = ({ head, base: into }: ForgeRig, text = "first"): PullRequestSpecification => {
   return { head, base: into, title: `Update: ${text}`, body: `${marker} {} -->\n${text}`, marker };
 };
-const labelWish = (name: string) => ({ name, colour: "#d73a4a", description: "made by a test" });
+const labelNamed = (name: string) => ({ name, colour: "#d73a4a", description: "made by a test" });
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => "no error",
@@ -42,7 +42,7 @@ describe.each(kinds)("%s", (kind) => {
     },
   });
   const numberOf = async (rig: ForgeRig): Promise<number> =>
-    (await rig.forge.ensurePullRequest(wishFor(rig), never)).pullRequest.number;
+    (await rig.forge.ensurePullRequest(specificationFor(rig), never)).pullRequest.number;
 
   test("knows who we are, the repository and its branches", async ({ rig }) => {
     const { forge, server, head, headCommit } = rig;
@@ -71,17 +71,17 @@ describe.each(kinds)("%s", (kind) => {
 
   test("makes one pull request, edits it, and leaves it alone when nothing changed", async ({ rig }) => {
     const { forge, server, headCommit } = rig;
-    const first = await forge.ensurePullRequest(wishFor(rig), never);
+    const first = await forge.ensurePullRequest(specificationFor(rig), never);
     expect(first).toMatchObject({
       type: "created",
       pullRequest: { state: "open", title: "Update: first", headCommit },
     });
-    const again = await forge.ensurePullRequest(wishFor(rig), never);
+    const again = await forge.ensurePullRequest(specificationFor(rig), never);
     expect(again).toEqual({ ...first, type: "unchanged" });
     const writes = server.requests.filter(({ method }) => method !== "GET").length;
     expect(writes).toBe(1);
 
-    const edited = await forge.ensurePullRequest(wishFor(rig, "second"), never);
+    const edited = await forge.ensurePullRequest(specificationFor(rig, "second"), never);
     expect(edited).toMatchObject({ type: "edited", pullRequest: { number: 1, title: "Update: second" } });
     expect(server.state.pulls).toHaveLength(1);
   });
@@ -91,7 +91,7 @@ describe.each(kinds)("%s", (kind) => {
     const number = await numberOf(rig);
     expect(await forge.closePullRequest(number, never)).toMatchObject({ state: "closed" });
 
-    expect(await forge.ensurePullRequest(wishFor(rig), never)).toMatchObject({
+    expect(await forge.ensurePullRequest(specificationFor(rig), never)).toMatchObject({
       type: "created",
       pullRequest: { number: number + 1 },
     });
@@ -112,7 +112,7 @@ describe.each(kinds)("%s", (kind) => {
   test("leaves a pull request alone that a person made for the same branch", async ({ rig }) => {
     const { forge, server, head } = rig;
     await server.state.addPull({ head, base: "main", author: "person", title: "Mine", body: "hands off" });
-    expect(await forge.ensurePullRequest(wishFor(rig), never)).toMatchObject({
+    expect(await forge.ensurePullRequest(specificationFor(rig), never)).toMatchObject({
       type: "foreign",
       pullRequest: { title: "Mine" },
     });
@@ -130,7 +130,7 @@ describe.each(kinds)("%s", (kind) => {
     await server.state.addPull({ head, base: "crowd", author: "person" });
     await server.state.addPull({ head, base: "main", author: "homelab-bot", body: `${marker} -->` });
 
-    expect(await forge.ensurePullRequest(wishFor(rig), never)).toMatchObject({
+    expect(await forge.ensurePullRequest(specificationFor(rig), never)).toMatchObject({
       type: "edited",
       pullRequest: { number: 124 },
     });
@@ -143,7 +143,7 @@ describe.each(kinds)("%s", (kind) => {
       server.state.addPull({ head, base: "main", author: "homelab-bot", body: `${marker} -->` });
     server.faults.add({ method: "POST", path: /\/pulls$/, times: 1, effect: { type: "meanwhile", happens } });
 
-    expect(await forge.ensurePullRequest(wishFor(rig), never)).toMatchObject({ type: "edited" });
+    expect(await forge.ensurePullRequest(specificationFor(rig), never)).toMatchObject({ type: "edited" });
     expect(server.state.pulls).toHaveLength(1);
     expect(server.faults.waiting).toBe(0);
   });
@@ -155,9 +155,9 @@ describe.each(kinds)("%s", (kind) => {
         server.faults.add({ method, path, times: 1, effect: { type: "drop-after" } });
       }
     }
-    expect(await forge.ensurePullRequest(wishFor(rig), never)).toMatchObject({ type: "created" });
+    expect(await forge.ensurePullRequest(specificationFor(rig), never)).toMatchObject({ type: "created" });
     const { comment } = await forge.ensureComment(1, { marker, body: `${marker} --> text` }, never);
-    await forge.ensureLabels([labelWish("needs-review")], never);
+    await forge.ensureLabels([labelNamed("needs-review")], never);
     await forge.addLabels(1, ["needs-review"], never);
     await forge.attach(comment.id, { name: "host.log", bytes: new Uint8Array([1]) }, never);
     await forge.closePullRequest(1, never);
@@ -173,13 +173,17 @@ describe.each(kinds)("%s", (kind) => {
     const { forge, server } = rig;
     const number = await numberOf(rig);
     server.state.addComment(number, "person", `> ${marker} a -->\nlooks wrong`);
-    const wish = { marker: `${marker} a -->`, body: `${marker} a -->\nlog of a` };
+    const specification = { marker: `${marker} a -->`, body: `${marker} a -->\nlog of a` };
 
-    expect(await forge.ensureComment(number, wish, never)).toMatchObject({ type: "created" });
-    expect(await forge.ensureComment(number, wish, never)).toMatchObject({ type: "unchanged" });
-    const { type, comment } = await forge.ensureComment(number, { ...wish, body: `${wish.body}!` }, never);
+    expect(await forge.ensureComment(number, specification, never)).toMatchObject({ type: "created" });
+    expect(await forge.ensureComment(number, specification, never)).toMatchObject({ type: "unchanged" });
+    const { type, comment } = await forge.ensureComment(
+      number,
+      { ...specification, body: `${specification.body}!` },
+      never,
+    );
     expect(type).toBe("edited");
-    expect(comment).toMatchObject({ author: "homelab-bot", body: `${wish.body}!` });
+    expect(comment).toMatchObject({ author: "homelab-bot", body: `${specification.body}!` });
     expect((await forge.comments(number, never)).map(({ author }) => author)).toEqual([
       "person",
       "homelab-bot",
@@ -194,7 +198,7 @@ describe.each(kinds)("%s", (kind) => {
     for (let i = 0; i < 120; i++) server.state.addLabel({ name: `label-${i}` });
 
     for (let run = 0; run < 2; run++) {
-      await forge.ensureLabels([labelWish("build-failure"), labelWish("needs-review")], never);
+      await forge.ensureLabels([labelNamed("build-failure"), labelNamed("needs-review")], never);
       await forge.addLabels(number, ["build-failure", "needs-review"], never);
     }
     expect(server.state.labels).toHaveLength(122);
@@ -280,10 +284,10 @@ describe.each(kinds)("%s", (kind) => {
   test("an archived repository and a reader's token are refused", async ({ rig }) => {
     const { server } = rig;
     const reader = await rig.signIn({ token: server.state.addUser("reader", { canPush: false }).token });
-    expect(await codeOf(reader.ensurePullRequest(wishFor(rig), never))).toBe("FORGE_FORBIDDEN");
+    expect(await codeOf(reader.ensurePullRequest(specificationFor(rig), never))).toBe("FORGE_FORBIDDEN");
     server.state.archived = true;
     expect(await rig.forge.repository(never)).toMatchObject({ isArchived: true });
-    expect(await codeOf(rig.forge.ensurePullRequest(wishFor(rig), never))).toBe(
+    expect(await codeOf(rig.forge.ensurePullRequest(specificationFor(rig), never))).toBe(
       kind === "github" ? "FORGE_FORBIDDEN" : "FORGE_ARCHIVED",
     );
   });

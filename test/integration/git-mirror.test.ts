@@ -274,7 +274,7 @@ test("locks that a killed git left are removed at the next start, and nothing el
   for (const lock of locks) await writeFile(join(mirrorPath, lock), "");
   const mirror = place.mirror();
   expect(await mirror.resolveBranch(main, never)).toBe(next);
-  // The remote has it no longer: it would be gone if the mirror had been fetched anew.
+  // The remote has it no longer: it would be gone if the mirror had been fetched again.
   await remote.git("gc", "--quiet", "--prune=now");
   await mirror.ensureCommit(replaced, never);
   for (const lock of locks) await expect(access(join(mirrorPath, lock))).rejects.toThrow("ENOENT");
@@ -348,7 +348,7 @@ test("nothing that looks like an option or another transport runs a program", as
     });
   }
   for (const name of [...nasty, "a..b", "-x", "main:refs/heads/x", "+main", "@{-1}", "a b", "a\nb", "a*"]) {
-    expect(() => parseBranchName(name)).toThrow("is not a branch name");
+    expect(() => parseBranchName(name)).toThrow("is not a valid branch name");
   }
   await expect(access(canary)).rejects.toThrow("ENOENT");
 });
@@ -727,7 +727,7 @@ test("a shallow clone is refused by name, and is a repo like any other once it i
   await inMirror("fsck", "--connectivity-only");
 });
 
-test("a commit that an earlier release kept of a shallow clone is fetched anew with its history", async ({
+test("a commit that an earlier release kept of a shallow clone is fetched again with its history", async ({
   place,
 }) => {
   const { remote, directory, inMirror } = place;

@@ -11,6 +11,8 @@ import { startMetrics } from "../../src/wiring/start-metrics.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { parseRepoName } from "../../src/protocol/names.ts";
 import { allSelectors, missingIn } from "../infra/monitoring-files.ts";
+import { scrapeOfDeployer } from "../support/scrape-of-deployer.ts";
+import { scrapeOfHost } from "../support/scrape-of-host.ts";
 import { freePort } from "../support/free-port.ts";
 import { createUpdateLab } from "../support/update-lab.ts";
 
@@ -52,7 +54,9 @@ test("a builder serves what alerts and dashboard name, and the age of every inpu
   async function expectAllThatIsWatched(): Promise<void> {
     const selectors = allSelectors();
     expect(selectors.length).toBeGreaterThan(30);
-    expect(missingIn(await scrape(), selectors)).toEqual([]);
+    // What hosts say comes from their listeners, and what is said of rollouts from the deployer.
+    const others = (await scrapeOfHost()) + (await scrapeOfDeployer());
+    expect(missingIn((await scrape()) + others, selectors)).toEqual([]);
   }
 
   for (const isRestarted of [false, true]) {

@@ -15,6 +15,7 @@ import {
   type NatsUser,
 } from "../../src/bus/server/permissions.ts";
 import { accountsFragment, serverConfig } from "../../src/bus/server/server-config.ts";
+import { streamSettings } from "../../src/bus/server/stream-settings.ts";
 import { checkStreams, isDispensable, requireSound, setUpStreams } from "../../src/bus/server/setup.ts";
 import { openManager } from "../../src/bus/jetstream-api.ts";
 import { parseBuilderName, parseRepoName } from "../../src/protocol/names.ts";
@@ -155,21 +156,28 @@ accounts {
   }
 });
 
-test("with the permissions and streams of before the backlog and the rows, all works as it did", async () => {
+test("with the permissions and streams of before the backlog, the rows and deploying, all works as it did", async () => {
   const directory = await mkdtemp(join(tmpdir(), "homelab-before-"));
   const { users, signInOf } = await keysIn(directory);
   const version = await serverVersion();
   const ofBefore = (configuration: string): string =>
     configuration
       .split("\n")
-      .filter((line) => !/BACKLOG|build-backlog|KV[_.]results/.test(line))
+      .filter(
+        (line) =>
+          !/BACKLOG|build-backlog|KV[_.]results|deploy|DEPLOY|rollout|ROLLOUT|KV[_.](?:hosts|holds)/.test(
+            line,
+          ),
+      )
       .join("\n");
   try {
     await using server = await startNatsServer((place) => ofBefore(configurationOf(users, version, place)));
     await using admin = await connectTo(server, { ...signInOf("admin"), role: "daemon" });
     await setUpStreams(admin);
     const manager = await openManager(admin);
-    for (const stream of ["BUILD_BACKLOG", "KV_results"]) await manager.streams.delete(stream);
+    const later = streamSettings.filter(({ optional }) => optional === true);
+    expect(later.length).toBeGreaterThan(5);
+    for (const settings of later) await manager.streams.delete(settings.name);
     await using builder = await connectTo(server, { ...signInOf("builder"), role: "daemon" });
     await using operator = await connectTo(server, { ...signInOf("operator"), role: "command" });
     const [bus, reader] = [createBuilderBus(builder), createReader(operator)];

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as v from "valibot";
 import { parseConfig } from "../../src/config/load.ts";
+import { decodeHostPolicy } from "../../src/protocol/deploy/host-policy.ts";
 import { moduleOptions, moduleOptionsPage } from "../support/module-options-page.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
 import {
+  checkedText,
   configurationOf,
   evaluateModules,
   type Evaluated,
@@ -32,8 +34,8 @@ test("every file of Nix parses", async () => {
   await store.run("nix-instantiate", "--parse", ...nixFiles.map((file) => join(root, file)));
 });
 
-test("docs/module-options.md is what the modules declare (npm run docs)", () => {
-  const page = readFileSync(join(root, "docs/module-options.md"), "utf8");
+test("docs/reference/module-options.md is what the modules declare (npm run docs)", () => {
+  const page = readFileSync(join(root, "docs/reference/module-options.md"), "utf8");
   expect(page).toBe(moduleOptionsPage(moduleOptions()));
 });
 
@@ -126,7 +128,7 @@ test("systemd finds nothing wrong with the services, and exposes them by 2.0 at 
       ),
     ),
   );
-  expect(Object.keys(units)).toHaveLength(3);
+  expect(Object.keys(units)).toHaveLength(8);
   for (const [name, service] of Object.entries(units)) {
     expect(complaints(name, { Unit: { Description: name }, Service: service })).toEqual([]);
   }
@@ -205,6 +207,89 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     expect(credentials("homelab-deploy-update-nixos")).not.toMatch(/git-token|forge-token/);
   });
 
+  test("the deployer's file is one, and its keys and addresses are credentials in it", () => {
+    const file = configurationOf(whole, "homelab-deploy-deployer");
+    const { config, warnings } = parseConfig(file, "deployer.json", "deployer");
+    expect(warnings).toEqual([]);
+    expect(file).not.toContain("/run/secrets");
+    expect(config.nats.inboxPrefix).toBe("_INBOX_deployer");
+    const { keyFile, notify, metrics, rollouts, stateDirectory } = config.deployer;
+    expect(keyFile).toBe("$CREDENTIALS_DIRECTORY/deployer.keyFile");
+    expect(notify.ntfyFile).toBe("$CREDENTIALS_DIRECTORY/deployer.notify.ntfyFile");
+    expect(metrics.listen).toBe("127.0.0.1:9483");
+    const [rules] = Object.values(rollouts);
+    expect(rules).toMatchObject({
+      automatic: true,
+      reboots: "in-window",
+      waves: [{ wave: 0 }, { manual: true }],
+    });
+    const { serviceConfig } = whole.services["homelab-deploy-deployer"] ?? {};
+    expect(serviceConfig?.["LoadCredential"]).toEqual([
+      "deployer.keyFile:/run/secrets/deployer.key",
+      "deployer.notify.ntfyFile:/run/secrets/ntfy-topic",
+      "nats.nkeyFile:/run/secrets/deployer.nk",
+    ]);
+    // Where the program looks when it is not told otherwise.
+    expect(`/var/lib/${String(serviceConfig?.["StateDirectory"])}`).toBe(stateDirectory);
+  });
+
+  const deployerOption = "services.homelab-deploy.deployer";
+  test.each([
+    [
+      "keyFile = lib.mkForce null;",
+      `${deployerOption}.keyFile is not set, and every order is signed with it: make a key with \`homelab-deploy keys create FILE\`, and set this to its path on the machine.`,
+    ],
+    [
+      "rollouts = lib.mkForce { };",
+      `${deployerOption}.rollouts is empty: name a repo, such as ${deployerOption}.rollouts.nixos-servers = { }.`,
+    ],
+    [
+      'settings.deployer.notify.webhookFile = "/nix/store/hook";',
+      `${deployerOption}.settings.deployer.notify.webhookFile: is in the Nix store, which everybody can read: name a file outside of it, such as one of sops-nix or agenix`,
+    ],
+    [
+      "rollouts.all = { };",
+      `${deployerOption}.settings.deployer.rollouts.all: is not a repo name that can be used: small letters, digits and - (not at an end), at most 63, and not all or any`,
+    ],
+    [
+      "rollouts.nixos-servers.maxUnavailable = 0;",
+      `${deployerOption}.settings.deployer.rollouts.nixos-servers.maxUnavailable: must be at least 1`,
+    ],
+    [
+      'rollouts.nixos = { onFailure = "panic"; };',
+      `${deployerOption}.settings.deployer.rollouts.nixos.onFailure: must be one of "halt", "rollback"`,
+    ],
+    [
+      "nats.nkeyFile = lib.mkForce null;",
+      expect.stringContaining(`${deployerOption}.nats.nkeyFile is not set`),
+    ],
+  ])("the deployer is refused with %s", async (line, message) => {
+    const { failed } = await evaluate(
+      `{ lib, ... }: { imports = [ (${wholeFile}) ]; ${deployerOption} = { ${line} }; }`,
+    );
+    expect(failed).toEqual([message]);
+  });
+
+  test("a signing key in the Nix store is no key of a deployer", async () => {
+    const line = `${deployerOption}.keyFile = lib.mkForce "/nix/store/deployer.key";`;
+    expect(await refusal(`{ lib, ... }: { imports = [ (${wholeFile}) ]; ${line} }`)).toMatch(
+      /absolute path outside the Nix store/,
+    );
+  });
+
+  test("a host does not trust its deployer with what is for people, whatever it calls it", async () => {
+    const { failed } = await evaluate(`{ config, lib, ... }: {
+      imports = [ (${wholeFile}) ];
+      services.homelab-deploy.listener.trustedKeys.robot = {
+        key = config.${deployerOption}.publicKey;
+        may = [ "deploy" "downgrade" "drift" ];
+      };
+    }`);
+    expect(failed).toEqual([
+      `services.homelab-deploy.listener.trustedKeys.robot is the key of ${deployerOption}, and may downgrade and drift: take that out. Those are for keys of people.`,
+    ]);
+  });
+
   test("people on the builder have a command that is the builder: its user, configuration and secrets", () => {
     const { "homelab-deploy-builder": command, "homelab-deploy": program } = whole.commands;
     expect(program).toBeNull();
@@ -263,9 +348,9 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
       "@admins",
     ],
     ["lines of text", `nix.extraOptions = "extra-trusted-users = alice *\\n";`, "*"],
-  ])("trust by %s is noticed too", async (_, settings, guilty) => {
+  ])("trust by %s is noticed too", async (_, settings, trusting) => {
     const { failed } = await evaluate(`{ lib, ... }: { imports = [ (${wholeFile}) ]; ${settings} }`);
-    expect(failed.join()).toContain(`makes homelab-deploy as good as root: take ${guilty} out of it`);
+    expect(failed.join()).toContain(`makes homelab-deploy as good as root: take ${trusting} out of it`);
   });
 
   test("neither a builder nor an update is possible without Nix", async () => {
@@ -277,7 +362,7 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     const expression = (node: string): string => `let lib = import ${lib}; in (lib.callPackageWith {
       inherit lib;
       stdenv = { buildPlatform = { isLinux = true; parsed.cpu.name = "x86_64"; canExecute = _: true; }; hostPlatform = { }; };
-      buildNpmPackage = lib.id; installShellFiles = null; makeWrapper = null; ${node}
+      buildNpmPackage = lib.id; installShellFiles = null; makeWrapper = null; removeReferencesTo = null; ${node}
     } ${join(root, "nix/package.nix")} { }).pname`;
     const nix = async (node: string) => store.run("nix-instantiate", "--eval", "-E", expression(node));
     await expect(nix("")).rejects.toThrow(
@@ -285,6 +370,29 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     );
     await expect(nix(`nodejs_24.version = "24.1.0";`)).rejects.toThrow(/this nixpkgs has 24\.1\.0/);
     expect(await nix(`nodejs_24.version = "24.99.0"; importNpmLock = _: null;`)).toContain("homelab-deploy");
+  });
+
+  test("the packaged program obeys what NODE_OPTIONS says of its memory, as the listener's unit does", async () => {
+    const expression = `let lib = import ${lib}; in (lib.callPackageWith {
+      inherit lib;
+      stdenv = { buildPlatform = { isLinux = true; parsed.cpu.name = "x86_64"; canExecute = _: false; }; hostPlatform = { }; };
+      buildNpmPackage = lib.id; installShellFiles = null; makeWrapper = null; removeReferencesTo = null; importNpmLock = _: null;
+      nodejs_24 = { type = "derivation"; version = "24.99.0"; outPath = "/node"; meta.mainProgram = "node"; };
+    } ${join(root, "nix/package.nix")} { }).postInstall`;
+    const postInstall = v.parse(
+      v.string(),
+      JSON.parse(await store.run("nix-instantiate", "--eval", "--json", "-E", expression)),
+    );
+    // What makeWrapper writes: its flags stand in a shell script as they are.
+    const prepared = `set -e; out=$(mktemp -d); mkdir $out/bin; touch $out/bin/homelab-deploy
+      makeWrapper() { printf 'echo %s\\n' "$4" > "$2"; }
+      ${postInstall}
+      sh $out/bin/homelab-deploy; NODE_OPTIONS=--max-semi-space-size=1 sh $out/bin/homelab-deploy; rm -r $out`;
+    const [usual = "", listener = ""] = execFileSync("bash", ["-c", prepared], { encoding: "utf8" }).split(
+      "\n",
+    );
+    expect(usual).toMatch(/^--max-semi-space-size=8 .*\/dist\/cli\/main\.js$/);
+    expect(listener).toMatch(/^--max-semi-space-size=1 .*\/dist\/cli\/main\.js$/);
   });
 
   test.each(["nested", "flat", "single-key"] as const)(
@@ -401,12 +509,8 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
 
   test("the names of existing hosts go on working, also where a configuration declares them itself", async () => {
     const hosts = `homelab.deploy.enable = true;
+      services.homelab-deploy.listener.enable = false;
       homelab.host = { tier = "test"; priority = "low"; role = "dns"; labels.room = "attic"; };`;
-    const alone = await evaluate(
-      `{ ${hosts} services.homelab-deploy.listener = { enable = true; natsUrl = "nats://n"; }; }`,
-    );
-    expect(alone.failed).toEqual([]);
-    expect(alone.warnings).toEqual([expect.stringContaining("has no listener")]);
     const declared = await evaluate(`{ lib, config, ... }: with lib; {
       options.homelab.deploy.enable = mkEnableOption "deployments";
       options.homelab.host = {
@@ -435,30 +539,38 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     expect(configurationOf(former, "homelab-deploy-builder")).toContain("tls://old.lan:4222");
   });
 
-  test("the hosts of infra/nixos evaluate, and the builder's file is valid", async () => {
+  test("the hosts of infra/nixos evaluate, and the files of the builder and the deployer are valid", async () => {
+    let rollouts = "";
     for (const host of ["nix-cache01", "ns1", "web01"]) {
       const files = ["common.nix", `${host}.nix`].map((file) => join(root, "infra/nixos/hosts", file));
       const evaluated = await evaluate(
         `{ imports = [ ${files.join(" ")} { networking.hostName = "${host}"; } ]; }`,
       );
       expect([host, evaluated.failed, evaluated.warnings]).toEqual([host, [], []]);
+      if (host === "ns1") rollouts = configurationOf(evaluated, "homelab-deploy-deployer");
+      const policy = decodeHostPolicy(
+        new TextEncoder().encode(checkedText(evaluated.files["homelab-deploy/host.json"] ?? "")),
+      );
+      expect(policy).toMatchObject({ repo: "nixos-servers", host, trustLocalBuilds: host === "nix-cache01" });
       if (host !== "nix-cache01") continue;
       const builder = configurationOf(evaluated, "homelab-deploy-builder");
       expect(parseConfig(builder, "builder.json", "builder").warnings).toEqual([]);
       const update = configurationOf(evaluated, "homelab-deploy-update-nixos-servers");
       expect(parseConfig(update, "update.json").warnings).toEqual([]);
     }
+    expect(parseConfig(rollouts, "deployer.json", "deployer").warnings).toEqual([]);
   });
 
   test.each([
     ["builder", "machine", "homelab-deploy-builder"],
     ["update", "machine", "homelab-deploy-update-fleet"],
     ["cache", "cache", "homelab-deploy-cache-key"],
+    ["deploy", "machine", "homelab-deploy-listener"],
   ])("the test %s for virtual machines has valid settings", async (name, node, unit) => {
     const evaluated = await evaluate(`let
       pkgs = { stdenv.hostPlatform.system = "x86_64-linux"; writeTextDir = _: _: "/x"; runCommand = _: _: _: "/x"; lib = import ${lib}; };
       vm = (import ${join(root, "nix/tests", name)}.nix { self.nixosModules.default = { }; } { inherit pkgs; }).nodes.${node};
-      settings = if builtins.isFunction vm then vm { inherit pkgs; } else vm;
+      settings = if builtins.isFunction vm then vm { inherit pkgs; inherit (pkgs) lib; } else vm;
     in { services.homelab-deploy = settings.services.homelab-deploy; }`);
     expect([evaluated.failed, evaluated.warnings]).toEqual([[], []]);
     expect(Object.keys(evaluated.services)).toContain(unit);
@@ -466,12 +578,15 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     expect(file === "" ? [] : parseConfig(file, "vm.json").warnings).toEqual([]);
   });
 
-  test("docs/module-options.md has the options that there are, and no others", () => {
+  test("docs/reference/module-options.md has the options that there are, and no others", () => {
     const documented = moduleOptions().map(({ name }) => name);
     expect(documented.toSorted()).toEqual(whole.optionNames.toSorted());
   });
 
-  test.each(["builder", "update", "cache-host"])("the module %s works alone", async (module) => {
-    expect(await evaluate("{ }", "nested", module)).toMatchObject({ failed: [], services: {} });
-  });
+  test.each(["builder", "update", "cache-host", "listener", "dashboard", "deployer"])(
+    "the module %s works alone",
+    async (module) => {
+      expect(await evaluate("{ }", "nested", module)).toMatchObject({ failed: [], services: {} });
+    },
+  );
 });

@@ -88,7 +88,7 @@ describe("infra/nixos/bootstrap-nix-store", () => {
     expect(await calls()).not.toContain("systemctl stop nix-daemon.socket nix-daemon.service");
   });
 
-  test("goes on with a copy that was interrupted", async ({ skip }) => {
+  test("continues with a copy that was interrupted", async ({ skip }) => {
     skip(disk === undefined, "there is no block device");
     await machine({
       found: "TYPE=xfs\nLABEL=nixstore",

@@ -140,7 +140,7 @@ test("a download that failed during import from derivation, once its server is b
   }
 });
 
-test("--fresh evaluates anew, also what is remembered as the host's own error", async ({ lab }) => {
+test("--fresh evaluates again, also what is remembered as the host's own error", async ({ lab }) => {
   await lab.commit({ "flake.nix": flakeOf(`{ web = host "web" { }; bad = throw "no"; }`) });
   await lab.build();
   const usual = await lab.build();

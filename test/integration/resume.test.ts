@@ -1,4 +1,4 @@
-// A build that a builder goes on with after a restart, with what the run before had found out.
+// A build that a builder continues with after a restart, with what the run before had found out.
 import { expect } from "vitest";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";

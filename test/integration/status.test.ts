@@ -42,6 +42,18 @@ test("status says what is not well, until it is mended, and hosts show since whe
   expect(unknown.exitCode).toBe(2);
   expect(unknown.stderr).toContain("did you mean host02?");
 
+  // What fails at a commit on no branch is not missed there.
+  await homelab.fleet.commit({ hosts: 2, salt: "status" });
+  expect((await homelab.run(["build", "--all"])).exitCode).toBe(0);
+  expect((await homelab.run(["build", "--all", "--repo", "fleet", "--rev", bad])).exitCode).toBe(1);
+  expect(await status()).toMatchObject({ exitCode: 0, well: true });
+  await homelab.fleet.commit({ hosts: 2 }, { files: { "flake.nix": "{ outputs = syntax error" } });
+  expect((await homelab.run(["build", "--all"])).exitCode).toBe(1);
+  expect(await status()).toMatchObject({
+    exitCode: 1,
+    problems: ["the hosts of fleet could not be listed"],
+  });
+
   // The host is removed instead of mended.
   await homelab.fleet.commit({ hosts: 1, salt: "status" });
   expect((await homelab.run(["build", "--all"])).exitCode).toBe(0);

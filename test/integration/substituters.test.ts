@@ -35,7 +35,7 @@ interface Question {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** As a builder asks, with a nix.conf of its own. */
+/** As a builder asks, with a nix.conf of its own. Nix waits most of that time, so that they ask at the same time. */
 async function probe(
   substituters: readonly string[],
   { settings = {}, environment = {} }: Question = {},
@@ -88,7 +88,7 @@ const passing: Record<string, Fault> = {
   "hangs up once": { hangUp: true, times: 1 },
   "hangs once": { hang: true, times: 1 },
 };
-test.each(Object.entries(passing))("a substituter that %s is used", async (_, fault) => {
+test.concurrent.each(Object.entries(passing))("a substituter that %s is used", async (_, fault) => {
   await using cache = await serveEmpty();
   cache.setFault("/nix-cache-info", fault);
   expect(await probe([cache.url])).toEqual(isUp);
@@ -109,7 +109,7 @@ const lasting: Record<string, { readonly path?: string; readonly fault: Fault; r
     reason: /\.narinfo' is corrupt/,
   },
 };
-test.each(Object.entries(lasting))(
+test.concurrent.each(Object.entries(lasting))(
   "a substituter that %s is left out",
   async (_, { path = "/nix-cache-info", fault, reason }) => {
     await using cache = await serveEmpty();
@@ -118,7 +118,7 @@ test.each(Object.entries(lasting))(
   },
 );
 
-test("a substituter whose narinfos are errors is left out: Nix 2.8 hangs on it", async () => {
+test.concurrent("a substituter whose narinfos are errors is left out: Nix 2.8 hangs on it", async () => {
   await using cache = await serveNarCache(async (path) => {
     if (path === "/nix-cache-info") return Buffer.from(`StoreDir: ${store.storeDirectory}\n`);
     throw new Error("the connection ends");
@@ -126,7 +126,7 @@ test("a substituter whose narinfos are errors is left out: Nix 2.8 hangs on it",
   expect((await probe([cache.url])).use).toEqual([]);
 });
 
-test.each([
+test.concurrent.each([
   [closed, /connect/i],
   ["http://nowhere.invalid", /resolve host/],
   ["ssh-ng://nowhere.invalid", /resolve hostname/],
@@ -140,7 +140,7 @@ test.each([
   expect(dead[0]?.reason).not.toContain("secret");
 });
 
-test("of several only those that are down are left out, with their parameters and in their order", async () => {
+test.concurrent("of several only those that are down are left out, with their parameters and in their order", async () => {
   await using one = await serveEmpty();
   await using other = await serveEmpty();
   const local = `file://${join(store.directory, "local-cache")}`;
@@ -155,7 +155,7 @@ test("with none, and where Nix may ask none, there is nothing to ask", async () 
   expect(await probe([closed], { settings: { substitute: "false" } })).toEqual(isUp);
 });
 
-test.each(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])(
+test.concurrent.each(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])(
   "a substituter behind a proxy is used, named by %s",
   async (variable) => {
     await using cache = await serveEmpty();
@@ -167,7 +167,7 @@ test.each(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])(
   },
 );
 
-test("a substituter of a private authority is used where Nix trusts it, and left out elsewhere", async () => {
+test.concurrent("a substituter of a private authority is used where Nix trusts it, and left out elsewhere", async () => {
   await using cache = await serveEmpty();
   await using front = await startTlsFront(cache.url, store.directory);
   expect((await probe([front.url])).use).toEqual([]);
@@ -176,7 +176,7 @@ test("a substituter of a private authority is used where Nix trusts it, and left
   }
 });
 
-test("a substituter that wants a password is used where netrc-file has it", async () => {
+test.concurrent("a substituter that wants a password is used where netrc-file has it", async () => {
   await using cache = await serveNarCache(
     async (path) =>
       path === "/nix-cache-info" ? Buffer.from(`StoreDir: ${store.storeDirectory}\n`) : undefined,

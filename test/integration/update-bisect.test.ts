@@ -1,4 +1,4 @@
-// By which of its revisions a guilty input breaks hosts, with real git and Nix.
+// By which of its revisions a culprit breaks hosts, with real git and Nix.
 import { join } from "node:path";
 import { expect, test as base } from "vitest";
 import { foldEvents, type BuildState } from "../../src/protocol/build-state.ts";
@@ -30,7 +30,7 @@ test("the fifth of eight revisions is named, and only the host that fails is bui
   }
   const result = await rig.update();
   expect(result.type === "proposed" && result.found).toMatchObject({
-    guilty: [["beta"]],
+    culprits: [["beta"]],
     bisected: [
       {
         input: "beta",
@@ -48,7 +48,7 @@ test("the fifth of eight revisions is named, and only the host that fails is bui
   // Updated again, with nothing new: nothing is built or searched for a second time.
   expect(await rig.update()).toMatchObject({
     type: "proposed",
-    found: { guilty: [["beta"]], bisected: [{ firstBad: { rev: revisions[4], subject: "Change" } }] },
+    found: { culprits: [["beta"]], bisected: [{ firstBad: { rev: revisions[4], subject: "Change" } }] },
   });
   expect(await buildsOf(rig)).toHaveLength(builds.length);
   // Nothing landed, and the branch has the whole update again.
@@ -72,9 +72,9 @@ test("a revision that is broken in another way is skipped, and a range is said",
 test("where upstream threw its history away, that is said", async ({ lab, rig }) => {
   await lab.bump("beta", { value: "b1" });
   const beta = join(lab.directory, "beta");
-  await lab.git("-C", beta, "checkout", "--quiet", "--orphan", "anew");
-  await lab.git("-C", beta, "commit", "--quiet", "--message", "Anew");
-  await lab.git("-C", beta, "branch", "--quiet", "--force", "main", "anew");
+  await lab.git("-C", beta, "checkout", "--quiet", "--orphan", "again");
+  await lab.git("-C", beta, "commit", "--quiet", "--message", "Again");
+  await lab.git("-C", beta, "branch", "--quiet", "--force", "main", "again");
   await lab.git("-C", beta, "checkout", "--quiet", "main");
   await lab.bump("beta", { value: "b2", breaks: ["host02"] });
   const result = await rig.update();

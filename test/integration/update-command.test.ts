@@ -207,7 +207,7 @@ test("a person who closes the proposal is heard until there is something new", a
   expect(forge.state.pulls).toHaveLength(2);
 });
 
-test("an input that is out of reach: the rest lands, and the third time a person is needed", async ({
+test("an input that cannot be reached: the rest lands, and the third time a person is needed", async ({
   lab,
   update,
 }) => {
@@ -232,7 +232,7 @@ test("an input that is out of reach: the rest lands, and the third time a person
   const told = await update();
   expect(told).toMatchObject({ exitCode: 1 });
   expect(told.stdout).toContain(
-    "beta stays as it is until somebody looks at it, out of reach for 4 updates in a row",
+    "beta stays as it is until somebody fixes it, unreachable for 4 updates in a row",
   );
   await rename(join(lab.directory, "away"), join(lab.directory, "beta"));
   expect(await update()).toMatchObject({ exitCode: 0 });

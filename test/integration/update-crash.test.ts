@@ -18,7 +18,7 @@ const test = base
     return rig;
   });
 
-/** A journal whose process is gone after so many lines: what waits for the next one waits for ever. */
+/** A journal whose process is gone after so many lines: what waits for the next one waits forever. */
 function endingJournal(
   journal: Journal,
   lines: number,

@@ -40,7 +40,7 @@ test("required: what breaks a host downstream is proposed and names it, with the
   expect(result).toMatchObject({
     type: "proposed",
     validated: { outcome: { type: "propose", label: "build-failure", hosts: ["nixos/gunter"] } },
-    found: { guilty: [["beta"]] },
+    found: { culprits: [["beta"]] },
   });
   if (result.type !== "proposed") return;
   const [verdict] = result.validated.downstream;
@@ -54,7 +54,7 @@ test("required: what breaks a host downstream is proposed and names it, with the
   const partly = await rig.update({ partialLanding: true });
   expect(partly).toMatchObject({
     type: "proposed",
-    found: { guilty: [["beta"]], landed: { inputs: ["alpha", "gamma"] } },
+    found: { culprits: [["beta"]], landed: { inputs: ["alpha", "gamma"] } },
   });
 
   await lab.bump("beta", { value: "3" });

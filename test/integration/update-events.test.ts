@@ -5,7 +5,7 @@ import { decodeUpdateEvent, type UpdateEvent } from "../../src/protocol/update-e
 import { anUpdateEvent as event } from "../support/builds.ts";
 import { test } from "../support/nats-roles.ts";
 
-test("a pipeline tells what became of an update once, and a dashboard reads it as the protocol says", async ({
+test("a pipeline tells what happened to an update once, and a dashboard reads it as the protocol says", async ({
   as,
 }) => {
   const pipeline = await as("updater");

@@ -130,7 +130,7 @@ describe("a forge that fails while an update is proposed", () => {
         ({ type }) => type,
         (error: unknown) => (error instanceof HomelabError ? error.kind : error),
       );
-      // What is out of reach, or refused, is said; anything else would be a bug.
+      // What cannot be reached, or refused, is said; anything else would be a bug.
       expect(["proposed", "unavailable", "refused"]).toContain(disturbed);
       expect(forge.faults.waiting).toBeLessThan(1000);
       forge.faults.clear();
@@ -254,7 +254,7 @@ test("a log that tries to be more than text is only inside code", async ({ forge
     const html = nodes.filter(({ type }) => type === "html").map(({ value }) => value);
     for (const each of html)
       expect(each).toMatch(
-        /^(?:<\/?details>(?:<summary>[A-Za-z ,]+<\/summary>)?|<!-- homelab-deploy:[^<>]* -->)$/,
+        /^(?:<\/?details>(?:<summary>[A-Za-z ,']+<\/summary>)?|<!-- homelab-deploy:[^<>]* -->)$/,
       );
   }
 });

@@ -47,7 +47,7 @@ async function addDeep(
   return move;
 }
 
-test("what moves below an input is seen, lands, and is what is guilty when it breaks a host", async ({
+test("what moves below an input is seen, lands, and is what is a culprit when it breaks a host", async ({
   lab,
   rig,
 }) => {
@@ -62,7 +62,7 @@ test("what moves below an input is seen, lands, and is what is guilty when it br
   const result = await rig.update({ partialLanding: true });
   expect(result).toMatchObject({
     type: "proposed",
-    found: { guilty: [["alpha"]], landed: { inputs: ["beta"] } },
+    found: { culprits: [["alpha"]], landed: { inputs: ["beta"] } },
   });
   const [bisected] = (result.type === "proposed" && result.found?.bisected) || [];
   expect(bisected).toMatchObject({
@@ -76,7 +76,7 @@ test("two inputs that break a host only together are named together", async ({ l
   await lab.bump("beta", { value: "2" });
   await lab.bump("gamma", { value: "2" });
   const result = await rig.update();
-  const groups = (result.type === "proposed" && result.found?.guilty) || [];
+  const groups = (result.type === "proposed" && result.found?.culprits) || [];
   expect(groups.map((inputs) => inputs.toSorted())).toEqual([["alpha", "beta"]]);
 });
 
@@ -161,15 +161,15 @@ test("a lock that lags behind flake.nix excuses nothing that an input breaks", a
   await lab.commit("master", {
     "flake.nix": flake.replaceAll("alpha", "renamed").replace('/renamed"', '/alpha"'),
   });
-  const guilty = await lab.bump("gamma", { value: "2", breaks: ["host01"] });
+  const culprits = await lab.bump("gamma", { value: "2", breaks: ["host01"] });
   await lab.bump("beta", { value: "2" });
   const result = await rig.update({ policy: { preExisting: "allow" }, partialLanding: true });
   expect(result).toMatchObject({
     type: "proposed",
-    found: { guilty: [["gamma"]], landed: { inputs: ["beta"] } },
+    found: { culprits: [["gamma"]], landed: { inputs: ["beta"] } },
     validated: { classes: new Map([["host01", "regression"]]) },
   });
-  expect(await textOf(lab, "flake.lock")).not.toContain(guilty);
+  expect(await textOf(lab, "flake.lock")).not.toContain(culprits);
 });
 
 test("an input that takes the last host away is named", async ({ lab, rig }) => {
@@ -177,7 +177,7 @@ test("an input that takes the last host away is named", async ({ lab, rig }) => 
   await lab.bump("gamma", { value: "2", removes: ["host01"] });
   expect(await rig.update()).toMatchObject({
     type: "proposed",
-    found: { guilty: [["gamma"]] },
+    found: { culprits: [["gamma"]] },
     validated: { classes: new Map([["host01", "missing-host"]]) },
   });
 });

@@ -168,7 +168,7 @@ test("a push that a hook refuses becomes a proposal with the hook's words", asyn
   expect((await lab.branches())["master"]).toBe(before);
 });
 
-test("an infrastructure fault lands nothing and says nothing, and the next run goes on", async ({
+test("an infrastructure fault lands nothing and says nothing, and the next run continues", async ({
   lab,
   rig,
 }) => {
@@ -229,10 +229,10 @@ test("the input that takes a host away is named", async ({ lab, rig }) => {
   await lab.bump("alpha", { value: "2" });
   await lab.bump("beta", { value: "2", removes: ["host02"] });
   const result = await rig.update();
-  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: [["beta"]] });
+  expect(result.type === "proposed" && result.found).toMatchObject({ culprits: [["beta"]] });
 });
 
-test("an input that is out of reach stays as it is, and the others land; of none nothing does", async ({
+test("an input that cannot be reached stays as it is, and the others land; of none nothing does", async ({
   lab,
   rig,
 }) => {
@@ -304,18 +304,18 @@ test("what was broken before does not hide the input that breaks more", async ({
   await lab.bump("beta", { value: "2", breaks: ["host02"] });
   const result = await rig.update({ policy: { preExisting: "allow" }, partialLanding: true });
   expect(result.type === "proposed" && result.found).toMatchObject({
-    guilty: [["beta"]],
+    culprits: [["beta"]],
     landed: { inputs: ["alpha"] },
   });
 });
 
-test("the guilty input is named, and without partial landing nothing lands", async ({ lab, rig }) => {
+test("the culprit is named, and without partial landing nothing lands", async ({ lab, rig }) => {
   const before = (await lab.branches())["master"];
   await lab.bump("alpha", { value: "2" });
   await lab.bump("beta", { value: "2", breaks: ["host02"] });
   await lab.bump("gamma", { value: "2" });
   const result = await rig.update();
-  expect(result.type === "proposed" && result.found).toMatchObject({ guilty: [["beta"]] });
+  expect(result.type === "proposed" && result.found).toMatchObject({ culprits: [["beta"]] });
   expect((await lab.branches())["master"]).toBe(before);
   // The branch has the whole update again, not the last part that was tried.
   expect((await lab.branches())[day]).toBe(

@@ -15,14 +15,14 @@ import type { Homelab } from "../support/start-homelab.ts";
 const never = new AbortController().signal;
 const patience = { timeout: 90_000, interval: 100 };
 
-interface Wish extends Pick<BuildRequest, "priority" | "rev"> {
+interface Specification extends Pick<BuildRequest, "priority" | "rev"> {
   readonly host: string;
 }
 
-async function request(reader: BuildReader, { host, ...wish }: Wish): Promise<BuildId> {
+async function request(reader: BuildReader, { host, ...specification }: Specification): Promise<BuildId> {
   const id = newBuildId(new Date());
   const target = { repo: parseRepoName("fleet"), host: host === "all" ? host : parseHostName(host) } as const;
-  await reader.submit(target, { id, ...wish }, never);
+  await reader.submit(target, { id, ...specification }, never);
   return id;
 }
 
@@ -79,7 +79,8 @@ test("what somebody waits for is not behind the queue of two batch builds that w
   const others = ["host01", "host02", "host03", "host04"];
   const toggles = { hosts: 5, gate, buildFail: Object.fromEntries(others.map((host) => [host, "gate"])) };
   await homelab.stopAll();
-  await homelab.startBuilder("builder1", { build: { maxJobs: 1 } });
+  // With one evaluator hosts come in the order of their names: another one would begin at the end, with host05.
+  await homelab.startBuilder("builder1", { build: { maxJobs: 1 }, evaluation: { workers: 1 } });
   await using connection = await homelab.server.connect("operator");
   const reader = createReader(connection);
   const batches = new Map<BuildId, Commit>();

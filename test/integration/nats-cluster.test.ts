@@ -1,0 +1,58 @@
+// Three servers of one cluster: nothing is lost and nobody gets a wrong answer while the one that leads is killed.
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test as base } from "vitest";
+import { checkStreams } from "../../src/bus/server/setup.ts";
+import { startCluster } from "../support/start-cluster.ts";
+import { startHomelabOn } from "../support/start-homelab.ts";
+
+const test = base.extend("homelab", { scope: "file" }, async ({}, { onCleanup }) => {
+  const homelab = await startHomelabOn(async () => startCluster());
+  onCleanup(() => homelab[Symbol.asyncDispose]());
+  return homelab;
+});
+
+test("every stream has as many copies as were asked for, and one server's are not enough then", async ({
+  homelab,
+}) => {
+  await using admin = await homelab.server.connect("admin");
+  expect((await checkStreams(admin, 3)).map(({ state }) => state)).toEqual(
+    (await checkStreams(admin)).map(() => "sound"),
+  );
+  const [first] = await checkStreams(admin, 5);
+  expect(first?.differences).toEqual([
+    { setting: "BUILD_REQUESTS.num_replicas", is: "3", required: "at least 5", fixed: false },
+  ]);
+});
+
+test("doctor knows how many servers keep the streams", async ({ homelab }) => {
+  const { stdout } = await homelab.run(["doctor", "--json"]);
+  expect(JSON.parse(stdout)).toMatchObject({
+    findings: expect.arrayContaining([
+      { check: "NATS copies", state: "ok", message: "3 servers have the event log" },
+    ]),
+  });
+});
+
+test("builds go on while the server that leads is killed, again and again", async ({ homelab }) => {
+  const { server, fleet } = homelab;
+  await homelab.startBuilder();
+  const ends: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    await fleet.commit({ hosts: 3, salt: `round ${round}` });
+    const building = homelab.run(["build", "--all", "--json"]);
+    await sleep(300 * round);
+    const leader = await server.leader();
+    await leader.kill();
+    const { exitCode, stdout, stderr } = await building;
+    const last = stdout.trim().split("\n").at(-1) ?? "";
+    ends.push(
+      exitCode === 0 && last.includes('"type":"finished"') ? "succeeded" : `${exitCode} ${last} ${stderr}`,
+    );
+    // While one is away, the other two serve what is asked.
+    const shown = await homelab.run(["builds", "list", "--json"]);
+    expect(shown.exitCode, shown.stderr).toBe(0);
+    await leader.start();
+    await server.whenWhole();
+  }
+  expect(ends).toEqual(["succeeded", "succeeded", "succeeded"]);
+});
