@@ -45,13 +45,16 @@ async function syntheticFleet(name: string, shared: number): Promise<ColdFleet> 
   };
 }
 
-/** @param nixpkgs a directory; with `.git` in it, the commit that is checked out there */
+/**
+ * @param nixpkgs a git checkout, of which the commit that is checked out is taken. A directory alone is copied whole by each
+ * process of Nix (2.26), which no input from a server is: what that costs is not evaluation
+ */
 async function realFleet(nixpkgs: string): Promise<ColdFleet> {
-  const isGit = await run("git", ["-C", nixpkgs, "rev-parse", "HEAD"]).then(
-    () => true,
-    () => false,
-  );
-  const url = `${isGit ? "git+" : ""}${isGit ? pathToFileURL(resolve(nixpkgs)).href : `path:${resolve(nixpkgs)}`}`;
+  const head = await run("git", ["-C", nixpkgs, "rev-parse", "HEAD"]).catch((error: unknown) => {
+    throw new Error("NIXPKGS has to be a git checkout", { cause: error });
+  });
+  // By its revision: of a work tree Nix can get another hash than of the commit, by what is not exported.
+  const url = `git+${pathToFileURL(resolve(nixpkgs)).href}?rev=${head.stdout.trim()}`;
   const flake = (await readFile(join(flakes, "real.nix"), "utf8")).replace("@nixpkgs@", url);
   const names = ["db", "desktop", "git", "mail", "monitor", "plain", "router", "web"];
   const lock = await lockOf(flake);

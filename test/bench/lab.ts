@@ -13,17 +13,17 @@ import type { Target } from "../../src/protocol/subjects.ts";
 import { createFleet, type CommitOptions, type FleetToggles } from "../support/fleet.ts";
 import { connectTo, startNatsServer } from "../support/nats-server.ts";
 import { readProcessTable } from "../../src/process/process-table.ts";
+import { nodeFlags } from "../support/node-flags.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
 import type { BenchContext } from "./bench.ts";
 import { costOf, readCpuTime, type Cost } from "./measure.ts";
 import { createNixShim, type NixShim } from "./nix-shim.ts";
 
-/** As the first line of the program says. */
-const nodeFlags = ["--max-semi-space-size=8", "--heap-growing-percent=50", "--use-system-ca"];
-
 export interface LabOptions {
   readonly fleet: FleetToggles;
   readonly commit?: CommitOptions;
+  /** The fleet's repository under so many other names, each looked at as often; 0 seconds: never. */
+  readonly polled?: { readonly repos: number; readonly seconds: number };
   /** Of the configuration's `builder`; the defaults without it. */
   readonly builder?: Readonly<Record<string, unknown>>;
   /** Whether Nix processes are counted (default); each then has a shell around it, whose memory is not Nix's. */
@@ -71,7 +71,10 @@ export async function startLab({ program, directory }: BenchContext, options: La
   const configFile = join(place, "config.json");
   const config = {
     nats: { servers: [server.url] },
-    repos: { [benchRepo]: { url: fleet.url, branch: "main", pollSeconds: 0 } },
+    repos: {
+      [benchRepo]: { url: fleet.url, branch: "main", pollSeconds: 0 },
+      ...polledRepos(fleet.url, options.polled),
+    },
     builder: { name: "bench", stateDirectory: join(place, "builder"), ...options.builder },
   };
   await writeFile(configFile, JSON.stringify(config));
@@ -123,6 +126,14 @@ export async function startLab({ program, directory }: BenchContext, options: La
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }
+
+const polledRepos = (url: string, polled: LabOptions["polled"]): Readonly<Record<string, object>> =>
+  Object.fromEntries(
+    Array.from({ length: polled?.repos ?? 0 }, (_, index) => [
+      `polled${index + 1}`,
+      { url, branch: "main", pollSeconds: polled?.seconds ?? 0 },
+    ]),
+  );
 
 /** What the user has set for Nix, NATS and XDG directories must not reach into a bench. */
 const withoutOwnSettings = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>

@@ -1,6 +1,6 @@
 // `npm run bench`: what homelab-deploy costs, against what people have without it, run in turns. It says what it
 // finds and ends with 0; only a bench that cannot run ends it with 1. `--only NAME`, may be repeated; `--peer` runs
-// nix-fast-build beside `cold`, from NIX_FAST_BUILD and NIX_EVAL_JOBS; NIXPKGS names a directory with nixpkgs for it.
+// nix-fast-build beside `cold`, from NIX_FAST_BUILD and NIX_EVAL_JOBS; NIXPKGS names a git checkout of nixpkgs for it.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -14,6 +14,9 @@ import { runCacheVerification } from "./cache-verify.ts";
 import { runColdBuild } from "./cold-build.ts";
 import { runCommandStart } from "./command-start.ts";
 import { compileProgram } from "./compiled-program.ts";
+import { runDashboardBench } from "./dashboard.ts";
+import { runDeployedHost } from "./deployed-host.ts";
+import { runIdle } from "./idle.ts";
 import { runInteractiveBuild } from "./interactive-build.ts";
 import { runLiveView } from "./live-view.ts";
 import { runLogVolume } from "./log-volume.ts";
@@ -21,7 +24,9 @@ import { describeMachine, describeNoise } from "./machine.ts";
 import { runRecordedBuilds } from "./recorded-builds.ts";
 import { runRedUpdate } from "./red-update.ts";
 import { runRequestLatency } from "./request-latency.ts";
+import { runRollouts } from "./rollouts.ts";
 import { runThousandHosts } from "./thousand-hosts.ts";
+import { runThousandListeners } from "./thousand-listeners.ts";
 import { runUnchangedBuild } from "./unchanged-build.ts";
 import { runVerdictDelay } from "./verdict-delay.ts";
 
@@ -29,17 +34,22 @@ const benches: Readonly<Record<string, Bench>> = {
   cold: runColdBuild,
   unchanged: runUnchangedBuild,
   "thousand-hosts": runThousandHosts,
+  "thousand-listeners": runThousandListeners,
+  "deployed-host": runDeployedHost,
+  rollouts: runRollouts,
   update: runRedUpdate,
   latency: runRequestLatency,
   verdicts: runVerdictDelay,
   interactive: runInteractiveBuild,
   backlog: runBacklog,
   recorded: runRecordedBuilds,
+  idle: runIdle,
   live: runLiveView,
   logs: runLogVolume,
   "cache-verify": runCacheVerification,
   "activity-log": runActivityLogSpeed,
   start: runCommandStart,
+  dashboard: runDashboardBench,
 };
 
 const interruption = listenForInterruption();

@@ -1,5 +1,5 @@
 // Clocks and counters: wall time, CPU time of processes with their descendants, memory (Linux: proc(5)).
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 
 /** Linux counts CPU time for user space in hundredths of a second on every architecture (USER_HZ). */
 const ticksPerSecond = 100;
@@ -12,7 +12,11 @@ export interface CpuTime {
 }
 
 export async function readCpuTime(pid: number | "self"): Promise<CpuTime> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  return parseCpuTime(await readFile(`/proc/${pid}/stat`, "utf8"));
+}
+
+/** @param stat of a process, as /proc has it */
+export function parseCpuTime(stat: string): CpuTime {
   // The name, in parentheses, may hold spaces; utime is field 14 and the state behind the name is field 3.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [user = Number.NaN, kernel = Number.NaN, childrenUser = Number.NaN, childrenKernel = Number.NaN] =
@@ -23,12 +27,26 @@ export async function readCpuTime(pid: number | "self"): Promise<CpuTime> {
   };
 }
 
+/** Seconds that the threads of a process have run so far, to the nanosecond; those that have ended are missing. */
+export async function readThreadTime(pid: number): Promise<number> {
+  const directory = `/proc/${pid}/task`;
+  const stats = (await readdir(directory)).map(async (thread) =>
+    readFile(`${directory}/${thread}/schedstat`, "utf8").catch(() => "0"),
+  );
+  return (await Promise.all(stats)).reduce((sum, stat) => sum + Number(stat.split(" ", 1)[0]), 0) / 1e9;
+}
+
 /** Bytes of memory that the process holds now. */
 export async function readResidentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const bytes = parseResidentBytes(await readFile(`/proc/${pid}/status`, "utf8"));
+  if (bytes === undefined) throw new Error(`process ${pid} has no memory any more`);
+  return bytes;
+}
+
+/** @param status of a process, as /proc has it */
+export function parseResidentBytes(status: string): number | undefined {
   const kibibytes = /^VmRSS:\s+(?<amount>\d+) kB$/m.exec(status)?.groups?.["amount"];
-  if (kibibytes === undefined) throw new Error(`process ${pid} has no memory any more`);
-  return Number(kibibytes) * 1024;
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
 }
 
 export interface Cost {

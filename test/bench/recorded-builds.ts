@@ -114,7 +114,9 @@ async function record(
 async function storeRows(bus: BuilderBus, states: readonly BuildState[], signal: AbortSignal): Promise<void> {
   const hosts = states.flatMap(hostResultsOf);
   const builds = states.flatMap((state) => buildResultOf(state) ?? []);
-  await workThrough([...hosts], 16, async (host) => bus.results.putHost(host, signal));
+  await workThrough([...hosts], 16, async (host) => {
+    await bus.results.putHost(host, signal);
+  });
   await workThrough([...builds], 16, async (build) => bus.results.putBuild(build, signal));
 }
 

@@ -20,12 +20,12 @@ export interface WatchedBuild {
 export async function requestBuild(
   reader: BuildReader,
   target: Target,
-  wish: Pick<BuildRequest, "priority" | "rev"> = {},
+  specification: Pick<BuildRequest, "priority" | "rev"> = {},
 ): Promise<WatchedBuild> {
   const id = newBuildId(new Date());
   const signal = AbortSignal.timeout(patienceMs);
   const started = performance.now();
-  const submitted = reader.submit(target, { id, ...wish }, signal);
+  const submitted = reader.submit(target, { id, ...specification }, signal);
   const watched = await watchBuild(reader, id, started, signal);
   await submitted;
   return watched;

@@ -1,4 +1,13 @@
-import { atMost, exactly, milliseconds, seconds, type BenchContext, type BenchResult } from "./bench.ts";
+import {
+  atMost,
+  exactly,
+  mebibytes,
+  milliseconds,
+  seconds,
+  type BenchContext,
+  type BenchResult,
+} from "./bench.ts";
+import { drainBatch } from "./drain-batch.ts";
 import { everyHost, startLab, type Lab } from "./lab.ts";
 import { costOf, median, readCpuTime, type Cost } from "./measure.ts";
 import type { NixRun } from "./nix-shim.ts";
@@ -6,6 +15,7 @@ import { requestBuild } from "./requests.ts";
 
 const hosts = 1000;
 const rounds = 5;
+const batch = 200;
 
 /** Every host has a derivation and an output of its own, but the cheapest ones that there are. */
 const flake = `{
@@ -45,6 +55,7 @@ export async function runThousandHosts(context: BenchContext): Promise<readonly 
     processes = Math.max(processes, (await lab.shim.takeRuns()).length);
     questions.push(await costOf(async () => lab.store.run("nix-store", "--check-validity", ...outputs)));
   }
+  const drain = await drainBatch(lab, batch, () => everyHost);
   const slowest = Math.max(...walls);
   const question = median(questions.map(({ wallSeconds }) => wallSeconds));
   const what = `${hosts} remembered hosts`;
@@ -71,6 +82,16 @@ export async function runThousandHosts(context: BenchContext): Promise<readonly 
       ratio: median(walls) / question,
     },
     { what: `${what}: Nix processes`, ours: `${processes}`, goal: exactly(processes, 1) },
+    {
+      what: `${batch} batch requests for ${what}: CPU for each, with Nix and git`,
+      ours: milliseconds(drain.cpuMs),
+      baseline: `${milliseconds(drain.ownMs)} the builder alone`,
+    },
+    {
+      what: `${batch} batch requests for ${what}: most memory of the builder`,
+      ours: mebibytes(drain.mostBytes),
+      goal: atMost(drain.mostBytes / 1024 ** 2, 200, " MiB"),
+    },
   ];
 }
 

@@ -32,7 +32,7 @@ export async function runUnchangedBuild(context: BenchContext): Promise<readonly
     runs.push(await lab.shim.takeRuns());
     inTurn.push(await buildInTurn(store, lab, hostNames(hosts)));
   }
-  const anew = await buildInTurn(store, lab, hostNames(hosts), withoutCache);
+  const again = await buildInTurn(store, lab, hostNames(hosts), withoutCache);
   const our = medianCost(ours);
   const loop = medianCost(inTurn);
   const processes = Math.max(...runs.map((some) => some.length));
@@ -58,8 +58,8 @@ export async function runUnchangedBuild(context: BenchContext): Promise<readonly
     {
       what: `${what}: CPU of Nix`,
       ours: seconds(nixSeconds),
-      baseline: `${seconds(anew.cpuSeconds)} the same without its cache`,
-      ratio: nixSeconds / anew.cpuSeconds,
+      baseline: `${seconds(again.cpuSeconds)} the same without its cache`,
+      ratio: nixSeconds / again.cpuSeconds,
     },
     {
       what: `${what}: CPU with builder and command`,

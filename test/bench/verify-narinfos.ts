@@ -2,7 +2,7 @@
 // What `cache verify` does but for the NARs, which Nix does not ask for either. Arguments: top, URL, public key.
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { createCacheClient } from "../../src/cache/cache-client.ts";
+import { createCacheClient } from "../../src/narinfo/cache-client.ts";
 import { judgeNarInfo, maxNarInfoBytes } from "../../src/narinfo/judge-narinfo.ts";
 import { hashPartOf } from "../../src/narinfo/narinfo.ts";
 import { parsePublicKey } from "../../src/narinfo/public-keys.ts";
