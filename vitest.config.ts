@@ -18,7 +18,12 @@ export default defineConfig({
           name: "unit",
           // Half of the time went into loading the same modules for each file. Nothing is mocked or kept in modules.
           isolate: false,
-          include: ["src/**/*.test.ts", "test/*.test.ts", "test/infra/*.test.ts", "test/campaign/*.test.ts"],
+          include: [
+            "src/**/*.test.ts",
+            "test/*.test.ts",
+            "test/infra/*.test.ts",
+            "test/campaign/**/*.test.ts",
+          ],
           ...deadlines,
         },
       },

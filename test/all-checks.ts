@@ -33,7 +33,7 @@ const checks: readonly Check[] = [
   { name: "lint", command: ["oxlint", "--deny-warnings"] },
   { name: "format", command: ["oxfmt", "--check"] },
   testRun("unit"),
-  { name: "build", command: ["tsc", "-p", "tsconfig.build.json"] },
+  { name: "build", command: ["npm", "run", "--silent", "build"] },
   testRun("integration"),
 ];
 
@@ -64,12 +64,22 @@ async function run({ name, command, runsTests }: Check, scratch: string): Promis
   const started = performance.now();
   const totalsFile = join(scratch, `${name.replaceAll(" ", "-")}.json`);
   const [program = "", ...args] = command;
-  const child = spawn(join("node_modules/.bin", program), args, {
+  const child = spawn(program, args, {
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, TMPDIR: scratch, HOMELAB_DEPLOY_TOTALS_FILE: totalsFile },
+    env: {
+      ...process.env,
+      PATH: `${join(process.cwd(), "node_modules/.bin")}:${process.env["PATH"]}`,
+      TMPDIR: scratch,
+      HOMELAB_DEPLOY_TOTALS_FILE: totalsFile,
+    },
   });
   const ended = once(child, "exit");
-  await Promise.race([ended, once(interruption.signal, "abort")]);
+  try {
+    await Promise.race([ended, once(interruption.signal, "abort")]);
+  } catch (error) {
+    console.log(`== ${name}: cannot start: ${String(error)}`);
+    return { totals: noTests, problems: [`${name} cannot start: ${program}`] };
+  }
   if (interruption.signal.aborted) return { totals: noTests, problems: [] };
 
   const result =

@@ -14,8 +14,8 @@ function* within(schema: JsonSchema, path: string): Iterable<readonly [string, J
     yield* within(schema.additionalProperties, `${path}.*`);
 }
 
-test("docs/configuration.md is what the schema says (npm run docs)", () => {
-  const written = readFileSync(join(import.meta.dirname, "../docs/configuration.md"), "utf8");
+test("docs/reference/configuration.md is what the schema says (npm run docs)", () => {
+  const written = readFileSync(join(import.meta.dirname, "../docs/reference/configuration.md"), "utf8");
   expect(written).toBe(configurationMarkdown());
 });
 

@@ -15,9 +15,9 @@ const { dependencies, devDependencies } = v.parse(Manifest, JSON.parse(read("pac
 const locked = Object.entries(v.parse(Lock, JSON.parse(read("package-lock.json"))).packages).filter(
   ([path]) => path !== "",
 );
-const page = read("docs/dependencies.md");
+const page = read("docs/internals/dependencies.md");
 
-/** The packages and versions in the table below a heading of docs/dependencies.md. */
+/** The packages and versions in the table below a heading of docs/internals/dependencies.md. */
 function described(heading: string): Record<string, string> {
   const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
   return Object.fromEntries(
@@ -28,7 +28,7 @@ function described(heading: string): Record<string, string> {
   );
 }
 
-test("docs/dependencies.md describes every dependency in its version, and no other", () => {
+test("docs/internals/dependencies.md describes every dependency in its version, and no other", () => {
   expect(described("At run time")).toEqual(dependencies);
   expect(described("For development")).toEqual(devDependencies);
 });

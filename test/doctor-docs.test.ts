@@ -2,19 +2,18 @@ import { expect, test } from "vitest";
 import { judgedSettings } from "../src/nix/settings/unsafe-settings.ts";
 import { codeOf, readPage, readSources, sectionOf, tableRows } from "./support/documents.ts";
 
-const page = readPage("docs/doctor.md");
+const page = readPage("docs/reference/doctor.md");
 
 test("every setting of Nix that is judged is explained, and no other", () => {
   const explained = tableRows(sectionOf(page, "Settings of Nix")).map(([setting]) => codeOf(setting));
-  const judged = judgedSettings.filter((name) => name !== "trusted-public-keys");
-  expect(explained.toSorted()).toEqual(judged.toSorted());
+  expect(explained.toSorted()).toEqual(judgedSettings.toSorted());
 });
 
 /** `secret …` of `secret ${name}`. */
 const generalized = (name: string): string => name.replaceAll(/\$\{[^}]*\}/g, "…");
 
 test("every check is explained", () => {
-  const rows = tableRows(sectionOf(page, "What is looked at"));
+  const rows = tableRows(sectionOf(page, "Checks"));
   const explained = rows.flatMap(([names = ""]) =>
     [...names.matchAll(/`(?<name>[^`]+)`/g)].map(([, name]) => name),
   );

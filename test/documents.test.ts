@@ -8,7 +8,7 @@ import { codeOf, readPage, readSources, sectionOf, tableRows } from "./support/d
 import { parseCommand } from "./support/parse-command.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = ["*.md", "docs/*.md", "docs/runbooks/*.md", "infra/*/*.md"]
+const pages = ["*.md", "docs/**/*.md", "infra/*/*.md"]
   .flatMap((glob) => globSync(glob, { cwd: root }))
   .toSorted();
 
@@ -56,7 +56,7 @@ function isNamed({ words, isWhole }: CommandLine): boolean {
   return command !== undefined || (isOption && words.length <= 2);
 }
 
-/** Of a sentence that goes on behind a command, as much as it is with its options. */
+/** Of a sentence that continues behind a command, as much as it is with its options. */
 async function withoutSentence(line: CommandLine): Promise<CommandLine> {
   const hasParts = program.commands.some(
     (command) => command.commands.length > 0 && command.name() === line.words[0],
@@ -143,6 +143,9 @@ test("a command line that cannot be run would be noticed", async () => {
   ]);
 });
 
+/** For packages, scripts and units. */
+const internalCommands = ["complete", "manual", "package", "work", "answer", "check-policy"];
+
 test("README.md lists every command, with its arguments", () => {
   const leaves = (command: Pick<Command, "commands">, path: string): string[] =>
     command.commands.flatMap((each) => {
@@ -152,7 +155,7 @@ test("README.md lists every command, with its arguments", () => {
         const shown = argument.variadic ? `${argument.name()}...` : argument.name();
         return argument.required ? ` <${shown}>` : ` [${shown}]`;
       });
-      return ["complete", "manual"].includes(each.name()) ? [] : [`${name}${args.join("")}`];
+      return internalCommands.includes(each.name()) ? [] : [`${name}${args.join("")}`];
     });
   const listed = tableRows(sectionOf(readPage("README.md"), "Commands")).map(([command]) => codeOf(command));
   expect(listed).toEqual(leaves(program, "homelab-deploy"));

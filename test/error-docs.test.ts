@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { errorJson } from "../src/cli/print/error.ts";
 import { HomelabError, type ErrorKind } from "../src/base/errors.ts";
+import { deployCodeNames, deployCodes } from "../src/protocol/deploy/deploy-codes.ts";
 import { exitCodes } from "../src/protocol/exit-codes.ts";
 import { codeOf, readPage, readSources, sectionOf, tableRows } from "./support/documents.ts";
 
-const page = readPage("docs/errors.md");
+const page = readPage("docs/reference/errors.md");
 const codeRows = tableRows(sectionOf(page, "Codes"));
 
 /** Where the sources name a code: in an error's details, or handed to a function that makes one of it. */
@@ -19,16 +20,28 @@ function codesOf(text: string): readonly string[] {
   return positions
     .flatMap((position) => [...text.matchAll(position)])
     .flatMap(({ groups }) => [
-      ...(groups?.["named"] ?? "").matchAll(/"(?<code>INTERNAL|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g),
+      ...(groups?.["named"] ?? "").matchAll(/"(?<code>INTERNAL|UNSIGNED|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g),
     ])
     .map(({ groups }) => groups?.["code"] ?? "");
 }
 
 test("every error code of the sources is described, and no other", () => {
-  const used = new Set(readSources().flatMap(({ text }) => codesOf(text)));
+  const all = readSources().flatMap(({ text }) => codesOf(text));
+  const used = new Set(all.filter((code) => !(code in deployCodes)));
   const described = codeRows.map(([code]) => codeOf(code));
   expect(used.size).toBeGreaterThan(50);
   expect(described.toSorted()).toEqual([...used].toSorted());
+});
+
+test("every code of a deployment has its section: its exit code, what it means, and what to do", () => {
+  const sections = sectionOf(page, "Deployments");
+  const headings = [...sections.matchAll(/^### (?<code>.+)$/gm)].map(({ groups }) => groups?.["code"] ?? "");
+  expect(headings.toSorted()).toEqual([...deployCodeNames].toSorted());
+  for (const code of deployCodeNames) {
+    expect(sectionOf(sections, code)).toMatch(
+      new RegExp(`^\\nExit code ${deployCodes[code]}\\. .{20,}\\n\\nWhat to do: .{20,}\\.`),
+    );
+  }
 });
 
 test("codes are found wherever the sources can name them", () => {

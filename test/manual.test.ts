@@ -13,10 +13,13 @@ const pages = {
   "homelab-deploy.json.5": configPage("1.2.3"),
 };
 
+/** For packages, scripts and units. */
+const internalCommands = ["complete", "manual", "package", "work", "answer", "check-policy"];
+
 test("homelab-deploy(1) has every command and every option that help shows", () => {
   const page = pages["homelab-deploy.1"];
   const commands = program.commands.flatMap((each) => (each.commands.length > 0 ? each.commands : [each]));
-  const shown = commands.filter((each) => !["complete", "manual"].includes(each.name()));
+  const shown = commands.filter((each) => !internalCommands.includes(each.name()));
   expect(shown.length).toBeGreaterThan(12);
   for (const command of shown) {
     expect(page).toMatch(new RegExp(`^\\.SS "homelab\\\\-deploy .*\\b${command.name()}\\b`, "m"));

@@ -2,18 +2,31 @@ import { expect, test } from "vitest";
 import { bytes } from "../src/bus/server/compare-settings.ts";
 import { creationConfig, consumerSettings, streamSettings } from "../src/bus/server/stream-settings.ts";
 import { permissionsOf, type Role } from "../src/bus/server/permissions.ts";
+import { decodeBranchNews, decodeToldFailures } from "../src/protocol/branch-news.ts";
 import { decodeBuildResult, decodeHostResult } from "../src/protocol/results.ts";
 import { decodeBuilderStatus } from "../src/protocol/builder-status.ts";
 import { decodeEvent, EventBody, eventVersion, type BuildEvent } from "../src/protocol/events.ts";
 import { logHeaders } from "../src/protocol/log-chunk.ts";
 import { decodeProgress } from "../src/protocol/progress.ts";
+import { decodeDeployEvent } from "../src/protocol/deploy/deploy-events.ts";
+import { decodeHold, decodeHostState } from "../src/protocol/deploy/host-state.ts";
+import { decodeEnvelope } from "../src/protocol/deploy/order.ts";
+import {
+  decodeRolloutEvent,
+  haltCodes,
+  RolloutEvent,
+  rolloutOutcomes,
+} from "../src/protocol/rollout/rollout-events.ts";
+import { decodeRolloutNews } from "../src/protocol/rollout/rollout-news.ts";
+import { decodeStartAnswer, decodeStartRequest } from "../src/protocol/rollout/start-request.ts";
 import { BuildRequest, ControlMessage, decodeControl, decodeRequest } from "../src/protocol/request.ts";
+import { streams } from "../src/protocol/subjects.ts";
 import { decodeUpdateEvent, UpdateEvent } from "../src/protocol/update-events.ts";
 import { buildVerdicts, hostVerdicts } from "../src/protocol/verdicts.ts";
 import { wireVersion } from "../src/protocol/wire.ts";
 import { codeBlocks, codeOf, readPage, sectionOf, tableRows } from "./support/documents.ts";
 
-const page = readPage("docs/protocol.md");
+const page = readPage("docs/reference/protocol.md");
 const examples = codeBlocks(page).filter(({ language }) => language === "json");
 const firstCells = (heading: string): string[] =>
   tableRows(sectionOf(page, heading)).map(([cell]) => codeOf(cell));
@@ -26,7 +39,20 @@ const decoders: Readonly<Record<string, (bytes: Uint8Array) => object>> = {
   "builder-status": decodeBuilderStatus,
   "build-result": decodeBuildResult,
   "host-result": decodeHostResult,
+  "told-failures": decodeToldFailures,
+  "branch-news": decodeBranchNews,
+  "rollout-news": decodeRolloutNews,
   "update-event": decodeUpdateEvent,
+  "order-envelope"(stored) {
+    const { v: _, ...fields } = decodeEnvelope(stored);
+    return fields;
+  },
+  "deploy-event": decodeDeployEvent,
+  "host-state": decodeHostState,
+  hold: decodeHold,
+  "rollout-event": decodeRolloutEvent,
+  "start-request": decodeStartRequest,
+  "start-answer": decodeStartAnswer,
 };
 
 test.each(examples.map(({ kind, text }, index) => [index + 1, kind, text] as const))(
@@ -79,6 +105,13 @@ test("every field of an update's event is described, and the examples show all o
   expect([...new Set(shown)].toSorted()).toEqual(["v", ...fields].toSorted());
 });
 
+test("every event of a rollout is described, with the codes and outcomes that it can have", () => {
+  const types = RolloutEvent.options.map((option) => option.entries.type.literal);
+  expect(firstCells("Rollouts").toSorted()).toEqual(types.toSorted());
+  const section = sectionOf(page, "Rollouts");
+  for (const word of [...haltCodes, ...rolloutOutcomes]) expect(section).toContain(`\`${word}\``);
+});
+
 test("every verdict is described, and no other", () => {
   expect(firstCells("Verdicts").toSorted()).toEqual([...hostVerdicts, ...buildVerdicts].toSorted());
 });
@@ -91,8 +124,15 @@ test("the streams have the subjects and limits that the table says", () => {
   const hours = (nanoseconds: number | undefined): string => `${(nanoseconds ?? 0) / 3_600_000_000_000}h`;
   const rows = tableRows(sectionOf(page, "Streams"));
   const wanted = streamSettings.map((settings) => {
-    const { name, subjects = [], max_age, max_bytes, max_msg_size = 0 } = creationConfig(settings, 1, false);
-    const age = max_age === 0 ? "one per builder" : hours(max_age);
+    const {
+      name,
+      subjects = [],
+      max_age,
+      max_bytes,
+      max_msg_size = 0,
+    } = creationConfig(settings, { scale: 1, canCompress: false });
+    const one = name === streams.builders ? "one per builder" : "one per host";
+    const age = max_age === 0 ? one : hours(max_age);
     return [
       `\`${name}\``,
       subjects.map((subject) => `\`${subject}\``).join(", "),
@@ -126,6 +166,7 @@ test("every role is described, and only the admin may create consumers", () => {
     "ci",
     "updater",
     "dashboard",
+    "deployer",
     "builder",
     "listener",
     "local",

@@ -1,4 +1,4 @@
-// The judge of random histories must know who is guilty, or it proves nothing.
+// The judge of random histories must know who is a culprit, or it proves nothing.
 import { expect, test } from "vitest";
 import { parseCommit } from "../src/protocol/names.ts";
 import { judgeAlways, judgeFound, judgeSearch } from "./support/update-invariants.ts";
@@ -28,7 +28,7 @@ test.each([
     ["alpha"],
     ["alpha"],
   ],
-] as const)("who is guilty: %s", (_, world, involved, evident) => {
+] as const)("who is a culprit: %s", (_, world, involved, evident) => {
   const culprits = findCulprits(world, change);
   expect([...culprits.involved].toSorted()).toEqual(involved);
   expect(culprits.evident).toEqual(evident);
@@ -41,15 +41,15 @@ test("nobody is where nothing breaks", () => {
 
 const stateOf = (): number => 2;
 const rev = parseCommit("a".repeat(40));
-const named = (...guilty: readonly (readonly string[])[]) => ({ guilty, bisected: [] });
+const named = (...culprits: readonly (readonly string[])[]) => ({ culprits, bisected: [] });
 const alone = worldOf([from("alpha", 2)]);
 const together = worldOf([from("alpha", 2), from("beta", 2)]);
 const either = worldOf([from("alpha", 2)], [from("beta", 2)]);
 
 test.each([
   ["somebody innocent", alone, named(["beta"]), 3],
-  ["somebody innocent beside the guilty", alone, named(["alpha"], ["beta"]), 2],
-  ["somebody innocent together with the guilty", alone, named(["alpha", "beta"]), 2],
+  ["somebody innocent beside the culprits", alone, named(["alpha"], ["beta"]), 2],
+  ["somebody innocent together with the culprits", alone, named(["alpha", "beta"]), 2],
   ["one of two that only break together", together, named(["alpha"]), 1],
   ["both of them, each for itself", together, named(["alpha"], ["beta"]), 2],
   ["both of them", together, named(["alpha", "beta"]), 0],
@@ -69,7 +69,7 @@ test("the first bad revision is one at which something breaks", () => {
   const judge = (state: number) =>
     judgeFound(worldOf([from("alpha", state)]), {
       change,
-      found: { guilty: [["alpha"]], bisected },
+      found: { culprits: [["alpha"]], bisected },
       stateOf,
     });
   expect(judge(2)).toEqual([]);

@@ -11,7 +11,7 @@ export const builderMutants: readonly Mutant[] = [
     file: "src/builder/decide-verdicts.ts",
     from: "failure.isOwn === true",
     to: 'failure.cause !== "infra"',
-    why: "an evaluation that took too long once is remembered as failed for ever",
+    why: "an evaluation that took too long once is remembered as failed forever",
   },
   {
     file: "src/builder/holdings/decide-resume.ts",
@@ -65,7 +65,7 @@ export const builderMutants: readonly Mutant[] = [
     file: "src/builder/lanes/build-together.ts",
     from: "if (undecided.delete(work as ReadyWork) && isOurs(work)) stop.abort();",
     to: "undecided.delete(work as ReadyWork);",
-    why: "Nix goes on building for hours what was cancelled",
+    why: "Nix continues building for hours what was cancelled",
   },
   {
     file: "src/builder/lanes/failure-report.ts",
@@ -83,7 +83,7 @@ export const builderMutants: readonly Mutant[] = [
     file: "src/builder/checks/output-check.ts",
     from: "  work.reevaluated = true;\n",
     to: "",
-    why: "a host whose derivation vanishes again and again is evaluated for ever",
+    why: "a host whose derivation vanishes again and again is evaluated forever",
   },
   {
     file: "src/builder/engine.ts",

@@ -20,7 +20,7 @@ export const updateMutants: readonly Mutant[] = [
     why: "a host that is left out by configuration counts as lost, and no update lands any more",
   },
   {
-    file: "src/update/judge/decide-hindrance.ts",
+    file: "src/update/judge/decide-blocker.ts",
     from: "path.length === 1",
     to: "path.length >= 1",
     why: "an input of an input that moves elsewhere keeps the update from landing",
@@ -47,13 +47,13 @@ export const updateMutants: readonly Mutant[] = [
     file: "src/update/judge/build-within.ts",
     from: "if (waiting.aborted) {",
     to: "if (signal.aborted) {",
-    why: "a build that took too long for this run goes on, and nobody wants it",
+    why: "a build that took too long for this run continues, and nobody wants it",
   },
   {
     file: "src/update/search/search-inputs.ts",
     from: "groups.length < 2",
     to: "groups.length > 0",
-    why: "inputs that need each other are called guilty beside the one that breaks them all",
+    why: "inputs that need each other are called culprits beside the one that breaks them all",
   },
   {
     file: "src/update/search/search-revisions.ts",
@@ -89,7 +89,7 @@ export const updateMutants: readonly Mutant[] = [
     file: "src/update/propose/decide-pull-requests.ts",
     from: '  if (days >= closeAfterDays && !isCurrent) return "close";\n  return days >= remindAfterDays ? "remind" : "leave";',
     to: '  if (days >= remindAfterDays) return "remind";\n  return days >= closeAfterDays ? "close" : "leave";',
-    why: "a stale proposal is reminded of for ever, and never closed",
+    why: "a stale proposal is reminded of forever, and never closed",
   },
   {
     file: "src/update/propose/decide-pull-requests.ts",
