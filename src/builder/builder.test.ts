@@ -458,6 +458,7 @@ test("the request that was stored first has its id, also while it is being resol
       return parseCommit(firstCommit);
     },
     ensureCommit: async () => undefined,
+    readFile: async () => undefined,
   };
   const { ask, verdict } = await rig({ mirrors: { homelab: mirror }, repos: { homelab: { testvm01: {} } } });
   const id = await ask("homelab/all");

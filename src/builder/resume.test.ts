@@ -8,6 +8,7 @@ import { systemClock, type Clock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { BuilderBus } from "../bus/bus.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
+import type { Mirror } from "../git/git.ts";
 import { foldEvents } from "../protocol/build-state.ts";
 import type { EventBody } from "../protocol/events.ts";
 import {
@@ -137,9 +138,14 @@ const someRepo = {
 };
 const hangs = (_: unknown, signal: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+const readHangs: Mirror["readFile"] = (commit, _, signal) => hangs(commit, signal);
 
 test.each([
-  ["whose repo does not answer", { ensureCommit: hangs, resolveBranch: hangs, path: "/mirrors/x" }, "cache"],
+  [
+    "whose repo does not answer",
+    { ensureCommit: hangs, resolveBranch: hangs, readFile: readHangs, path: "/mirrors/x" },
+    "cache",
+  ],
   ["that another builder seems to hold", undefined, "other"],
 ])("a build %s is over within 10 s when it is cancelled", async (_, mirror, name) => {
   const clock = createFakeClock();
@@ -183,7 +189,9 @@ test("a build that cannot tell what happened in it ends, and says so", async () 
 const oneHangs: RigOptions = {
   repos: { "nixos-servers": { web01: {} }, nixos: { gunter: {} } },
   overrides: { clock: hastyClock },
-  mirrors: { nixos: { path: "/mirrors/nixos", ensureCommit: hangs, resolveBranch: hangs } },
+  mirrors: {
+    nixos: { path: "/mirrors/nixos", ensureCommit: hangs, resolveBranch: hangs, readFile: readHangs },
+  },
 };
 
 test(

@@ -58,9 +58,21 @@ test.each<[string, HostBuild[]]>([
   expect(findBreakage(history, [])).toBeUndefined();
 });
 
+test("where both builds tell their inputs, the locks are compared, whoever changed them", () => {
+  const input = { input: "nixpkgs", source: "github:NixOS/nixpkgs" };
+  const locked = (rev: string): Pick<HostBuild, "inputs"> => ({ inputs: [{ ...input, rev }] });
+  const [bad, good] = builds(["build-failed", "b"], ["built", "a"]);
+  const told = (young: string, old: string) => [
+    { ...bad, ...locked(young) } as HostBuild,
+    { ...good, ...locked(old) } as HostBuild,
+  ];
+  expect(findBreakage(told("2", "1"), [])).toMatchObject({ inputs: ["nixpkgs"] });
+  expect(findBreakage(told("1", "1"), [landed("b", 11, "tools")])).toMatchObject({ inputs: [] });
+});
+
 test("where no build is old enough, nobody claims to know the first bad commit", () => {
   const history = builds(["build-failed", "c"], ["build-failed", "b"]);
-  expect(findBreakage(history, [landed("b", 1, "nixpkgs")])).toEqual({ first: history[1], inputs: [] });
+  expect(findBreakage(history, [landed("b", 1, "nixpkgs")])).toEqual({ first: history[1] });
 });
 
 test("one host on a page", () => {
@@ -102,7 +114,7 @@ test("one host on a page", () => {
   expect(page.replaceAll(/01[0-9A-Z]{24}/g, "ID")).toMatchInlineSnapshot(`
     "nixos-servers/web01
     Fails       since bbbbbbb, built 4 h ago; aaaaaaa was the last that succeeded
-    Inputs      no update by homelab-deploy landed between aaaaaaa and bbbbbbb
+    Inputs      which inputs changed between aaaaaaa and bbbbbbb is not known
     Build time  usually 1m01s (1 build that built it)
     Closure     4.0 GiB, -1.0 MiB by the update of 18 h ago
 

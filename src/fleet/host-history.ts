@@ -1,5 +1,6 @@
 // What builds say about one host, newest first: since when it fails, and how long it takes.
 import type { BuildState } from "../protocol/build-state.ts";
+import { changedInputs, type LockedInput } from "../protocol/locked-inputs.ts";
 import type { BuildId, Commit, HostName, RepoName, StorePath } from "../protocol/names.ts";
 import type { UpdateEvent } from "../protocol/update-events.ts";
 import { isOwnFault, isSuccess, type HostVerdict } from "../protocol/verdicts.ts";
@@ -15,6 +16,8 @@ export interface HostBuild {
   readonly code?: string;
   readonly reason?: string;
   readonly outPath?: StorePath;
+  /** The flake's inputs at that commit, as far as the build tells. */
+  readonly inputs?: readonly LockedInput[];
   /** From the build's acceptance to the verdict. */
   readonly durationMs?: number;
 }
@@ -24,8 +27,8 @@ export interface Breakage {
   readonly first: HostBuild;
   /** The last before in which it succeeded; absent where none of the builds is old enough. */
   readonly lastGood?: HostBuild;
-  /** What updates of the flake's inputs landed in between, as far as updates tell. */
-  readonly inputs: readonly string[];
+  /** The flake's inputs that changed in between; absent where neither the builds nor updates tell. */
+  readonly inputs?: readonly string[];
 }
 
 export interface HostHistory {
@@ -67,8 +70,9 @@ function hostBuildOf(state: BuildState, repo: RepoName, host: HostName): HostBui
   const source = state.sources.find((each) => each.repo === repo);
   if (found === undefined || source?.overrides !== undefined) return undefined;
   const { verdict, code, reason, outPath, durationMs } = found.finished ?? {};
-  const { commit, branch } = source ?? {};
-  return { build: state.id, at: state.startedAt, commit, branch, verdict, code, reason, outPath, durationMs };
+  const { commit, branch, inputs } = source ?? {};
+  const told = { verdict, code, reason, outPath, durationMs };
+  return { build: state.id, at: state.startedAt, commit, branch, inputs, ...told };
 }
 
 /** Builds of the branch that was built last: builds of other branches neither break nor fix this one. */
@@ -88,17 +92,23 @@ export function findBreakage(
     }
     if (isOwnFault(build.verdict)) first = build;
   }
-  return first && { first, inputs: [] };
+  return first && { first };
 }
 
-function inputsBetween(good: HostBuild, bad: HostBuild, updates: readonly UpdateEvent[]): readonly string[] {
+/** Builds tell what the locks say. Those of earlier releases do not: then what our own updates landed in between. */
+function inputsBetween(
+  good: HostBuild,
+  bad: HostBuild,
+  updates: readonly UpdateEvent[],
+): readonly string[] | undefined {
+  if (good.inputs !== undefined && bad.inputs !== undefined) return changedInputs(good.inputs, bad.inputs);
   const between = updates.filter(
     ({ outcome, at, commit }) =>
       outcome === "landed" &&
       (commit === bad.commit ||
         (good.at !== undefined && bad.at !== undefined && at > good.at && at <= bad.at)),
   );
-  return [...new Set(between.flatMap(({ inputs }) => inputs))];
+  return between.length === 0 ? undefined : [...new Set(between.flatMap(({ inputs }) => inputs))];
 }
 
 function usualTime(builds: readonly HostBuild[]): HostHistory["usual"] {

@@ -25,6 +25,9 @@ export interface Mirror {
    *   code `GIT_REFUSED` when git's checks refuse it.
    */
   ensureCommit(commit: Commit, signal: AbortSignal): Promise<void>;
+
+  /** The text of a file at a commit that is here; undefined where there is none, or git cannot read it. */
+  readFile(commit: Commit, path: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** A commit that we make: the parent with some files replaced. The same content gives the same hash. */

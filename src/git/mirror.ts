@@ -33,6 +33,7 @@ export interface MirrorOptions {
 
 /** Losses in our copy in the meantime are noticed after that. */
 const knownMs = 60_000;
+const readTimeoutMs = 20_000;
 const outOfReach = { kind: "unavailable", code: "GIT_REMOTE" } as const;
 
 /**
@@ -162,6 +163,12 @@ export function createMirror({
       if (await isKnown(commit)) return;
       if (!(await repository.has(commit, signal))) await fetchCommit(commit, signal);
       await keep(commit, signal);
+    },
+
+    async readFile(commit, path, signal) {
+      const options = { signal, timeoutMs: readTimeoutMs };
+      const file = await git.read(["cat-file", "blob", `${commit}:${path}`], options);
+      return file.exitCode === 0 ? file.stdout : undefined;
     },
   };
 }

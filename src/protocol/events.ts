@@ -4,6 +4,7 @@
 import * as v from "valibot";
 import { messageOf } from "../base/errors.ts";
 import { SignedStatement } from "./deploy/statement.ts";
+import { LockedInputs } from "./locked-inputs.ts";
 import { BranchName, BuilderName, BuildId, Commit, HostName, RepoName, StorePath } from "./names.ts";
 import { Overrides } from "./overrides.ts";
 import { Label, Priority, Trigger } from "./request.ts";
@@ -29,6 +30,8 @@ export const Source = v.object({
   overrides: v.optional(Overrides),
   /** Whether this was the tip of the branch that the repo is configured with. Absent in builds of earlier releases. */
   tip: v.optional(v.boolean()),
+  /** What flake.lock says, of the tip of the repo's branch. Absent where it cannot be told, and of earlier releases. */
+  inputs: v.optional(LockedInputs),
 });
 export type Source = v.InferOutput<typeof Source>;
 

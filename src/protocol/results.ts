@@ -106,7 +106,8 @@ export function summaryOf(state: BuildState): BuildSummary {
     priority,
     trigger,
     requestedBy,
-    sources: [...sources],
+    // Lists read many rows: what is long stays in the events.
+    sources: sources.map(({ inputs: _, ...source }) => source),
     reason,
     startedAt,
     finishedAt,

@@ -16,7 +16,7 @@ function remoteRef() {
   const unused = () => expect.fail("no lease needs this");
   let commits = 0;
   const repository: Repository = {
-    mirror: { path: "/mirror", resolveBranch: unused, ensureCommit: unused },
+    mirror: { path: "/mirror", resolveBranch: unused, ensureCommit: unused, readFile: unused },
     readFile: unused,
     checkOut: unused,
     commit: async () => parseCommit((++commits).toString(16).padStart(40, "0")),

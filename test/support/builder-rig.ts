@@ -49,6 +49,8 @@ export interface RigOptions {
   readonly excluded?: readonly string[];
   /** In place of those that always answer. */
   readonly mirrors?: Readonly<Record<string, Mirror>>;
+  /** The flake.lock of a repo. */
+  readonly locks?: Readonly<Record<string, string>>;
   readonly slots?: number;
   readonly batchSize?: number;
   readonly withoutSubstituters?: "wait" | "build";
@@ -101,6 +103,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
         path: `/mirrors/${name}`,
         resolveBranch: async () => commits.get(name) ?? parseCommit(firstCommit),
         ensureCommit: async () => undefined,
+        readFile: async () => options.locks?.[name],
       },
       allowImportFromDerivation: false,
       exclusion: (host) =>

@@ -49,6 +49,8 @@ export function createFakeRepository(): FakeRepository {
       changedFiles: [...files.keys()],
     };
   };
+  const readFile = async (commit: Commit, path: string): Promise<string | undefined> =>
+    stored(commit).tree.get(path);
   const isAncestor = (ancestor: Commit, descendant: Commit): boolean =>
     ancestor === descendant || stored(descendant).parents.some((parent) => isAncestor(ancestor, parent));
 
@@ -75,8 +77,9 @@ export function createFakeRepository(): FakeRepository {
         return tip;
       },
       ensureCommit: async (commit) => void stored(commit),
+      readFile,
     },
-    readFile: async (commit, path) => stored(commit).tree.get(path),
+    readFile,
     checkOut: () => Promise.reject(new Error("nobody needs a working tree")),
     commit: async (commit) => store(commit),
     facts: async (commit) => factsOf(commit),

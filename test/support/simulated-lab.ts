@@ -408,5 +408,6 @@ function mirrorOf(repo: string, remote: "answers" | "hangs" | "fails"): Mirror {
       return parseCommit(firstCommit);
     },
     ensureCommit: (_, signal) => reach(signal),
+    readFile: async () => undefined,
   };
 }

@@ -34,6 +34,7 @@ test("a new commit is asked for once, what comes meanwhile waits, and a remote t
             return tip;
           },
           ensureCommit: async () => undefined,
+          readFile: async () => undefined,
         },
         allowImportFromDerivation: false,
         exclusion: () => undefined,

@@ -12,7 +12,13 @@ function createRefusing(): Mirror & { asked: number } {
       code: "GIT_REFUSED",
     });
   };
-  const mirror = { path: "/mirrors/nixos", asked: 0, resolveBranch: refuse, ensureCommit: refuse };
+  const mirror = {
+    path: "/mirrors/nixos",
+    asked: 0,
+    resolveBranch: refuse,
+    ensureCommit: refuse,
+    readFile: refuse,
+  };
   return mirror;
 }
 
@@ -51,7 +57,12 @@ test("while another repo cannot be reached nobody knows whose fault a missing ho
   };
   const mirrors = {
     nixos: createRefusing(),
-    "nixos-servers": { path: "/mirrors/nixos-servers", resolveBranch: away, ensureCommit: away },
+    "nixos-servers": {
+      path: "/mirrors/nixos-servers",
+      resolveBranch: away,
+      ensureCommit: away,
+      readFile: away,
+    },
   };
   const { ask, verdict, stop } = await startRig({ repos, mirrors });
   expect(await verdict(await ask("any/web01"))).toMatchObject({

@@ -13,6 +13,7 @@ import type { Target } from "../../protocol/subjects.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
 import type { EvaluateOnly } from "../evaluation/evaluate-only.ts";
 import type { Compared } from "./decide-changed.ts";
+import { createInputsReader } from "./locked-inputs.ts";
 import { leaveUnchanged } from "./leave-unchanged.ts";
 import { freshMemory } from "./fresh-memory.ts";
 import type { PolledCommits } from "./poll-repos.ts";
@@ -80,6 +81,7 @@ interface FoundInventory extends Inventory {
 
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
   const { repos, nix, polled, memory: evaluations, clock, retryPolicy, evaluationLimits, evaluate } = options;
+  const readInputs = createInputsReader();
 
   /** The commit is here already; those of overrides are fetched, from repos that are configured and no others. */
   async function sourceAt(
@@ -220,8 +222,11 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     );
     const found = await withDeadline(remoteDeadline(repo.name, patienceMs), signal, () => fetching);
     try {
-      const names = await persistently((until) => namesIn(found.buildSource, onNote, until), signal);
-      return { ...found, names };
+      const [names, inputs] = await Promise.all([
+        persistently((until) => namesIn(found.buildSource, onNote, until), signal),
+        found.source.tip === true ? readInputs(repo, found.source.commit, signal) : undefined,
+      ]);
+      return { ...found, source: { ...found.source, inputs }, names };
     } catch (error) {
       if (!(error instanceof HomelabError) || error.kind !== "failed") throw error;
       throw new UnlistedHostsError(error, found.source);

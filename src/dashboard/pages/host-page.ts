@@ -8,6 +8,7 @@ import { fullName, parseHostName, parseRepoName, type BuildId } from "../../prot
 import type { HostResult } from "../../protocol/results.ts";
 import type { HostEffect, UpdateEvent } from "../../protocol/update-events.ts";
 import { isSuccess, outcomeOf } from "../../protocol/verdicts.ts";
+import { changedInputsSentence } from "../../words/changed-inputs.ts";
 import { formatBytes, formatDuration } from "../../words/duration.ts";
 import { buildPath } from "../page/addresses.ts";
 import { html } from "../page/html.ts";
@@ -137,10 +138,7 @@ function breakageSection(breakage: Breakage | undefined): readonly Section[] {
         lastGood === undefined
           ? html`in every build that was looked at, down to ${commit(first.commit) ?? "an unknown commit"}`
           : html`since ${commit(first.commit) ?? "an unknown commit"}, <a href="${buildPath(first.build)}">built ${moment(first.at)}</a>; ${commit(lastGood.commit) ?? "an unknown commit"} was the <a href="${buildPath(lastGood.build)}">last that succeeded</a>`
-      }</p>${
-        lastGood !== undefined &&
-        html`<p>${inputs.length === 0 ? "No update by homelab-deploy landed in between." : html`An update of <b>${inputs.join(", ")}</b> landed in between.`}</p>`
-      }</div>`,
+      }</p>${lastGood !== undefined && html`<p>Inputs: ${changedInputsSentence(inputs)}.</p>`}</div>`,
     ),
   ];
 }

@@ -81,6 +81,7 @@ test("a builder that the repo's remote refuses needs somebody to give it access,
     path: "/mirrors/homelab",
     resolveBranch: () => Promise.reject(refused),
     ensureCommit: () => Promise.reject(refused),
+    readFile: () => Promise.reject(refused),
   };
   const rig = await startRig({ repos: { homelab: { green: {} } }, mirrors: { homelab: mirror } });
   await expect(

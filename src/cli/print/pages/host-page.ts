@@ -1,6 +1,7 @@
 // `homelab-deploy hosts show`: one host on a page.
 import { firstLine } from "../../../base/lines.ts";
 import { isSuccess, outcomeOf } from "../../../protocol/verdicts.ts";
+import { changedInputsSentence } from "../../../words/changed-inputs.ts";
 import { formatBytes, formatDuration } from "../../../words/duration.ts";
 import type { Breakage, HostHistory } from "../../../fleet/host-history.ts";
 import { verdictText } from "../summary/verdict-text.ts";
@@ -65,10 +66,6 @@ function breakageLines({ first, lastGood, inputs }: Breakage, print: ListPrint):
   const good = lastGood.commit?.slice(0, 7) ?? "an unknown commit";
   return [
     `${label("Fails")} ${style.red(`since ${commit}`)}${when}; ${good} was the last that succeeded`,
-    `${label("Inputs")} ${
-      inputs.length === 0
-        ? `no update by homelab-deploy landed between ${good} and ${commit}`
-        : `an update of ${inputs.map(style.clean).join(", ")} landed between ${good} and ${commit}`
-    }`,
+    `${label("Inputs")} ${changedInputsSentence(inputs?.map(style.clean), `${good} and ${commit}`)}`,
   ];
 }

@@ -1,0 +1,42 @@
+// What a commit's flake.lock says, for people who look for what changed. No build needs it to begin.
+import { HomelabError } from "../../base/errors.ts";
+import { lockedInputs } from "../../nix/lock/locked-inputs.ts";
+import type { Commit, RepoName } from "../../protocol/names.ts";
+import { fitsLockedInputs, type LockedInput } from "../../protocol/locked-inputs.ts";
+import type { Repo } from "../repo.ts";
+
+type Inputs = LockedInput[] | undefined;
+
+const keptCommits = 256;
+
+/** Undefined where there is no lock, or none that can be read or told in an event. The commit is in the mirror. */
+export type ReadInputs = (repo: Repo, commit: Commit, signal: AbortSignal) => Promise<Inputs>;
+
+/** Of many requests for one commit only the first reads it. */
+export function createInputsReader(): ReadInputs {
+  const known = new Map<`${RepoName}@${Commit}`, Inputs>();
+
+  async function read({ mirror, directory }: Repo, commit: Commit, signal: AbortSignal): Promise<Inputs> {
+    const path = directory === undefined ? "flake.lock" : `${directory}/flake.lock`;
+    const text = await mirror.readFile(commit, path, signal);
+    const inputs = text === undefined ? undefined : lockedInputs(text);
+    return inputs !== undefined && fitsLockedInputs(inputs) ? [...inputs] : undefined;
+  }
+
+  return async (repo, commit, signal) => {
+    const key = `${repo.name}@${commit}` as const;
+    if (known.has(key)) return known.get(key);
+    try {
+      const inputs = await read(repo, commit, signal);
+      known.set(key, inputs);
+      const [oldest] = known.keys();
+      if (known.size > keptCommits && oldest !== undefined) known.delete(oldest);
+      return inputs;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof HomelabError)) throw error;
+      // A lock that is broken fails the build by itself, in Nix's own words.
+      return undefined;
+    }
+  };
+}
