@@ -6,10 +6,11 @@ import { retry, type RetryPolicy } from "../../base/retry.ts";
 import type { EvaluationLimits, EvaluationMemory, Evaluator } from "../../nix/evaluator.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import type { BuildState } from "../../protocol/build-state.ts";
-import type { Commit, RepoName } from "../../protocol/names.ts";
+import type { RepoName } from "../../protocol/names.ts";
 import { variantOf } from "../../protocol/overrides.ts";
 import type { BuildRequest } from "../../protocol/request.ts";
 import type { Target } from "../../protocol/subjects.ts";
+import { createBranchTips } from "./branch-tips.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
 import type { EvaluateOnly } from "../evaluation/evaluate-only.ts";
 import type { Compared } from "./decide-changed.ts";
@@ -82,6 +83,7 @@ interface FoundInventory extends Inventory {
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
   const { repos, nix, polled, memory: evaluations, clock, retryPolicy, evaluationLimits, evaluate } = options;
   const readInputs = createInputsReader();
+  const tips = createBranchTips(polled, clock);
 
   /** The commit is here already; those of overrides are fetched, from repos that are configured and no others. */
   async function sourceAt(
@@ -136,7 +138,8 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
     const commit = request.rev ?? (await repo.mirror.resolveBranch(branch, signal));
     if (request.rev !== undefined) await repo.mirror.ensureCommit(commit, signal);
     const isHead =
-      request.rev === undefined || (request.trigger === "poll" && (await isPolledHead(repo, commit, signal)));
+      request.rev === undefined ||
+      (request.trigger === "poll" && (await tips.isPolledHead(repo, commit, signal)));
     const { overrides } = request;
     const source = {
       repo: repo.name,
@@ -145,38 +148,9 @@ export function createRequestResolver(options: RequestResolverOptions): RequestR
       overrides,
       tip:
         overrides === undefined &&
-        (isHead ? branch === repo.branch : await isTip(repo, commit, request, signal)),
+        (isHead ? branch === repo.branch : await tips.isTip(repo, commit, request, signal)),
     };
     return { source, buildSource: await sourceAt(repo, source, request.fresh === true, signal) };
-  }
-
-  /**
-   * Polling names the commit that it saw at the head of the branch. Whoever may ask for builds can say so of any
-   * commit, so it is looked at: what is known here first, because the remote may be away by now.
-   */
-  async function isPolledHead(repo: Repo, commit: Commit, signal: AbortSignal): Promise<boolean> {
-    if (polled.get(repo.name) === commit) return true;
-    return (await repo.mirror.resolveBranch(repo.branch, signal)) === commit;
-  }
-
-  /**
-   * Whether a commit that was asked for by its hash is what the branch has now. Polling knows, or soon builds the tip
-   * itself; where nothing polls, the remote is asked. The build does not need the answer, so it continues without one.
-   */
-  async function isTip(
-    repo: Repo,
-    commit: Commit,
-    { trigger }: BuildRequest,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    if (polled.get(repo.name) === commit) return true;
-    if (repo.pollMs > 0 || trigger === "update") return false;
-    try {
-      return (await repo.mirror.resolveBranch(repo.branch, signal)) === commit;
-    } catch (error) {
-      if (signal.aborted || !(error instanceof HomelabError)) throw error;
-      return false;
-    }
   }
 
   async function namesIn(
