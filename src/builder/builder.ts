@@ -21,6 +21,7 @@ import { runRepoPoller, type PolledCommits } from "./intake/poll-repos.ts";
 import type { Repo } from "./repo.ts";
 import { createBacklogAccess, type BacklogAccess } from "./intake/backlog-access.ts";
 import { runRequestIntake } from "./intake/request-intake.ts";
+import type { ParseInputs } from "./intake/locked-inputs.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
 import type { Signer } from "../signing/signing-key-file.ts";
 import { createStatements } from "./checks/state-hosts.ts";
@@ -41,6 +42,7 @@ export interface BuilderOptions {
   /** Signs what hosts may activate. */
   readonly statementSigner?: Signer;
   readonly memory: EvaluationMemory;
+  readonly lockedInputs: ParseInputs;
   readonly repos: ReadonlyMap<RepoName, Repo>;
   readonly polled: PolledCommits;
   readonly durations: UsualDurations;

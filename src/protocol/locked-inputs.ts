@@ -8,7 +8,7 @@ export const LockedInput = v.object({
   input: v.pipe(v.string(), v.maxLength(128)),
   /** Where it comes from, for people: `github:NixOS/nixpkgs`. Text from outside. */
   source: v.pipe(v.string(), v.maxLength(256)),
-  /** Of what has no revision, such as a path, the hash of its content. */
+  /** A revision, or the hash of its content where there is none, such as for a path. */
   rev: v.optional(v.pipe(v.string(), v.maxLength(128))),
   /** When this state was made, in seconds since 1970; absent where the lock has no time that says so. */
   madeAt: v.optional(v.pipe(v.number(), v.safeInteger())),

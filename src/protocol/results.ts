@@ -107,7 +107,7 @@ export function summaryOf(state: BuildState): BuildSummary {
     trigger,
     requestedBy,
     // Lists read many rows: what is long stays in the events.
-    sources: sources.map(({ inputs: _, ...source }) => source),
+    sources: sources.map((source) => ({ ...source, inputs: undefined })),
     reason,
     startedAt,
     finishedAt,

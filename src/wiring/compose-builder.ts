@@ -1,4 +1,5 @@
 // Puts a builder together from its configuration: the one place where adapters meet services.
+import { lockedInputs } from "../nix/lock/locked-inputs.ts";
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
@@ -107,6 +108,7 @@ export async function composeBuilder(
     clock,
     log,
     settings,
+    lockedInputs,
     requestExpiryMs: builder.requestExpirySeconds * 1000,
     keepCommits: builder.keepCommits,
     stopMs: builder.stopSeconds * 1000,

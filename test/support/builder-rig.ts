@@ -1,4 +1,5 @@
 // A whole builder on the bus of one process, with a Nix whose hosts are data.
+import { lockedInputs } from "../../src/nix/lock/locked-inputs.ts";
 import type { RealiseOptions } from "../../src/nix/realiser.ts";
 import { createFailedHooks } from "../../src/builder/lanes/failed-hooks.ts";
 import { systemClock } from "../../src/base/clock.ts";
@@ -138,6 +139,7 @@ export async function startRig(options: RigOptions = {}): Promise<BuilderRig> {
         buildLimits: options.limits ?? { timeoutSeconds: 10, silenceSeconds: 10 },
         retryPolicy: { attempts: 3, firstDelayMs: 1, factor: 1, maxDelayMs: 5 },
       },
+      lockedInputs,
       requestExpiryMs: 60_000,
       keepCommits: 4,
       dropOldRoots: async () => undefined,

@@ -1,5 +1,6 @@
 // One life of a lab, without a process or a second of waiting: builders on a bus in memory, a clock that is turned, and
 // whatever can go wrong at the ports at random. The seed decides all of it.
+import { lockedInputs } from "../../src/nix/lock/locked-inputs.ts";
 import { HomelabError } from "../../src/base/errors.ts";
 import type { BuilderBus, Delivery } from "../../src/bus/bus.ts";
 import { createMemoryBus } from "../../src/bus/memory-bus.ts";
@@ -140,6 +141,7 @@ export async function simulateLab(seed: number): Promise<SimulatedLife> {
       overrides: {
         clock,
         gcRoots: faultyRoots(faulty.gcRoots, () => chance(weather.nix)),
+        lockedInputs,
         requestExpiryMs: 24 * 60 * minute,
         stopMs: 1000,
         diskSpace: async () => {

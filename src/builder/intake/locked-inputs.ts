@@ -1,6 +1,5 @@
 // What a commit's flake.lock says, for people who look for what changed. No build needs it to begin.
 import { HomelabError } from "../../base/errors.ts";
-import { lockedInputs } from "../../nix/lock/locked-inputs.ts";
 import type { Commit, RepoName } from "../../protocol/names.ts";
 import { fitsLockedInputs, type LockedInput } from "../../protocol/locked-inputs.ts";
 import type { Repo } from "../repo.ts";
@@ -12,8 +11,11 @@ const keptCommits = 256;
 /** Undefined where there is no lock, or none that can be read or told in an event. The commit is in the mirror. */
 export type ReadInputs = (repo: Repo, commit: Commit, signal: AbortSignal) => Promise<Inputs>;
 
-/** Of many requests for one commit only the first reads it. */
-export function createInputsReader(): ReadInputs {
+/** Reads the text of a flake.lock. @throws HomelabError if it cannot be read */
+export type ParseInputs = (text: string) => readonly LockedInput[];
+
+/** Many requests for one commit read it once. */
+export function createInputsReader(lockedInputs: ParseInputs): ReadInputs {
   const known = new Map<`${RepoName}@${Commit}`, Inputs>();
 
   async function read({ mirror, directory }: Repo, commit: Commit, signal: AbortSignal): Promise<Inputs> {

@@ -14,7 +14,7 @@ import { createBranchTips } from "./branch-tips.ts";
 import { decideAcceptance, type Acceptance, type Inventory, type Rejection } from "./decide-acceptance.ts";
 import type { EvaluateOnly } from "../evaluation/evaluate-only.ts";
 import type { Compared } from "./decide-changed.ts";
-import { createInputsReader } from "./locked-inputs.ts";
+import { createInputsReader, type ParseInputs } from "./locked-inputs.ts";
 import { leaveUnchanged } from "./leave-unchanged.ts";
 import { freshMemory } from "./fresh-memory.ts";
 import type { PolledCommits } from "./poll-repos.ts";
@@ -65,6 +65,7 @@ export interface RequestResolverOptions {
   readonly nix: Evaluator;
   readonly polled: Pick<PolledCommits, "get">;
   readonly memory: EvaluationMemory;
+  readonly lockedInputs: ParseInputs;
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
   readonly evaluationLimits: EvaluationLimits;
@@ -82,7 +83,7 @@ interface FoundInventory extends Inventory {
 
 export function createRequestResolver(options: RequestResolverOptions): RequestResolver {
   const { repos, nix, polled, memory: evaluations, clock, retryPolicy, evaluationLimits, evaluate } = options;
-  const readInputs = createInputsReader();
+  const readInputs = createInputsReader(options.lockedInputs);
   const tips = createBranchTips(polled, clock);
 
   /** The commit is here already; those of overrides are fetched, from repos that are configured and no others. */
