@@ -23,10 +23,7 @@ let
   npmPackages = import ./npm-packages.nix {
     package = manifest;
     packageLock = lib.importJSON ../package-lock.json;
-    buildTools = [
-      "typescript"
-      "@types/node"
-    ];
+    buildTools = [ "rolldown" ];
     os = if stdenv.buildPlatform.isLinux then "linux" else "darwin";
     cpu = cpus.${stdenv.buildPlatform.parsed.cpu.name} or null;
   };
@@ -48,9 +45,8 @@ buildNpmPackage {
       ../README.md
       ../package.json
       ../package-lock.json
+      ../rolldown.config.ts
       ../src
-      ../tsconfig.build.json
-      ../tsconfig.json
     ];
   };
 
@@ -66,13 +62,12 @@ buildNpmPackage {
     removeReferencesTo
   ];
 
-  # npm keeps the compiler, because a library names it as an optional peer. The wrapper is ours because of what the
-  # program's own first line says: half the memory for young objects, and the authorities of the system. What is on the
+  # The libraries are in the program. The wrapper is ours because of what the program's own first line says: half the memory for young objects, and the authorities of the system. What is on the
   # command line wins over NODE_OPTIONS, with which the listener asks for less: so they are what is said where it is set.
   postInstall =
     ''
       modules=$out/lib/node_modules/homelab-deploy
-      rm -rf $modules/node_modules/{typescript,@typescript,@types,.bin}
+      rm -rf $modules/node_modules
 
       rm $out/bin/homelab-deploy
       makeWrapper ${lib.getExe nodejs-slim_24} $out/bin/homelab-deploy \

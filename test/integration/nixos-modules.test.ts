@@ -57,11 +57,11 @@ test("infra/nats makes a configuration that nats-server takes", async ({ skip })
   expect(String(config)).toContain("_INBOX_builder-nix-cache01");
 });
 
-test("the package fetches by name and hash what runs and what compiles, and nothing else", async () => {
+test("the package fetches by name and hash what runs and what bundles, and nothing else", async () => {
   const read = (file: string) => `builtins.fromJSON (builtins.readFile ${join(root, file)})`;
   const expression = `import ${join(root, "nix/npm-packages.nix")} {
     package = ${read("package.json")}; packageLock = ${read("package-lock.json")};
-    buildTools = [ "typescript" "@types/node" ]; os = "linux"; cpu = "x64";
+    buildTools = [ "rolldown" ]; os = "linux"; cpu = "x64";
   }`;
   const Lock = v.object({
     package: v.object({
@@ -79,15 +79,10 @@ test("the package fetches by name and hash what runs and what compiles, and noth
     Lock,
     JSON.parse(await store.run("nix-instantiate", "--eval", "--strict", "--json", "-E", expression)),
   );
-  expect(Object.keys(manifest.devDependencies)).toEqual(["@types/node", "typescript"]);
+  expect(Object.keys(manifest.devDependencies)).toEqual(["rolldown"]);
   const { "": project, ...packages } = packageLock.packages;
   expect(project).toBeDefined();
-  const wanted = [
-    ...Object.keys(manifest.dependencies),
-    "typescript",
-    "@types/node",
-    "@typescript/typescript-linux-x64",
-  ];
+  const wanted = [...Object.keys(manifest.dependencies), "rolldown", "@rolldown/binding-linux-x64-gnu"];
   expect(wanted.filter((name) => packages[`node_modules/${name}`] === undefined)).toEqual([]);
   expect(
     Object.keys(packages).filter((path) => /vitest|oxlint|win32|node_modules\/node$/.test(path)),

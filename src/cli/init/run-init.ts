@@ -1,6 +1,7 @@
 // `init`: from answers to a directory, and what to do next.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { programDirectory } from "../../base/program-directory.ts";
 import { createExec } from "../../process/create-exec.ts";
 import { natsServerVersion } from "../../wiring/nats-server-version.ts";
 import { builderName } from "../../wiring/compose-builder.ts";
@@ -136,7 +137,7 @@ async function askAt(
 
 /** The command of this checkout, or the file that was started where there is none. */
 function ownProgram(): string {
-  const ofCheckout = join(import.meta.dirname, "../../../bin/homelab-deploy");
+  const ofCheckout = join(programDirectory, "../bin/homelab-deploy");
   return existsSync(ofCheckout) ? ofCheckout : (process.argv[1] ?? "homelab-deploy");
 }
 

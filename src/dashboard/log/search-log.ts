@@ -1,5 +1,7 @@
 // Search over a whole log, in a thread of its own: a pattern can take forever, and the server answers others meanwhile.
+import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { programDirectory } from "../../base/program-directory.ts";
 import { HomelabError } from "../../base/errors.ts";
 
 export interface SearchHit {
@@ -80,7 +82,7 @@ export async function searchLog(
 ): Promise<SearchResult> {
   const pattern = parseQuery(specification.query);
   const worker = new Worker(
-    new URL(import.meta.url.endsWith(".ts") ? "./search-worker.ts" : "./search-worker.js", import.meta.url),
+    join(programDirectory, "dashboard/log", `search-worker${extname(import.meta.filename)}`),
     {
       resourceLimits: { maxOldGenerationSizeMb: 128 },
       env: {},

@@ -2,7 +2,9 @@
 // so browsers keep them forever.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { programDirectory } from "../../base/program-directory.ts";
 import type { Tone } from "../page/page.ts";
 
 export interface Asset {
@@ -54,7 +56,7 @@ const continues = (line: string, next: string): boolean =>
 export async function readAssets(): Promise<Assets> {
   const contents = new Map<string, { readonly type: string; readonly body: Buffer }>();
   for (const [name, type] of Object.entries(files)) {
-    const text = await readFile(new URL(`../assets/${name}`, import.meta.url), "utf8");
+    const text = await readFile(join(programDirectory, "dashboard/assets", name), "utf8");
     contents.set(name, { type, body: Buffer.from(withoutComments(text)) });
   }
   for (const [tone, colour] of Object.entries(iconColours)) {

@@ -17,7 +17,7 @@ const LockFile = v.object({
 /**
  * Node, the program, and what it needs, as one store path: a process of it belongs to the closures that have it.
  *
- * @param compiled the directory of the compiled program, as it is shipped; the sources otherwise
+ * @param compiled the directory of the program with its libraries, as it is shipped; the sources otherwise
  */
 export async function addProduct(lab: Lab, compiled?: string): Promise<StorePath> {
   const directory = join(lab.sharedDirectory, "homelab-deploy");
@@ -28,12 +28,16 @@ export async function addProduct(lab: Lab, compiled?: string): Promise<StorePath
   await cp(from, join(directory, folder), { recursive: true });
   await writeFile(join(directory, "bin/homelab-deploy"), wrapper(isShipped), { mode: 0o755 });
   await cp(join(root, "package.json"), join(directory, "package.json"));
+  if (!isShipped) await addLibraries(directory);
+  return lab.add("homelab-deploy");
+}
+
+async function addLibraries(directory: string): Promise<void> {
   const { packages } = v.parse(LockFile, JSON.parse(await readFile(join(root, "package-lock.json"), "utf8")));
   const needed = Object.keys(packages).filter(
     (name) => name !== "" && packages[name]?.dev !== true && !name.includes("typescript"),
   );
   for (const name of needed) await cp(join(root, name), join(directory, name), { recursive: true });
-  return lab.add("homelab-deploy");
 }
 
 /** As nix/package.nix makes it for what is compiled. */
