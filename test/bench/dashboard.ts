@@ -1,22 +1,24 @@
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
-import { buildResultOf } from "../../src/protocol/results.ts";
 import { startBrowser } from "../support/browser.ts";
 import { storePath } from "../support/build-events.ts";
 import { buildAt, startDashboardLab, type DashboardLab } from "../support/dashboard-lab.ts";
-import { changeHosts, delayOf, openSessions, watchChanges } from "../support/dashboard-load.ts";
+import { changeHosts, delayOf, openSessions, recordBuilds, watchChanges } from "../support/dashboard-load.ts";
 import { startDashboardProcess } from "../support/dashboard-process.ts";
 import { atMost, mebibytes, milliseconds, type BenchResult } from "./bench.ts";
 
 const recorded = 10_000;
-const hosts = Array.from({ length: 1000 }, (_, index) => `host${String(index).padStart(4, "0")}`);
+const hostName = (index: number): string => `host${String(index).padStart(4, "0")}`;
+const hosts: readonly [string, ...string[]] = [
+  hostName(0),
+  ...Array.from({ length: 999 }, (_, index) => hostName(index + 1)),
+];
 const changes = 250;
 /** 50 a second. */
 const betweenMs = 20;
 const logLines = 1_000_000;
 const clients = { all: 99, stuck: 10 } as const;
 const loadSeconds = 60;
-const forever = new AbortController().signal;
 
 /**
  * The dashboard over 10,000 recorded builds and 1000 hosts, with a real browser. Server, NATS' client and browser share the
@@ -24,7 +26,7 @@ const forever = new AbortController().signal;
  */
 export async function runDashboardBench(): Promise<readonly BenchResult[]> {
   await using lab = await startDashboardLab();
-  await recordBuilds(lab);
+  await recordBuilds(lab, recorded, hosts);
   await lab.builderIsHere("b1");
   const started = performance.now();
   await using dashboard = await lab.serve();
@@ -108,28 +110,6 @@ const row = (what: string, ms: number, goal: number): BenchResult => ({
 });
 
 const pause = async (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function recordBuilds(lab: DashboardLab): Promise<void> {
-  const record = async (index: number): Promise<void> => {
-    const build = buildAt(new Date(Date.now() - (recorded - index) * 240_000 - 3_600_000))
-      .accepted(["host0001"])
-      .hostsFinished("built", ["host0001"])
-      .finished("succeeded");
-    const log = await lab.bus.openEventLog(build.id, [], forever);
-    for (const event of build.events) await log.append(event, forever);
-    const result = buildResultOf(build.state);
-    if (result !== undefined) await lab.bus.results.putBuild(result, forever);
-  };
-  for (let at = 0; at < recorded; at += 200) {
-    await Promise.all(Array.from({ length: 200 }, async (_, index) => record(at + index)));
-  }
-  await lab.tell(
-    buildAt(new Date(Date.now() - 1_000_000))
-      .accepted(hosts, { complete: true })
-      .hostsFinished("built", hosts, { cached: true })
-      .finished("succeeded"),
-  );
-}
 
 /** From after the event is stored until the page has it, at the 95th percentile. */
 async function changesToPixels(lab: DashboardLab, page: Page): Promise<number> {

@@ -2,10 +2,38 @@
 import { request, type ClientRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
+import { workThrough } from "../../src/base/work-through.ts";
+import { buildResultOf } from "../../src/protocol/results.ts";
 import { buildAt, type DashboardLab } from "./dashboard-lab.ts";
 import type { DashboardProcess } from "./dashboard-process.ts";
 
 const changesASecond = 50;
+const forever = new AbortController().signal;
+
+/** So many builds that are over, with their rows, and then one of all hosts. */
+export async function recordBuilds(
+  lab: DashboardLab,
+  count: number,
+  hosts: readonly [string, ...string[]],
+): Promise<void> {
+  const record = async (index: number): Promise<void> => {
+    const build = buildAt(new Date(Date.now() - (count - index) * 240_000 - 3_600_000))
+      .accepted([hosts[0]])
+      .hostsFinished("built", [hosts[0]])
+      .finished("succeeded");
+    const log = await lab.bus.openEventLog(build.id, [], forever);
+    for (const event of build.events) await log.append(event, forever);
+    const result = buildResultOf(build.state);
+    if (result !== undefined) await lab.bus.results.putBuild(result, forever);
+  };
+  await workThrough([...Array(count).keys()], 200, record);
+  await lab.tell(
+    buildAt(new Date(Date.now() - 1_000_000))
+      .accepted(hosts, { complete: true })
+      .hostsFinished("built", hosts, { cached: true })
+      .finished("succeeded"),
+  );
+}
 
 /** Pages that get news of Fleet, from several addresses: `stuck` of them read nothing. */
 export async function openSessions(
