@@ -7,12 +7,12 @@ import { limits } from "../../src/protocol/wire.ts";
 import type { FleetToggles } from "../support/fleet.ts";
 import { createThrowAwayStore } from "../support/nix-store.ts";
 import { realiseUnread } from "./bare-nix.ts";
-import { atMost, exactly, mebibytes, type BenchContext, type BenchResult } from "./bench.ts";
+import { atLeast, atMost, exactly, mebibytes, type BenchContext, type BenchResult } from "./bench.ts";
 import { everyHost, nixSettings, startLab, type Lab } from "./lab.ts";
 import { readResidentBytes } from "./measure.ts";
 import { requestBuild, watchBuild, type WatchedBuild } from "./requests.ts";
 
-const lines = 200_000;
+const lines = 1_000_000;
 const sampleMs = 25;
 const oneDerivation: FleetToggles = { hosts: 1, shared: 0, perHostDrvs: 0 };
 
@@ -52,6 +52,7 @@ export async function runLogVolume(context: BenchContext): Promise<readonly Benc
       ours: rate(alone.seconds),
       baseline: `${rate(bare.wallSeconds)} nix-store --realise, unread`,
       ratio: bare.wallSeconds / alone.seconds,
+      goal: atLeast(bare.wallSeconds / alone.seconds, 0.7),
     },
     {
       what: `${what}: request to verdict`,
