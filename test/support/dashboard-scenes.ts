@@ -1,4 +1,5 @@
 // A home lab in the middle of a Sunday: a month of builds, one host that fails, and a build that runs.
+import type { LockedInput } from "../../src/protocol/locked-inputs.ts";
 import type { BuildId } from "../../src/protocol/names.ts";
 import { parseBranchName, parseBuilderName, parseCommit, parseRepoName } from "../../src/protocol/names.ts";
 import type { HostVerdict } from "../../src/protocol/verdicts.ts";
@@ -52,9 +53,28 @@ const tail = [
   "make: *** [Makefile:580: build] Error 2",
 ];
 
+/** nixpkgs moved with the second to last commit. */
+function inputsAt(seed: number, now: Date): LockedInput[] {
+  const input = (name: string, source: string, days: number, digit: string): LockedInput => ({
+    input: name,
+    source,
+    rev: digit.repeat(40),
+    madeAt: Math.floor((now.getTime() - days * day) / 1000),
+  });
+  return [
+    input("disko", "github:nix-community/disko", 61, "d"),
+    input("home-manager", "github:nix-community/home-manager", 9, "c"),
+    seed > 2
+      ? input("nixpkgs", "github:NixOS/nixpkgs", 16, "a")
+      : input("nixpkgs", "github:NixOS/nixpkgs", 2, "b"),
+    { ...input("printer-driver", "git+ssh://git@git.home/printer", 240, "e"), isPinned: true },
+  ];
+}
+
 export async function tellSunday(lab: DashboardLab, { now, logLines = 3200 }: SceneOptions): Promise<Scene> {
   const at = (ago: number): Date => new Date(now.getTime() - ago);
-  const source = (seed: number) => [{ repo, branch: parseBranchName("main"), commit: commitOf(seed) }];
+  const branch = parseBranchName("main");
+  const source = (seed: number) => [{ repo, branch, commit: commitOf(seed), inputs: inputsAt(seed, now) }];
   const verdicts: readonly HostVerdict[] = ["built", "unchanged"];
 
   for (let index = 26; index >= 3; index--) {

@@ -70,13 +70,13 @@ const oldMs = 210 * dayMs;
 function age({ madeAt }: LockedInput, now: Date): Html | undefined {
   if (madeAt === undefined) return undefined;
   const share = (now.getTime() - madeAt * 1000) / oldMs;
-  return html`${moment(new Date(madeAt * 1000).toISOString())} ${bar(share, share > 0.5 ? "warn" : "good")}`;
+  return html`${bar(share, share > 0.5 ? "warn" : "good")} ${moment(new Date(madeAt * 1000).toISOString())}`;
 }
 
 function stateOf({ unavailable, locked, movedAt }: KnownInput): Html {
   if (unavailable !== undefined) return state(unavailable.needsPerson ? "bad" : "warn", "unreachable");
   if (locked?.isPinned === true) return state("idle", "pinned");
-  return movedAt === undefined ? state("idle", "not moved") : state("good", "moved");
+  return movedAt === undefined ? state("idle", "locked") : state("good", "updated");
 }
 
 export async function inputsPage(context: PageContext, signal: AbortSignal): Promise<Page> {
