@@ -12,6 +12,9 @@ interface Status {
   readonly hosts: readonly { readonly host: string; readonly failsSince?: string }[];
 }
 
+/** As Nix writes it for a flake without inputs. */
+const files = { "flake.lock": `{ "nodes": { "root": {} }, "root": "root", "version": 7 }` };
+
 test("status says what is not well, until it is mended, and hosts show since when", async ({ homelab }) => {
   const status = async (): Promise<Status & { readonly exitCode: unknown }> => {
     const { exitCode, stdout } = await homelab.run(["status", "--json"], { user: "dashboard" });
@@ -23,11 +26,14 @@ test("status says what is not well, until it is mended, and hosts show since whe
   expect(queue).toMatchObject({ waiting: 1, targets: [{ target: { repo: "any", host: "all" }, count: 1 }] });
   expect(Date.now() - Date.parse(queue.oldestAt ?? "")).toBeLessThan(60_000);
 
-  const good = await homelab.fleet.commit({ hosts: 2, salt: "status" });
+  const good = await homelab.fleet.commit({ hosts: 2, salt: "status" }, { files });
   await homelab.startBuilder();
   await expect.poll(status, { timeout: 30_000 }).toMatchObject({ exitCode: 0, well: true });
 
-  const bad = await homelab.fleet.commit({ hosts: 2, salt: "status", buildFail: { host02: "exit1" } });
+  const bad = await homelab.fleet.commit(
+    { hosts: 2, salt: "status", buildFail: { host02: "exit1" } },
+    { files },
+  );
   expect((await homelab.run(["build", "--all"])).exitCode).toBe(1);
   expect(await status()).toMatchObject({ exitCode: 1, problems: ["1 host fails"] });
   const page = await homelab.run(["status"]);
