@@ -1,10 +1,13 @@
 // Three servers of one cluster: nothing is lost and nobody gets a wrong answer while the one that leads is killed.
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test as base } from "vitest";
+import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { checkStreams } from "../../src/bus/server/setup.ts";
+import { aBuildId, accepted, anEvent, finished, warning } from "../support/builds.ts";
 import { startCluster } from "../support/start-cluster.ts";
 import { startHomelabOn } from "../support/start-homelab.ts";
 
+const signal = new AbortController().signal;
 const test = base.extend("homelab", { scope: "file" }, async ({}, { onCleanup }) => {
   const homelab = await startHomelabOn(async () => startCluster());
   onCleanup(() => homelab[Symbol.asyncDispose]());
@@ -31,6 +34,24 @@ test("doctor knows how many servers keep the streams", async ({ homelab }) => {
       { check: "NATS copies", state: "ok", message: "3 servers have the event log" },
     ]),
   });
+});
+
+test("a copy that does not have the newest event yet is waited for, and is no lost event", async ({
+  homelab: { server },
+}) => {
+  await using writing = await server.connect("builder1");
+  await using resuming = await server.connect("builder2");
+  const [writer, resumer] = [createBuilderBus(writing), createBuilderBus(resuming)];
+  const id = aBuildId();
+  const [first, second] = [anEvent(id, 0, accepted), anEvent(id, 1, warning("stored elsewhere"))];
+  const written = await writer.openEventLog(id, [], signal);
+  await written.append(first, signal);
+  // Whoever resumes has read it from another copy already.
+  const opening = resumer.openEventLog(id, [first, second], signal);
+  await sleep(600);
+  await written.append(second, signal);
+  await (await opening).append(anEvent(id, 2, finished, 2), signal);
+  expect(await writer.readEvents(id, 0, signal)).toHaveLength(3);
 });
 
 test("builds go on while the server that leads is killed, again and again", async ({ homelab }) => {
