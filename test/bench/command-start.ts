@@ -22,7 +22,7 @@ export async function runCommandStart({ program }: BenchContext): Promise<readon
       ours: milliseconds(our),
       baseline: `${milliseconds(node)} node -e 0`,
       ratio: our / node,
-      goal: atMost(our / node, 2),
+      goal: atMost(our / node, 1.5),
     },
   ];
 }

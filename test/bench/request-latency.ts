@@ -33,7 +33,7 @@ export async function runRequestLatency(context: BenchContext): Promise<readonly
     };
   };
   const p99 = quantile(accepted, 0.99);
-  return [row("p50", 0.5), { ...row("p99", 0.99), goal: atMost(p99, 50, " ms") }];
+  return [row("p50", 0.5), { ...row("p99", 0.99), goal: atMost(p99, 20, " ms") }];
 }
 
 /** Stores a request of the usual size in a stream of its own, and gives the milliseconds until it was stored. */
