@@ -105,12 +105,13 @@ export function createRolloutRig(hosts: readonly Partial<HostState>[], rules: ob
     const answer = rig.obey(order);
     if (answer === "silence") return;
     await clock.sleep(1000, over.signal);
+    put(host, { serial });
     say(order, { type: "received", kind, action, path, serial, by, rollout });
     await clock.sleep(9000, over.signal);
     if (answer === "staged") return say(order, { type: "staged", why: "a new kernel" });
-    const { outcome = "completed", ...more } = answer ?? {};
+    const { outcome = kind === "fetch" ? "fetched" : "completed", ...more } = answer ?? {};
     const before = bus.states.get(`${repo}/${host}`)?.running.path ?? null;
-    if (outcome === "completed" && kind !== "reboot") {
+    if (outcome === "completed" && kind !== "reboot" && kind !== "withdraw") {
       put(host, {
         running: { path, since: clock.now().toISOString() },
         permanent: { path },
