@@ -170,7 +170,7 @@ function finish(
   const ended: HostMemory = {
     ...memory,
     current: undefined,
-    // What was fetched for later says nothing of what the host runs, or failed to run.
+    // How a fetch for later ended is not about what the host runs, or failed to run.
     last: current.order.kind === "fetch" ? memory.last : event,
     counts: countFinished(memory.counts, current.order, event),
     isStuck: memory.isStuck || event.outcome === "rollback-failed",

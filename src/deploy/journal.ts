@@ -50,7 +50,7 @@ export type JournalLine = v.InferOutput<typeof JournalLine>;
 /** As it is in the file. */
 const StoredLine = v.object({
   ...JournalLine.entries,
-  /** What happened, where a release that knows less can read only the warning that stands in its place. */
+  /** What happened, where `event` is only a warning for a release that knows less. */
   meant: v.optional(DeployEvent),
 });
 
@@ -91,8 +91,8 @@ export const decodeJournalLine = (value: unknown): JournalLine | undefined => {
 
 /**
  * A line as it is stored. A host goes back to the release before this one when its new system does not work, and that
- * release must still read the whole journal: a line that it does not know would leave the host without orders. It knows
- * nothing of fetching for later, and it does not have to: nothing is changed by it.
+ * release must still read the whole journal: a line that it cannot read would leave the host without orders. It can do
+ * without what was fetched for later, because nothing was changed by that.
  */
 export function storedLine(line: JournalLine): object {
   const { event } = line;

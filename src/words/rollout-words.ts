@@ -201,7 +201,7 @@ function hostWords(rollout: Rollout, host: RolloutHost, { waitOf, states, now }:
   }
 }
 
-/** That an order to fetch came to nothing is no news: the order that counts fetches again. */
+/** If fetching ahead came to nothing, the order that counts fetches again, so nothing is said. */
 function aheadNote(host: RolloutHost): string | undefined {
   if (isFetchingAhead(host)) return "fetching ahead";
   return host.ahead?.result?.outcome === "fetched" ? "already fetched" : undefined;

@@ -165,7 +165,7 @@ export const RolloutEvent = v.variant("type", [
     ...common,
     results: v.pipe(v.array(RolloutResult), v.maxLength(hostsInPart)),
   }),
-  /** Hosts of the next wave are told to fetch, while the wave before it soaks. What becomes of it decides nothing. */
+  /** Hosts of the next wave are told to fetch, while the wave before it soaks. How that ends decides nothing. */
   v.object({
     type: v.literal("fetch-ordered"),
     ...common,

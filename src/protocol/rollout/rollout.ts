@@ -271,7 +271,7 @@ function withdrawn(
   return host;
 }
 
-/** It was told to fetch for its turn, which has not come, and nobody knows of an end of that. */
+/** It was told to fetch for its turn, which has not come, and that has not ended. */
 export const isFetchingAhead = ({ status, ahead }: RolloutHost): boolean =>
   status === "waiting" && ahead !== undefined && ahead.result === undefined;
 

@@ -29,7 +29,7 @@ export function decideAhead(
   if (!isOpen(rollout.policy.windows, now)) return undefined;
   const toPlace = fetching.filter((host) => isUnstored(host, view) && mayFetch(host, view));
   if (toPlace.length > 0) return { type: "place-ahead", hosts: toPlace.map(({ host }) => host) };
-  // Of a host that is away nobody knows what it does, and it loads nothing.
+  // What a host that is away does is unknown, and it loads nothing.
   const inUse = fetching.filter(({ host }) => presenceOf(host, view) !== "absent").length;
   const most = Math.min(hostsInPart, Math.max(rollout.policy.maxUnavailable, fetchesAtOnce) - inUse);
   const orders = nextWave(view, soaking)
@@ -39,7 +39,7 @@ export function decideAhead(
   return orders.length === 0 ? undefined : append({ type: "fetch-ordered", orders });
 }
 
-/** Undefined where nothing is known of an end that was not told yet. */
+/** Undefined unless an order to fetch ahead has ended, and the log does not have that yet. */
 export function endAhead(view: RolloutView): RolloutStep | undefined {
   const fetching = [...view.rollout.hosts.values()].filter(isFetchingAhead);
   const results = fetching.flatMap((host) => concludeAhead(host, view) ?? []).slice(0, hostsInPart);

@@ -20,7 +20,7 @@ export interface AheadParts extends PlacingParts {
 
 /** Nothing waits for it. */
 const placingMs = 10_000;
-/** @returns of those that were not stored: what became of them */
+/** @returns what happened to those that were not stored */
 export async function placeAheadOrders(
   parts: AheadParts,
   rollout: Rollout,
