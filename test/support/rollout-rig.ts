@@ -50,7 +50,7 @@ export interface RolloutRig extends AsyncDisposable {
   change(host: HostName, change: Partial<HostState>): void;
   goAway(host: HostName): void;
   comeBack(host: HostName): void;
-  start(settings?: Partial<DeployerParts["settings"]>): void;
+  start(settings?: Partial<DeployerParts["settings"]>, more?: Partial<DeployerParts>): void;
   stop(): Promise<void>;
   newest(): Promise<Rollout>;
   /** Until the newest rollout is so. */
@@ -183,7 +183,7 @@ export function createRolloutRig(hosts: readonly Partial<HostState>[], rules: ob
       away.delete(host);
       put(host, {});
     },
-    start(settings = {}) {
+    start(settings = {}, more = {}) {
       const stopping = new AbortController();
       const parts: DeployerParts = {
         repo,
@@ -206,6 +206,7 @@ export function createRolloutRig(hosts: readonly Partial<HostState>[], rules: ob
         },
         clock,
         log: silentLog,
+        ...more,
       };
       const done = runDeployer(parts, stopping.signal).catch((error: unknown) => {
         if (!stopping.signal.aborted) throw error;
