@@ -12,6 +12,7 @@ import { createCommitVerifier, type VerifyCommit } from "../../src/git/verify-co
 import { createExec } from "../../src/process/create-exec.ts";
 import { parseBranchName, parseCommit, parseRepoName, type Commit } from "../../src/protocol/names.ts";
 import { createFleet } from "../support/fleet.ts";
+import { pathOf, startPlayedFleet } from "../support/played-fleet.ts";
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
@@ -155,3 +156,30 @@ test("commits of updates are signed with the configured key, and the same conten
   await chmod(join(directory, "updater"), 0o644);
   await expect(make("updater")).rejects.toMatchObject({ kind: "config", code: "COMMIT_SIGNING_KEY" });
 });
+
+test(
+  "the deployer rolls out what is signed, and says of the rest why not",
+  { timeout: 300_000 },
+  async ({ directory, fleet }) => {
+    await fleet.commit({ hosts: 1 });
+    await using played = await startPlayedFleet({
+      hosts: { web01: { wave: 0 }, db01: {} },
+      rules: { automatic: true, soakSeconds: 0, allowedSigners: join(directory, "allowed") },
+      repos: { servers: { url: fleet.url } },
+    });
+    await played.build("a", "built", await commit(directory, fleet.url));
+    await played.startDeployer();
+    await expect
+      .poll(() => played.deployerLog(), { timeout: 120_000 })
+      .toContain("its commit is not verified");
+    const refused = await played.run("deploy", "--all", "--yes");
+    expect(refused, refused.stderr).toMatchObject({ exitCode: 4 });
+    expect(refused.stderr).toContain("is not signed");
+    expect(played.host("web01").seen).toEqual([]);
+
+    await played.build("b", "built", await commit(directory, fleet.url, ...signedBy(directory, "kai")));
+    await expect
+      .poll(() => played.host("web01").state().running.path, { timeout: 120_000 })
+      .toBe(pathOf("web01", "b"));
+  },
+);
