@@ -23,6 +23,11 @@ let
     inherit settings;
   };
 
+  # Only signed commits of some repo are rolled out: they are fetched and verified with git.
+  verifiesCommits = lib.any (rollout: rollout.allowedSigners or null != null) (
+    lib.attrValues (settings.deployer.rollouts or { })
+  );
+
   # Only people may order these: whoever gets hold of the deployer's machine has its key.
   forPeople = [
     "downgrade"
@@ -90,6 +95,7 @@ in
       description = ''
         The repos to roll out, by name, with their rules: `deployer.rollouts.<name>` of
         [the configuration](configuration.md#deployerrolloutsname). Errors are reported when the configuration is evaluated.
+        With `allowedSigners` in one of them, `settings.repos` must have the URL of that repo.
       '';
     };
 
@@ -133,8 +139,15 @@ in
       wantedBy = [ "multi-user.target" ];
       # It waits for the network and for NATS by itself.
       after = [ "network.target" ];
-      # systemd-notify
-      path = [ (config.systemd.package or pkgs.systemd) ];
+      path = [
+        # systemd-notify
+        (config.systemd.package or pkgs.systemd)
+      ]
+      ++ lib.optionals verifiesCommits [
+        pkgs.git
+        pkgs.openssh # ssh-keygen looks at signatures
+        pkgs.util-linux # flock, prlimit
+      ];
       environment = removeAttrs (common.serviceEnvironment config) [ "NIX_REMOTE" ];
       unitConfig.StartLimitIntervalSec = 0;
       serviceConfig = import ./deployer-service.nix {

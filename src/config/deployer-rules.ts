@@ -25,6 +25,17 @@ export function* rolloutProblems(
   }
 }
 
+/** Commits are verified in a copy of the repo. */
+export function* signerProblems(
+  repo: string,
+  { allowedSigners }: RolloutSettings,
+  { repos }: { readonly repos: object },
+): Iterable<Problem> {
+  if (allowedSigners === undefined || Object.hasOwn(repos, repo)) return;
+  const path = formatPath(["deployer", "rollouts", repo, "allowedSigners"]);
+  yield { path, message: `needs repos.${repo} with its url, because the deployer fetches the commits` };
+}
+
 /** It works, but hardly as it was meant. */
 export function* rolloutWarnings(repo: string, { waves }: RolloutSettings): Iterable<Problem> {
   const all = waves.findIndex(takesEveryHost);

@@ -80,6 +80,10 @@ export const RolloutSettings = v.strictObject({
     v.optional(branchName),
     "The branch whose builds are rolled out (default: the repo's branch in `repos`, or `master`).",
   ),
+  allowedSigners: described(
+    v.optional(absolutePath),
+    "File with those whose signed commits may be rolled out, in OpenSSH's format (`ssh-keygen(1)`, ALLOWED SIGNERS). If it is set, no rollout of a commit begins that none of them has signed. Needs the repo's `url` in `repos`.",
+  ),
   whenOnlineDays: described(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(365)), 7),
     "An absent host is still deployed if it returns within this many days. 0: never.",

@@ -182,6 +182,11 @@ test.each([
     "windows[0].zone",
   ],
   [{ reboots: "in-window" }, "needs windows: without one hosts could reboot at any time", "reboots"],
+  [
+    { allowedSigners: "/etc/allowed-signers" },
+    "needs repos.servers with its url, because the deployer fetches the commits",
+    "allowedSigners",
+  ],
 ])("rules of rollouts %j are refused: %s", (settings, message, place) => {
   expect(problemsOf(rollout(settings))).toEqual([`deployer.rollouts.servers.${place}: ${message}`]);
 });

@@ -1,5 +1,5 @@
 // What a schema cannot say: settings that need, exclude or defeat each other.
-import { rolloutProblems, rolloutWarnings } from "./deployer-rules.ts";
+import { rolloutProblems, rolloutWarnings, signerProblems } from "./deployer-rules.ts";
 import { patternProblem } from "./host-filter.ts";
 import { formatPath, type Problem } from "./problems.ts";
 import type { Config, NatsSettings, RepoSettings } from "./schema.ts";
@@ -35,7 +35,7 @@ export function checkRules(config: Config, role: ConfigRole): RuleFindings {
   }
   if (role === "deployer") problems.push(...deployerProblems(config.deployer));
   for (const [name, rollout] of Object.entries(config.deployer.rollouts)) {
-    problems.push(...rolloutProblems(name, rollout));
+    problems.push(...rolloutProblems(name, rollout), ...signerProblems(name, rollout, config));
     warnings.push(...rolloutWarnings(name, rollout));
   }
   const seen = new Map<string, string>();

@@ -239,3 +239,29 @@ test("a withdrawal names what it takes back, and nothing else does", () => {
   expect(decide({ order: { ...withdrawal, withdraws: undefined } })).toMatchObject({ code: "BAD_ORDER" });
   expect(decide({ order: { withdraws: orderId(1) } })).toMatchObject({ code: "BAD_ORDER" });
 });
+
+const fetchOrder = { kind: "fetch" };
+
+test("an order that only fetches is judged as one to deploy", () => {
+  expect(decide({ order: fetchOrder }, limited({ may: ["deploy"] }))).toMatchObject({
+    type: "accepted",
+    order: { kind: "fetch" },
+    statement: { path: b },
+  });
+});
+
+test.each<readonly [string, OrderChanges, Partial<OrderQuestion>, string]>([
+  ["by who may only roll back", {}, limited({ may: ["rollback"] }), "SIGNER_MAY_NOT"],
+  ["without a statement", { order: { statementHash: undefined } }, {}, "BAD_STATEMENT"],
+  ["of another branch", { statement: { branch: "pr/7" } }, {}, "BRANCH_NOT_ALLOWED"],
+  ["by a builder whom nobody knows", { builder: newSigner() }, {}, "UNTRUSTED_BUILDER"],
+  ["by nobody whom it knows", { signer: newSigner() }, {}, "UNTRUSTED_SIGNER"],
+  ["a second time", {}, { memory: { ...question(new Uint8Array()).memory, serial: 9e12 } }, "REPLAYED"],
+  ["on a host that is held", {}, { policy: somePolicy({ hold: "moving house" }) }, "HELD"],
+  ["on a host that was switched by hand", {}, { isHandMade: true }, "CHANGED_MEANWHILE"],
+  ["on a host that runs something else", {}, { running: c }, "CHANGED_MEANWHILE"],
+  ["for the next boot", { order: { action: "boot" } }, {}, "BAD_ORDER"],
+  ["and reboots", { order: { reboot: "now" } }, {}, "BAD_ORDER"],
+])("and one %s is refused", (_, { order, ...changes }, more, code) => {
+  expect(decide({ ...changes, order: { ...fetchOrder, ...order } }, more)).toMatchObject({ code });
+});

@@ -74,6 +74,7 @@ export function decideOrder(question: OrderQuestion): OrderDecision {
     order = readOrder(bytes);
     checkAddress(order, question.policy);
     checkWithdraws(order);
+    checkFetch(order);
     if (order.id === question.memory.lastOrder) return { type: "repeated", order: order.id };
     checkSerial(order, question.memory.serial);
     // Root on this host can set the clock.
@@ -146,6 +147,14 @@ function checkWithdraws({ kind, withdraws }: Order): void {
   );
 }
 
+function checkFetch({ kind, action, reboot }: Order): void {
+  if (kind !== "fetch" || (action === "switch" && reboot === "never")) return;
+  throw new Refusal(
+    "BAD_ORDER",
+    "an order that only fetches makes nothing the default of the next boot, and reboots nothing",
+  );
+}
+
 function checkSerial({ serial }: Order, last: number): void {
   if (serial <= last) {
     throw new Refusal("REPLAYED", `its serial is ${serial}, and this host has seen ${last}`);
@@ -188,10 +197,13 @@ function checkTime({ issuedAt, notAfter }: Order, { memory, now }: OrderQuestion
 /** A key with one of these may order something, and so withdraw an order, which leaves the host as it is. */
 const orderingRights: readonly May[] = ["deploy", "rollback", "reboot"];
 
+/** It brings a closure that a builder has to have stated. */
+const bringsClosure = ({ kind }: Order): boolean => kind === "activate" || kind === "fetch";
+
 /** What a signer needs to be allowed for an order like this. */
 export function neededFor(order: Order): readonly May[] {
   const needed: May[] = [];
-  if (order.kind === "activate") needed.push("deploy");
+  if (bringsClosure(order)) needed.push("deploy");
   if (order.kind === "rollback") needed.push("rollback");
   if (order.kind === "reboot" || order.reboot === "now") needed.push("reboot");
   if (order.allow?.downgrade === true) needed.push("downgrade");
@@ -220,7 +232,7 @@ function checkSigner(order: Order, signer: TrustedSigner, { tier }: HostPolicy):
 }
 
 function checkStatement(order: Order, envelope: Envelope, policy: HostPolicy): Statement | undefined {
-  if (order.kind !== "activate") return undefined;
+  if (!bringsClosure(order)) return undefined;
   const { statement: text, statementSig } = envelope;
   if (text === undefined || statementSig === undefined || order.statementHash === undefined) {
     throw new Refusal("BAD_STATEMENT", "no builder's statement is with it");
@@ -284,7 +296,7 @@ function checkRunning(order: Order, { running, isHandMade, memory, policy }: Ord
         : `a rollback on this host can only go to ${memory.previous}`,
     );
   }
-  if (order.kind === "activate" && isHandMade && order.allow?.drift !== true && !("any" in order.expects)) {
+  if (bringsClosure(order) && isHandMade && order.allow?.drift !== true && !("any" in order.expects)) {
     throw new Refusal(
       "CHANGED_MEANWHILE",
       `this host runs ${running ?? "something"}, which no order brought here`,

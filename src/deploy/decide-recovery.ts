@@ -41,7 +41,10 @@ export function decideRecovery({
     case "fetching":
     case "fetched":
     case "ready":
-      if (order.kind === "withdraw") return { type: "resume" };
+      // All that was ordered is done, and it only has to be said.
+      if (order.kind === "withdraw" || (order.kind === "fetch" && phase === "fetched")) {
+        return { type: "resume" };
+      }
       if (now.getTime() > Date.parse(order.notAfter) + lateMs) return { type: "expire" };
       return phase === "ready" ? { type: "look-again" } : { type: "resume" };
     case "activating":

@@ -13,7 +13,9 @@ export type Step =
   | "roll-back"
   /** A boot comes first, whoever orders it. */
   | "wait"
-  | "complete";
+  | "complete"
+  /** The closure is there, and that is all that was ordered. */
+  | "end-fetch";
 
 /** Only to be booted, because the order or the system itself says so. */
 export const isForNextBoot = ({ order, inhibited }: Deployment): boolean =>
@@ -23,6 +25,8 @@ export function decideStep(deployment: Deployment): Step {
   const { phase, order, isStaged } = deployment;
   // It has no steps of its own. Were it cut short and carried on like others, its path would be activated.
   if (order.kind === "withdraw") return "complete";
+  // Whatever its journal says: it ends before the first step that changes anything.
+  if (order.kind === "fetch") return phase === "received" || phase === "fetching" ? "fetch" : "end-fetch";
   switch (phase) {
     case "received":
     case "fetching":

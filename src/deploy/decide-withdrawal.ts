@@ -1,5 +1,5 @@
-// What an order does that takes another one back. Only an order that has changed nothing can be taken back: whatever was begun
-// goes to its end, forward or back.
+// What an order does to the one before it: takes it back, takes its place, or leaves it alone. Only an order that has changed
+// nothing can be taken back: whatever was begun goes to its end, forward or back.
 import type { DeployCode, DeployOutcome } from "../protocol/deploy/deploy-codes.ts";
 import type { Order } from "../protocol/deploy/order.ts";
 import type { Deployment } from "./host-memory.ts";
@@ -23,11 +23,23 @@ export function decideWithdrawal({ order, current, end }: WithdrawalQuestion): W
     const what = current.order.id === withdraws ? "it" : `order ${current.order.id}`;
     return { type: "rejected", code: "BUSY", detail: `${what} is carried out already, and waits for a boot` };
   }
-  return end === undefined || end === "superseded"
+  return end === undefined || end === "superseded" || end === "fetched"
     ? { type: "taken-back" }
     : { type: "rejected", code: "CHANGED_MEANWHILE", detail: `order ${withdraws} has ended here: ${end}` };
 }
 
 /** Whether an order that has come ends a deployment that has changed nothing yet. */
-export const takesItsPlace = ({ kind, withdraws }: Order, { order }: Deployment): boolean =>
-  kind !== "withdraw" || withdraws === order.id;
+export function takesItsPlace({ kind, withdraws }: Order, { order }: Deployment): boolean {
+  if (kind === "withdraw") return withdraws === order.id;
+  // Bytes for later are not worth a deployment.
+  return kind !== "fetch" || order.kind === "fetch";
+}
+
+/** Why a host does not begin to fetch for later: what waits for a boot must be able to go on from where it is. */
+export function whyNotFetch(
+  { kind }: Order,
+  current: Deployment | undefined,
+): { readonly code: DeployCode; readonly detail: string } | undefined {
+  if (kind !== "fetch" || current === undefined) return undefined;
+  return { code: "BUSY", detail: `order ${current.order.id} is carried out already, and waits for a boot` };
+}

@@ -46,6 +46,8 @@ export interface HostMemory {
   /** The serial of the newest order that was taken: nothing that is not higher is obeyed. */
   readonly serial: number;
   readonly lastOrder?: OrderId;
+  /** The same, if all that it wanted was a fetch: the order for which that was done is still to come. */
+  readonly forLater?: OrderId;
   readonly clockFloor?: string;
   readonly firstStart: string;
   /** Systems that an order made permanent here, the newest last. */
@@ -58,7 +60,7 @@ export interface HostMemory {
   readonly isStuck: boolean;
   /** Since the first journal of this host. */
   readonly counts: DeploymentCounts;
-  /** How the newest deployment ended. */
+  /** How the newest deployment that was to change something ended. */
   readonly last?: Extract<JournalLine["event"], { readonly type: "finished" }>;
 }
 
@@ -108,6 +110,7 @@ function begin(memory: HostMemory, { event, envelope, bootId, baseline }: Journa
     ...memory,
     serial: Math.max(memory.serial, order.serial),
     lastOrder: order.id,
+    forLater: order.kind === "fetch" ? order.id : undefined,
     clockFloor: floor.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1),
     current: {
       order,
@@ -167,7 +170,8 @@ function finish(
   const ended: HostMemory = {
     ...memory,
     current: undefined,
-    last: event,
+    // How a fetch for later ended is not about what the host runs, or failed to run.
+    last: current.order.kind === "fetch" ? memory.last : event,
     counts: countFinished(memory.counts, current.order, event),
     isStuck: memory.isStuck || event.outcome === "rollback-failed",
   };

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { expect, test as base } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { parseHostName, parseRepoName } from "../protocol/names.ts";
+import { signedOrder } from "../../test/support/deploy-orders.ts";
+import { base64Of } from "../protocol/deploy/order.ts";
+import { memoryOf } from "./host-memory.ts";
 import { openJournal, readJournal } from "./journal-file.ts";
 
 const test = base.extend("directory", async ({}, { onCleanup }) => {
@@ -82,4 +85,33 @@ test("a full disk has room for the lines with which a host goes back", async ({ 
     return;
   }
   expect(ended.stdout, ended.stderr).toBe("ENOSPC\n100\n");
+});
+
+test("a release that knows nothing of fetching for later can read the journal", async ({ directory }) => {
+  const { order, envelope } = signedOrder({ order: { kind: "fetch" } });
+  const { id, path, serial, by, action } = order;
+  const fetched = { type: "finished", order: id, outcome: "fetched", ms: 1 } as const;
+  {
+    await using journal = await open(directory);
+    const event = { type: "received", order: id, kind: "fetch", action, path, serial, by } as const;
+    await journal.append({ event, envelope: base64Of(envelope) });
+    await journal.append({ event: { type: "fetching", order: id, bytes: 1, paths: 1 } });
+    await journal.append({ event: fetched });
+  }
+  const stored = (await readFile(join(directory, "journal"), "utf8")).trim().split("\n").slice(1);
+  // What the release before this one takes an event for.
+  const before = stored.map((line) => (JSON.parse(line) as { readonly event: object }).event);
+  expect(before).toMatchObject([
+    { type: "warning", index: 0, order: id },
+    { type: "fetching", index: 1 },
+    { type: "warning", index: 2, order: id },
+  ]);
+  for (const event of before) expect(event).not.toHaveProperty("kind");
+  const content = await readJournal(directory);
+  expect(content?.lines.map(({ event }) => event)).toMatchObject([
+    { type: "received", index: 0, kind: "fetch" },
+    { type: "fetching", index: 1 },
+    { ...fetched, index: 2 },
+  ]);
+  expect(content && memoryOf(content.head, content.lines)).toMatchObject({ serial, forLater: id });
 });

@@ -16,6 +16,7 @@ import {
   decodeJournalLine,
   journalFile,
   journalVersion,
+  storedLine,
   type Journal,
   type JournalHead,
   type JournalLine,
@@ -142,7 +143,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal & As
       const line: JournalLine = { v: journalVersion, event: whole, bootId, ...extra };
       // What nobody can read again would damage all that follows it.
       if (decodeJournalLine(line) === undefined) throw new TypeError(`this is not a line: ${event.type}`);
-      const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+      const bytes = Buffer.from(`${JSON.stringify(storedLine(line))}\n`);
       await write(bytes).catch(async (error: unknown) => {
         // A new system may have filled the disk, and going back from it takes a few lines.
         if (!hasCode(error, "ENOSPC") || !(await giveUpReserve(reserve))) throw error;
@@ -211,7 +212,7 @@ function shortened({ head, lines }: JournalContent): JournalContent {
 }
 
 const textOf = ({ head, lines }: JournalContent): string =>
-  [{ v: journalVersion, head }, ...lines].map((line) => `${JSON.stringify(line)}\n`).join("");
+  [{ v: journalVersion, head }, ...lines.map(storedLine)].map((line) => `${JSON.stringify(line)}\n`).join("");
 
 async function sizeOf(path: string): Promise<number> {
   await using file = await open(path);

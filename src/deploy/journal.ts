@@ -47,6 +47,13 @@ const JournalLine = v.object({
 });
 export type JournalLine = v.InferOutput<typeof JournalLine>;
 
+/** As it is in the file. */
+const StoredLine = v.object({
+  ...JournalLine.entries,
+  /** What happened, where `event` is only a warning for a release that knows less. */
+  meant: v.optional(DeployEvent),
+});
+
 /** The first line: what is needed from everything that is no longer in the file. */
 export const JournalHead = v.object({
   v: v.literal(journalVersion),
@@ -76,9 +83,27 @@ export const decodeJournalHead = (value: unknown): JournalHead | undefined => {
 };
 
 export const decodeJournalLine = (value: unknown): JournalLine | undefined => {
-  const result = v.safeParse(JournalLine, value);
-  return result.success ? result.output : undefined;
+  const result = v.safeParse(StoredLine, value);
+  if (!result.success) return undefined;
+  const { meant, ...line } = result.output;
+  return meant === undefined ? line : { ...line, event: meant };
 };
+
+/**
+ * A line as it is stored. A host goes back to the release before this one when its new system does not work, and that
+ * release must still read the whole journal: a line that it cannot read would leave the host without orders. It can do
+ * without what was fetched for later, because nothing was changed by that.
+ */
+export function storedLine(line: JournalLine): object {
+  const { event } = line;
+  const isNew =
+    (event.type === "received" && event.kind === "fetch") ||
+    (event.type === "finished" && event.outcome === "fetched");
+  if (!isNew) return line;
+  const { repo, host, index, at, order } = event;
+  const text = event.type === "received" ? "fetching for a later order" : "fetched for a later order";
+  return { ...line, event: { type: "warning", repo, host, index, at, order, text }, meant: event };
+}
 
 /** An event as it happens: the journal gives it its place and time. */
 export type EventBody = DistributiveOmit<DeployEvent, "repo" | "host" | "index" | "at">;

@@ -8,7 +8,7 @@ import { finish, giveUp, goBack, policyOf, type Activation, type DeployPorts } f
 import { decideOrder } from "./decide-order.ts";
 import { decideRecovery } from "./decide-recovery.ts";
 import { decideStep } from "./decide-step.ts";
-import { decideWithdrawal, takesItsPlace } from "./decide-withdrawal.ts";
+import { decideWithdrawal, takesItsPlace, whyNotFetch } from "./decide-withdrawal.ts";
 import type { EventBody, Journal, JournalEntry } from "./journal.ts";
 import type { Mail } from "./mailbox.ts";
 import { base64Of, OrderId, type Order } from "../protocol/deploy/order.ts";
@@ -191,6 +191,9 @@ function createRun({ journal, ...ports }: RunOptions) {
         case "complete":
           await finish(activation, "completed");
           break;
+        case "end-fetch":
+          await finish(activation, "fetched");
+          break;
       }
     }
     output = undefined;
@@ -265,7 +268,8 @@ function createRun({ journal, ...ports }: RunOptions) {
   /** A staged system is permanent and unproven. Left alone, the next boot would start it without any check. */
   async function takeBackStaged(order: Order, signal: AbortSignal): Promise<boolean> {
     const { current: staged } = memory;
-    if (staged === undefined || order.kind === "withdraw" || rebootsInto(order, staged)) return false;
+    if (staged === undefined || rebootsInto(order, staged)) return false;
+    if (order.kind === "withdraw" || order.kind === "fetch") return false;
     await goBack(activation, "SUPERSEDED", `${order.by} has given a newer order (${order.id})`);
     await rollBackStep(activation, signal);
     return true;
@@ -283,8 +287,9 @@ function createRun({ journal, ...ports }: RunOptions) {
     signal: AbortSignal,
   ): Promise<void> {
     const withdrawal = order.kind === "withdraw" ? withdrawalOf(order) : undefined;
-    if (withdrawal?.type === "rejected") {
-      const { code, detail } = withdrawal;
+    const refusal = withdrawal?.type === "rejected" ? withdrawal : whyNotFetch(order, memory.current);
+    if (refusal !== undefined) {
+      const { code, detail } = refusal;
       return announce({ type: "rejected", order: order.id, code, detail, serial: memory.serial });
     }
     signal.throwIfAborted();
@@ -316,12 +321,16 @@ function createRun({ journal, ...ports }: RunOptions) {
     }
   }
 
-  /** A closure stays for a while, for whoever wants to look at what failed. */
+  /**
+   * A closure stays for a while, for whoever wants to look at what failed. What was fetched for later stays until another
+   * order comes, which has a root of its own.
+   */
   async function dropOldRoots(): Promise<void> {
     const now = clock.now().getTime();
+    const needed = [memory.current?.order.id, memory.forLater];
     for (const root of await fetcher.listRoots()) {
       const id = v.safeParse(OrderId, root);
-      if (!id.success || id.output === memory.current?.order.id) continue;
+      if (!id.success || needed.includes(id.output)) continue;
       if (now - timeOf(id.output).getTime() > policy.keepDays * dayMs) await fetcher.dropRoot(root);
     }
   }

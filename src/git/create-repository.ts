@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HomelabError } from "../base/errors.ts";
 import { parseCommit, type Commit } from "../protocol/names.ts";
-import { createGitCommand, type GitCommand, type RunOptions } from "./git-command.ts";
+import { createGitCommand, type RunOptions } from "./git-command.ts";
 import { timeOfCommit } from "./commit-time.ts";
 import type { CommitFacts, NewCommit, PushResult, RefChange, Repository } from "./git.ts";
 import { createMirror, type MirrorOptions } from "./mirror.ts";
@@ -16,9 +16,14 @@ const listTimeoutMs = 30_000;
 const pushTimeoutMs = 120_000;
 const fetchTimeoutMs = 120_000;
 
+export interface RepositoryOptions extends MirrorOptions {
+  /** The private OpenSSH key that signs the commits that are made here. */
+  readonly signingKeyFile?: string;
+}
+
 /** A mirror that is also written to. It may share its directory with mirrors of other processes. */
-export function createRepository(options: MirrorOptions): Repository {
-  const { exec, url, directory, credentials = {}, allowOtherOwner, environment } = options;
+export function createRepository(options: RepositoryOptions): Repository {
+  const { exec, url, directory, credentials = {}, allowOtherOwner, environment, signingKeyFile } = options;
   const mirror = createMirror(options);
   const git = createGitCommand({ exec, url, directory, credentials, allowOtherOwner, environment });
   const home = `${directory}.home`;
@@ -150,7 +155,7 @@ export function createRepository(options: MirrorOptions): Repository {
       }
       return { directory: tree, [Symbol.asyncDispose]: remove };
     },
-    commit: (commit, signal) => makeCommit({ git, home, run }, commit, signal),
+    commit: (commit, signal) => makeCommit({ home, run, signingKeyFile }, commit, signal),
     async isAncestor(ancestor, descendant, signal) {
       const args = ["merge-base", "--is-ancestor", "--end-of-options", ancestor, descendant];
       const { exitCode } = await git.read(args, { signal, timeoutMs: localTimeoutMs });
@@ -160,14 +165,14 @@ export function createRepository(options: MirrorOptions): Repository {
 }
 
 interface CommitTools {
-  readonly git: GitCommand;
   readonly home: string;
+  readonly signingKeyFile: string | undefined;
   readonly run: (args: readonly string[], signal: AbortSignal, more?: Partial<RunOptions>) => Promise<string>;
 }
 
 /** Without a checkout: an index of its own, the parent's tree with some blobs replaced, and git's plumbing. */
 async function makeCommit(
-  { home, run }: CommitTools,
+  { home, run, signingKeyFile }: CommitTools,
   commit: NewCommit,
   signal: AbortSignal,
 ): Promise<Commit> {
@@ -195,7 +200,13 @@ async function makeCommit(
     const tree = (await run(["write-tree"], signal, { variables })).trim();
     await writeFile(at("message"), message.endsWith("\n") ? message : `${message}\n`);
     const args = ["commit-tree", tree, "-p", parent, "-F", at("message")];
-    const made = parseCommit((await run(args, signal, { variables })).trim());
+    const written =
+      signingKeyFile === undefined
+        ? await run(args, signal, { variables })
+        : await run([...args, "-S"], signal, {
+            variables: { ...variables, ...signingWith(signingKeyFile) },
+          }).catch(notSigned(signingKeyFile, signal));
+    const made = parseCommit(written.trim());
     // Held by the same ref that a mirror gives to each commit that is asked for.
     await run(["update-ref", `refs/homelab-deploy/${made}`, made], signal);
     return made;
@@ -203,3 +214,25 @@ async function makeCommit(
     await rm(directory, { recursive: true, force: true });
   }
 }
+
+/** Git's settings as variables. */
+const signingWith = (keyFile: string): Readonly<Record<string, string>> => ({
+  GIT_CONFIG_COUNT: "2",
+  GIT_CONFIG_KEY_0: "gpg.format",
+  GIT_CONFIG_VALUE_0: "ssh",
+  GIT_CONFIG_KEY_1: "user.signingKey",
+  GIT_CONFIG_VALUE_1: keyFile,
+});
+
+/** Until then git has made commits here, so it is the key. */
+const notSigned =
+  (keyFile: string, signal: AbortSignal) =>
+  (error: unknown): never => {
+    signal.throwIfAborted();
+    if (!(error instanceof HomelabError)) throw error;
+    throw new HomelabError("config", `a commit cannot be signed with ${keyFile}: ${error.message}`, {
+      code: "COMMIT_SIGNING_KEY",
+      hint: "update.signingKeyFile must be a private OpenSSH key without a passphrase that nobody else may read",
+      cause: error,
+    });
+  };

@@ -5,7 +5,7 @@ import type { RebootPart } from "../protocol/deploy/deploy-events.ts";
 import type { DriftKind } from "../protocol/deploy/host-state.ts";
 
 /** An `activate` order by what it asks for; the others by their kind. */
-export const deployActions = ["switch", "boot", "rollback", "reboot", "withdraw"] as const;
+export const deployActions = ["switch", "boot", "rollback", "reboot", "withdraw", "fetch"] as const;
 
 /** In their order. */
 export const deploymentPhases = [
@@ -68,6 +68,7 @@ export interface HostMeasures {
 const codesOf: Readonly<Record<DeployOutcome, readonly (DeployCode | "")[]>> = {
   completed: [""],
   unchanged: [""],
+  fetched: [""],
   rejected: [
     "ACTIVATION_FAILED",
     "CHANGED_MEANWHILE",
@@ -104,10 +105,14 @@ const codesOf: Readonly<Record<DeployOutcome, readonly (DeployCode | "")[]>> = {
 /** All possible results, with 0, so that the first occurrence shows as an increase. */
 export const noEndedDeployments: readonly EndedDeployments[] = deployActions.flatMap((action) =>
   Object.entries(codesOf).flatMap(([outcome, codes]) =>
-    codes.flatMap((code) =>
-      action === "withdraw" && outcome !== "completed" ? [] : [{ action, outcome, code, count: 0 }],
-    ),
+    codes.flatMap((code) => (canEndWith(action, outcome) ? [{ action, outcome, code, count: 0 }] : [])),
   ),
 );
+
+function canEndWith(action: (typeof deployActions)[number], outcome: string): boolean {
+  if (action === "withdraw") return outcome === "completed";
+  if (action !== "fetch") return outcome !== "fetched";
+  return ["fetched", "unchanged", "rejected", "expired", "superseded", "failed"].includes(outcome);
+}
 
 export const noRejected = deployCodeNames.map((code) => ({ code, count: 0 }));

@@ -46,6 +46,7 @@ export async function answerStart(
       reboots: request.reboot === true ? "in-window" : settings.policy.reboots,
     };
     const { commit, build } = target;
+    await requireSigned(parts, commit, signal);
     if (request.planOnly === true) {
       const planned = await plan({ wanted: hosts, commit, build, policy, trigger: "person" }, target.facts);
       return { type: "plan", commit, waves: [...planned.waves], hosts: [...planned.hosts], policy };
@@ -60,6 +61,29 @@ export async function answerStart(
   } catch (error) {
     if (!(error instanceof HomelabError) || error.kind === "unavailable") throw error;
     return refused(error.code ?? "REFUSED", error.message, error.hint);
+  }
+}
+
+/** To those who ask, a git server that does not answer is the reason, and not that nobody does. */
+async function requireSigned(
+  { verifyCommit }: Pick<DeployerParts, "verifyCommit">,
+  commit: Commit,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await verifyCommit?.(commit, signal);
+  } catch (error) {
+    if (!(error instanceof HomelabError) || error.kind !== "unavailable") throw error;
+    const { code, hint } = error;
+    throw new HomelabError(
+      "failed",
+      `it cannot be verified who signed ${commit.slice(0, 7)}: ${error.message}`,
+      {
+        code,
+        hint,
+        cause: error,
+      },
+    );
   }
 }
 

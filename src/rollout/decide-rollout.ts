@@ -11,6 +11,7 @@ import {
 import { hostsInPart } from "../protocol/rollout/rollout-events.ts";
 import type { OrderId } from "../protocol/deploy/order.ts";
 import { chooseForOrder, type Choice } from "./choose-for-order.ts";
+import { decideAhead, endAhead, withdrawAhead } from "./ahead/decide-ahead.ts";
 import { concludeOrder } from "./conclude-order.ts";
 import { decideGates, decideSoak, findWorse } from "./decide-soak.ts";
 import { decideRollback } from "./decide-rollback.ts";
@@ -31,6 +32,8 @@ export function decideRollout(view: RolloutView, newOrderId: () => OrderId): Rol
   }
   const results = [...rollout.hosts.values()].flatMap((host) => concludeOrder(host, view) ?? []);
   if (results.length > 0) return append({ type: "ended", results: results.slice(0, hostsInPart) });
+  const ahead = endAhead(view);
+  if (ahead !== undefined) return ahead;
   const inFlight = [...rollout.hosts.values()].filter(({ status }) => status === "ordered");
   const waiting: RolloutStep = { type: "wait" };
   if (rollout.aborted !== undefined) return decideAbort(inFlight, view, newOrderId);
@@ -76,7 +79,9 @@ function decideAbort(
   view: RolloutView,
   newOrderId: () => OrderId,
 ): RolloutStep {
-  if (inFlight.length === 0) return append({ type: "finished", outcome: "aborted" });
+  if (inFlight.length === 0) {
+    return withdrawAhead(view, newOrderId) ?? append({ type: "finished", outcome: "aborted" });
+  }
   // An order that has begun is not interrupted.
   const notBegun = inFlight.filter(({ host, order }) => {
     const phase = view.hosts.get(host)?.deployment?.phase;
@@ -94,9 +99,8 @@ function decideAbort(
     const newest = view.hosts.get(host)?.newestOrder;
     return order !== undefined && newest === order.order;
   });
-  return unstored.length > 0
-    ? { type: "withdraw", hosts: unstored.map(({ host }) => host) }
-    : { type: "wait" };
+  if (unstored.length > 0) return { type: "withdraw", hosts: unstored.map(({ host }) => host) };
+  return withdrawAhead(view, newOrderId) ?? { type: "wait" };
 }
 
 /** A wave is over when it has soaked, or when there is nothing in it that could. */
@@ -145,7 +149,8 @@ function decideWaves(
     if (changed.length === 0) {
       return append({ type: "soaked", wave: index });
     }
-    return decideSoak(view, index, changed);
+    const soak = decideSoak(view, index, changed);
+    return soak.type === "wait" ? (decideAhead(view, index, newOrderId) ?? soak) : soak;
   }
   return decideReboots(view, inFlight, newOrderId) ?? append(decideEnd(rollout));
 }

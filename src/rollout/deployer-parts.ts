@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { BuildReader, FleetWatcher } from "../bus/bus.ts";
 import type { DeployBus } from "../bus/deploy-bus.ts";
 import type { DeployerBus } from "../bus/rollout-bus.ts";
-import type { BranchName, RepoName } from "../protocol/names.ts";
+import type { BranchName, Commit, RepoName } from "../protocol/names.ts";
 import type { RolloutPolicy } from "../protocol/rollout/rollout-policy.ts";
 import type { Rollout } from "../protocol/rollout/rollout.ts";
 import type { Signer } from "../signing/signing-key-file.ts";
@@ -15,6 +15,8 @@ export interface RolloutSettings {
   readonly automatic: boolean;
   /** The only one whose builds are rolled out. */
   readonly branch: BranchName;
+  /** The list of those whose signed commits may be rolled out; absent where any commit may. */
+  readonly allowedSigners?: string;
   /** For so long an absent host is deployed when it comes back. */
   readonly whenOnlineMs: number;
   readonly policy: RolloutPolicy;
@@ -37,6 +39,11 @@ export interface DeployerParts {
   readonly watcher: Pick<FleetWatcher, "watch" | "isConnected">;
   readonly signer: Signer;
   readonly gates: Gates;
+  /**
+   * Throws HomelabError unless one of the allowed signers has signed it, or where that cannot be determined; undefined
+   * where any commit may be rolled out.
+   */
+  readonly verifyCommit?: (commit: Commit, signal: AbortSignal) => Promise<void>;
   /** Never fails: notifications do not change what happens. */
   readonly tell: (notice: RolloutNotice) => Promise<void>;
   readonly clock: Clock;

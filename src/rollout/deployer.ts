@@ -9,13 +9,14 @@ import { newRolloutId, type RolloutId } from "../protocol/rollout/rollout-events
 import type { Rollout } from "../protocol/rollout/rollout.ts";
 import type { StartAnswer, StartRequest } from "../protocol/rollout/start-request.ts";
 import { answerStart, type PlannedFor } from "./answer-start.ts";
-import { decideStart, type NewRollout } from "./decide-start.ts";
+import type { NewRollout } from "./decide-start.ts";
 import type { DeployerParts } from "./deployer-parts.ts";
 import { createGreenBuilds } from "./find-green-build.ts";
 import { createKnownRollouts } from "./known-rollouts.ts";
 import { planRollout, type RolloutPlan } from "./plan-rollout.ts";
 import type { StatementSpecification } from "./find-statements.ts";
 import { readFacts } from "./read-facts.ts";
+import { createSignedStart } from "./signed-start.ts";
 import { runRollout } from "./run-rollout.ts";
 
 /** What nobody told us of is found at the latest after this. */
@@ -38,6 +39,7 @@ export async function runDeployer(parts: DeployerParts, signal: AbortSignal): Pr
   const known = createKnownRollouts({ repo, rollouts, whenOnlineMs, clock, log });
   let heardSince = clock.now();
 
+  const signedStart = createSignedStart(parts);
   watcher.watch((news) => {
     if (news.type === "connection") heardSince = clock.now();
     notifier.notify();
@@ -131,7 +133,8 @@ export async function runDeployer(parts: DeployerParts, signal: AbortSignal): Pr
     const before = await known.read(signal);
     const states = new Map((await bus.hostStates(signal, repo)).map((state) => [state.host, state]));
     const green = settings.automatic ? await greens.newest(signal) : undefined;
-    const next = decideStart({ settings, rollouts: before, green, states, now: clock.now() });
+    const facts = { settings, rollouts: before, green, states, now: clock.now() };
+    const next = await signedStart(facts, signal);
     switch (next?.type) {
       case "run": {
         const sources = {

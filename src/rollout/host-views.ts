@@ -8,7 +8,13 @@ import type { Hold, HostState } from "../protocol/deploy/host-state.ts";
 import { bytesOf, decodeEnvelope, decodeOrder, type OrderId } from "../protocol/deploy/order.ts";
 import { holdOf } from "../fleet/running-hosts.ts";
 import type { HostName, RepoName } from "../protocol/names.ts";
-import { isPlanned, type Rollout, type RolloutHost } from "../protocol/rollout/rollout.ts";
+import {
+  isFetchingAhead,
+  isPlanned,
+  type Rollout,
+  type RolloutHost,
+  type RolloutOrder,
+} from "../protocol/rollout/rollout.ts";
 import type { HostView } from "./rollout-view.ts";
 
 export interface HostViews {
@@ -79,7 +85,11 @@ export function createHostViews({ repo, bus, clock }: HostViewsParts): HostViews
     return stored === undefined ? null : idOf(stored.envelope);
   }
 
-  async function readHost({ host, order }: RolloutHost, signal: AbortSignal): Promise<void> {
+  async function readHost(
+    { host }: RolloutHost,
+    order: OrderUnderWay | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const of = watched.get(host) ?? (await open(host, "beginning", signal));
     if (clock.monotonic() - of.lookedAt < lookEveryMs) return;
     const at = clock.monotonic();
@@ -96,26 +106,33 @@ export function createHostViews({ repo, bus, clock }: HostViewsParts): HostViews
   }
 
   function viewOf(host: RolloutHost, now: Date): HostView {
-    const of = host.status === "ordered" ? watched.get(host.host) : undefined;
+    const underWay = orderUnderWay(host);
+    const of = underWay === undefined ? undefined : watched.get(host.host);
+    const deployment =
+      of === undefined || underWay === undefined ? undefined : deploymentOf(of.log, underWay.order);
+    const said = { deployment, newestOrder: of?.newest };
     const hold = holdOf(holds, address(host.host));
     const isOver = hold?.until !== undefined && Date.parse(hold.until) < now.getTime();
     return {
       state: states.get(host.host),
-      deployment:
-        of === undefined || host.order === undefined ? undefined : deploymentOf(of.log, host.order.order),
-      newestOrder: of?.newest,
-      isOvertaken: of?.isOvertaken,
+      ...(host.status === "ordered"
+        ? { ...said, isOvertaken: of?.isOvertaken }
+        : underWay === undefined
+          ? {}
+          : { ahead: said }),
       hold: hold === undefined || isOver ? undefined : `${hold.by} holds it: ${hold.reason}`,
     };
   }
 
   return {
     async look(rollout, signal) {
-      const inFlight = [...rollout.hosts.values()].filter(({ status }) => status === "ordered");
+      const inFlight = [...rollout.hosts.values()].filter((host) => orderUnderWay(host) !== undefined);
       await readStates(signal);
       if (!isPlanned(rollout))
         return new Map(rollout.wanted.map((host) => [host, { state: states.get(host) }]));
-      await workThrough([...inFlight], readsAtOnce, async (host) => readHost(host, signal));
+      await workThrough([...inFlight], readsAtOnce, async (host) =>
+        readHost(host, orderUnderWay(host), signal),
+      );
       const now = clock.now();
       return new Map([...rollout.hosts.values()].map((host) => [host.host, viewOf(host, now)]));
     },
@@ -140,6 +157,14 @@ export function createHostViews({ repo, bus, clock }: HostViewsParts): HostViews
       for (const of of watched.values()) of.lookedAt = Number.NEGATIVE_INFINITY;
     },
   };
+}
+
+type OrderUnderWay = Pick<RolloutOrder, "order" | "withdrawal">;
+
+/** What the host has to do for the rollout now; an order to fetch ahead is no longer asked for when its turn has come. */
+function orderUnderWay(host: RolloutHost): OrderUnderWay | undefined {
+  if (host.status === "ordered") return host.order;
+  return isFetchingAhead(host) ? host.ahead : undefined;
 }
 
 /** Null for what is not an order: it takes the place of ours all the same, and sorts before it. */

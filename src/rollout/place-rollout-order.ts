@@ -4,7 +4,7 @@ import { hasCode } from "../base/errors.ts";
 import type { DeployBus } from "../bus/deploy-bus.ts";
 import type { StatedClosure } from "../deploy/ordering/decide-plan.ts";
 import { placeOrder } from "../deploy/ordering/place-order.ts";
-import type { OrderId } from "../protocol/deploy/order.ts";
+import type { Order, OrderId, OrderKind } from "../protocol/deploy/order.ts";
 import type { Rollout, RolloutHost } from "../protocol/rollout/rollout.ts";
 import type { Signer } from "../signing/signing-key-file.ts";
 
@@ -29,7 +29,7 @@ export async function placeRolloutOrder(
   const { kind, path, order: id } = order;
   if (kind === "activate" && stated?.statement.path !== path) return "not-stated";
   const statement = kind === "activate" ? stated : undefined;
-  return place(parts, rollout, host, { id, kind, path, statement }, signal);
+  return placeFor(parts, rollout, host, { id, kind, path, statement }, signal);
 }
 
 /** Takes back an order that the host has not begun. */
@@ -42,22 +42,24 @@ export async function placeWithdrawal(
   const { order } = host;
   if (order?.withdrawal === undefined) throw new TypeError(`${host.host} has no order to be taken back`);
   const { path, order: withdraws, withdrawal: id } = order;
-  return place(parts, rollout, host, { id, kind: "withdraw", path, withdraws }, signal);
+  return placeFor(parts, rollout, host, { id, kind: "withdraw", path, withdraws }, signal);
 }
 
-interface Placing {
+export interface Placing {
   readonly id: OrderId;
-  readonly kind: "activate" | "rollback" | "reboot" | "withdraw";
+  readonly kind: OrderKind;
   readonly path: RolloutHost["path"] & string;
   readonly statement?: StatedClosure;
   readonly withdraws?: OrderId;
+  readonly mayReplace?: (newest: Order | undefined, hostSerial: number | undefined) => boolean;
 }
 
-async function place(
+/** Signs and stores it as it is told. */
+export async function placeFor(
   { bus, signer, clock }: PlacingParts,
   { id: rollout, repo, created }: Rollout,
   { host, wave, from }: RolloutHost,
-  { id, kind, path, statement, withdraws }: Placing,
+  { id, kind, path, statement, withdraws, mayReplace }: Placing,
   signal: AbortSignal,
 ): Promise<Placed> {
   const address = { repo, host };
@@ -78,7 +80,8 @@ async function place(
   } as const;
   const now = state?.running.path ?? undefined;
   // As it was planned: a system that somebody else switched to in the meantime stays, and the host says so.
-  const running = kind === "activate" && now !== path ? (from ?? now) : now;
+  const isNew = kind === "activate" || kind === "fetch";
+  const running = isNew && now !== path ? (from ?? now) : now;
   const request = {
     id,
     address,
@@ -86,6 +89,7 @@ async function place(
     statement: statement?.signed,
     running,
     hostSerial: state?.serial,
+    mayReplace: mayReplace && ((newest: Order | undefined): boolean => mayReplace(newest, state?.serial)),
   };
   try {
     await placeOrder({ bus, signer, clock }, request, signal);

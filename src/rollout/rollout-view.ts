@@ -16,6 +16,8 @@ export interface HostView {
   readonly newestOrder?: OrderId | null;
   /** Ours was stored, and somebody else's after it. */
   readonly isOvertaken?: boolean;
+  /** What it did with the order to fetch ahead, and the newest order that is stored for it, while that is under way. */
+  readonly ahead?: Pick<HostView, "deployment" | "newestOrder">;
   /** An operator's mark. */
   readonly hold?: string;
 }
@@ -52,6 +54,10 @@ export type RolloutStep =
   | { readonly type: "place"; readonly hosts: readonly HostName[] }
   /** Store the withdrawals of these hosts' orders. */
   | { readonly type: "withdraw"; readonly hosts: readonly HostName[] }
+  /** Sign and store the orders of these hosts to fetch ahead. */
+  | { readonly type: "place-ahead"; readonly hosts: readonly HostName[] }
+  /** Store the withdrawals of those. */
+  | { readonly type: "withdraw-ahead"; readonly hosts: readonly HostName[] }
   | { readonly type: "ask-gates" }
   /** Until something changes, and at the latest until then. */
   | { readonly type: "wait"; readonly until?: Date }

@@ -16,6 +16,7 @@ import {
 import { decideRollout } from "./decide-rollout.ts";
 import type { DeployerParts } from "./deployer-parts.ts";
 import { createHostViews, lookEveryMs } from "./host-views.ts";
+import { placeAheadOrders, withdrawAheadOrder } from "./ahead/place-ahead.ts";
 import { placeRolloutOrder, placeWithdrawal, type Placed } from "./place-rollout-order.ts";
 import type { RolloutPlan } from "./plan-rollout.ts";
 import type { RolloutEventBody, RolloutStep, RolloutView } from "./rollout-view.ts";
@@ -129,10 +130,11 @@ export async function runRollout(
     const settled = await Promise.allSettled(
       hosts.map(async (name) => {
         const host = from.hosts.get(name);
-        if (host?.order === undefined) return;
+        const order = host?.status === "ordered" ? host.order : host?.ahead;
+        if (host === undefined || order === undefined) return;
         const placed = await withDeadline(placing, signal, async (until) => act(host, until));
         if (placed === "stored") {
-          views.stored(name, host.order.withdrawal ?? host.order.order);
+          views.stored(name, order.withdrawal ?? order.order);
         } else {
           views.heard(name);
         }
@@ -147,20 +149,32 @@ export async function runRollout(
     if (results.length > 0) await append({ type: "ended", results: results.slice(0, hostsInPart) }, from);
   }
 
+  async function readStatements(hosts: readonly HostName[], from: Rollout): Promise<void> {
+    if (hosts.every((host) => stated.has(host))) return;
+    const all = [...from.hosts.keys()];
+    for (const [host, closure] of await statements(from, all, signal)) stated.set(host, closure);
+  }
+
   async function place(hosts: readonly HostName[], from: Rollout): Promise<void> {
-    if (hosts.some((host) => !stated.has(host))) {
-      const all = [...from.hosts.keys()];
-      for (const [host, closure] of await statements(from, all, signal)) stated.set(host, closure);
-    }
+    await readStatements(hosts, from);
     await forEach(hosts, from, async (host, until) =>
       placeRolloutOrder(parts, from, host, stated.get(host.host), until),
     );
   }
 
+  async function placeAhead(hosts: readonly HostName[], from: Rollout): Promise<void> {
+    const readStated = async (): Promise<typeof stated> => {
+      await readStatements(hosts, from);
+      return stated;
+    };
+    const failed = await placeAheadOrders({ ...parts, readStated, views }, from, hosts, signal);
+    if (failed.length > 0) await append({ type: "fetch-ended", results: failed.slice(0, hostsInPart) }, from);
+  }
+
   async function carryOut(step: RolloutStep, from: Rollout): Promise<void> {
     switch (step.type) {
       case "append": {
-        if (step.event.type === "ordered") {
+        if (step.event.type === "ordered" || step.event.type === "fetch-ordered") {
           await Promise.all(step.event.orders.map(async ({ host }) => views.begin(host, signal)));
         }
         const next = await append(step.event, from);
@@ -175,6 +189,10 @@ export async function runRollout(
         return place(step.hosts, from);
       case "withdraw":
         return forEach(step.hosts, from, async (host, until) => placeWithdrawal(parts, from, host, until));
+      case "place-ahead":
+        return placeAhead(step.hosts, from);
+      case "withdraw-ahead":
+        return forEach(step.hosts, from, async (host, until) => withdrawAheadOrder(parts, from, host, until));
       case "ask-gates":
         await Promise.all(
           from.policy.gates.map(async (gate) => {

@@ -16,6 +16,8 @@ export interface OpenRepositoryOptions {
   readonly exec: Exec;
   readonly environment: Environment;
   readonly log: Log;
+  /** `update.signingKeyFile`, for those who make commits. */
+  readonly signingKeyFile?: string;
 }
 
 export function openRepository({
@@ -25,8 +27,14 @@ export function openRepository({
   exec,
   environment,
   log,
+  signingKeyFile,
 }: OpenRepositoryOptions): Repository {
-  return createRepository({ ...gitAccess(repo, settings, stateDirectory, environment), exec, log });
+  return createRepository({
+    ...gitAccess(repo, settings, stateDirectory, environment),
+    exec,
+    log,
+    signingKeyFile,
+  });
 }
 
 /** Where the lock of the configured flake is in its repository. */

@@ -7,7 +7,7 @@ import { formatBytes, formatDuration } from "./duration.ts";
 export function deployEventText(event: DeployEvent): string | undefined {
   switch (event.type) {
     case "received":
-      return `took the order of ${event.by}${event.reason === undefined ? "" : `: ${event.reason}`}`;
+      return `took ${event.kind === "fetch" ? "an order to fetch for later" : "the order"} of ${event.by}${event.reason === undefined ? "" : `: ${event.reason}`}`;
     case "rejected":
       return `refused: ${event.detail} (${event.code})`;
     case "fetching":
@@ -59,6 +59,7 @@ function checkedText({ checks, units }: Extract<DeployEvent, { type: "checked" }
 const outcomes: Readonly<Record<DeploymentEnd["outcome"], string>> = {
   completed: "completed",
   unchanged: "unchanged",
+  fetched: "fetched, for a later order",
   rejected: "refused",
   expired: "expired",
   superseded: "superseded",

@@ -33,6 +33,11 @@ export function rolloutEventTexts(event: RolloutEvent, waves: readonly PlannedWa
       );
     case "ended":
       return event.results.map(({ host, ...result }) => `${host}: ${resultText(result)}`);
+    case "fetch-ordered":
+      return [`fetching ahead for the next wave: ${listed(event.orders.map(({ host }) => host))}`];
+    // The order that counts tells what is wrong.
+    case "fetch-ended":
+      return [];
     case "left-out":
       return event.hosts.map(
         ({ host, detail }) => `${host}: ${event.why}${detail === undefined ? "" : `: ${detail}`}`,

@@ -155,3 +155,27 @@ test.each([
 ])("%j is listed as %s", (hosts, text) => {
   expect(listed(hosts)).toBe(text);
 });
+
+test("a host that waits says that it fetches ahead, or has, and nothing where that came to nothing", () => {
+  const order = "01JDB3K2M4N5P6Q7R8S9T0V1W2";
+  const played = playRollout()
+    .canary()
+    .add(650, {
+      type: "fetch-ordered",
+      orders: [{ host: "web01", order, path: `/nix/store/${"a".repeat(32)}-nixos-system` }],
+    });
+  const noteOf = (): string | undefined => {
+    const rollout = played.rollout();
+    const host = [...rollout.hosts.values()].find((each) => each.host === "web01");
+    return host && rolloutHostWords(rollout, none, at(660))(host).note;
+  };
+  expect(noteOf()).toBe("fetching ahead");
+  const ended = (outcome: string): object => ({
+    type: "fetch-ended",
+    results: [{ host: "web01", order, outcome }],
+  });
+  played.add(655, ended("fetched"));
+  expect(noteOf()).toBe("already fetched");
+  played.add(656, ended("failed"));
+  expect(noteOf()).toBeUndefined();
+});

@@ -2,7 +2,7 @@
 // text; details come from hosts and people, and whoever shows them cleans them.
 import { seenAt, type HostState } from "../protocol/deploy/host-state.ts";
 import type { HaltCode, RolloutOutcome, RolloutResult } from "../protocol/rollout/rollout-events.ts";
-import { failedHosts, type Rollout, type RolloutHost } from "../protocol/rollout/rollout.ts";
+import { failedHosts, isFetchingAhead, type Rollout, type RolloutHost } from "../protocol/rollout/rollout.ts";
 import { formatAgo, formatDuration } from "./duration.ts";
 import { hostWaits, rolloutWait, type HostStates, type HostWait, type RolloutWait } from "./rollout-waits.ts";
 import { openingText } from "./window-words.ts";
@@ -172,7 +172,8 @@ function hostWords(rollout: Rollout, host: RolloutHost, { waitOf, states, now }:
     case "waiting": {
       if (rollout.end !== undefined) return { tone: "idle", text: "not deployed" };
       const wait = waitOf(host);
-      return { tone: "idle", text: wait === undefined ? "waits" : hostWaitText(wait, rollout, now) };
+      const text = wait === undefined ? "waits" : hostWaitText(wait, rollout, now);
+      return { tone: "idle", text, note: aheadNote(host) };
     }
     case "ordered":
       return { tone: "busy", text: orderedText(host, state), ms: sinceMs(order?.at, now) };
@@ -198,6 +199,12 @@ function hostWords(rollout: Rollout, host: RolloutHost, { waitOf, states, now }:
     case "undone":
       return { tone: "warn", text: "sent back, because the rollout failed", note: stillRuns(host) };
   }
+}
+
+/** If fetching ahead came to nothing, the order that counts fetches again, so nothing is said. */
+function aheadNote(host: RolloutHost): string | undefined {
+  if (isFetchingAhead(host)) return "fetching ahead";
+  return host.ahead?.result?.outcome === "fetched" ? "already fetched" : undefined;
 }
 
 function orderedText({ order }: RolloutHost, state: HostState | undefined): string {
@@ -236,6 +243,7 @@ function rebootNote({ policy, end }: Rollout, state: HostState | undefined, now:
 const results: Readonly<Record<RolloutResult["outcome"], string>> = {
   completed: "completed",
   unchanged: "unchanged",
+  fetched: "fetched",
   rejected: "refused by the host",
   expired: "expired",
   superseded: "superseded",

@@ -42,6 +42,7 @@ const aState = (seq: number): HostState => ({
   booted: { path: null },
   permanent: { path: null },
   bootDefault: { path: null },
+  orderKinds: [],
   drift: [],
   failedUnits: [],
   migration: false,

@@ -2,7 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { impatient, startDeployLab, type CommandResult, type DeployLab } from "../support/lab/deploy-lab.ts";
+import { journalEnd, lineBehind } from "../support/lab/lab-journal.ts";
 import { whyNoLab } from "../support/lab/lab.ts";
+import { decodeJournalLine } from "../../src/deploy/journal.ts";
+import type { DeployEvent } from "../../src/protocol/deploy/deploy-events.ts";
 
 const why = whyNoLab();
 if (why !== undefined) console.log(`Deployments over NATS to real hosts are not tested: ${why}`);
@@ -14,6 +17,7 @@ describe.skipIf(why !== undefined)("a host that is deployed to", () => {
     lab = await startDeployLab({
       first: {},
       good: {},
+      ahead: {},
       restarting: { product: { listenerVersion: "2" } },
       deaf: {
         product: { listenerVersion: "3", nats: { servers: ["nats://127.0.0.1:1"] } },
@@ -60,6 +64,41 @@ describe.skipIf(why !== undefined)("a host that is deployed to", () => {
     const done = await lab.deploy("good");
     expect(done, done.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("completed") });
     await expectRuns("good");
+  });
+
+  test("fetches a system for later, keeps it from the garbage collector, and changes nothing by that", async () => {
+    const path = lab.systems["ahead"] ?? "";
+    const before = await lab.host.runs();
+    const isThere = async (): Promise<boolean> => (await lab.host.exec(["test", "-e", path])).exitCode === 0;
+    expect(await isThere()).toBe(false);
+    const order = await lab.orders.place("ahead", { kind: "fetch" });
+    expect(await lab.orders.end(order)).toMatchObject({ type: "finished", outcome: "fetched" });
+    await lab.host.run("nix-store", "--gc");
+    expect(await isThere()).toBe(true);
+    expect(await lab.host.runs()).toEqual(before);
+    const ofOrder = async (): Promise<readonly DeployEvent[]> =>
+      (await lab.events()).filter((event) => event.order === order.id);
+    await expect
+      .poll(async () => (await ofOrder()).map(({ type }) => type))
+      .toEqual(["received", "fetching", "fetched", "finished"]);
+
+    // What counts finds everything there.
+    const done = await lab.deploy("ahead");
+    expect(done, done.stderr).toMatchObject({ exitCode: 0 });
+    await expectRuns("ahead");
+    const fetching = (await lab.events()).findLast((event) => event.type === "fetching");
+    expect(fetching).toMatchObject({ paths: 0, bytes: 0 });
+  });
+
+  test("comes to the same end when its listener and its activation are killed while it fetches", async () => {
+    const before = await lab.host.runs();
+    const from = await journalEnd(lab.host);
+    const order = await lab.orders.place("steady", { kind: "fetch" });
+    await lineBehind(lab.host, from, "fetching", AbortSignal.timeout(60_000));
+    await lab.host.killUnit("homelab-deploy-listener.service");
+    await lab.host.killUnit("homelab-deploy-activation.service");
+    expect(await lab.orders.end(order)).toMatchObject({ type: "finished", outcome: "fetched" });
+    expect(await lab.host.runs()).toEqual(before);
   });
 
   test("is confirmed by the listener of the new system, which the switch has started", async () => {
@@ -158,10 +197,10 @@ describe.skipIf(why !== undefined)("a host that is deployed to", () => {
       .trim()
       .split("\n")
       .slice(1)
-      .map((line) => (JSON.parse(line) as { event: { index: number; type: string } }).event);
+      .map((line) => decodeJournalLine(JSON.parse(line))?.event);
     await expect.poll(async () => (await lab.events()).length).toBe(lines.length);
     expect((await lab.events()).map(({ index, type }) => ({ index, type }))).toEqual(
-      lines.map(({ index, type }) => ({ index, type })),
+      lines.map((event) => ({ index: event?.index, type: event?.type })),
     );
   });
 });

@@ -218,11 +218,14 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
       reboots: "in-window",
       waves: [{ wave: 0 }, { manual: true }],
     });
-    const { serviceConfig } = whole.services["homelab-deploy-deployer"] ?? {};
+    const { serviceConfig, path } = whole.services["homelab-deploy-deployer"] ?? {};
+    // It verifies commits.
+    expect(path?.join(" ")).toMatch(/git.*openssh.*util-linux/);
     expect(serviceConfig?.["LoadCredential"]).toEqual([
       "deployer.keyFile:/run/secrets/deployer.key",
       "deployer.notify.ntfyFile:/run/secrets/ntfy-topic",
       "nats.nkeyFile:/run/secrets/deployer.nk",
+      "repos.nixos-servers.credentials.sshKeyFile:/run/secrets/deployer-git",
     ]);
     // Where the program looks when it is not told otherwise.
     expect(`/var/lib/${String(serviceConfig?.["StateDirectory"])}`).toBe(stateDirectory);

@@ -5,6 +5,8 @@ import { expect, onTestFinished, test } from "vitest";
 import type { HostState } from "../../src/protocol/deploy/host-state.ts";
 import type { RolloutEvent } from "../../src/protocol/rollout/rollout-events.ts";
 import { foldRollout, type Rollout } from "../../src/protocol/rollout/rollout.ts";
+import { parseHostName } from "../../src/protocol/names.ts";
+import { goodDeployment } from "../support/deploy-events.ts";
 import { pathOf, startPlayedFleet, type PlayedFleet } from "../support/played-fleet.ts";
 
 const hosts: Readonly<Record<string, Partial<HostState>>> = {
@@ -122,5 +124,75 @@ test(
     expect(kills).toBe(20);
     expect(await endOf(fleet)).toEqual(done);
     expect(faultsOf((await read(fleet)).events, 1)).toEqual([]);
+  },
+);
+
+/** Each event of the rollout that matters here, in a word. */
+const stepsOf = (events: readonly RolloutEvent[]): readonly string[] =>
+  events.flatMap((event) => {
+    if (event.type === "soaking" || event.type === "soaked") return [`${event.type} ${event.wave}`];
+    if (event.type === "ordered") return event.orders.map(({ host }) => `ordered ${host}`);
+    return event.type === "fetch-ordered" ? event.orders.map(({ host }) => `fetch ${host}`) : [];
+  });
+
+test(
+  "hosts that can fetch the next wave's systems while the one before it soaks, and nothing is activated by that",
+  { timeout: patienceMs },
+  async () => {
+    const old = new Set(["test3", "prod1"]);
+    const orderKinds = ["activate", "rollback", "reboot", "withdraw", "fetch"];
+    const fleet = await startPlayedFleet({
+      hosts: Object.fromEntries(
+        Object.entries(hosts).map(([name, state]) => [
+          name,
+          { ...state, orderKinds: old.has(name) ? [] : orderKinds },
+        ]),
+      ),
+      rules: { automatic: true, soakSeconds: 8, maxUnavailable: 2 },
+    });
+    onTestFinished(() => fleet[Symbol.asyncDispose](), patienceMs);
+    const runAtFetch: string[] = [];
+    for (const [name, host] of fleet.hosts) {
+      host.delayMs = 100;
+      host.play = (script, order) => {
+        if (order.kind !== "fetch") return goodDeployment(script);
+        runAtFetch.push(`${name} ${host.state().running.path === pathOf(name, "a") ? "new" : "old"}`);
+        const { kind, path, serial } = order;
+        // One of them cannot: nobody waits for it.
+        return name === "prod3"
+          ? script
+              .add("received", { kind, path, serial })
+              .add("finished", { outcome: "failed", code: "NOT_CACHED" })
+          : script
+              .add("received", { kind, path, serial })
+              .add("fetching")
+              .add("fetched")
+              .add("finished", { outcome: "fetched" });
+      };
+    }
+    await fleet.build("a");
+    await fleet.startDeployer();
+    const end = (await endOf(fleet)) as typeof done;
+    expect(end.outcome).toBe("completed");
+    const ahead = names.filter((name) => !name.startsWith("canary") && !old.has(name));
+    for (const name of names) {
+      const seen = ahead.includes(name) ? ["fetch", "activate"] : ["activate"];
+      expect(end.hosts[name], name).toEqual({ path: pathOf(name, "a"), seen });
+    }
+    expect(runAtFetch.toSorted()).toEqual(ahead.map((name) => `${name} old`).toSorted());
+
+    // Each is told in the soak of the wave before its own.
+    const { events, rollout } = await read(fleet);
+    const steps = stepsOf(events);
+    for (const name of ahead) {
+      const wave = rollout?.hosts.get(parseHostName(name))?.wave ?? -1;
+      const at = steps.indexOf(`fetch ${name}`);
+      expect(at, name).toBeGreaterThan(steps.indexOf(`soaking ${wave - 1}`));
+      expect(at, name).toBeLessThan(steps.indexOf(`soaked ${wave - 1}`));
+    }
+    expect(rollout?.hosts.get(parseHostName("prod3"))?.ahead?.result).toMatchObject({ outcome: "failed" });
+    expect(faultsOf(events, 2)).toEqual([]);
+    const shown = await fleet.run("rollouts", "show", "last");
+    expect(shown, shown.stderr).toMatchObject({ exitCode: 0 });
   },
 );

@@ -82,6 +82,7 @@ in
       metrics.enable = true;
       rollouts.nixos-servers = {
         automatic = true;
+        allowedSigners = "/etc/homelab-deploy/allowed-signers";
         waves = [
           {
             name = "canary";
@@ -110,7 +111,13 @@ in
         ];
         reboots = "in-window";
       };
-      settings.deployer.notify.ntfyFile = "/run/secrets/ntfy-topic";
+      settings = {
+        deployer.notify.ntfyFile = "/run/secrets/ntfy-topic";
+        repos.nixos-servers = {
+          url = "ssh://git@git.lan/nixos-servers.git";
+          credentials.sshKeyFile = "/run/secrets/deployer-git";
+        };
+      };
     };
     cacheHost = {
       enable = true;

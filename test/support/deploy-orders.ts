@@ -112,5 +112,6 @@ export function signedOrder({
     notAfter: new Date(now.getTime() + 15 * 60_000).toISOString(),
     ...changes,
   });
-  return { order, envelope: signOrder(order, signer, order.kind === "activate" ? stated : undefined) };
+  const needsStatement = order.kind === "activate" || order.kind === "fetch";
+  return { order, envelope: signOrder(order, signer, needsStatement ? stated : undefined) };
 }

@@ -51,7 +51,7 @@ export interface PlayedFleet extends AsyncDisposable {
   readonly operator: RolloutBus;
   host(name: string): PlayedHost;
   /** All hosts, at the tip of the branch. */
-  build(letter: string, verdict?: "built" | "build-failed"): Promise<void>;
+  build(letter: string, verdict?: "built" | "build-failed", commit?: Commit): Promise<void>;
   /** One process at a time. */
   startDeployer(): Promise<ChildProcess>;
   killDeployer(): Promise<void>;
@@ -65,6 +65,8 @@ export interface PlayedFleetOptions {
   readonly hosts: Readonly<Record<string, Partial<HostState>>>;
   /** Of `deployer.rollouts.servers`. */
   readonly rules?: object;
+  /** Of the deployer's configuration, beside that. */
+  readonly repos?: object;
   /** The compiled program; the sources otherwise. */
   readonly program?: string;
   /** Options of Node for the deployer. */
@@ -77,7 +79,7 @@ const connectsAtOnce = 10;
 const hostsInEvent = 200;
 
 export async function startPlayedFleet(options: PlayedFleetOptions): Promise<PlayedFleet> {
-  const { rules = {}, program = sources, nodeFlags = [] } = options;
+  const { rules = {}, repos = {}, program = sources, nodeFlags = [] } = options;
   await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "played-fleet-"));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
@@ -108,18 +110,22 @@ export async function startPlayedFleet(options: PlayedFleetOptions): Promise<Pla
   }
 
   const builder = createBuilderBus(stack.use(await server.connect("builder1")));
-  const stated = (host: HostName, letter: string, at: string) =>
-    signStatement(
-      someStatement({ repo, host, branch, commit: commitOf(letter), path: pathOf(host, letter), at }),
-      someSigner("builder"),
-    );
-  async function build(letter: string, verdict: "built" | "build-failed" = "built"): Promise<void> {
+  async function build(
+    letter: string,
+    verdict: "built" | "build-failed" = "built",
+    commit = commitOf(letter),
+  ): Promise<void> {
+    const stated = (host: HostName) =>
+      signStatement(
+        someStatement({ repo, host, branch, commit, path: pathOf(host, letter), at }),
+        someSigner("builder"),
+      );
     const id = newBuildId(new Date());
     const at = new Date().toISOString();
     const finished = (host: HostName) => {
       const of = { repo, host, verdict, durationMs: 1 };
       return verdict === "built"
-        ? { ...of, cached: true, statement: stated(host, letter, at) }
+        ? { ...of, cached: true, statement: stated(host) }
         : { ...of, reason: "it fails" };
     };
     const bodies: EventBody[] = [
@@ -128,7 +134,7 @@ export async function startPlayedFleet(options: PlayedFleetOptions): Promise<Pla
         builder: parseBuilderName("b1"),
         priority: "batch",
         trigger: "manual",
-        sources: [{ repo, branch, commit: commitOf(letter), tip: true }],
+        sources: [{ repo, branch, commit, tip: true }],
         hosts: addresses,
         complete: true,
         skipped: [],
@@ -155,6 +161,7 @@ export async function startPlayedFleet(options: PlayedFleetOptions): Promise<Pla
     return file;
   };
   const deployerConfig = await config("deployer.json", "deployer", {
+    repos,
     deployer: {
       keyFile,
       stateDirectory: join(directory, "state"),

@@ -82,7 +82,8 @@ export async function playHost(
     const completed = script.events.some(
       (event) => event.type === "finished" && event.outcome === "completed",
     );
-    if (decision.type === "accepted" && completed && decision.order.kind !== "reboot") {
+    const changes = ["activate", "rollback"];
+    if (decision.type === "accepted" && completed && changes.includes(decision.order.kind)) {
       const { path } = decision.order;
       const before = running === undefined ? undefined : { path: running };
       await put({

@@ -50,7 +50,7 @@ export interface RolloutRig extends AsyncDisposable {
   change(host: HostName, change: Partial<HostState>): void;
   goAway(host: HostName): void;
   comeBack(host: HostName): void;
-  start(settings?: Partial<DeployerParts["settings"]>): void;
+  start(settings?: Partial<DeployerParts["settings"]>, more?: Partial<DeployerParts>): void;
   stop(): Promise<void>;
   newest(): Promise<Rollout>;
   /** Until the newest rollout is so. */
@@ -105,12 +105,13 @@ export function createRolloutRig(hosts: readonly Partial<HostState>[], rules: ob
     const answer = rig.obey(order);
     if (answer === "silence") return;
     await clock.sleep(1000, over.signal);
+    put(host, { serial });
     say(order, { type: "received", kind, action, path, serial, by, rollout });
     await clock.sleep(9000, over.signal);
     if (answer === "staged") return say(order, { type: "staged", why: "a new kernel" });
-    const { outcome = "completed", ...more } = answer ?? {};
+    const { outcome = kind === "fetch" ? "fetched" : "completed", ...more } = answer ?? {};
     const before = bus.states.get(`${repo}/${host}`)?.running.path ?? null;
-    if (outcome === "completed" && kind !== "reboot") {
+    if (outcome === "completed" && kind !== "reboot" && kind !== "withdraw") {
       put(host, {
         running: { path, since: clock.now().toISOString() },
         permanent: { path },
@@ -182,7 +183,7 @@ export function createRolloutRig(hosts: readonly Partial<HostState>[], rules: ob
       away.delete(host);
       put(host, {});
     },
-    start(settings = {}) {
+    start(settings = {}, more = {}) {
       const stopping = new AbortController();
       const parts: DeployerParts = {
         repo,
@@ -205,6 +206,7 @@ export function createRolloutRig(hosts: readonly Partial<HostState>[], rules: ob
         },
         clock,
         log: silentLog,
+        ...more,
       };
       const done = runDeployer(parts, stopping.signal).catch((error: unknown) => {
         if (!stopping.signal.aborted) throw error;

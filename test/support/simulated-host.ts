@@ -361,6 +361,7 @@ export function createSimulatedHost(options: SimulatedHostOptions) {
     memory,
     lines,
     log,
+    roots: () => [...roots],
     put: (envelope: Uint8Array, isByRoot = false) => void (mail = { envelope, isByRoot }),
     setBusy: (busy: boolean) => void (isBusy = busy),
     clear: () => void (isCleared = true),

@@ -15,7 +15,7 @@ import {
   type RolloutEventOf,
 } from "../../src/protocol/rollout/rollout-events.ts";
 import { RolloutPolicy } from "../../src/protocol/rollout/rollout-policy.ts";
-import { applyRolloutEvent, type Rollout } from "../../src/protocol/rollout/rollout.ts";
+import { applyRolloutEvent, isFetchingAhead, type Rollout } from "../../src/protocol/rollout/rollout.ts";
 import { isOpen } from "../../src/protocol/rollout/windows.ts";
 import { decideRollout } from "../../src/rollout/decide-rollout.ts";
 import type { HostView, RolloutStep, RolloutView } from "../../src/rollout/rollout-view.ts";
@@ -29,6 +29,8 @@ export interface SimulatedEnd {
   readonly rollout: Rollout;
   /** What must never happen, in words; empty when all is well. */
   readonly violations: readonly string[];
+  /** How many orders to fetch ahead there were. */
+  readonly fetches: number;
 }
 
 type Behaviour = "good" | "fails" | "busy-once" | "dies" | "refuses" | "gets-worse" | "staged";
@@ -43,8 +45,11 @@ interface SimulatedHost {
   hold?: string;
   needsReboot: boolean;
   failedUnits: string[];
+  /** Its release knows orders that only fetch. */
+  readonly fetches: boolean;
   /** The newest order that is stored. */
   newest: OrderId | null;
+  readonly withdrawals: Set<string>;
   orders: Map<OrderId, { kind: string; path: StorePath; at: number; deployment?: Deployment }>;
   attempts: number;
 }
@@ -115,8 +120,10 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
       isUp,
       seenAt: isUp ? now : now - 3_600_000,
       needsReboot: false,
+      fetches: chance(0.8),
       failedUnits: [...plan.failedUnits],
       newest: null,
+      withdrawals: new Set(),
       orders: new Map(),
       attempts: 0,
       ...(chance(0.05) ? { hold: "not now" } : {}),
@@ -141,6 +148,7 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
   });
   let gates: RolloutView["gates"] = new Map();
   let known = new Set<HostName>();
+  let fetches = 0;
 
   const someState = someHostState({ repo });
   const stateOf = (host: SimulatedHost): HostState => ({
@@ -151,6 +159,7 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
     running: { path: host.running },
     permanent: { path: host.running },
     previous: { path: host.before },
+    orderKinds: host.fetches ? ["activate", "fetch"] : [],
     failedUnits: host.failedUnits,
     ...(host.needsReboot ? { reboot: { needed: ["kernel"] } } : {}),
   });
@@ -158,11 +167,15 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
   function viewOf(rollout: Rollout): RolloutView {
     const views = new Map<HostName, HostView>();
     for (const [name, host] of hosts) {
-      const order = rollout.hosts.get(name)?.order;
+      const { order, ahead } = rollout.hosts.get(name) ?? {};
+      const newestOrder = known.has(name) ? host.newest : undefined;
+      const deployment = (of: OrderId | undefined): Deployment | undefined =>
+        of === undefined ? undefined : host.orders.get(of)?.deployment;
       views.set(name, {
         state: stateOf(host),
-        deployment: order === undefined ? undefined : host.orders.get(order.order)?.deployment,
-        newestOrder: known.has(name) ? host.newest : undefined,
+        deployment: deployment(order?.order),
+        newestOrder,
+        ahead: { deployment: deployment(ahead?.order), newestOrder },
         hold: host.hold,
       });
     }
@@ -214,10 +227,47 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
     }
   }
 
+  /** What must hold of an order to fetch ahead at the moment when it is told. */
+  function judgeAhead(
+    rollout: Rollout,
+    { orders }: Omit<RolloutEventOf<"fetch-ordered">, "rollout" | "repo" | "at">,
+  ): void {
+    const say = (what: string): void => {
+      violations.push(`${new Date(now).toISOString()}: ${what}`);
+    };
+    if (rollout.aborted !== undefined) say("a fetch after the abort");
+    if (rollout.paused !== undefined) say("a fetch while it is paused");
+    if (rollout.halted !== undefined) say("a fetch while it is halted");
+    if (!isOpen(policy.windows, new Date(now))) say("a fetch outside of the windows");
+    const soaking = rollout.waves.findIndex((wave) => wave.soak !== undefined && wave.soakedAt === undefined);
+    if (soaking < 0) say("a fetch while no wave soaks");
+    const underWay = [...rollout.hosts.values()].filter(isFetchingAhead);
+    const heard = underWay.filter(({ host }) => now - (hosts.get(host)?.seenAt ?? 0) <= absentAfterMs);
+    if (heard.length + orders.length > Math.max(5, policy.maxUnavailable)) say("too many fetch at a time");
+    for (const { host, path } of orders) {
+      const planned = rollout.hosts.get(host);
+      const real = hosts.get(host);
+      if (planned === undefined || real === undefined) throw new TypeError(`there is no ${host}`);
+      if (planned.status !== "waiting") say(`${host} fetches and is ${planned.status}`);
+      if (planned.path !== path) say(`${host} fetches what it shall not run`);
+      if (planned.ahead !== undefined) say(`${host} fetches twice`);
+      if (planned.wave <= soaking) say(`${host} fetches in its own wave`);
+      if (real.hold !== undefined) say(`${host} is held and fetches`);
+      if (!real.fetches) say(`${host} does not know orders to fetch`);
+      if (real.running !== real.before) say(`${host} fetches over what somebody changed`);
+      if (now - real.seenAt > absentAfterMs) say(`${host} is absent and fetches`);
+      for (const wave of rollout.waves.slice(soaking, planned.wave + 1)) {
+        if (wave.manual && !wave.released) say(`${host} fetches past the manual wave ${wave.name}`);
+      }
+    }
+    fetches += orders.length;
+  }
+
   function act(step: RolloutStep, rollout: Rollout): void {
     switch (step.type) {
       case "append":
         if (step.event.type === "ordered") judgeOrders(rollout, step.event);
+        if (step.event.type === "fetch-ordered") judgeAhead(rollout, step.event);
         add(step.event);
         return;
       case "plan":
@@ -251,6 +301,37 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
           if (withdrawal === undefined || host === undefined)
             throw new TypeError(`${name} has no withdrawal`);
           host.newest = withdrawal;
+          host.withdrawals.add(withdrawal);
+          known.add(name);
+        }
+        return;
+      case "place-ahead":
+        for (const name of step.hosts) {
+          const ahead = rollout.hosts.get(name)?.ahead;
+          const host = hosts.get(name);
+          if (ahead === undefined || host === undefined) throw new TypeError(`${name} has nothing to fetch`);
+          if (rollout.aborted !== undefined) violations.push(`${name} is told to fetch after the abort`);
+          known.add(name);
+          const isByHand = host.newest !== null && !host.orders.has(host.newest);
+          if ((isByHand && !host.withdrawals.has(host.newest ?? "")) || chance(0.1)) {
+            // Something else is ordered there, or NATS does not answer.
+            const result = { host: name, order: ahead.order, outcome: "not-taken" };
+            add({ type: "fetch-ended", results: [result] });
+            continue;
+          }
+          host.newest = ahead.order;
+          host.orders.set(ahead.order, { kind: "fetch", path: ahead.path, at: now });
+        }
+        return;
+      case "withdraw-ahead":
+        for (const name of step.hosts) {
+          const { ahead } = rollout.hosts.get(name) ?? {};
+          const host = hosts.get(name);
+          if (ahead?.withdrawal === undefined || host === undefined)
+            throw new TypeError(`${name} has no withdrawal`);
+          if (host.newest !== ahead.order) violations.push(`${name}: a withdrawal over another order`);
+          host.newest = ahead.withdrawal;
+          host.withdrawals.add(ahead.withdrawal);
           known.add(name);
         }
         return;
@@ -266,7 +347,9 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
         const until = step.until?.getTime() ?? now + 5000;
         const most = chance(0.1) ? 600_000 : 15_000;
         now += Math.max(1000, Math.min(until - now, most));
-        for (const host of rollout.hosts.values()) if (host.status === "ordered") known.add(host.host);
+        for (const host of rollout.hosts.values()) {
+          if (host.status === "ordered" || isFetchingAhead(host)) known.add(host.host);
+        }
         return;
       }
       case "over":
@@ -292,7 +375,7 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
     host: SimulatedHost,
     order: OrderId,
     more: NonNullable<Deployment["end"]>["outcome"],
-    code?: "BUSY" | "HELD" | "UNHEALTHY",
+    code?: "BUSY" | "HELD" | "UNHEALTHY" | "NOT_CACHED" | "BAD_ORDER",
   ): void {
     const of = host.orders.get(order);
     if (of === undefined) return;
@@ -318,6 +401,17 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
         continue;
       }
       if (order.deployment.phase === "staged" || !chance(0.4)) continue;
+      if (order.kind === "fetch") {
+        // Whatever becomes of it, no behaviour of the host is about it.
+        const [outcome, code] = pick([
+          ["fetched"],
+          ["fetched"],
+          ["failed", "NOT_CACHED"],
+          ["rejected", "BAD_ORDER"],
+        ] as const);
+        end(host, newest, outcome, code);
+        continue;
+      }
       host.attempts++;
       if (order.kind === "rollback") {
         host.running = order.path;
@@ -383,10 +477,15 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
     const rollout = folded;
     if (rollout === undefined) throw new TypeError("nothing was created");
     const step = decideRollout(viewOf(rollout), () => newOrderId(new Date(now)));
-    if (step.type === "over") return { events, rollout, violations };
+    if (step.type === "over") return { events, rollout, violations, fetches };
     act(step, rollout);
     if (now > start + mostMs || events.length > 3000) {
-      return { events, rollout, violations: [...violations, `it does not end: ${JSON.stringify(step)}`] };
+      return {
+        events,
+        rollout,
+        violations: [...violations, `it does not end: ${JSON.stringify(step)}`],
+        fetches,
+      };
     }
     if (step.type === "wait") {
       live();

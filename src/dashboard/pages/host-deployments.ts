@@ -26,6 +26,7 @@ export function deploymentsSection(host: HostAddress, deployments: readonly Depl
 const tones: Readonly<Record<DeployOutcome, Tone>> = {
   completed: "good",
   unchanged: "good",
+  fetched: "good",
   rejected: "bad",
   expired: "warn",
   superseded: "idle",

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { decodeHostState, encodeHostState, maxHostStateBytes } from "../../protocol/deploy/host-state.ts";
-import { somePolicy, somePath } from "../../../test/support/deploy-orders.ts";
-import type { HostMemory } from "../host-memory.ts";
+import { base64Of } from "../../protocol/deploy/order.ts";
+import { signedOrder, somePolicy, somePath } from "../../../test/support/deploy-orders.ts";
+import { remember, type HostMemory } from "../host-memory.ts";
 import { composeHostState, whatMatters, type HostFacts } from "./compose-host-state.ts";
 
 const now = new Date("2026-11-23T14:00:00.000Z");
@@ -96,4 +97,32 @@ test("only the time and free bytes do not matter", () => {
   expect(whatMatters(later)).toEqual(whatMatters(composeHostState(facts)));
   const failed = composeHostState({ ...facts, units: [unit("nginx.service", "failed")] });
   expect(whatMatters(failed)).not.toEqual(whatMatters(composeHostState(facts)));
+});
+
+test("a host says which orders it knows, and one that fetches for later is free for other orders", () => {
+  const current = (kind: string) => {
+    const { order, envelope } = signedOrder({ order: { kind } });
+    const line = { v: 1, bootId: "b", envelope: base64Of(envelope) } as const;
+    const { repo, host, id, action, path, serial, by } = order;
+    const event = {
+      type: "received",
+      repo,
+      host,
+      order: id,
+      kind: order.kind,
+      action,
+      path,
+      serial,
+      by,
+    } as const;
+    return remember(memory, { ...line, event: { ...event, index: 1, at: now.toISOString() } });
+  };
+  expect(composeHostState(facts).orderKinds).toContain("fetch");
+  expect(composeHostState({ ...facts, memory: current("activate") }).order).toMatchObject({
+    phase: "received",
+  });
+  expect(composeHostState({ ...facts, memory: current("fetch") }).order).toBeUndefined();
+  // And it is as it was.
+  const byHand = { ...facts.paths, permanent: { path: somePath("byhand"), generation: 5 } };
+  expect(driftOf({ paths: byHand, memory: current("fetch") })).toEqual(driftOf({ paths: byHand }));
 });

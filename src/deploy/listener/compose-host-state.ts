@@ -3,6 +3,7 @@ import type { SystemPaths, UnitState } from "../../host/system.ts";
 import type { RebootPart } from "../../protocol/deploy/deploy-events.ts";
 import type { HostPolicy } from "../../protocol/deploy/host-policy.ts";
 import type { DriftKind, HostState } from "../../protocol/deploy/host-state.ts";
+import { orderKinds } from "../../protocol/deploy/order.ts";
 import { floorAbove } from "../clock-floor.ts";
 import { isHandMade, rollbackFailedHold, type HostMemory } from "../host-memory.ts";
 
@@ -30,7 +31,8 @@ export function composeHostState(facts: HostFacts): HostState {
   const { repo, host, system, tier, role, labels, wave, serves, hold, migration, builtAfter } = policy;
   const { running, permanent } = paths;
   const known = memory?.completed.find(({ path }) => path === running);
-  const { current, last } = memory ?? {};
+  const { last } = memory ?? {};
+  const current = changingDeployment(memory);
   const failed = units.filter(({ active }) => active === "failed").map(({ name }) => name.slice(0, 300));
   return {
     repo,
@@ -64,6 +66,7 @@ export function composeHostState(facts: HostFacts): HostState {
       at: last.at,
     },
     serial: memory?.serial,
+    orderKinds: [...orderKinds],
     reboot: { needed: [...facts.rebootNeeded] },
     drift: [...driftOf(facts)],
     failedUnits: failed.slice(0, mostUnits),
@@ -75,10 +78,15 @@ export function composeHostState(facts: HostFacts): HostState {
   };
 }
 
+/** A host that only fetches for later is as it was: it can be ordered something else, and readers need not wait for it. */
+const changingDeployment = (memory: HostMemory | undefined): HostMemory["current"] =>
+  memory?.current?.order.kind === "fetch" ? undefined : memory?.current;
+
 /** Shown, never repaired unasked. */
 function driftOf({ memory, paths, units }: HostFacts): readonly DriftKind[] {
   if (memory === undefined) return [];
-  const { current, completed } = memory;
+  const { completed } = memory;
+  const current = changingDeployment(memory);
   const own = [current?.order.path, current?.baseline?.running];
   const drift: DriftKind[] = [];
   if (isHandMade(memory, paths.running) && !own.includes(paths.running)) {

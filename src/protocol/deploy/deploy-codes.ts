@@ -45,6 +45,7 @@ export const deployCodeNames = Object.keys(deployCodes).filter(
 /**
  * How a deployment ended; it has exactly one of these.
  * - `unchanged`: the host ran it already, permanently
+ * - `fetched`: it was only to be fetched, and the host has it now
  * - `failed`: nothing was changed
  * - `rolled-back`: the host runs what it ran before
  * - `rollback-failed`: it is unknown what runs; nothing more is touched
@@ -52,6 +53,7 @@ export const deployCodeNames = Object.keys(deployCodes).filter(
 export const deployOutcomes = [
   "completed",
   "unchanged",
+  "fetched",
   "rejected",
   "expired",
   "superseded",
@@ -63,7 +65,8 @@ export type DeployOutcome = (typeof deployOutcomes)[number];
 
 /** A host that does not run what was ordered is never success. */
 export function deployExitCode(outcome: DeployOutcome, code: DeployCode | undefined): number {
-  if (outcome === "completed" || outcome === "unchanged") return exitCodes.success;
+  // Whoever ordered only a fetch has got it.
+  if (["completed", "unchanged", "fetched"].includes(outcome)) return exitCodes.success;
   if (outcome === "rollback-failed") return failed;
   if (code !== undefined) return deployCodes[code];
   return outcome === "expired" || outcome === "superseded" ? unavailable : failed;

@@ -63,6 +63,8 @@ export const HostState = v.object({
   ),
   /** The serial below which every order is a replay. */
   serial: v.optional(count),
+  /** The kinds of orders that it knows. A host that names none is of a release from before `fetch`. */
+  orderKinds: v.optional(v.pipe(v.array(short), v.maxLength(20)), []),
   reboot: v.optional(v.object({ needed: v.array(RebootPart), since: v.optional(time) })),
   drift: v.optional(v.array(v.picklist(driftKinds)), []),
   failedUnits: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(300))), v.maxLength(50)), []),

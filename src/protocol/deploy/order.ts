@@ -49,7 +49,11 @@ const Allow = v.strictObject({
   removesListener: v.optional(v.boolean()),
 });
 
-export const orderKinds = ["activate", "rollback", "reboot", "withdraw"] as const;
+/**
+ * - `fetch`: only brings the closure onto the host, for an order that is going to come; nothing is activated
+ * - `withdraw`: takes back an order that has changed nothing yet
+ */
+export const orderKinds = ["activate", "rollback", "reboot", "withdraw", "fetch"] as const;
 export type OrderKind = (typeof orderKinds)[number];
 
 export const Order = v.strictObject({

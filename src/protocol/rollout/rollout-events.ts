@@ -165,6 +165,20 @@ export const RolloutEvent = v.variant("type", [
     ...common,
     results: v.pipe(v.array(RolloutResult), v.maxLength(hostsInPart)),
   }),
+  /** Hosts of the next wave are told to fetch, while the wave before it soaks. How that ends decides nothing. */
+  v.object({
+    type: v.literal("fetch-ordered"),
+    ...common,
+    orders: v.pipe(
+      v.array(v.object({ host: HostName, order: OrderId, path: StorePath })),
+      v.maxLength(hostsInPart),
+    ),
+  }),
+  v.object({
+    type: v.literal("fetch-ended"),
+    ...common,
+    results: v.pipe(v.array(RolloutResult), v.maxLength(hostsInPart)),
+  }),
   /** Hosts that are not ordered now, found when it was their turn. */
   v.object({
     type: v.literal("left-out"),

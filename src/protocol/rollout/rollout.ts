@@ -45,12 +45,20 @@ export interface RolloutOrder {
   readonly withdrawal?: OrderId;
 }
 
+/** An order that only fetches, for a host whose turn comes later. */
+export interface AheadOrder extends Pick<RolloutOrder, "order" | "path" | "at" | "withdrawal"> {
+  /** How it ended, and when that was reported. */
+  readonly result?: RolloutResult & { readonly at: string };
+}
+
 export interface RolloutHost extends Omit<PlannedRolloutHost, "leftOut"> {
   readonly status: RolloutHostStatus;
   /** The newest one. */
   readonly order?: RolloutOrder;
   /** The result of the newest order that is over, and when it was reported. */
   readonly result?: RolloutResult & { readonly at: string };
+  /** What it was told to fetch before its turn, once at most. */
+  readonly ahead?: AheadOrder;
   /** How its reboot went, where the rollout ordered one. */
   readonly reboot?: "ordered" | "done" | "failed" | "left";
 }
@@ -158,10 +166,19 @@ function changed(rollout: Rollout, event: Exclude<RolloutEvent, Created>): Rollo
       return eachHost(rollout, event.hosts, (host, { detail }) =>
         host.status === "ordered" ? host : { ...host, status: event.why, detail },
       );
-    case "withdrawn":
-      return eachHost(rollout, event.orders, (host, { order, withdrawal }) =>
-        host.order?.order === order ? { ...host, order: { ...host.order, withdrawal } } : host,
+    case "fetch-ordered":
+      return eachHost(rollout, event.orders, (host, { order, path }) => ({
+        ...host,
+        ahead: { order, path, at: event.at },
+      }));
+    case "fetch-ended":
+      return eachHost(rollout, event.results, (host, result) =>
+        host.ahead?.order === result.order
+          ? { ...host, ahead: { ...host.ahead, result: { ...result, at: event.at } } }
+          : host,
       );
+    case "withdrawn":
+      return eachHost(rollout, event.orders, withdrawn);
     case "soaking":
       return inWave(rollout, event.wave, (wave) => ({
         ...wave,
@@ -245,6 +262,19 @@ function eachHost<Item extends { readonly host: HostName }>(
   return { ...rollout, hosts };
 }
 
+function withdrawn(
+  host: RolloutHost,
+  { order, withdrawal }: RolloutEventOf<"withdrawn">["orders"][number],
+): RolloutHost {
+  if (host.order?.order === order) return { ...host, order: { ...host.order, withdrawal } };
+  if (host.ahead?.order === order) return { ...host, ahead: { ...host.ahead, withdrawal } };
+  return host;
+}
+
+/** It was told to fetch for its turn, which has not come, and that has not ended. */
+export const isFetchingAhead = ({ status, ahead }: RolloutHost): boolean =>
+  status === "waiting" && ahead !== undefined && ahead.result === undefined;
+
 function ordered(rollout: Rollout, { orders, at }: RolloutEventOf<"ordered">): Rollout {
   return eachHost(rollout, orders, (host, { order, kind, path, attempt }) => ({
     ...host,
@@ -303,6 +333,8 @@ function statusOf(outcome: RolloutResult["outcome"], code: DeployCode | undefine
       if (code === "HELD") return "held";
       return code === "CHANGED_MEANWHILE" ? "overtaken" : "failed";
     case "expired":
+    // An order to activate that was only fetched was not carried out.
+    case "fetched":
     case "failed":
     case "lost":
     case "rolled-back":

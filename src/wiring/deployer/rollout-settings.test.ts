@@ -63,3 +63,10 @@ test("whatever is set arrives in a policy that can be stored and read again", ()
   expect(v.parse(RolloutPolicy, JSON.parse(JSON.stringify(policy)))).toEqual(policy);
   expect([policy?.waves.length, policy?.gates.length, policy?.windows.length]).toEqual([100, 20, 50]);
 });
+
+test("the list of those who may sign is none of the policy that every rollout keeps", () => {
+  const repos = { servers: { url: "https://git.lan/x.git" } };
+  const settings = settingsOf({ allowedSigners: "/etc/allowed-signers" }, repos);
+  expect(settings?.allowedSigners).toBe("/etc/allowed-signers");
+  expect(settings?.policy).toEqual(v.parse(RolloutPolicy, {}));
+});

@@ -14,12 +14,13 @@ export function rolloutSettingsOf({
 }: Pick<Config, "deployer" | "repos">): ReadonlyMap<RepoName, RolloutSettings> {
   return new Map(
     Object.entries(deployer.rollouts).map(
-      ([name, { automatic, branch, whenOnlineDays, gates, ...rules }]) => {
+      ([name, { automatic, branch, whenOnlineDays, gates, allowedSigners, ...rules }]) => {
         const repo = parseRepoName(name);
         const settings = {
           automatic,
           branch: branch ?? repos[repo]?.branch ?? parseBranchName("master"),
           whenOnlineMs: whenOnlineDays * dayMs,
+          allowedSigners,
           policy: { ...rules, gates: gates.map(gateOf), atOnce: false },
         };
         return [repo, settings];

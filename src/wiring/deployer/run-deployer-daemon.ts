@@ -31,6 +31,7 @@ import { createFleetMeasure } from "./measure-fleet.ts";
 import { createNewestRollouts } from "./newest-rollouts.ts";
 import { createRolloutNotices, type RolloutNotices } from "./rollout-notices.ts";
 import { rolloutSettingsOf } from "./rollout-settings.ts";
+import { composeVerifiers } from "./compose-verifiers.ts";
 
 export interface DeployerDaemonOptions {
   readonly config: Config;
@@ -61,6 +62,7 @@ export async function runDeployerDaemon(options: DeployerDaemonOptions, signal: 
   const repos = [...settings.keys()];
   log.info({ publicKey: signer.key, repos }, "hosts obey this deployer if they trust its public key");
 
+  const verifiers = composeVerifiers({ config, settings, environment, clock, log });
   const stop = new AbortController();
   const until = AbortSignal.any([signal, stop.signal]);
   let measure: ReturnType<typeof createFleetMeasure> | undefined;
@@ -113,7 +115,10 @@ export async function runDeployerDaemon(options: DeployerDaemonOptions, signal: 
     // The first that fails ends the others.
     await Promise.all(
       [...settings].map(async ([repo, each]) =>
-        runDeployer({ ...parts, repo, settings: each, watcher, tell }, until),
+        runDeployer(
+          { ...parts, repo, settings: each, watcher, tell, verifyCommit: verifiers.get(repo) },
+          until,
+        ),
       ),
     );
   } finally {

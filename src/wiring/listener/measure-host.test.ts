@@ -203,3 +203,27 @@ test("what is not known is no number, and no count falls to 0", async () => {
   expect(scrape).toContain(`homelab_deploy_host_hold{cause="option",${names}} Nan\n`);
   expect(scrape).toContain(`homelab_deploy_deployment_in_progress{${names}} Nan\n`);
 });
+
+test("a fetch for later is counted, and is no deployment in progress", () => {
+  const fetching = signedOrder({ order: { kind: "fetch" } });
+  const events = [
+    [30, { ...received, order: fetching.order.id, kind: "fetch" }],
+    [31, { type: "fetching", order: fetching.order.id, bytes: 1, paths: 1 }],
+  ] as const satisfies readonly (readonly [number, EventBody])[];
+  const end: EventBody = { type: "finished", order: fetching.order.id, outcome: "fetched", ms: 9 };
+  const linesWith = (...more: readonly (readonly [number, EventBody])[]): JournalLine[] =>
+    linesOf(...rolledBack, ...events, ...more).map((line) =>
+      line.event.order === fetching.order.id && line.event.type === "received"
+        ? { ...line, envelope: base64Of(fetching.envelope) }
+        : line,
+    );
+  const during = measured(journalOf(linesWith()), after(40)).journal;
+  expect(during?.isInProgress).toBe(false);
+  expect(during?.phaseSeconds.get("rolling-back")).toBe(3);
+  expect(measured(journalOf(linesWith([50, end]))).journal?.ended).toContainEqual({
+    action: "fetch",
+    outcome: "fetched",
+    code: undefined,
+    count: 1,
+  });
+});

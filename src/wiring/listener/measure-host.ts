@@ -31,11 +31,12 @@ function measureJournal(
   now: Date,
 ): JournalMeasures {
   const { counts, current, lastOrder } = memory;
+  const isChanging = current !== undefined && current.order.kind !== "fetch";
   const confirmed = lines.map(({ event }) => event).findLast((event) => event.type === "confirmed");
   return {
     ended: counts.finished,
     rejected: counts.rejected,
-    isInProgress: current !== undefined,
+    isInProgress: isChanging,
     phaseSeconds: newestPhases(lines, now),
     confirmSeconds: confirmed && confirmed.ms / 1000,
     lastOrderAgeSeconds: lastOrder && secondsBetween(timeOf(lastOrder), now),
@@ -61,7 +62,7 @@ const phaseAfter: Readonly<Record<Phase, DeploymentPhase>> = {
 };
 
 function newestPhases(lines: readonly JournalLine[], now: Date): ReadonlyMap<DeploymentPhase, number> {
-  const begun = lines.findLastIndex(({ event }) => event.type === "received");
+  const begun = lines.findLastIndex(({ event }) => event.type === "received" && event.kind !== "fetch");
   const order = lines[begun]?.event.order;
   const seconds = new Map<DeploymentPhase, number>();
   let since: { readonly phase: DeploymentPhase; readonly at: Date } | undefined;

@@ -8,7 +8,7 @@ import { makeDirectory } from "../../base/files/make-directory.ts";
 import type { Log } from "../../base/log.ts";
 import type { BuildReader } from "../../bus/bus.ts";
 import type { Config, RepoSettings } from "../../config/schema.ts";
-import { readSecret } from "../../config/secrets.ts";
+import { readSecret, resolveSecretPath } from "../../config/secrets.ts";
 import { createForge } from "../../forge/create-forge.ts";
 import type { Forge } from "../../forge/forge.ts";
 import type { Evaluator } from "../../nix/evaluator.ts";
@@ -74,7 +74,17 @@ export async function composeUpdate(
   const directory = join(stateDirectory, "updates", repo);
   await makeDirectory(directory, { mode: 0o700 });
   const credentialsDirectory = environment["CREDENTIALS_DIRECTORY"];
-  const repository = openRepository({ repo, settings, stateDirectory, exec, environment, log });
+  const signingKeyFile =
+    config.update.signingKeyFile && resolveSecretPath(config.update.signingKeyFile, credentialsDirectory);
+  const repository = openRepository({
+    repo,
+    settings,
+    stateDirectory,
+    exec,
+    environment,
+    log,
+    signingKeyFile,
+  });
   const secretFiles = [
     settings.credentials?.tokenFile,
     update.forge?.tokenFile,

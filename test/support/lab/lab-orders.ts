@@ -15,7 +15,10 @@ import type { LabHost } from "./lab-host.ts";
 
 export interface LabOrders {
   /** Stores an order for a system of the lab, as `homelab-deploy deploy` would. */
-  place(name: string, specification?: Partial<Pick<OrderSpecification, "action" | "reboot">>): Promise<Order>;
+  place(
+    name: string,
+    specification?: Partial<Pick<OrderSpecification, "kind" | "action" | "reboot">>,
+  ): Promise<Order>;
   /** How it ended, as the host's journal has it; undefined when it has not in this time. */
   end(order: Order, patienceMs?: number): Promise<DeployEventOf<"finished" | "rejected"> | undefined>;
 }

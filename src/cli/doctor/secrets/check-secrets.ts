@@ -32,6 +32,7 @@ function secretSettings({
     ["nats.credentialsFile", nats.credentialsFile, natsNeed],
     ["nats.tls.keyFile", nats.tls?.keyFile, natsNeed],
     ["builder.statementKeyFile", builder.statementKeyFile, "statement key"],
+    ["update.signingKeyFile", update.signingKeyFile],
     ["update.webhookFile", update.webhookFile, "webhook"],
     ["notify.webhookFile", notify.webhookFile, "webhook for builds"],
     ["notify.ntfyFile", notify.ntfyFile, "ntfy"],
