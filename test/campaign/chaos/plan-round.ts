@@ -1,0 +1,124 @@
+// What happens in one round, by a seed: how the rollout is to go, what its systems are like, and what comes in between. Pure.
+import type { DeployEventType } from "../../../src/protocol/deploy/deploy-events.ts";
+import type { Choices } from "../../support/random-choices.ts";
+import { memberNames, type Member } from "../../support/lab/chain/members.ts";
+import { gateModes, type GateMode } from "./gate-server.ts";
+
+export const killedUnits = {
+  listener: "homelab-deploy-listener.service",
+  activation: "homelab-deploy-activation.service",
+  switch: "homelab-deploy-switch.service",
+} as const;
+
+/** `again`: the tip of the branch, `older`: the commit before, `back`: what the host ran before. */
+export const handKinds = ["again", "older", "back"] as const;
+export type HandKind = (typeof handKinds)[number];
+
+type What =
+  | { readonly type: "link" | "power" | "hold"; readonly host: Member; readonly forMs: number }
+  | { readonly type: "kill"; readonly host: Member; readonly unit: keyof typeof killedUnits }
+  | { readonly type: "nats" | "deployer" | "pause"; readonly forMs: number }
+  | { readonly type: "gate"; readonly mode: GateMode; readonly forMs: number }
+  | { readonly type: "hand"; readonly host: Member; readonly kind: HandKind }
+  | { readonly type: "abort" };
+
+export type Disturbance = What & {
+  /** After the beginning, or as soon as a host writes such a line into its journal. */
+  readonly when: { readonly afterMs: number } | { readonly host: Member; readonly event: DeployEventType };
+};
+export type DisturbanceType = Disturbance["type"];
+
+/** `slow`: its switch takes seconds; `looping`: it builds, and does not work. */
+export type Manner = "good" | "slow" | "looping";
+
+export interface RoundPlan {
+  /** Of the deployer. */
+  readonly rules: Readonly<Record<string, unknown>> & { readonly automatic: boolean };
+  readonly manners: Readonly<Record<Member, Manner>>;
+  readonly disturbances: readonly Disturbance[];
+  /** What people do, one time after the other, when it is halted or waits for them. The last one is for ever. */
+  readonly answers: readonly ("resume" | "abort")[];
+}
+
+const turningPoints: readonly DeployEventType[] = [
+  "received",
+  "fetched",
+  "activating",
+  "activated",
+  "checked",
+  "confirmed",
+  "persisting",
+  "finished",
+];
+/** The longest takes longer than a host waits for its confirmation. */
+const lengthsMs = [500, 3000, 8000, 20_000, 75_000];
+const kinds: readonly DisturbanceType[] = [
+  "link",
+  "power",
+  "kill",
+  "nats",
+  "deployer",
+  "hand",
+  "hold",
+  "pause",
+  "gate",
+  "abort",
+];
+
+export function planRound(choices: Choices, gateUrl: string, most = 6): RoundPlan {
+  const { chance, count, pick } = choices;
+  const hasGate = chance(0.5);
+  const rules = {
+    automatic: chance(0.6),
+    soakSeconds: count(1, 6),
+    maxUnavailable: count(1, 4),
+    maxFailures: chance(0.25) ? 1 : 0,
+    onFailure: chance(0.3) ? "rollback" : "halt",
+    waves: chance(0.3)
+      ? [
+          { name: "canary", wave: 0 },
+          { name: "prod", tiers: ["prod"], manual: true },
+        ]
+      : [],
+    gates: hasGate ? [{ kind: "prometheus", name: "errors", url: gateUrl, query: "up" }] : [],
+  };
+  const mannerOf = (): Manner => (chance(0.06) ? "looping" : chance(0.5) ? "slow" : "good");
+  const manners = Object.fromEntries(memberNames.map((name) => [name, mannerOf()])) as Record<Member, Manner>;
+  const possible = hasGate ? kinds : kinds.filter((kind) => kind !== "gate");
+  const disturbances = Array.from({ length: count(1, most) }, () => someDisturbance(choices, pick(possible)));
+  const answers = Array.from({ length: 3 }, () => (chance(0.75) ? "resume" : "abort"));
+  return { rules, manners, disturbances, answers: [...answers, "abort"] };
+}
+
+function someDisturbance({ chance, count, pick }: Choices, type: DisturbanceType): Disturbance {
+  const host = pick(memberNames);
+  const when = chance(0.6)
+    ? { host: chance(0.7) ? host : pick(memberNames), event: pick(turningPoints) }
+    : { afterMs: count(0, 40_000) };
+  const forMs = pick(lengthsMs);
+  switch (type) {
+    case "link":
+    case "power":
+    case "hold":
+      return { type, when, host, forMs };
+    case "kill":
+      return { type, when, host, unit: pick(["listener", "activation", "switch"]) };
+    case "nats":
+    case "deployer":
+    case "pause":
+      return { type, when, forMs };
+    case "gate":
+      return { type, when, mode: pick(gateModes.filter((mode) => mode !== "good")), forMs };
+    case "hand":
+      return { type, when, host, kind: pick(handKinds) };
+    case "abort":
+      return { type, when };
+  }
+}
+
+export function describeDisturbance(disturbance: Disturbance): string {
+  const { when, type, ...more } = disturbance;
+  const at = "afterMs" in when ? `at ${when.afterMs} ms` : `when ${when.host} is ${when.event}`;
+  const what = Object.entries(more).map(([name, value]) => `${name} ${value}`);
+  return [type, ...what, at].join(", ");
+}
