@@ -189,6 +189,25 @@ test.each([
   expect(rig.bus.orders).toEqual([]);
 });
 
+test("whoever mends what a gate says no to, and resumes at once, is not halted by its old answer", async () => {
+  await using rig = startFleet({ gates: [{ kind: "http", name: "up", url: "http://gate.lan/" }] });
+  await rig.build(first, names);
+  rig.gate = () => ({ ok: false, code: "GATE_FAILED", detail: "503" });
+  rig.start({ automatic: true });
+  const { id } = await rig.until(({ halted }) => halted !== undefined);
+  rig.gate = () => ({ ok: true });
+  const { sequence } = await rig.rollouts.readRollout(id, signal);
+  const at = rig.now().toISOString();
+  await rig.rollouts.appendRolloutEvent(
+    { type: "resumed", rollout: id, repo, at, by: "kai" },
+    sequence,
+    signal,
+  );
+  const over = await rig.until((rollout) => isOver(rollout) || rollout.halted !== undefined);
+  expect(over.halted?.detail).toBeUndefined();
+  expect(over.end?.outcome).toBe("completed");
+});
+
 test("a gate that flaps while the canary soaks halts the rest", async () => {
   await using rig = startFleet({
     soakSeconds: 600,

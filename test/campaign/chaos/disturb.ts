@@ -14,6 +14,8 @@ export interface DisturbedParts {
   readonly person: Person;
   /** The commit before this round's. */
   readonly before: Commit | undefined;
+  /** From then on no turning point is waited for. */
+  readonly over: AbortSignal;
   readonly say: (line: string) => void;
 }
 
@@ -37,7 +39,7 @@ export async function disturbAll(parts: DisturbedParts, disturbances: readonly D
       const { when } = disturbance;
       if ("afterMs" in when) await sleep(when.afterMs);
       else {
-        const over = AbortSignal.timeout(turningMs);
+        const over = AbortSignal.any([parts.over, AbortSignal.timeout(turningMs)]);
         await lineBehind(lab.host(when.host), ends.get(when.host) ?? 0, when.event, over).catch(() => {});
       }
       const of = "host" in disturbance && disturbance.type !== "hand" ? disturbance.host : disturbance.type;

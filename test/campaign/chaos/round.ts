@@ -2,22 +2,20 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
-import { isAbsent } from "../../../src/protocol/deploy/host-state.ts";
 import { Commit } from "../../../src/protocol/names.ts";
-import { foldRollout, type Rollout } from "../../../src/protocol/rollout/rollout.ts";
 import type { RolloutId } from "../../../src/protocol/rollout/rollout-events.ts";
-import { knownOf } from "../../../src/rollout/known-rollouts.ts";
 import { looping } from "../../support/lab/chain/chain-lab.ts";
 import { branch, memberNames, members, repo, type Member } from "../../support/lab/chain/members.ts";
 import type { FleetLab } from "../../support/lab/chain/fleet-lab.ts";
 import { daemon } from "../../support/lab/fake-systems.ts";
 import { openNetwork } from "../../support/lab/deploy-lab.ts";
 import type { Fault } from "../judge-build.ts";
+import { attendTo, readShown } from "./attend.ts";
 import { disturbAll } from "./disturb.ts";
 import type { GateServer } from "./gate-server.ts";
 import { judgeHands } from "./judge-hands.ts";
-import { expectedPath, judgeRound, type RolloutFacts } from "./judge-round.ts";
-import { createPerson, type Person } from "./person.ts";
+import { expectedPath, judgeRound } from "./judge-round.ts";
+import { createPerson } from "./person.ts";
 import type { Manner, RoundPlan } from "./plan-round.ts";
 import { countEvents, judgeHost, readHostAtRest } from "./read-hosts.ts";
 
@@ -32,15 +30,6 @@ export interface RoundResult {
   readonly outcomes: readonly string[];
   readonly commit: Commit;
 }
-
-/** Hosts that are silent for three minutes are absent, and an order that nobody began is waited for after that. */
-const patienceMs = 480_000;
-const Shown = v.looseObject({
-  status: v.string(),
-  exitCode: v.optional(v.number()),
-  waitsFor: v.optional(v.looseObject({ type: v.string() })),
-  hosts: v.array(v.looseObject({ host: v.string(), status: v.string() })),
-});
 
 export const versionOf = (round: number): string =>
   `26.05.${new Date(Date.UTC(2026, 10, 1 + round)).toISOString().slice(0, 10).replaceAll("-", "")}.aaaaaaa`;
@@ -89,9 +78,18 @@ export async function runRound(
     const started = await person.command("deploy", "--all", "--yes", "--detach", "--reason", "chaos");
     if (started.exitCode !== 0) wrong(`deploy --all: exit ${String(started.exitCode)}: ${started.stderr}`);
   }
-  await disturbAll({ lab, gate, person, before, say }, plan.disturbances);
+  const broken = new AbortController();
+  const attended = attendTo({ lab, person, plan, old, say, signal: broken.signal });
+  const over = attended.allEnded;
+  try {
+    await disturbAll({ lab, gate, person, before, over, say }, plan.disturbances);
+  } catch (error) {
+    broken.abort();
+    throw error;
+  }
   say("calm");
-  const ends = await calmDown({ lab, person, plan, old, faults, name, say });
+  const { rollouts: ends, problems } = await attended.calm();
+  for (const { kind, what } of problems) faults.push({ kind, build: name, what });
 
   const hosts = await Promise.all(
     memberNames.map(async (host) => readHostAtRest(lab, host, counts.get(host) ?? 0)),
@@ -117,93 +115,6 @@ export async function runRound(
   for (const what of await judgeListed(lab)) wrong(what);
   if (lab.deployer.hasEnded()) wrong(`the deployer has ended: ${lab.deployer.log().slice(-1000)}`);
   return { faults, outcomes: ends.map(({ end }) => end?.outcome ?? "none"), commit };
-}
-
-interface CalmParts {
-  readonly lab: FleetLab;
-  readonly person: Person;
-  readonly plan: RoundPlan;
-  readonly old: ReadonlySet<RolloutId>;
-  readonly faults: Fault[];
-  readonly name: string;
-  readonly say: (line: string) => void;
-}
-
-/** People let what waits for them continue, until nothing does. */
-async function calmDown({
-  lab,
-  person,
-  plan,
-  old,
-  faults,
-  name,
-  say,
-}: CalmParts): Promise<readonly Rollout[]> {
-  const until = performance.now() + patienceMs;
-  const asked = new Map<string, number>();
-  let quietSince: number | undefined;
-  for (;;) {
-    const rollouts = await readNew(lab, old);
-    const open = rollouts.filter(({ end }) => end === undefined);
-    for (const { id, paused, halted, aborted } of open) {
-      if ((paused === undefined && halted === undefined) || aborted !== undefined) continue;
-      const times = asked.get(id) ?? 0;
-      asked.set(id, times + 1);
-      const answer = plan.answers[Math.min(times, plan.answers.length - 1)] ?? "abort";
-      say(`${answer}: ${halted?.detail ?? paused?.reason ?? ""}`);
-      await person.command("rollouts", answer, id);
-    }
-    const isBack = open.length === 0 && rollouts.length > 0 && (await isAnybodyBack(lab, rollouts));
-    if (open.length > 0 || rollouts.length === 0) quietSince = undefined;
-    else quietSince ??= performance.now();
-    // The deployer looks every 15 s whether somebody is back.
-    if (quietSince !== undefined && (!isBack || performance.now() > quietSince + 60_000)) {
-      if (isBack) faults.push({ kind: "lost", build: name, what: "a host is back, and is not ordered" });
-      return rollouts;
-    }
-    if (performance.now() > until) {
-      for (const { id } of open) {
-        const { shown } = await readShown(lab, id);
-        const rest = shown.hosts.map(({ host, status }) => `${host} ${status}`).join(", ");
-        const what = `${id} is ${shown.status}, and waits for ${JSON.stringify(shown.waitsFor)}: ${rest}`;
-        faults.push({ kind: "endless", build: name, what });
-        await person.command("rollouts", "abort", id);
-      }
-      if (rollouts.length === 0) faults.push({ kind: "lost", build: name, what: "no rollout has begun" });
-      return rollouts;
-    }
-    await sleep(1000);
-  }
-}
-
-async function readNew(lab: FleetLab, old: ReadonlySet<RolloutId>): Promise<readonly Rollout[]> {
-  const signal = AbortSignal.timeout(60_000);
-  const ids = (await lab.rollouts.rolloutIds(signal)).filter((id) => !old.has(id));
-  const logs = await Promise.all(ids.map(async (id) => lab.rollouts.readRollout(id, signal)));
-  return logs.flatMap(({ events }) => foldRollout(events) ?? []);
-}
-
-/** As the deployer judges it: hosts that were away from a good rollout, and that are there, are ordered. */
-async function isAnybodyBack(lab: FleetLab, rollouts: readonly Rollout[]): Promise<boolean> {
-  const [newest] = rollouts;
-  if (newest?.end === undefined || !newest.end.outcome.startsWith("completed")) return false;
-  const { absent, isProven } = knownOf(newest);
-  if (!isProven) return false;
-  const states = await lab.bus.hostStates(AbortSignal.timeout(60_000));
-  return absent.some(({ host, path, from }) => {
-    const state = states.find((each) => each.host === host);
-    if (state === undefined || isAbsent(state, new Date())) return false;
-    return state.running.path !== path && (from === undefined || state.running.path === from);
-  });
-}
-
-async function readShown(
-  lab: FleetLab,
-  id: RolloutId,
-): Promise<RolloutFacts & { readonly shown: v.InferOutput<typeof Shown> }> {
-  const { stdout, exitCode } = await lab.run("rollouts", "show", id, "--json");
-  const { events } = await lab.rollouts.readRollout(id, AbortSignal.timeout(60_000));
-  return { events, exitCode, shown: v.parse(Shown, JSON.parse(stdout)) };
 }
 
 const Listed = v.looseObject({
