@@ -84,9 +84,11 @@ export function planRound(choices: Choices, gateUrl: string, most = 6): RoundPla
   };
   const mannerOf = (): Manner => (chance(0.06) ? "looping" : chance(0.5) ? "slow" : "good");
   const manners = Object.fromEntries(memberNames.map((name) => [name, mannerOf()])) as Record<Member, Manner>;
-  const possible = hasGate ? kinds : kinds.filter((kind) => kind !== "gate");
-  const disturbances = Array.from({ length: count(1, most) }, () => someDisturbance(choices, pick(possible)));
-  const answers = Array.from({ length: 3 }, () => (chance(0.75) ? "resume" : "abort"));
+  // Whatever comes after an abort meets nothing: it is rare.
+  const possible = kinds.filter((kind) => kind !== "abort" && (hasGate || kind !== "gate"));
+  const kindOf = (): DisturbanceType => (chance(0.04) ? "abort" : pick(possible));
+  const disturbances = Array.from({ length: count(1, most) }, () => someDisturbance(choices, kindOf()));
+  const answers = Array.from({ length: 3 }, () => (chance(0.9) ? "resume" : "abort"));
   return { rules, manners, disturbances, answers: [...answers, "abort"] };
 }
 
