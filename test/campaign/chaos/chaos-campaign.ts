@@ -7,7 +7,7 @@ import type { Commit } from "../../../src/protocol/names.ts";
 import type { Fault } from "../judge-build.ts";
 import { startGateServer } from "./gate-server.ts";
 import { describeDisturbance, planRound } from "./plan-round.ts";
-import { runRound, versionOf } from "./round.ts";
+import { createKernels, runRound, versionOf } from "./round.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -37,6 +37,7 @@ export async function runChaosCampaign({ seed, rounds, labs, minutes, say }: Cha
   async function runLab(): Promise<void> {
     await using lab = await startFleetLab({ version: versionOf(0), web: daemon("0") });
     await using gate = await startGateServer();
+    const kernels = createKernels();
     let before: Commit | undefined;
     let isBroken = false;
     for (let round = 1; !isBroken && next < seed + rounds && performance.now() < until; round++) {
@@ -45,7 +46,7 @@ export async function runChaosCampaign({ seed, rounds, labs, minutes, say }: Cha
       const tell = (line: string): void => say(`seed ${number}: ${line}`);
       const { gates, waves, ...rules } = plan.rules as Record<string, unknown[]>;
       tell(
-        `${JSON.stringify({ ...rules, gates: gates?.length, waves: waves?.length })} ${JSON.stringify(plan.manners)}`,
+        `${JSON.stringify({ ...rules, gates: gates?.length, waves: waves?.length })} ${plan.reboots ? "reboots " : ""}${JSON.stringify(plan.manners)}`,
       );
       for (const each of plan.disturbances) {
         count(disturbances, each.type);
@@ -53,7 +54,13 @@ export async function runChaosCampaign({ seed, rounds, labs, minutes, say }: Cha
       }
       const logged = lab.deployer.log().length;
       try {
-        const result = await runRound({ lab, gate, say: tell }, `seed ${number}`, round, plan, before);
+        const result = await runRound(
+          { lab, gate, kernels, say: tell },
+          `seed ${number}`,
+          round,
+          plan,
+          before,
+        );
         before = result.commit;
         faults.push(...result.faults);
         for (const outcome of result.outcomes) count(outcomes, outcome);

@@ -38,7 +38,7 @@ export function judgeRoles(
 }
 
 function spanOf(host: string, { phases, order, received, end }: Deployment): readonly Span[] {
-  const since = phases.find(({ phase }) => phase === "activating")?.since;
+  const since = phases.find(({ phase }) => phase === "activating" || phase === "rebooting")?.since;
   if (since === undefined) return [];
   const to = end === undefined ? Number.POSITIVE_INFINITY : Date.parse(end.at);
   return [

@@ -28,12 +28,14 @@ export type Disturbance = What & {
 };
 export type DisturbanceType = Disturbance["type"];
 
-/** `slow`: its switch takes seconds; `looping`: it builds, and does not work. */
-export type Manner = "good" | "slow" | "looping";
+/** `slow`: its switch takes seconds; `looping`: it builds, and does not work; `kernel`: it needs a boot. */
+export type Manner = "good" | "slow" | "looping" | "kernel";
 
 export interface RoundPlan {
   /** Of the deployer. */
   readonly rules: Readonly<Record<string, unknown>> & { readonly automatic: boolean };
+  /** Somebody starts it, and asks for the reboots as well. */
+  readonly reboots: boolean;
   readonly manners: Readonly<Record<Member, Manner>>;
   readonly disturbances: readonly Disturbance[];
   /** What people do, one time after the other, when it is halted or waits for them. The last one is for ever. */
@@ -50,8 +52,9 @@ const turningPoints: readonly DeployEventType[] = [
   "persisting",
   "finished",
 ];
-/** The longest takes longer than a host waits for its confirmation. */
-const lengthsMs = [500, 3000, 8000, 20_000, 75_000];
+const lengthsMs = [500, 500, 3000, 3000, 8000, 8000, 20_000, 20_000];
+/** Longer than a host waits for its confirmation, and so long that a silent host is absent. */
+const longMs = [75_000, 75_000, 75_000, 200_000];
 const kinds: readonly DisturbanceType[] = [
   "link",
   "power",
@@ -67,9 +70,10 @@ const kinds: readonly DisturbanceType[] = [
 
 export function planRound(choices: Choices, gateUrl: string, most = 6): RoundPlan {
   const { chance, count, pick } = choices;
-  const hasGate = chance(0.5);
+  const hasGate = chance(0.4);
+  const reboots = chance(0.25);
   const rules = {
-    automatic: chance(0.6),
+    automatic: !reboots && chance(0.6),
     soakSeconds: count(1, 6),
     maxUnavailable: count(1, 4),
     maxFailures: chance(0.25) ? 1 : 0,
@@ -82,14 +86,18 @@ export function planRound(choices: Choices, gateUrl: string, most = 6): RoundPla
       : [],
     gates: hasGate ? [{ kind: "prometheus", name: "errors", url: gateUrl, query: "up" }] : [],
   };
-  const mannerOf = (): Manner => (chance(0.06) ? "looping" : chance(0.5) ? "slow" : "good");
+  const mannerOf = (): Manner => {
+    if (chance(0.06)) return "looping";
+    if (reboots && chance(0.6)) return "kernel";
+    return chance(0.5) ? "slow" : "good";
+  };
   const manners = Object.fromEntries(memberNames.map((name) => [name, mannerOf()])) as Record<Member, Manner>;
   // Whatever comes after an abort meets nothing: it is rare.
   const possible = kinds.filter((kind) => kind !== "abort" && (hasGate || kind !== "gate"));
   const kindOf = (): DisturbanceType => (chance(0.04) ? "abort" : pick(possible));
   const disturbances = Array.from({ length: count(1, most) }, () => someDisturbance(choices, kindOf()));
   const answers = Array.from({ length: 3 }, () => (chance(0.9) ? "resume" : "abort"));
-  return { rules, manners, disturbances, answers: [...answers, "abort"] };
+  return { rules, reboots, manners, disturbances, answers: [...answers, "abort"] };
 }
 
 function someDisturbance({ chance, count, pick }: Choices, type: DisturbanceType): Disturbance {
@@ -97,7 +105,8 @@ function someDisturbance({ chance, count, pick }: Choices, type: DisturbanceType
   const when = chance(0.6)
     ? { host: chance(0.7) ? host : pick(memberNames), event: pick(turningPoints) }
     : { afterMs: count(0, 40_000) };
-  const forMs = pick(lengthsMs);
+  const isOfHost = type === "link" || type === "power";
+  const forMs = pick(isOfHost && chance(0.3) ? longMs : lengthsMs);
   switch (type) {
     case "link":
     case "power":

@@ -22,7 +22,24 @@ import { countEvents, judgeHost, readHostAtRest } from "./read-hosts.ts";
 export interface RoundParts {
   readonly lab: FleetLab;
   readonly gate: GateServer;
+  readonly kernels: Kernels;
   readonly say: (line: string) => void;
+}
+
+/** Which kernel each host has by now. */
+export interface Kernels {
+  take(host: Member, isNew: boolean): string;
+}
+
+export function createKernels(): Kernels {
+  const numbers = new Map<Member, number>();
+  return {
+    take(host, isNew) {
+      const number = (numbers.get(host) ?? 12) + (isNew ? 1 : 0);
+      numbers.set(host, number);
+      return `6.${number}`;
+    },
+  };
 }
 
 export interface RoundResult {
@@ -38,10 +55,11 @@ const webs: Readonly<Record<Manner, (round: number) => string>> = {
   good: (round) => daemon(`${round}`),
   slow: (round) => daemon(`${round}`),
   looping: () => looping,
+  kernel: (round) => daemon(`${round}`),
 };
 
 export async function runRound(
-  { lab, gate, say }: RoundParts,
+  { lab, gate, kernels, say }: RoundParts,
   name: string,
   round: number,
   plan: RoundPlan,
@@ -54,6 +72,8 @@ export async function runRound(
   await lab.deployer.configure({ [repo]: { branch, ...plan.rules } });
   const changeOf = (host: Member) => ({
     version: versionOf(round),
+    // A kernel that stays is no reason to boot.
+    kernel: kernels.take(host, plan.manners[host] === "kernel"),
     web: webs[plan.manners[host]](round),
     hooks: {
       afterActivate: plan.manners[host] === "slow" ? `${openNetwork}\nsleep 4` : openNetwork,
@@ -75,7 +95,9 @@ export async function runRound(
   while (lab.deployer.log().split("hosts obey this deployer").length <= starts) await sleep(100);
   await lab.tell(commit, systems);
   if (!plan.rules.automatic) {
-    const started = await person.command("deploy", "--all", "--yes", "--detach", "--reason", "chaos");
+    const more = plan.reboots ? ["--reboot"] : [];
+    const asked = ["deploy", "--all", "--yes", "--detach", "--reason", "chaos", ...more];
+    const started = await person.command(...asked);
     if (started.exitCode !== 0) wrong(`deploy --all: exit ${String(started.exitCode)}: ${started.stderr}`);
   }
   const broken = new AbortController();
