@@ -313,8 +313,8 @@ function statusOf(outcome: RolloutResult["outcome"], code: DeployCode | undefine
 }
 
 /**
- * It works at what somebody else ordered, so it is as good as down. What it says of our own order is old, once we know that
- * the order is over.
+ * It works at what somebody else ordered, so it is as good as down. Its report about the rollout's order is out of date once
+ * that order is over.
  */
 export const isTaken = ({ status, order }: RolloutHost, state: HostState | undefined, now: Date): boolean =>
   status !== "ordered" &&
