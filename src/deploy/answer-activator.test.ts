@@ -39,6 +39,7 @@ async function rig(phase: Phase, { isPart = true, isTaken = true } = {}) {
       putOrder: async (mail) => void put.push(mail),
       hasOrder: async () => !isTaken,
       putRefused: async () => undefined,
+      hasRefused: async () => !isTaken,
       putCleared: async () => undefined,
       putConfirmation: async (confirmation) => void confirmed.push(confirmation),
       putNetwork: async () => undefined,
@@ -82,6 +83,16 @@ test("an order is offered until the process that deploys has taken it, or was st
   const ending = await rig("checked", { isTaken: false });
   expect(await answerActivator(ending.ports, request, never)).toEqual({ answer: "taken" });
   expect([ending.put.length, ending.starts()]).toEqual([1, 4]);
+  const running = await rig("checked");
+  await answerActivator(running.ports, request, never);
+  expect(running.starts()).toBe(1);
+});
+
+test("so is a refusal: a process that is just ending does not look again", async () => {
+  const request = { type: "refused", code: "CHANGED_MEANWHILE", detail: "no" } as const;
+  const ending = await rig("checked", { isTaken: false });
+  expect(await answerActivator(ending.ports, request, never)).toEqual({ answer: "noted" });
+  expect(ending.starts()).toBe(4);
   const running = await rig("checked");
   await answerActivator(running.ports, request, never);
   expect(running.starts()).toBe(1);

@@ -25,7 +25,7 @@ export interface ActivatorPorts {
   readonly peer: number;
 }
 
-/** By then the process that deploys has either read the order, or ended, so that it can be started again. */
+/** By then the process that deploys has either read what was put there, or ended, so that it can be started again. */
 const startTries = 50;
 const startEveryMs = 100;
 
@@ -43,7 +43,7 @@ export async function answerActivator(
     case "refused": {
       const { code, detail, order } = request;
       await mailbox.putRefused({ code, detail, order });
-      await ports.unit.start(signal);
+      await haveFound(ports, async () => mailbox.hasRefused(), signal);
       return { answer: "noted" };
     }
     case "confirm":
@@ -58,15 +58,25 @@ export async function answerActivator(
 
 /** Puts an order where it is found, and has it found. */
 export async function handOver(
-  { mailbox, unit, clock }: Pick<ActivatorPorts, "mailbox" | "unit" | "clock">,
+  ports: Pick<ActivatorPorts, "mailbox" | "unit" | "clock">,
   mail: Mail,
   signal: AbortSignal,
 ): Promise<void> {
+  const { mailbox } = ports;
   await mailbox.putOrder(mail);
+  await haveFound(ports, async () => mailbox.hasOrder(mail), signal);
+}
+
+/** The process that deploys may just be ending, and not look again. */
+async function haveFound(
+  { unit, clock }: Pick<ActivatorPorts, "unit" | "clock">,
+  isThere: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
   for (let attempt = 0; attempt < startTries; attempt++) {
     if (await unit.start(signal)) return;
     await clock.sleep(startEveryMs, signal);
-    if (!(await mailbox.hasOrder(mail))) return;
+    if (!(await isThere())) return;
   }
 }
 

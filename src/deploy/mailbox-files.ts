@@ -95,6 +95,7 @@ export function createMailbox(directory: string, clock: Clock): Mailbox & Mailbo
         await put(`refused-${newBuildId(clock.now())}`, refused);
       }
     },
+    hasRefused: async () => (await refusedNames()).length > 0,
     putConfirmation: async (confirmation) => put("confirmation", confirmation),
     putNetwork: async (evidence) => put("network", evidence),
   };

@@ -43,6 +43,8 @@ export interface MailboxWriter {
   /** False when it was read meanwhile, or a newer one has come. */
   hasOrder(mail: Mail): Promise<boolean>;
   putRefused(refused: Refused): Promise<void>;
+  /** Whether some refusal has not been written down. */
+  hasRefused(): Promise<boolean>;
   putCleared(): Promise<void>;
   putConfirmation(confirmation: Confirmation): Promise<void>;
   putNetwork(evidence: NetworkEvidence): Promise<void>;

@@ -274,6 +274,24 @@ test("a refusal of the listener is written down", async () => {
   expect(host.lines.map(({ event }) => event)).toMatchObject([{ type: "rejected", code: "BAD_SIGNATURE" }]);
 });
 
+test.each(["fetching", "finished"] as const)(
+  "one that comes while another order is %s is written down as well",
+  async (type) => {
+    const host = createHost();
+    const push = host.lines.push.bind(host.lines);
+    host.lines.push = (...lines) => {
+      const isTime = lines.some(({ event }) => event.type === type);
+      if (isTime) host.refuse({ code: "CHANGED_MEANWHILE", detail: "no", order: orderId(7) });
+      return push(...lines);
+    };
+    await deploy(host);
+    const refusal = host.lines.find(({ event }) => event.type === "rejected");
+    expect(refusal?.event).toMatchObject({ code: "CHANGED_MEANWHILE", order: orderId(7) });
+    expect(endings(host)).toMatchObject([{ outcome: "completed" }]);
+    expect(host.state()).toMatchObject(asOrdered);
+  },
+);
+
 test("a key that the new system does not trust any more is not obeyed once that runs", async () => {
   const former = newSigner();
   const both = [

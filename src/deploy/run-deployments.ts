@@ -41,7 +41,8 @@ export async function runDeployments(options: RunOptions, signal: AbortSignal): 
   for (;;) {
     await run.writeNotes();
     await run.workOff(signal);
-    if (!(await run.takeOrder(signal))) break;
+    // What came in the meantime is the last thing that is looked for: nobody else would write it down.
+    if (!(await run.takeOrder(signal)) && !(await run.writeRefusals())) break;
   }
   await run.dropOldRoots();
   return run.memory();
@@ -116,9 +117,14 @@ function createRun({ journal, ...ports }: RunOptions) {
       const text = "a person has recovered this host: it obeys orders again";
       await append({ event: { type: "warning", text }, cleared: true });
     }
-    for (;;) {
+    await writeRefusals();
+  }
+
+  /** @returns whether there were any */
+  async function writeRefusals(): Promise<boolean> {
+    for (let count = 0; ; count++) {
       const refused = await mailbox.takeRefused();
-      if (refused === undefined) return;
+      if (refused === undefined) return count > 0;
       await announce({
         type: "rejected",
         order: refused.order,
@@ -156,6 +162,8 @@ function createRun({ journal, ...ports }: RunOptions) {
   /** Step by step, to its end or to where a boot has to come. */
   async function workOff(signal: AbortSignal): Promise<void> {
     while (memory.current !== undefined) {
+      // Whoever gave the order waits for the answer, and a deployment may take long.
+      await writeRefusals();
       const step = decideStep(memory.current);
       if (step === "wait") return;
       switch (step) {
@@ -335,5 +343,5 @@ function createRun({ journal, ...ports }: RunOptions) {
     }
   }
 
-  return { recover, writeNotes, workOff, takeOrder, dropOldRoots, memory: () => memory };
+  return { recover, writeNotes, writeRefusals, workOff, takeOrder, dropOldRoots, memory: () => memory };
 }

@@ -1,9 +1,9 @@
 // Which hosts may be ordered at this moment: in their waves' order, not too many at a time, never two of one role, and never
 // one that others need beside another.
-import { seenAt } from "../protocol/deploy/host-state.ts";
+import { isWorking, seenAt } from "../protocol/deploy/host-state.ts";
 import type { HostName, StorePath } from "../protocol/names.ts";
 import { hostsInPart } from "../protocol/rollout/rollout-events.ts";
-import { takesNothing, type RolloutHost } from "../protocol/rollout/rollout.ts";
+import { isTaken, takesNothing, type RolloutHost } from "../protocol/rollout/rollout.ts";
 import { isOpen, nextOpening } from "../protocol/rollout/windows.ts";
 import { presenceOf, type RolloutView } from "./rollout-view.ts";
 
@@ -147,10 +147,7 @@ const isDown = (host: RolloutHost, view: RolloutView): boolean =>
   !view.rollout.waived.some((waived) => waived.host === host.host);
 
 /** It works at what somebody else ordered. What waits for a boot does not. */
-const isBusy = (host: HostName, { hosts }: RolloutView): boolean => {
-  const order = hosts.get(host)?.state?.order;
-  return order !== undefined && order.phase !== "staged";
-};
+const isBusy = (host: HostName, { hosts }: RolloutView): boolean => isWorking(hosts.get(host)?.state);
 
 function fillSlots(
   candidates: readonly Candidate[],
@@ -159,15 +156,19 @@ function fillSlots(
 ): Choice {
   const { rollout, now } = view;
   const down = [...rollout.hosts.values()].filter((host) => isDown(host, view));
-  const roles = new Map(
-    [...inFlight, ...down].flatMap(({ role, host }) => (role === undefined ? [] : [[role, host]])),
+  // No other host of a role goes down beside one that somebody else has ordered something.
+  const taken = [...rollout.hosts.values()].filter((host) =>
+    isTaken(host, view.hosts.get(host.host)?.state, now),
   );
-  let isAlone = inFlight.some(({ isNeeded }) => isNeeded);
+  const roles = new Map(
+    [...taken, ...inFlight, ...down].flatMap(({ role, host }) => (role === undefined ? [] : [[role, host]])),
+  );
+  let isAlone = [...inFlight, ...taken].some(({ isNeeded }) => isNeeded);
   const orders: ChosenOrder[] = [];
   let until: number | undefined;
   let blocked: Choice["blocked"];
   for (const { wave, role, isNeeded, notBefore, ...order } of candidates) {
-    const inUse = inFlight.length + orders.length;
+    const inUse = inFlight.length + taken.length + orders.length;
     const most = rollout.waves[wave]?.oneByOne === true ? 1 : rollout.policy.maxUnavailable;
     if (isAlone || inUse >= most || orders.length >= hostsInPart) continue;
     if (notBefore !== undefined && notBefore > now.getTime()) {

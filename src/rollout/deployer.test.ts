@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { newOrderId } from "../deploy/ordering/compose-order.ts";
 import type { Rollout } from "../protocol/rollout/rollout.ts";
 import { commitNamed, createRolloutRig, hostNamed, pathOf, repo } from "../../test/support/rollout-rig.ts";
 import { decodeStartRequest, encodeStartRequest } from "../protocol/rollout/start-request.ts";
@@ -187,6 +188,40 @@ test.each([
   const rollout = await rig.until(({ halted }) => halted !== undefined);
   expect(rollout.halted?.code).toBe(code);
   expect(rig.bus.orders).toEqual([]);
+});
+
+test("a host of a role is not deployed while somebody deploys another one of that role by hand", async () => {
+  await using rig = startFleet();
+  await rig.build(first, names);
+  const order = { id: newOrderId(rig.now()), serial: 1, phase: "activating" };
+  rig.change(hostNamed("web01"), { order });
+  rig.start({ automatic: true });
+  await rig.until(({ waves }) => waves[1]?.startedAt !== undefined);
+  await rig.sleep(120_000);
+  expect(rig.bus.orders.map(({ order: { host } }) => host)).toEqual([canary]);
+  rig.change(hostNamed("web01"), { order: undefined });
+  const over = await rig.until(isOver);
+  expect(over.end?.outcome).toBe("completed");
+  expect(rig.bus.orders.map(({ order: { host } }) => host)).toEqual([canary, web1, web2, db, nats]);
+});
+
+test("whoever mends what a gate says no to, and resumes at once, is not halted by its old answer", async () => {
+  await using rig = startFleet({ gates: [{ kind: "http", name: "up", url: "http://gate.lan/" }] });
+  await rig.build(first, names);
+  rig.gate = () => ({ ok: false, code: "GATE_FAILED", detail: "503" });
+  rig.start({ automatic: true });
+  const { id } = await rig.until(({ halted }) => halted !== undefined);
+  rig.gate = () => ({ ok: true });
+  const { sequence } = await rig.rollouts.readRollout(id, signal);
+  const at = rig.now().toISOString();
+  await rig.rollouts.appendRolloutEvent(
+    { type: "resumed", rollout: id, repo, at, by: "kai" },
+    sequence,
+    signal,
+  );
+  const over = await rig.until((rollout) => isOver(rollout) || rollout.halted !== undefined);
+  expect(over.halted?.detail).toBeUndefined();
+  expect(over.end?.outcome).toBe("completed");
 });
 
 test("a gate that flaps while the canary soaks halts the rest", async () => {

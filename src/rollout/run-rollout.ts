@@ -179,7 +179,11 @@ export async function runRollout(
         }
         const next = await append(step.event, from);
         if (next === undefined) return;
-        if (step.event.type === "halted") await tell({ type: "halted", rollout: next });
+        if (step.event.type === "halted") {
+          // Whoever resumes it has mended what a gate complained of: the gates are asked again.
+          asked.clear();
+          await tell({ type: "halted", rollout: next });
+        }
         if (step.event.type === "finished") await tell({ type: "finished", rollout: next });
         return;
       }

@@ -2,7 +2,7 @@
 import { isAbsent, type HostState } from "../protocol/deploy/host-state.ts";
 import type { HostName } from "../protocol/names.ts";
 import type { Rollout, RolloutHost, RolloutWave } from "../protocol/rollout/rollout.ts";
-import { isPlanned } from "../protocol/rollout/rollout.ts";
+import { isPlanned, isTaken } from "../protocol/rollout/rollout.ts";
 import { isOpen } from "../protocol/rollout/windows.ts";
 
 export type HostStates = ReadonlyMap<HostName, HostState>;
@@ -64,6 +64,8 @@ export type HostWait =
   | { readonly type: "most"; readonly atOnce: number }
   /** It was ordered, and is ordered again: this passes by itself. */
   | { readonly type: "again"; readonly code: string }
+  /** It works at what somebody else ordered. */
+  | { readonly type: "busy" }
   | { readonly type: "deployer" };
 
 /**
@@ -76,8 +78,15 @@ export function hostWaits(
   now: Date,
 ): (host: RolloutHost) => HostWait | undefined {
   const wait = rolloutWait(rollout, states, now);
-  const underWay = [...rollout.hosts.values()].filter(({ status }) => status === "ordered");
-  return (host) => (host.status === "waiting" ? hostWait(rollout, host, wait, underWay, now) : undefined);
+  const all = [...rollout.hosts.values()];
+  const taken = new Set(all.filter((host) => isTaken(host, states.get(host.host), now)));
+  const underWay = all.filter((host) => host.status === "ordered" || taken.has(host));
+  return (host) => {
+    if (host.status !== "waiting") return undefined;
+    const found = hostWait(rollout, host, wait, underWay, now);
+    // It is the last thing in its way, or all that is.
+    return taken.has(host) && found?.type !== "rollout" && found?.type !== "wave" ? { type: "busy" } : found;
+  };
 }
 
 /** @param underWay hosts that have an order; one that waits is not among them */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { orderId } from "../../test/support/deploy-orders.ts";
 import { playedStates, playRollout, type PlayedRollout } from "../../test/support/played-rollout.ts";
 import { rolloutTime } from "../../test/support/rollout-events.ts";
 import { rolloutOutcomes, haltCodes } from "../protocol/rollout/rollout-events.ts";
@@ -94,6 +95,21 @@ test("a host waits for its wave, for one of its role, for a place, and for those
     .add(644, { type: "wave-started", wave: 2 })
     .orders(644, "web01");
   expect(waitOf(needed, "gitea", 650)).toBe("waits for web01 (others need them: one at a time)");
+});
+
+test("a host waits for what somebody else ordered, there and at another one of its role", () => {
+  const prod = playRollout().canary().add(644, { type: "wave-started", wave: 1 }).rollout();
+  const order = { id: orderId(7), serial: 1, phase: "activating" };
+  const states = playedStates(650, { web01: { order } });
+  const waitOfHost = hostWaits(prod, states, at(650));
+  const texts = [...prod.hosts.values()].flatMap((host) => {
+    const wait = waitOfHost(host);
+    return wait === undefined ? [] : [[host.host, hostWaitText(wait, prod, at(650))]];
+  });
+  expect(Object.fromEntries(texts)).toMatchObject({
+    web01: "waits until it has done what somebody else ordered",
+    web02: "waits for web01 (role web, one at a time)",
+  });
 });
 
 test("a host waits for a window, for a person, and to be ordered again", () => {

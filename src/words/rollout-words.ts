@@ -115,6 +115,8 @@ export function hostWaitText(wait: HostWait, rollout: Pick<Rollout, "policy" | "
       return `waits (${wait.atOnce} at a time)`;
     case "again":
       return `waits to be ordered again (${wait.code})`;
+    case "busy":
+      return "waits until it has done what somebody else ordered";
     case "deployer":
       return "waits for the deployer";
   }

@@ -383,6 +383,7 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     );
     // What makeWrapper writes: its flags stand in a shell script as they are.
     const prepared = `set -e; out=$(mktemp -d); mkdir $out/bin; touch $out/bin/homelab-deploy
+      installShellCompletion() { :; }; installManPage() { :; }
       makeWrapper() { printf 'echo %s\\n' "$4" > "$2"; }
       ${postInstall}
       sh $out/bin/homelab-deploy; NODE_OPTIONS=--max-semi-space-size=1 sh $out/bin/homelab-deploy; rm -r $out`;

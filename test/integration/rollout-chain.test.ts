@@ -5,13 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as v from "valibot";
 import { Commit } from "../../src/protocol/names.ts";
 import { rolloutOutcomes } from "../../src/protocol/rollout/rollout-events.ts";
-import {
-  looping,
-  memberNames,
-  startChainLab,
-  working,
-  type ChainLab,
-} from "../support/lab/chain/chain-lab.ts";
+import { looping, startChainLab, working, type ChainLab } from "../support/lab/chain/chain-lab.ts";
+import { memberNames } from "../support/lab/chain/members.ts";
 import { whyNoLab } from "../support/lab/lab.ts";
 
 const why = whyNoLab();

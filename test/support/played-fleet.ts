@@ -10,17 +10,8 @@ import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import type { HostAddress } from "../../src/bus/deploy-bus.ts";
 import { createRolloutBus } from "../../src/bus/rollout/create-rollout-bus.ts";
 import type { RolloutBus } from "../../src/bus/rollout-bus.ts";
-import type { EventBody } from "../../src/protocol/events.ts";
 import type { HostState } from "../../src/protocol/deploy/host-state.ts";
-import {
-  BranchName,
-  Commit,
-  parseBuilderName,
-  parseHostName,
-  parseRepoName,
-  type HostName,
-} from "../../src/protocol/names.ts";
-import { newBuildId } from "../../src/protocol/ulid.ts";
+import { BranchName, Commit, parseHostName, parseRepoName, type HostName } from "../../src/protocol/names.ts";
 import { signStatement } from "../../src/signing/sign-envelope.ts";
 import { createSigningKey } from "../../src/signing/signing-key-file.ts";
 import { compileCache } from "./compile-cache.ts";
@@ -29,6 +20,7 @@ import { somePath, somePolicy, someSigner, someStatement } from "./deploy-orders
 import { someHostState } from "./fake-deploy-bus.ts";
 import { playHost, type PlayedHost } from "./played-host.ts";
 import { startRolesServer, type RolesServer } from "./start-roles-server.ts";
+import { tellBuild } from "./told-build.ts";
 import { startWebhook, type Webhook } from "./webhook.ts";
 
 export const repo = parseRepoName("servers");
@@ -75,8 +67,6 @@ export interface PlayedFleetOptions {
 
 const sources = join(import.meta.dirname, "../../src/cli/main.ts");
 const connectsAtOnce = 10;
-/** As many as fit into an event. */
-const hostsInEvent = 200;
 
 export async function startPlayedFleet(options: PlayedFleetOptions): Promise<PlayedFleet> {
   const { rules = {}, repos = {}, program = sources, nodeFlags = [] } = options;
@@ -115,43 +105,29 @@ export async function startPlayedFleet(options: PlayedFleetOptions): Promise<Pla
     verdict: "built" | "build-failed" = "built",
     commit = commitOf(letter),
   ): Promise<void> {
+    const at = new Date().toISOString();
     const stated = (host: HostName) =>
       signStatement(
         someStatement({ repo, host, branch, commit, path: pathOf(host, letter), at }),
         someSigner("builder"),
       );
-    const id = newBuildId(new Date());
-    const at = new Date().toISOString();
     const finished = (host: HostName) => {
       const of = { repo, host, verdict, durationMs: 1 };
       return verdict === "built"
         ? { ...of, cached: true, statement: stated(host) }
         : { ...of, reason: "it fails" };
     };
-    const bodies: EventBody[] = [
+    await tellBuild(
+      builder,
       {
-        type: "accepted",
-        builder: parseBuilderName("b1"),
-        priority: "batch",
-        trigger: "manual",
-        sources: [{ repo, branch, commit, tip: true }],
-        hosts: addresses,
-        complete: true,
-        skipped: [],
+        branch,
+        commit,
+        at,
+        hosts: addresses.map(({ host }) => finished(host)),
+        verdict: verdict === "built" ? "succeeded" : "failed",
       },
-      ...Array.from({ length: Math.ceil(addresses.length / hostsInEvent) }, (_, part): EventBody => ({
-        type: "hosts-finished",
-        hosts: addresses
-          .slice(part * hostsInEvent, (part + 1) * hostsInEvent)
-          .map(({ host }) => finished(host)),
-      })),
-      { type: "finished", verdict: verdict === "built" ? "succeeded" : "failed", durationMs: 1 },
-    ];
-    const signal = AbortSignal.timeout(60_000);
-    const log = await builder.openEventLog(id, [], signal);
-    for (const [index, body] of bodies.entries()) {
-      await log.append({ build: id, epoch: 1, index, at, ...body }, signal);
-    }
+      AbortSignal.timeout(60_000),
+    );
   }
 
   const config = async (name: string, user: "deployer" | "operator", more: object = {}): Promise<string> => {

@@ -22,6 +22,7 @@ import type { HostView, RolloutStep, RolloutView } from "../../src/rollout/rollo
 import * as v from "valibot";
 import { somePath } from "./deploy-orders.ts";
 import { someHostState } from "./fake-deploy-bus.ts";
+import { orderFaults } from "./order-faults.ts";
 import type { Choices } from "./random-choices.ts";
 
 export interface SimulatedEnd {
@@ -187,44 +188,15 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
     rollout: Rollout,
     { orders }: Omit<RolloutEventOf<"ordered">, "rollout" | "repo" | "at">,
   ): void {
-    const say = (what: string): void => {
-      violations.push(`${new Date(now).toISOString()}: ${what}`);
-    };
-    const inFlight = [...rollout.hosts.values()].filter(({ status }) => status === "ordered");
-    const roles = inFlight.flatMap(({ role }) => role ?? []);
-    let isAlone = inFlight.some(({ isNeeded }) => isNeeded);
-    let used = inFlight.length;
-    if (rollout.aborted !== undefined) say("an order after the abort");
-    const isUndoing = orders.every(({ kind }) => kind === "rollback");
-    if (rollout.paused !== undefined && rollout.halted === undefined) say("an order while it is paused");
-    if (rollout.halted !== undefined && !isUndoing) say("an order while it is halted");
-    if (!isUndoing && !isOpen(policy.windows, new Date(now))) say("an order outside of the windows");
-    for (const { host, kind } of orders) {
-      const planned = rollout.hosts.get(host);
-      const real = hosts.get(host);
-      if (planned === undefined || real === undefined) throw new TypeError(`there is no ${host}`);
-      if (planned.status === "ordered") say(`${host} has an order already`);
-      if (kind !== "rollback" && real.hold !== undefined) say(`${host} is held`);
-      if (kind === "activate" && ["done", "unchanged", "refused", "failed"].includes(planned.status)) {
-        say(`${host} is ${planned.status}`);
-      }
-      if (kind === "activate" && real.running === byHand) say(`${host} over what somebody deployed by hand`);
-      if (planned.role !== undefined && roles.includes(planned.role)) say(`two of ${planned.role}`);
-      if (planned.role !== undefined) roles.push(planned.role);
-      if (isAlone || (planned.isNeeded && used > 0)) say(`${host} beside one that others need`);
-      isAlone ||= planned.isNeeded;
-      if (++used > policy.maxUnavailable) say("too many at a time");
-      for (const [index, wave] of rollout.waves.entries()) {
-        if (kind === "activate" && index < planned.wave) {
-          const members = [...rollout.hosts.values()].filter((each) => each.wave === index);
-          const isDue = members.some(({ status }) => status === "waiting" || status === "ordered");
-          if (isDue && wave.soakedAt === undefined) say(`${host} before the wave ${wave.name} was over`);
-        }
-        if (kind === "activate" && index === planned.wave && wave.manual && !wave.released) {
-          say(`${host} past the manual wave ${wave.name}`);
-        }
-      }
-    }
+    const faults = orderFaults(rollout, orders, {
+      whyNot: (name) => {
+        const real = hosts.get(name);
+        if (real === undefined) throw new TypeError(`there is no ${name}`);
+        return { held: real.hold !== undefined, runsByHand: real.running === byHand };
+      },
+      isOpen: isOpen(policy.windows, new Date(now)),
+    });
+    violations.push(...faults.map((what) => `${new Date(now).toISOString()}: ${what}`));
   }
 
   /** What must hold of an order to fetch ahead at the moment when it is told. */

@@ -90,6 +90,10 @@ export const seenAt = ({ at, heardAt }: Pick<HostState, "at" | "heardAt">): stri
 export const isAbsent = (state: Pick<HostState, "at" | "heardAt">, now: Date): boolean =>
   now.getTime() - Date.parse(seenAt(state)) > absentAfterMs;
 
+/** It works at an order. One that waits for a boot does not. */
+export const isWorking = (state: Pick<HostState, "order"> | undefined): boolean =>
+  state?.order !== undefined && state.order.phase !== "staged";
+
 /** An operator's mark, in the bucket `holds`: those who sign respect it. */
 export const Hold = v.object({
   by: v.pipe(v.string(), v.maxLength(64)),

@@ -2,6 +2,7 @@
 // dashboard.
 import type { HostName, RepoName, StorePath } from "../names.ts";
 import type { DeployCode } from "../deploy/deploy-codes.ts";
+import { isAbsent, isWorking, type HostState } from "../deploy/host-state.ts";
 import type { OrderId } from "../deploy/order.ts";
 import type {
   HaltCode,
@@ -342,6 +343,17 @@ function statusOf(outcome: RolloutResult["outcome"], code: DeployCode | undefine
       return "failed";
   }
 }
+
+/**
+ * It works at what somebody else ordered, so it is as good as down. Its report about the rollout's order is out of date once
+ * that order is over.
+ */
+export const isTaken = ({ status, order }: RolloutHost, state: HostState | undefined, now: Date): boolean =>
+  status !== "ordered" &&
+  state !== undefined &&
+  isWorking(state) &&
+  state.order?.id !== order?.order &&
+  !isAbsent(state, now);
 
 /** It was there, and took no order several times: it is not asked again and again. */
 export const takesNothing = ({ status, result, order }: RolloutHost): boolean =>

@@ -1,51 +1,43 @@
 // From an input to the hosts that run it, and nothing of ours is pretended: a forge with a flake, an updater, a builder and a
 // cache on a host of the fleet, a deployer, NATS with the printed permissions, and hosts with a systemd each.
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as v from "valibot";
 import { createDeployBus } from "../../../../src/bus/deploy/create-deploy-bus.ts";
 import type { DeployBus, HostAddress } from "../../../../src/bus/deploy-bus.ts";
-import { HostPolicy } from "../../../../src/protocol/deploy/host-policy.ts";
-import {
-  parseCommit,
-  parseHostName,
-  parseRepoName,
-  StorePath,
-  type Commit,
-} from "../../../../src/protocol/names.ts";
+import { parseCommit, StorePath, type Commit } from "../../../../src/protocol/names.ts";
 import { createSigningKey } from "../../../../src/signing/signing-key-file.ts";
-import { compileCache } from "../../compile-cache.ts";
 import { startForgeServer, type ForgeServer } from "../../forge-server/forge-server.ts";
 import { giteaContract } from "../../forge-server/gitea-contract.ts";
 import { gitEnvironment } from "../../git-remote.ts";
 import { startRolesServer, type RolesServer } from "../../start-roles-server.ts";
 import { startWebhook, type Webhook } from "../../webhook.ts";
-import { openNetwork, type CommandResult } from "../deploy-lab.ts";
-import { daemon, fakeSystem, type SystemSpecification } from "../fake-systems.ts";
+import type { CommandResult } from "../deploy-lab.ts";
+import { daemon, fakeSystem } from "../fake-systems.ts";
 import type { LabHost } from "../lab-host.ts";
 import { checkoutInHost, nodeInHost, startLab, type Lab } from "../lab.ts";
-import { addProduct, productOf } from "../product.ts";
 import { programCommand, programUnit } from "../program-units.ts";
+import { createDeployerProcess } from "./deployer-process.ts";
+import {
+  addressOf,
+  branch,
+  cachePort,
+  cacheUnits,
+  installMembers,
+  memberNames,
+  memberSystems,
+  membersSpoke,
+  repo,
+  restarting,
+  type Member,
+  type Specifications,
+} from "./members.ts";
+import { createOperator } from "./operator-commands.ts";
 
-export const repo = parseRepoName("servers");
-const branch = "main";
-const cachePort = 5000;
 const program = "src/cli/main.ts";
-const root = join(import.meta.dirname, "../../../..");
-/** What each says of itself. The last one builds and caches for all, and so it is deployed after them. */
-const members = {
-  testvm01: { tier: "test", wave: 0 },
-  web01: { tier: "prod", role: "web" },
-  web02: { tier: "prod", role: "web" },
-  cache01: { tier: "prod", serves: ["cache", "builder"] },
-} as const;
-export type Member = keyof typeof members;
-export const memberNames = Object.keys(members) as readonly Member[];
 
 /** Of the fleet's inputs. */
 export interface InputStates {
@@ -88,8 +80,7 @@ export async function startChainLab(): Promise<ChainLab> {
   const directory = await mkdtemp(join(tmpdir(), "chain-lab-"));
   stack.defer(() => rm(directory, { recursive: true }));
   const lab = stack.use(await startLab());
-  const address = (name: Member): HostAddress => ({ repo, host: parseHostName(name) });
-  const server = stack.use(await startRolesServer("0.0.0.0", memberNames.map(address)));
+  const server = stack.use(await startRolesServer("0.0.0.0", memberNames.map(addressOf)));
   const webhook = stack.use(await startWebhook(directory));
   const keys = join(lab.sharedDirectory, "keys");
   await mkdir(keys);
@@ -107,8 +98,13 @@ export async function startChainLab(): Promise<ChainLab> {
   await writeFile(join(keys, "token"), `${forge.bot.token}\n`, { mode: 0o600 });
   const inputs = await createInputs(lab);
 
-  const specifications = await systemsOf(lab, server, { deployerKey, builderKey });
-  const hosts = await install(lab, server, specifications);
+  const specifications = await memberSystems(lab, server, {
+    trustedKeys: [{ name: "deployer", key: deployerKey, may: ["deploy", "rollback", "reboot"] }],
+    builderKey,
+    servingUnits: buildingUnits,
+  });
+  const { nixpkgs, apps } = firstStates;
+  const hosts = await installMembers(lab, server, specifications, { ...nixpkgs, web: apps.web });
   const host = (name: Member): LabHost => lab.host(name);
   await writeBuildersFiles(lab, server, forge);
   await publishFlake(lab, forge, specifications);
@@ -118,24 +114,20 @@ export async function startChainLab(): Promise<ChainLab> {
 
   const operating = stack.use(await server.connect("operator"));
   const bus = createDeployBus(operating);
-  await Promise.all(memberNames.map(async (name) => spoken(bus, address(name))));
-  const deployerLog = await startDeployer(stack, { directory, server, webhook, keyFile: deployerKeyFile });
-  const config = join(directory, "config.json");
-  await writeFile(
-    config,
-    JSON.stringify({ nats: { servers: [server.url], ...server.settingsOf("operator") } }),
-  );
+  await membersSpoke(bus);
+  const deployer = stack.use(createDeployerProcess({ directory, server, webhook, keyFile: deployerKeyFile }));
+  await deployer.configure({ [repo]: { automatic: true, branch, soakSeconds: 2 } });
+  deployer.start();
   const tip = async (): Promise<Commit> => parseCommit(await forge.remote.git("rev-parse", branch));
-  const run: ChainLab["run"] = async (...args) =>
-    runCommand([join(root, program), ...args], { HOME: directory, HOMELAB_DEPLOY_CONFIG: config });
+  const run = await createOperator({ directory, server });
   const owned = stack.move();
   return {
     forge,
     webhook,
     bus,
-    deployerLog,
+    deployerLog: deployer.log,
     host,
-    address,
+    address: addressOf,
     move: inputs.move,
     run,
     async update() {
@@ -183,91 +175,13 @@ async function createInputs({ sharedDirectory }: Lab): Promise<Pick<ChainLab, "m
   };
 }
 
-type Specifications = Readonly<Record<Member, SystemSpecification>>;
-
-async function systemsOf(
-  lab: Lab,
-  server: RolesServer,
-  { deployerKey, builderKey }: { readonly deployerKey: string; readonly builderKey: string },
-): Promise<Specifications> {
-  const product = await addProduct(lab);
-  const nats = `nats://${lab.address}:${server.port}`;
-  const specificationOf = (name: Member): SystemSpecification => {
-    const policy = v.parse(HostPolicy, {
-      repo,
-      host: name,
-      system: "x86_64-linux",
-      ...members[name],
-      trustedKeys: [{ name: "deployer", key: deployerKey, may: ["deploy", "rollback", "reboot"] }],
-      trustedBuilders: [{ name: "b1", key: builderKey }],
-      allowedBranches: [branch],
-      trustedCacheKeys: [lab.cacheKey],
-      minFreeBytes: 0,
-      witnesses: [`http://cache01:${cachePort}`],
-      natsServers: [nats],
-      timeouts: { settle: 1, confirm: 60, activate: 60, hold: 60 },
-    });
-    const { inboxPrefix } = server.settingsOfHost({ repo, host: policy.host });
-    const common = productOf({
-      product,
-      policy,
-      nats: { servers: [nats], inboxPrefix },
-      keyFile: "/var/lib/listener.nk",
-    });
-    const serving = name === "cache01" ? buildingUnits : { units: {}, wants: [] };
-    return {
-      ...common,
-      hooks: { afterActivate: openNetwork },
-      units: { ...common.units, ...serving.units },
-      wants: [...(common.wants ?? []), "web.service", ...serving.wants],
-    };
-  };
-  return Object.fromEntries(memberNames.map((name) => [name, specificationOf(name)])) as Specifications;
-}
-
-const unitEnvironment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"];
-const restarting = { Environment: unitEnvironment, Restart: "always", RestartSec: "1" };
 /** A builder, and a cache that serves its store. */
 const buildingUnits = {
-  wants: ["cache.service", "builder.service"],
-  units: {
-    "cache.service": programUnit(
-      programCommand("test/support/lab/serve-store.ts", "/lab/lab.secret", `${cachePort}`),
-      { Service: restarting },
-    ),
-    "builder.service": programUnit(programCommand(program, "--config", "/lab/builder.json", "builder"), {
-      Service: restarting,
-    }),
-  },
+  ...cacheUnits,
+  "builder.service": programUnit(programCommand(program, "--config", "/lab/builder.json", "builder"), {
+    Service: restarting,
+  }),
 };
-
-/** Each runs what the flake's first commit makes of it. */
-async function install(
-  lab: Lab,
-  server: RolesServer,
-  specifications: Specifications,
-): Promise<{ readonly boot: () => Promise<void> }> {
-  const systems = await lab.buildAll(
-    memberNames.map((name) => {
-      const { units, ...specification } = specifications[name];
-      const web = { "web.service": firstStates.apps.web };
-      return fakeSystem(name, { ...specification, ...firstStates.nixpkgs, units: { ...units, ...web } });
-    }),
-  );
-  const installed = await Promise.all(
-    memberNames.map(async (name, index) => {
-      const host = await lab.install(name, systems[index] as StorePath, { boot: false });
-      const { nkeyFile } = server.settingsOfHost({ repo, host: parseHostName(name) });
-      await copyFile(nkeyFile, join(lab.sharedDirectory, `keys/${name}.nk`));
-      const script = `
-        echo 'substituters = http://cache01:${cachePort}' >> /etc/nix/nix.conf
-        install -o nobody -m 600 /lab/keys/${name}.nk /var/lib/listener.nk`;
-      await host.runOff("sh", "-ec", script);
-      return host;
-    }),
-  );
-  return { boot: async () => void (await Promise.all(installed.map(async (host) => host.boot()))) };
-}
 
 async function writeBuildersFiles(lab: Lab, server: RolesServer, forge: ForgeServer): Promise<void> {
   const write = async (name: string, user: "builder1" | "updater", more: object): Promise<void> => {
@@ -322,57 +236,3 @@ async function lockFlake(forge: ForgeServer, builder: LabHost): Promise<void> {
   await builder.run("nix", "flake", "lock", "/lab/forge/work");
   await forge.remote.commit({ branch });
 }
-
-async function spoken(bus: DeployBus, host: HostAddress): Promise<void> {
-  while ((await bus.hostState(host, AbortSignal.timeout(60_000))) === undefined) await sleep(200);
-}
-
-interface DeployerOptions {
-  readonly directory: string;
-  readonly server: RolesServer;
-  readonly webhook: Webhook;
-  readonly keyFile: string;
-}
-
-/** @returns what it has logged so far */
-async function startDeployer(
-  stack: AsyncDisposableStack,
-  { directory, server, webhook, keyFile }: DeployerOptions,
-): Promise<() => string> {
-  const config = join(directory, "deployer.json");
-  const deployer = {
-    keyFile,
-    stateDirectory: join(directory, "deployer"),
-    notify: { webhookFile: webhook.file },
-    rollouts: { [repo]: { automatic: true, branch, soakSeconds: 2 } },
-  };
-  await writeFile(
-    config,
-    JSON.stringify({ nats: { servers: [server.url], ...server.settingsOf("deployer") }, deployer }),
-  );
-  const argv = [process.execPath, join(root, program), "deployer", "--config", config];
-  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...argv], {
-    env: { PATH: process.env["PATH"], HOME: directory, ...compileCache },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let log = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => (log += chunk));
-  }
-  const ended = once(child, "exit");
-  stack.defer(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
-  return () => log;
-}
-
-const runCommand = async (args: readonly string[], environment: object): Promise<CommandResult> =>
-  new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [...args],
-      { env: { ...process.env, ...environment, ...compileCache } },
-      (error, stdout, stderr) => resolve({ exitCode: error?.code ?? 0, stdout, stderr }),
-    );
-  });
