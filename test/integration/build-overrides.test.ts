@@ -53,7 +53,7 @@ test("a request with overrides over NATS: another repo's hosts, as if their inpu
   const overridden = await build({ overrides: at(good) });
   expect(overridden.status).toBe("succeeded");
   expect(overridden.sources).toEqual([
-    { ...plain.sources[0], branch: undefined, tip: false, overrides: at(good) },
+    { ...plain.sources[0], branch: undefined, tip: false, inputs: undefined, overrides: at(good) },
   ]);
   expect(host(overridden)?.evaluated).toMatchObject({ remembered: false });
   expect(host(overridden)?.evaluated?.drvPath).not.toBe(host(plain)?.evaluated?.drvPath);

@@ -83,8 +83,14 @@ describe.skipIf(why !== undefined)("an input moves", { timeout: patienceMs }, ()
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as { event?: { type: string; orders?: { host: string }[] } });
-    const ordered = events.flatMap(({ event }) => event?.orders?.map(({ host }) => host) ?? []);
+    const hostsIn = (type: string): readonly string[] =>
+      events
+        .flatMap(({ event }) => (event?.type === type ? (event.orders ?? []) : []))
+        .map(({ host }) => host);
+    const ordered = hostsIn("ordered");
     expect(ordered).toEqual(["testvm01", "web01", "web02", "cache01"]);
+    // Nobody fetches before the canary has shown that it works.
+    expect(hostsIn("fetch-ordered")).not.toContain("testvm01");
     await expect.poll(() => lab.webhook.told.length, patient).toBe(2);
     expect(lab.webhook.told.join("\n")).toContain("completed");
   });

@@ -84,11 +84,11 @@ test("nobody's, a stranger's, and one that another program has signed may not", 
   await expect(verify(unsigned, never)).rejects.toMatchObject({ kind: "refused", code: "COMMIT_UNSIGNED" });
   const strange = await commit(directory, fleet.url, ...signedBy(directory, "stranger"));
   await expect(verify(strange, never)).rejects.toMatchObject({ kind: "refused", code: "COMMIT_NOT_ALLOWED" });
-  // A program that says yes to everything, as somebody could have for his own.
+  // A program that says yes to everything, as somebody could have for his own. It reads all, or git may meet a closed pipe.
   const program = join(directory, "yes");
   await writeFile(
     program,
-    "#!/bin/sh\necho '[GNUPG:] SIG_CREATED x' >&2\necho '-----BEGIN PGP SIGNATURE-----'\necho\necho eA==\necho '-----END PGP SIGNATURE-----'\n",
+    "#!/bin/sh\ncat > /dev/null\necho '[GNUPG:] SIG_CREATED x' >&2\necho '-----BEGIN PGP SIGNATURE-----'\necho\necho eA==\necho '-----END PGP SIGNATURE-----'\n",
   );
   await chmod(program, 0o755);
   const other = await commit(
