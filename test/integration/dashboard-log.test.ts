@@ -228,5 +228,19 @@ withBrowser("logs", () => {
     await expect.poll(() => page.textContent("#new-lines")).toBe("1,204 new lines");
     await page.click("#new-lines");
     await expect.poll(last).toBe("step 4704");
+
+    // Far behind, it goes to the end and does not load what lies between.
+    await page.evaluate(() => {
+      const view = document.querySelector("#lines");
+      if (view !== null) view.scrollTop -= 600;
+    });
+    await expect.poll(() => page.getAttribute("#follow", "aria-pressed")).toBe("false");
+    for (let at = 0; at < 10; at++) await print(4705 + at * 3000, 3000);
+    await expect.poll(() => page.textContent("#new-lines")).toBe("30,000 new lines");
+    let windows = 0;
+    page.on("request", (request) => (windows += request.url().includes("?from=") ? 1 : 0));
+    await page.click("#new-lines");
+    await expect.poll(last).toBe("step 34704");
+    expect(windows).toBeLessThan(5);
   });
 });

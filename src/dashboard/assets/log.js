@@ -24,31 +24,38 @@ async function fetchWindow(from) {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   return $("#lines .window", page);
 }
-let isLoading = false;
-async function extend(down) {
-  if (isLoading) return;
+// One window at a time: whoever wants another waits for it first.
+let loading;
+function alone(load) {
+  loading ??= load().finally(() => (loading = undefined));
+  return loading;
+}
+const extend = (down) => alone(() => loadNext(down));
+async function loadNext(down) {
   const from = down ? shownTo() : Math.max(0, shownFrom() - step);
   if (down ? from >= totalNow() : shownFrom() === 0) return;
-  isLoading = true;
-  try {
-    const made = await fetchWindow(from);
-    if (!made) return;
-    // The window before may overlap the first one.
-    if (!down) for (const line of all(".l[id]", made)) if (numberOf(line) > shownFrom()) line.remove();
-    const before = view.scrollHeight;
-    if (down) view.append(document.importNode(made, true));
-    else view.prepend(document.importNode(made, true));
-    if (!down) view.scrollTop += view.scrollHeight - before;
-    mark();
-    while (view.children.length > mostWindows) {
-      const gone = down ? view.firstElementChild : view.lastElementChild;
-      const height = gone.offsetHeight;
-      gone.remove();
-      if (down) view.scrollTop -= height;
-    }
-  } finally {
-    isLoading = false;
+  const made = await fetchWindow(from);
+  if (!made) return;
+  // The window before may overlap the first one.
+  if (!down) for (const line of all(".l[id]", made)) if (numberOf(line) > shownFrom()) line.remove();
+  const before = view.scrollHeight;
+  if (down) view.append(document.importNode(made, true));
+  else view.prepend(document.importNode(made, true));
+  if (!down) view.scrollTop += view.scrollHeight - before;
+  mark();
+  while (view.children.length > mostWindows) {
+    const gone = down ? view.firstElementChild : view.lastElementChild;
+    const height = gone.offsetHeight;
+    gone.remove();
+    if (down) view.scrollTop -= height;
   }
+}
+// What lies between would only be loaded to be dropped again.
+async function loadEnd() {
+  const made = await fetchWindow(Math.floor((totalNow() - 1) / step) * step);
+  if (!made) return;
+  view.replaceChildren(document.importNode(made, true));
+  mark();
 }
 // Lines that say that something went wrong, for `[` and `]`.
 function mark() {
@@ -68,10 +75,12 @@ function setFollowing(on) {
   if (on) void catchUp();
 }
 async function catchUp() {
-  const before = shownTo();
-  if (isFollowing && before < totalNow()) {
-    await extend(true);
-    if (shownTo() > before) return catchUp();
+  // Somebody else's load may have been waited for, and a server may not answer.
+  let vain = 0;
+  while (isFollowing && shownTo() < totalNow() && vain < 3) {
+    const before = shownTo();
+    await (totalNow() - before > mostWindows * step ? alone(loadEnd) : extend(true));
+    vain = shownTo() > before ? 0 : vain + 1;
   }
   if (isFollowing) toBottom();
   count();
