@@ -76,9 +76,9 @@ function setFollowing(on) {
 }
 async function catchUp() {
   // Somebody else's load may have been waited for, and a server may not answer.
-  let vain = 0;
-  while (isFollowing && shownTo() < totalNow() && vain < 3) {
+  for (let vain = 0; vain < 3;) {
     const before = shownTo();
+    if (!isFollowing || before >= totalNow()) break;
     await (totalNow() - before > mostWindows * step ? alone(loadEnd) : extend(true));
     vain = shownTo() > before ? 0 : vain + 1;
   }
