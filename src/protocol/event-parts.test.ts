@@ -10,7 +10,7 @@ import {
 import { applyEvent, unknownBuild, type BuildState } from "./build-state.ts";
 import { inEvents } from "./event-parts.ts";
 import { composeEvent, decodeEvent, encodeEvent, type EventBody, type EventOf } from "./events.ts";
-import { parseBuilderName } from "./names.ts";
+import { parseBuilderName, parseRepoName } from "./names.ts";
 import { limits } from "./wire.ts";
 
 const long = fc.oneof(
@@ -134,6 +134,21 @@ test("an inventory that is too large comes in parts, of which only the last says
   ]);
   const whole = store(parts);
   expect([whole.isPartial, whole.complete, whole.hosts.size]).toEqual([false, true, many.length]);
+});
+
+test("the locks of many flakes are left out where an event cannot hold them, and of few they are kept", () => {
+  const long = "x".repeat(120);
+  const inputs = Array.from({ length: 64 }, (_, i) => ({ input: `${long}${i}`, source: long, rev: long }));
+  const sources = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      repo: parseRepoName(`repo${i}`),
+      commit: sampleCommit,
+      inputs,
+    }));
+  const many = Array.from({ length: 6000 }, (_, i) => hostRef(`host${i}`));
+  const told = (count: number) => store(inEvents(accepted({ hosts: many, sources: sources(count) }))).sources;
+  expect(told(60).map((source) => source.inputs)).toEqual(Array(60).fill(undefined));
+  expect(told(2).map((source) => source.inputs?.length)).toEqual([64, 64]);
 });
 
 test("who would take the first part for all of it refuses to read it", () => {

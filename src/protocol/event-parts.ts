@@ -1,6 +1,6 @@
 // What happened, as events that a log can take. What comes from flakes, from Nix and from git has no bound of its own:
 // here its texts are cut and its lists are divided, so that there is nothing of which no event can tell.
-import { boundedText, inEventSizes, type EventBody, type EventOf } from "./events.ts";
+import { boundedText, inEventSizes, type EventBody, type EventOf, type Source } from "./events.ts";
 import { limits } from "./wire.ts";
 
 /**
@@ -45,7 +45,8 @@ function withFewerHosts<Body extends EventBody & { readonly hosts: readonly obje
 }
 
 /** Only the last part says that the inventory is complete: until then it is not. */
-function acceptedInParts({ complete, ...body }: EventOf<"accepted">): EventOf<"accepted">[] {
+function acceptedInParts({ complete, ...whole }: EventOf<"accepted">): EventOf<"accepted">[] {
+  const body = { ...whole, sources: fittingSources(whole.sources) };
   const entries = [...body.hosts.map((host) => ({ host })), ...body.skipped.map((skipped) => ({ skipped }))];
   const pieces = inEventSizes(entries);
   return pieces.map((piece, index) => ({
@@ -55,6 +56,12 @@ function acceptedInParts({ complete, ...body }: EventOf<"accepted">): EventOf<"a
     complete: index < pieces.length - 1 ? undefined : complete,
     ...(pieces.length === 1 ? {} : { part: { number: index + 1, of: pieces.length } }),
   }));
+}
+
+/** What the inputs of many flakes are locked to may be too much for an event. No build needs it, so it is left out then. */
+function fittingSources(sources: Source[]): Source[] {
+  if (Buffer.byteLength(JSON.stringify(sources)) <= limits.event / 4) return sources;
+  return sources.map((source) => ({ ...source, inputs: undefined }));
 }
 
 function withShortTexts(body: EventBody): EventBody {

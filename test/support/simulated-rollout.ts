@@ -374,7 +374,7 @@ export function simulateRollout(choices: Choices): SimulatedEnd {
       }
       if (order.deployment.phase === "staged" || !chance(0.4)) continue;
       if (order.kind === "fetch") {
-        // Whatever becomes of it, no behaviour of the host is about it.
+        // The behaviours are about real orders, not about this one.
         const [outcome, code] = pick([
           ["fetched"],
           ["fetched"],

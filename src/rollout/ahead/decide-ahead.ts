@@ -68,7 +68,7 @@ function isNewest({ host, ahead }: RolloutHost, { hosts }: RolloutView): boolean
   return ahead !== undefined && newestOrder === ahead.order && deployment?.end === undefined;
 }
 
-/** The hosts that wait in the first wave after this one that has any; none behind a wave that a person has to let begin. */
+/** The waiting hosts of the first later wave that has any. None if a person has to release a wave before it. */
 function nextWave({ rollout }: RolloutView, soaking: number): readonly RolloutHost[] {
   for (const [index, wave] of rollout.waves.entries()) {
     if (index <= soaking || wave.soakedAt !== undefined) continue;

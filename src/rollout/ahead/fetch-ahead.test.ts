@@ -221,7 +221,7 @@ test("so many fetch at a time, and each of them once, whoever dies in between", 
 });
 
 test.each(["unavailable", "refused"] as const)(
-  "where orders to fetch cannot be stored (%s), the rollout goes on without them",
+  "a rollout continues without orders to fetch that cannot be stored (%s)",
   async (kind) => {
     await using rig = await begin();
     const { putOrder } = rig.bus;
