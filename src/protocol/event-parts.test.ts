@@ -137,8 +137,8 @@ test("an inventory that is too large comes in parts, of which only the last says
 });
 
 test("the locks of many flakes are left out where an event cannot hold them, and of few they are kept", () => {
-  const long = "x".repeat(120);
-  const inputs = Array.from({ length: 64 }, (_, i) => ({ input: `${long}${i}`, source: long, rev: long }));
+  const text = "x".repeat(120);
+  const inputs = Array.from({ length: 64 }, (_, i) => ({ input: `${text}${i}`, source: text, rev: text }));
   const sources = (count: number) =>
     Array.from({ length: count }, (_, i) => ({
       repo: parseRepoName(`repo${i}`),

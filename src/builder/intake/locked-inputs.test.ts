@@ -5,7 +5,11 @@ import {
   type BuilderRig,
   type RigOptions,
 } from "../../../test/support/builder-rig.ts";
-import { parseCommit } from "../../protocol/names.ts";
+import { HomelabError } from "../../base/errors.ts";
+import { lockedInputs } from "../../nix/lock/locked-inputs.ts";
+import { parseBranchName, parseCommit, parseRepoName } from "../../protocol/names.ts";
+import type { Repo } from "../repo.ts";
+import { createInputsReader } from "./locked-inputs.ts";
 
 let running: BuilderRig | undefined;
 afterEach(async () => running?.stop());
@@ -47,4 +51,28 @@ test.each([
   ["a lock that cannot be read", { locks: { homelab: "<<<<<<< ours" } }],
 ])("with %s the build goes on, and tells nothing", async (_, options) => {
   expect(await sourceOf(options)).not.toHaveProperty("inputs");
+});
+
+test("a lock that cannot be read is read once, and one that a fault kept from us again", async () => {
+  const told = [new HomelabError("unavailable", "the disk is gone"), "<<<<<<< ours"];
+  let reads = 0;
+  const readFile = async (): Promise<string> => {
+    const answer = told[reads++];
+    if (typeof answer === "string") return answer;
+    throw answer ?? new Error("read too often");
+  };
+  const unused = () => expect.fail("only the file is read");
+  const repo: Repo = {
+    name: parseRepoName("homelab"),
+    branch: parseBranchName("master"),
+    mirror: { path: "/m", resolveBranch: unused, ensureCommit: unused, readFile },
+    allowImportFromDerivation: false,
+    exclusion: () => undefined,
+    pollMs: 0,
+  };
+  const read = createInputsReader(lockedInputs);
+  for (let count = 0; count < 4; count++) {
+    expect(await read(repo, parseCommit(firstCommit), new AbortController().signal)).toBeUndefined();
+  }
+  expect(reads).toBe(2);
 });

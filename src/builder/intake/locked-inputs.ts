@@ -25,20 +25,23 @@ export function createInputsReader(lockedInputs: ParseInputs): ReadInputs {
     return inputs !== undefined && fitsLockedInputs(inputs) ? [...inputs] : undefined;
   }
 
+  function remember(key: `${RepoName}@${Commit}`, inputs: Inputs): Inputs {
+    known.set(key, inputs);
+    const [oldest] = known.keys();
+    if (known.size > keptCommits && oldest !== undefined) known.delete(oldest);
+    return inputs;
+  }
+
   return async (repo, commit, signal) => {
     const key = `${repo.name}@${commit}` as const;
     if (known.has(key)) return known.get(key);
     try {
-      const inputs = await read(repo, commit, signal);
-      known.set(key, inputs);
-      const [oldest] = known.keys();
-      if (known.size > keptCommits && oldest !== undefined) known.delete(oldest);
-      return inputs;
+      return remember(key, await read(repo, commit, signal));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof HomelabError)) throw error;
-      // A lock that is broken fails the build by itself, in Nix's own words.
-      return undefined;
+      // A lock that is broken fails the build by itself, in Nix's own words. A commit does not change.
+      return error.kind === "failed" ? remember(key, undefined) : undefined;
     }
   };
 }
