@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import * as v from "valibot";
 import { writeNewKey } from "../../src/bus/server/keys.ts";
 import { inboxPrefixOf, type NatsUser } from "../../src/bus/server/permissions.ts";
 import { serverConfig } from "../../src/bus/server/server-config.ts";
@@ -24,9 +25,17 @@ export interface Cluster extends HomelabServer {
   connect(user: ClusterUser): Promise<Connection>;
   /** The node that leads the event log: when it is killed, the others have to elect one. */
   leader(): Promise<NatsServer>;
+  /** The node that leads JetStream itself: without one no stream and no consumer is created or gets a new leader. */
+  metaLeader(): Promise<NatsServer>;
+  /** The nodes that have a client of that name, such as `homelab-deploy builder`. */
+  serversOf(client: string): Promise<readonly NatsServer[]>;
   /** All nodes run and have every message. */
   whenWhole(): Promise<void>;
 }
+
+/** The parts that we read of the monitoring pages. https://docs.nats.io/running-a-nats-service/nats_admin/monitoring */
+const Jsz = v.object({ meta_cluster: v.optional(v.object({ leader: v.optional(v.string()) })) });
+const Connz = v.object({ connections: v.array(v.object({ name: v.optional(v.string()) })) });
 
 const names = ["n1", "n2", "n3"];
 const patienceMs = 120_000;
@@ -44,6 +53,7 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
   };
   const version = await serverVersion();
   const routes = await Promise.all(names.map(async () => `127.0.0.1:${await freePort()}`));
+  const pages = await Promise.all(names.map(async () => `127.0.0.1:${await freePort()}`));
   const nodes = await Promise.all(
     names.map(async (node, index) =>
       startNatsServer(({ port, storeDirectory }) =>
@@ -53,6 +63,7 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
           maxFileStore: 10 * 1024 ** 3,
           serverVersion: version,
           users: Object.values(users),
+          monitoring: pages[index],
           cluster: { cluster: "homelab", node, listen: routes[index] ?? "", routes },
         }),
       ),
@@ -93,6 +104,15 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
     return findings.every(({ state }) => state === "sound") ? true : undefined;
   });
   const infoOf = async (stream: string) => (await openManager(admin)).streams.info(stream);
+  /** Of one that does not run, nothing. */
+  const pageOf = async <Schema extends v.GenericSchema>(index: number, path: string, schema: Schema) => {
+    try {
+      const response = await fetch(`http://${pages[index]}/${path}`);
+      return v.parse(schema, await response.json());
+    } catch {
+      return undefined;
+    }
+  };
   return {
     nodes,
     urls,
@@ -103,6 +123,18 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
         const { cluster } = await infoOf(streams.events);
         return nodes[names.indexOf(cluster?.leader ?? "")];
       }),
+    metaLeader: async () =>
+      eventually(async () => {
+        const shown = await Promise.all(names.map(async (_, index) => pageOf(index, "jsz", Jsz)));
+        const leaders = new Set(shown.flatMap((page) => page?.meta_cluster?.leader ?? []));
+        // While they do not agree there is none.
+        const [leader] = leaders.size === 1 ? leaders : [];
+        return nodes[names.indexOf(leader ?? "")];
+      }),
+    async serversOf(client) {
+      const shown = await Promise.all(names.map(async (_, index) => pageOf(index, "connz", Connz)));
+      return nodes.filter((_, index) => shown[index]?.connections.some(({ name }) => name === client));
+    },
     async whenWhole() {
       await eventually(async () => {
         const infos = await Promise.all(Object.values(streams).map(infoOf));
