@@ -1,5 +1,6 @@
 import { retry } from "../base/retry.ts";
-import { isClustered, type Connection } from "./connect/connection.ts";
+import type { Connection } from "./connect/connection.ts";
+import { isClustered } from "./connect/describe-missing.ts";
 import { explainNatsError, isLeaderless, isMissing, isTransient } from "./connect/nats-errors.ts";
 
 /**
@@ -15,8 +16,10 @@ const policy = {
 };
 /** A person is waiting: after so long without an answer a command gives up. */
 const commandPatienceMs = 15_000;
+/** A person is waiting: there may be a leader again in a moment. */
+const commandDelayMs = 1000;
 /** A cluster that has lost a node has no leader for a stream until another one is elected, which takes up to ten seconds. */
-const electionPatienceMs = 30_000;
+export const electionPatienceMs = 30_000;
 
 /**
  * Tries a call to NATS until it has an outcome. A daemon continues until the signal aborts; a command for some
@@ -34,13 +37,16 @@ export async function call<T>(
 ): Promise<T> {
   const { clock, log, role } = connection;
   const startedAt = clock.monotonic();
-  /** Asked at each error: while it connects again, a client knows nothing about its server. */
   const isPatient = (): boolean =>
     role === "daemon" ||
     clock.monotonic() - startedAt <= (isClustered(connection) ? electionPatienceMs : commandPatienceMs);
   try {
     return await retry({
-      policy: { ...policy, attempts: maxAttempts },
+      policy: {
+        ...policy,
+        ...(role === "command" ? { maxDelayMs: commandDelayMs } : {}),
+        attempts: maxAttempts,
+      },
       clock,
       signal,
       async attempt(number) {
@@ -61,3 +67,14 @@ export async function call<T>(
     throw explainNatsError(error, doing, connection);
   }
 }
+
+/**
+ * One attempt at a server that is alone, which says what it lacks. In a cluster it may be an election that is under way, so
+ * there it is tried like any other call. Throws what `call` throws.
+ */
+export const callPatiently = async <T>(
+  connection: Connection,
+  doing: string,
+  signal: AbortSignal,
+  attempt: () => Promise<T>,
+): Promise<T> => call(connection, doing, signal, attempt, isClustered(connection) ? undefined : 1);

@@ -8,7 +8,9 @@ import type { BuildId } from "../protocol/names.ts";
 import { decodeProgress, type BuildProgress } from "../protocol/progress.ts";
 import { eventSubject, live, progressSubject, streams } from "../protocol/subjects.ts";
 import type { BuildMessage, FollowOptions } from "./bus.ts";
+import { electionPatienceMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
+import { isClustered } from "./connect/describe-missing.ts";
 import { createEventSequence } from "./event-sequence.ts";
 import { createKnownBuildCheck } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./logs/log-order.ts";
@@ -18,8 +20,8 @@ import { createStreamReader, createTail, type StoredMessage, type Tail } from ".
 /** Republished messages are not acknowledged; what was missed is found at the latest after this. */
 const pollMs = 5000;
 const retryMs = 300;
-/** A server that has just started may not have its streams yet. */
-const missingAttempts = 10;
+/** A server that has just started may not have its streams yet, and those of a cluster have to elect who leads them. */
+const missingPatienceMs = 3000;
 /** Progress is a picture of now: of a reader that is slower than this, old ones go. */
 const maxWaitingProgress = 64;
 
@@ -102,18 +104,24 @@ export async function* followBuild(
     }
   }
 
-  let missing = 0;
+  /** Since when nobody has answered. */
+  let missingSince: number | undefined;
+  const maySoonBeThere = (): boolean => {
+    missingSince ??= clock.monotonic();
+    const patience = isClustered(connection) ? electionPatienceMs : missingPatienceMs;
+    return clock.monotonic() - missingSince < patience;
+  };
   /** Undefined also when NATS is away; then the tail stays behind. */
   async function read(tail: Tail): Promise<StoredMessage | undefined> {
     try {
       const message = await connection.whileConnected(tail.next(), signal);
-      missing = 0;
+      missingSince = undefined;
       return message;
     } catch (error) {
       if (signal.aborted) return undefined;
-      const mayPass = isTransient(error) || (isMissing(error) && ++missing < missingAttempts);
+      const mayPass = isTransient(error) || (isMissing(error) && maySoonBeThere());
       if (nats.isClosed()) throw explainConnectError(error, [nats.getServer()]);
-      if (!mayPass) throw explainNatsError(error, `read build ${id}`);
+      if (!mayPass) throw explainNatsError(error, `read build ${id}`, connection);
       await clock.sleep(retryMs, signal).catch(() => {});
       return undefined;
     }

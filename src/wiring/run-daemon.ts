@@ -35,7 +35,7 @@ export async function runDaemon(
   { config, connection, log, bugs, onReady }: DaemonOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  await ensureStreams(connection, log);
+  await ensureStreams(connection, log, signal);
   warnOfPayload(connection, log);
   await warnOfSharedAccount(connection, log);
   const bus = createBuilderBus(connection);
@@ -96,11 +96,11 @@ async function warnOfSharedAccount(connection: Connection, log: Log): Promise<vo
 }
 
 /** Where everybody may create streams nobody needs to run `nats setup`; elsewhere only the admin's key may. */
-async function ensureStreams(connection: Connection, log: Log): Promise<void> {
-  let findings = await checkStreams(connection);
+async function ensureStreams(connection: Connection, log: Log, signal: AbortSignal): Promise<void> {
+  let findings = await checkStreams(connection, 1, signal);
   if (findings.some(({ state }) => state === "missing")) {
     try {
-      findings = await setUpStreams(connection);
+      findings = await setUpStreams(connection, { signal });
       log.info({}, "created the streams");
     } catch (error) {
       if (!(error instanceof HomelabError)) throw error;

@@ -13,7 +13,7 @@ import { connectNats, type Connection } from "../../src/bus/connect/connection.t
 import { openManager } from "../../src/bus/jetstream-api.ts";
 import { parseBuilderName } from "../../src/protocol/names.ts";
 import { streams } from "../../src/protocol/subjects.ts";
-import { freePort } from "./free-port.ts";
+import { freeListenerPort } from "./free-port.ts";
 import { serverVersion, startNatsServer, type NatsServer } from "./nats-server.ts";
 import type { HomelabServer } from "./start-homelab.ts";
 import type { TestUser } from "./start-roles-server.ts";
@@ -52,8 +52,8 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
     builder2: { role: "builder", name: parseBuilderName("b2"), publicKey: await key("builder2") },
   };
   const version = await serverVersion();
-  const routes = await Promise.all(names.map(async () => `127.0.0.1:${await freePort()}`));
-  const pages = await Promise.all(names.map(async () => `127.0.0.1:${await freePort()}`));
+  const routes = await Promise.all(names.map(async () => `127.0.0.1:${await freeListenerPort()}`));
+  const pages = await Promise.all(names.map(async () => `127.0.0.1:${await freeListenerPort()}`));
   const nodes = await Promise.all(
     names.map(async (node, index) =>
       startNatsServer(({ port, storeDirectory }) =>

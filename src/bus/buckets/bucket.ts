@@ -8,8 +8,10 @@ import { createPresence } from "./presence.ts";
 import { readable } from "../readable.ts";
 import { createStreamReader } from "../stored-messages.ts";
 
-/** A daemon would otherwise wait for a bucket that nobody makes. */
+/** A daemon would otherwise wait for a bucket that nobody makes. A command gives up by itself. */
 export const attempts = 2;
+export const readAttempts = ({ role }: Pick<Connection, "role">): number | undefined =>
+  role === "daemon" ? attempts : undefined;
 const readsAtOnce = 200;
 
 /** @param storedAt by the clock of the server */
@@ -30,7 +32,7 @@ export function createBucketReader(connection: Connection, bucket: string): Buck
   /** What there is, or what holds without the bucket. */
   async function found<T>(without: T, read: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      return await call(connection, `read ${bucket}`, signal, read, attempts);
+      return await call(connection, `read ${bucket}`, signal, read, readAttempts(connection));
     } catch (error) {
       signal.throwIfAborted();
       if (hasCode(error, "JETSTREAM_MISSING", "NATS_PERMISSION")) return without;

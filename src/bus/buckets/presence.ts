@@ -1,7 +1,14 @@
 // Whether a server has a stream. One that has not leaves a direct get without an answer, and who reads would wait in vain.
 import type { Connection } from "../connect/connection.ts";
-import { isMissing } from "../connect/nats-errors.ts";
+import { isClustered } from "../connect/describe-missing.ts";
+import { isLeaderless, isMissing } from "../connect/nats-errors.ts";
 import { openManager } from "../jetstream-api.ts";
+
+/** In a cluster nobody answers while there is no leader, and the stream exists. */
+const isAbsentFrom =
+  (connection: Connection) =>
+  (error: unknown): boolean =>
+    isMissing(error) && !(isClustered(connection) && isLeaderless(error));
 
 /**
  * Asks until the stream exists. Rejects with the library's errors.
@@ -11,7 +18,7 @@ import { openManager } from "../jetstream-api.ts";
 export function createPresence(
   connection: Connection,
   stream: string,
-  isAbsent: (error: unknown) => boolean = isMissing,
+  isAbsent: (error: unknown) => boolean = isAbsentFrom(connection),
 ): () => Promise<boolean> {
   let asked: Promise<boolean> | undefined;
   async function ask(): Promise<boolean> {

@@ -36,6 +36,8 @@ export interface Connection extends AsyncDisposable {
   readonly nats: NatsConnection;
   readonly role: ConnectionOptions["role"];
   readonly jetstreamDomain: string | undefined;
+  /** The name of the cluster that the server is one of; also while there is no server. */
+  readonly cluster: string | undefined;
   /** Undefined for the library's own. */
   readonly inboxPrefix: string | undefined;
   readonly log: Log;
@@ -53,9 +55,6 @@ export interface Connection extends AsyncDisposable {
   whileConnected<T>(work: Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
-
-/** Whether the server is one of several: each says the name of its cluster when a client connects. */
-export const isClustered = ({ nats }: Pick<Connection, "nats">): boolean => (nats.info?.cluster ?? "") !== "";
 
 /** Milliseconds. A daemon notices a dead peer after at most three pings. */
 const timing = { connect: 5000, ping: 10_000, reconnect: 1000, reconnectJitter: 500 } as const;
@@ -147,6 +146,7 @@ async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnect
 function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock: Clock): Connection {
   let connected = true;
   let closedForGood = false;
+  let { cluster } = nats.info ?? {};
   const listeners = new Set<(connected: boolean) => void>();
 
   const change = (now: boolean): void => {
@@ -163,6 +163,7 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
           break;
         case "reconnect":
           log.info({ server: status.server }, "connected to NATS again");
+          cluster = nats.info?.cluster;
           change(true);
           break;
         case "error":
@@ -203,6 +204,9 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
     nats,
     role: options.role,
     jetstreamDomain: options.jetstreamDomain,
+    get cluster() {
+      return cluster;
+    },
     inboxPrefix: options.inboxPrefix,
     log,
     clock,

@@ -90,6 +90,34 @@ test("a server that is slow is not taken for one without JetStream", () => {
     expect(explainNatsError(new TimeoutError(), "look", asked).code).toBe("NATS_TIMEOUT");
 });
 
+test.each([
+  ["nobody answers", noAnswer],
+  ["JetStream has no leader", apiError(10_008, 503)],
+  ["another server is asked", apiError(10_009, 500)],
+])("in a cluster where %s, nobody is advised to enable JetStream", (_, error) => {
+  const asked = { nats: { info: { jetstream: true } }, jetstreamDomain: undefined, cluster: "homelab" };
+  const explained = explainNatsError(error, "look", asked);
+  expect(explained).toMatchObject({
+    kind: "unavailable",
+    code: "NATS_NO_LEADER",
+    message: "cannot look: the NATS cluster homelab has no leader for it",
+  });
+  expect(explained.hint).not.toContain("enable JetStream");
+  expect(explained.hint).toContain("homelab-deploy doctor");
+});
+
+test("in a cluster, what a server says is missing is missing", () => {
+  const asked = { nats: { info: { jetstream: true } }, jetstreamDomain: undefined, cluster: "homelab" };
+  const without = { ...asked, nats: { info: {} } };
+  for (const [error, whom] of [
+    [apiError(10_059, 404), asked],
+    [ofAccount, asked],
+    [noAnswer, without],
+  ] as const)
+    expect(explainNatsError(error, "look", whom).code).toBe("JETSTREAM_MISSING");
+  expect(explainNatsError(new TimeoutError(), "look", asked).hint).toContain("of the cluster homelab run");
+});
+
 test("where the server has a domain of its own, streams that are missing may be in another", () => {
   const asked = { nats: { info: { jetstream: true, domain: "leaf" } }, jetstreamDomain: undefined };
   expect(explainNatsError(apiError(10_059, 404), "look", asked).hint).toContain(

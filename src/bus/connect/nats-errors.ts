@@ -12,11 +12,21 @@ import {
   UserAuthenticationExpiredError,
 } from "@nats-io/transport-node";
 import { isCertificateError } from "../../base/certificate-error.ts";
+import {
+  describeMissing,
+  describeNoLeader,
+  isClustered,
+  lacksJetStream,
+  type AskedServer,
+  type Missing,
+} from "./describe-missing.ts";
 import { HomelabError, internalCode, isProgrammingError, messageOf } from "../../base/errors.ts";
 
 /** JetStream's own error codes (nats-server, server/errors.json) that we tell apart. */
 export const apiCodes = {
   accountStorageExceeded: 10_002,
+  clusterNotAvailable: 10_008,
+  clusterNotLeader: 10_009,
   consumerNotFound: 10_014,
   insufficientResources: 10_023,
   noMessage: 10_037,
@@ -80,9 +90,15 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
-/** Nobody answers: in a cluster that is how a stream without a leader, or JetStream without one, looks to a client. */
-export const isLeaderless = (error: unknown): boolean =>
-  isJetStreamNotEnabled(error) || isNoResponders(error);
+/**
+ * Nobody answers, or the server says that it is not the one: in a cluster that is how a stream without a leader, or
+ * JetStream without one, looks to a client.
+ */
+export function isLeaderless(error: unknown): boolean {
+  const code = apiCodeOf(error);
+  if (code === apiCodes.clusterNotAvailable || code === apiCodes.clusterNotLeader) return true;
+  return (isJetStreamNotEnabled(error) || isNoResponders(error)) && !isNotEnabledForAccount(error);
+}
 
 /** The connection broke while we waited: whether the server did what we asked is unknown. */
 export class ConnectionLostError extends Error {
@@ -112,20 +128,6 @@ export function permissionViolationOf(error: unknown): PermissionViolationError 
   return error instanceof Error && error.cause instanceof PermissionViolationError ? error.cause : undefined;
 }
 
-/** Whom we asked: of a connection. */
-export interface AskedServer {
-  /** The client forgets it while it connects again. */
-  readonly nats: {
-    readonly info?: {
-      readonly server_name?: string;
-      readonly jetstream?: boolean;
-      readonly domain?: string;
-      readonly max_payload?: number;
-    };
-  };
-  readonly jetstreamDomain: string | undefined;
-}
-
 /**
  * @param doing for the message: `publish`, `read the events of 01J…`.
  * @param asked for advice that fits the server
@@ -147,8 +149,12 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
         : "use a key whose role may do this; `homelab-deploy nats config` prints the roles",
     );
   }
+  if (isClustered(asked) && isLeaderless(error) && !lacksJetStream(asked)) {
+    const { what, hint } = describeNoLeader(asked);
+    return explain("unavailable", `cannot ${doing}: ${what}`, "NATS_NO_LEADER", hint);
+  }
   if (isMissing(error) || (error instanceof TimeoutError && lacksJetStream(asked))) {
-    const { what, hint } = describeMissing(error, asked);
+    const { what, hint } = describeMissing(missingOf(error), asked);
     return explain("unavailable", `cannot ${doing}: ${what}`, "JETSTREAM_MISSING", hint);
   }
   const code = apiCodeOf(error);
@@ -195,7 +201,9 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
       "unavailable",
       `cannot ${doing}: NATS did not answer in time`,
       "NATS_TIMEOUT",
-      "check the NATS server and its disk, then try again",
+      isClustered(asked)
+        ? `see whether most servers of the cluster ${asked.cluster} run and reach each other (homelab-deploy doctor), and look at their disks`
+        : "check the NATS server and its disk, then try again",
     );
   }
   if (isProgrammingError(error)) {
@@ -210,52 +218,11 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
   );
 }
 
-/** The server says that it has none. A leaf node of 2.9 does not answer at all. */
-const lacksJetStream = (asked: AskedServer | undefined): boolean =>
-  asked?.nats.info !== undefined && asked.nats.info.jetstream !== true && asked.jetstreamDomain === undefined;
-
-const thenSetUp = "then run once: homelab-deploy nats setup";
-
-function describeMissing(
-  error: unknown,
-  asked: AskedServer | undefined,
-): { readonly what: string; readonly hint: string } {
-  if (isNotEnabledForAccount(error)) {
-    return {
-      what: "our account on the NATS server has no JetStream",
-      hint: `set in the server's configuration: accounts { OUR_ACCOUNT { jetstream: enabled } } (accounts that are JWTs: nsc edit account --js-disk-storage 8G), ${thenSetUp}; the account of clients imports instead what \`homelab-deploy nats config\` prints`,
-    };
-  }
+const missingOf = (error: unknown): Missing => {
+  if (isNotEnabledForAccount(error)) return "account";
   const code = apiCodeOf(error);
-  const isFound = code === apiCodes.streamNotFound || code === apiCodes.consumerNotFound;
-  const name = asked?.nats.info?.server_name ?? "that we are connected to";
-  if (!isFound && lacksJetStream(asked)) {
-    return {
-      what: `the NATS server ${name} has no JetStream`,
-      hint: `enable JetStream in its configuration, ${thenSetUp}. If it is a leaf node: set nats.jetstreamDomain to the domain of the hub's JetStream, or nats.servers to the hub`,
-    };
-  }
-  const domain = asked?.jetstreamDomain;
-  if (!isFound && domain !== undefined) {
-    return {
-      what: `the JetStream domain ${domain} does not answer through the NATS server ${name}`,
-      hint: "compare nats.jetstreamDomain with the `domain` in the hub's `jetstream` block, and see in the leaf node's log whether it is connected to the hub, with our account",
-    };
-  }
-  const own = asked?.nats.info?.domain;
-  const elsewhere =
-    domain === undefined && own !== undefined
-      ? `. The server has the JetStream domain ${own}: if the streams are in another one, set nats.jetstreamDomain`
-      : "";
-  return {
-    what: isFound
-      ? "one of our streams is missing on the NATS server"
-      : "JetStream or one of our streams is missing on this server",
-    hint: isFound
-      ? `run once with the admin's key: homelab-deploy nats setup${elsewhere}`
-      : `enable JetStream in the server's configuration, ${thenSetUp}${elsewhere}`,
-  };
-}
+  return code === apiCodes.streamNotFound || code === apiCodes.consumerNotFound ? "object" : "unknown";
+};
 
 /** The client refuses to send more than the server's `max_payload`. */
 const isPayloadTooLarge = (error: unknown): boolean =>

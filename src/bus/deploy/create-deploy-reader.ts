@@ -10,7 +10,7 @@ import {
   orderSubject,
   streams,
 } from "../../protocol/subjects.ts";
-import { attempts, createBucketReader } from "../buckets/bucket.ts";
+import { createBucketReader, readAttempts } from "../buckets/bucket.ts";
 import { createPresence } from "../buckets/presence.ts";
 import { call } from "../call.ts";
 import type { Connection } from "../connect/connection.ts";
@@ -40,7 +40,7 @@ export function createDeployReader(connection: Connection): DeployReader {
     signal: AbortSignal,
   ): Promise<T | undefined> {
     const attempt = async (): Promise<T | undefined> => ((await isThere[stream]()) ? doing() : undefined);
-    return call(connection, `read ${stream}`, signal, attempt, attempts);
+    return call(connection, `read ${stream}`, signal, attempt, readAttempts(connection));
   }
 
   /** All stored messages of a subject after that sequence, oldest first. */

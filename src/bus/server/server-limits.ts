@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { HomelabError } from "../../base/errors.ts";
 import { limits as messageLimits } from "../../protocol/wire.ts";
 import type { Connection } from "../connect/connection.ts";
-import { explainNatsError, isPermissionViolation } from "../connect/nats-errors.ts";
+import { isPermissionViolation } from "../connect/nats-errors.ts";
+import { callPatiently } from "../call.ts";
 import { openManager } from "../jetstream-api.ts";
 import { bytes } from "./compare-settings.ts";
 import { consumerSettings, creationConfig, type StreamSettings } from "./stream-settings.ts";
@@ -69,15 +70,21 @@ const Usage = v.object({
 const AccountInfo = v.object({ ...Usage.entries, tiers: v.optional(v.object({ R1: v.optional(Usage) })) });
 
 /** @throws HomelabError `unavailable` `JETSTREAM_MISSING` */
-export async function readServerLimits(connection: Connection): Promise<ServerLimits> {
+export async function readServerLimits(
+  connection: Connection,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ServerLimits> {
   const maxPayload = connection.nats.info?.max_payload;
   const manager = await openManager(connection);
-  try {
-    return { maxPayload, account: accountLimitsOf(await manager.getAccountInfo()) };
-  } catch (error) {
-    if (isPermissionViolation(error)) return { maxPayload };
-    throw explainNatsError(error, "read the limits of our account", connection);
-  }
+  const account = await callPatiently(connection, "read the limits of our account", signal, async () => {
+    try {
+      return accountLimitsOf(await manager.getAccountInfo());
+    } catch (error) {
+      if (isPermissionViolation(error)) return undefined;
+      throw error;
+    }
+  });
+  return account === undefined ? { maxPayload } : { maxPayload, account };
 }
 
 export function accountLimitsOf(answer: unknown): AccountLimits {

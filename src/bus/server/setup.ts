@@ -4,6 +4,7 @@ import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import { bytes, compareConsumer, compareStream, type Difference } from "./compare-settings.ts";
 import type { Connection } from "../connect/connection.ts";
+import { callPatiently } from "../call.ts";
 import { openManager } from "../jetstream-api.ts";
 import { readServerLimits, requireLimits, type ServerLimits, type StreamNeeds } from "./server-limits.ts";
 import { apiCodeOf, apiCodes, explainNatsError, isPermissionViolation } from "../connect/nats-errors.ts";
@@ -35,6 +36,8 @@ export interface SetupOptions {
   readonly scale?: number;
   /** How many servers of a cluster must have each message. Default 1. */
   readonly replicas?: number;
+  /** Ends the wait for a cluster without a leader. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -46,13 +49,13 @@ export interface SetupOptions {
  */
 export async function setUpStreams(
   connection: Connection,
-  { repair = false, scale = 1, replicas = 1 }: SetupOptions = {},
+  { repair = false, scale = 1, replicas = 1, signal = never }: SetupOptions = {},
 ): Promise<readonly Finding[]> {
   const manager = await openManager(connection, timeoutMs);
   const canCompress = isAtLeast(connection.nats.info?.version, "2.10.0");
   const findings: Finding[] = [];
-  const streams = await inspectStreams(connection, manager, replicas);
-  const limits = await readServerLimits(connection);
+  const streams = await inspectStreams(connection, replicas, signal);
+  const limits = await readServerLimits(connection, signal);
   requireLimits(limits, needsOf(streams, { scale, replicas }));
   for (const found of streams) {
     const { settings } = found;
@@ -75,7 +78,7 @@ export async function setUpStreams(
     } else findings.push(found.finding);
   }
   for (const settings of consumerSettings) {
-    const finding = await inspectConsumer(connection, manager, settings);
+    const finding = await inspectConsumer(connection, settings, signal);
     const { stream, create } = settings;
     if (finding.state === "missing") {
       await explained(
@@ -97,11 +100,14 @@ export async function setUpStreams(
 }
 
 /** Only reads. Every role but the listener may do it. */
-export async function checkStreams(connection: Connection, replicas = 1): Promise<readonly Finding[]> {
-  const manager = await openManager(connection, timeoutMs);
-  const findings = (await inspectStreams(connection, manager, replicas)).map(({ finding }) => finding);
+export async function checkStreams(
+  connection: Connection,
+  replicas = 1,
+  signal: AbortSignal = never,
+): Promise<readonly Finding[]> {
+  const findings = (await inspectStreams(connection, replicas, signal)).map(({ finding }) => finding);
   for (const settings of consumerSettings) {
-    findings.push(await inspectConsumer(connection, manager, settings));
+    findings.push(await inspectConsumer(connection, settings, signal));
   }
   return findings;
 }
@@ -109,11 +115,10 @@ export async function checkStreams(connection: Connection, replicas = 1): Promis
 /** What the server allows our account, and what the streams need of it. Only reads. */
 export async function checkLimits(
   connection: Connection,
-  { scale = 1, replicas = 1 }: Pick<SetupOptions, "scale" | "replicas"> = {},
+  { scale = 1, replicas = 1, signal = never }: Omit<SetupOptions, "repair"> = {},
 ): Promise<{ readonly limits: ServerLimits; readonly needs: StreamNeeds }> {
-  const manager = await openManager(connection, timeoutMs);
-  const streams = await inspectStreams(connection, manager);
-  return { limits: await readServerLimits(connection), needs: needsOf(streams, { scale, replicas }) };
+  const streams = await inspectStreams(connection, 1, signal);
+  return { limits: await readServerLimits(connection, signal), needs: needsOf(streams, { scale, replicas }) };
 }
 
 /**
@@ -147,6 +152,7 @@ export const isDispensable = ({ state, optional }: Finding): boolean =>
 export const describeDifference = ({ setting, is, required }: Difference): string =>
   `${setting}: is ${is}, must be ${required}`;
 
+const never = new AbortController().signal;
 /** Creating a stream takes longer than reading from one. */
 const timeoutMs = 5000;
 
@@ -167,12 +173,12 @@ interface FoundStream {
 
 async function inspectStreams(
   connection: Connection,
-  manager: JetStreamManager,
-  replicas = 1,
+  replicas: number,
+  signal: AbortSignal,
 ): Promise<readonly FoundStream[]> {
   const found: FoundStream[] = [];
   for (const settings of streamSettings)
-    found.push(await inspectStream(connection, manager, settings, replicas));
+    found.push(await inspectStream(connection, settings, replicas, signal));
   return found;
 }
 
@@ -192,33 +198,49 @@ function needsOf(
 
 async function inspectStream(
   connection: Connection,
-  manager: JetStreamManager,
   settings: StreamSettings,
   replicas: number,
+  signal: AbortSignal,
 ): Promise<FoundStream> {
   const { name: object, optional } = settings;
-  try {
-    const info = await manager.streams.info(object);
-    return { settings, info, finding: judged(object, compareStream(settings, info.config, replicas)) };
-  } catch (error) {
-    if (!isAbsent(error, settings)) throw explainNatsError(error, `read ${object}`, connection);
-    return { settings, finding: { object, state: "missing", optional, differences: [] } };
-  }
+  const info = await infoOf(connection, settings, object, signal, (manager) => manager.streams.info(object));
+  return info === undefined
+    ? { settings, finding: { object, state: "missing", optional, differences: [] } }
+    : { settings, info, finding: judged(object, compareStream(settings, info.config, replicas)) };
 }
 
 async function inspectConsumer(
   connection: Connection,
-  manager: JetStreamManager,
   settings: ConsumerSettings,
+  signal: AbortSignal,
 ): Promise<Finding> {
-  const object = `${settings.stream}.${settings.create.durable_name}`;
-  try {
-    const info = await manager.consumers.info(settings.stream, settings.create.durable_name);
-    return judged(object, compareConsumer(settings, info.config));
-  } catch (error) {
-    if (!isAbsent(error, settings)) throw explainNatsError(error, `read ${object}`, connection);
-    return { object, state: "missing", optional: settings.optional, differences: [] };
-  }
+  const { stream, optional, create } = settings;
+  const object = `${stream}.${create.durable_name}`;
+  const info = await infoOf(connection, settings, object, signal, (manager) =>
+    manager.consumers.info(stream, create.durable_name),
+  );
+  return info === undefined
+    ? { object, state: "missing", optional, differences: [] }
+    : judged(object, compareConsumer(settings, info.config));
+}
+
+/** Undefined for what does not exist. One attempt, but a cluster may have to elect a leader first. */
+async function infoOf<Info>(
+  connection: Connection,
+  settings: { readonly optional?: true },
+  object: string,
+  signal: AbortSignal,
+  ask: (manager: JetStreamManager) => Promise<Info>,
+): Promise<Info | undefined> {
+  const manager = await openManager(connection, timeoutMs);
+  return callPatiently(connection, `read ${object}`, signal, async () => {
+    try {
+      return await ask(manager);
+    } catch (error) {
+      if (isAbsent(error, settings)) return undefined;
+      throw error;
+    }
+  });
 }
 
 /** Permissions that an earlier release printed do not name what it did not have. */

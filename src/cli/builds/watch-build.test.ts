@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { startRig } from "../../../test/support/builder-rig.ts";
+import { createFakeClock } from "../../../test/support/fake-clock.ts";
 import { createCommandContext } from "../../../test/support/command-context.ts";
 import { HomelabError } from "../../base/errors.ts";
+import type { BuildMessage, BuildReader } from "../../bus/bus.ts";
 import type { Evaluator } from "../../nix/evaluator.ts";
 import type { BuilderStatus } from "../../protocol/builder-status.ts";
 import { parseBuilderName, parseCommit, parseRepoName } from "../../protocol/names.ts";
@@ -30,6 +32,29 @@ test("a request that nobody takes is explained by who is there", () => {
     "cache01 has not taken it yet",
   );
 });
+
+test("a request that NATS has not stored is not said to be stored", async () => {
+  const rig = await startRig();
+  const id = await rig.ask("homelab/testvm01");
+  await rig.verdict(id);
+  const clock = createFakeClock();
+  const { context, said } = createCommandContext({ clock });
+  const { promise: stored, resolve: store } = Promise.withResolvers<void>();
+  // Nothing is heard of the build, because NATS has no leader.
+  const reader: BuildReader = { ...rig.bus, follow: (_, __, signal) => heardFrom(stored, signal) };
+  const watching = watchBuild(context, reader, id, {}, { about: "", submit: async () => stored });
+  await clock.advance(2500);
+  expect(said.stderr + said.stdout).toContain("NATS has not stored the request yet");
+  expect(said.stderr + said.stdout).not.toContain("The request is");
+  store();
+  await expect(watching).rejects.toMatchObject({ code: "NO_VERDICT" });
+  await rig.stop();
+});
+
+async function* heardFrom(stored: Promise<void>, signal: AbortSignal): AsyncGenerator<BuildMessage> {
+  await stored;
+  signal.throwIfAborted();
+}
 
 test.each([
   ["a bug", new TypeError("x is not a function"), 70, "got no verdict because of a bug in homelab-deploy"],

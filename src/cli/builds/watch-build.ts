@@ -116,9 +116,9 @@ export async function watchBuild(
     watching.abort();
   });
   const explaining =
-    asked === undefined
+    asking === undefined
       ? undefined
-      : explainSilence(context, reader, renderer, () => isTaken, watching.signal);
+      : explainSilence(context, reader, renderer, { asking, isTaken: () => isTaken }, watching.signal);
   try {
     for await (const message of reader.follow(
       id,
@@ -280,15 +280,20 @@ const detachedText = (id: BuildId, more = ""): string =>
 const cancelBuild = (reader: BuildReader, id: BuildId): Promise<void> =>
   reader.control(id, { action: "cancel" }, AbortSignal.timeout(10_000));
 
-/** A request that nobody takes is explained: whether a builder is there, and since when none was. */
+/** A request that nobody takes is explained: whether it is stored, whether a builder is there, and since when none was. */
 async function explainSilence(
   { clock }: Context,
   reader: BuildReader,
   renderer: BuildRenderer,
-  isTaken: () => boolean,
+  { asking, isTaken }: { readonly asking: Promise<void>; readonly isTaken: () => boolean },
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    const stored = asking.then(() => true);
+    if (!(await Promise.race([stored, clock.sleep(silenceMs, signal).then(() => false)]))) {
+      renderer.notice("NATS has not stored the request yet.");
+      await stored;
+    }
     await clock.sleep(silenceMs, signal);
     if (isTaken()) return;
     renderer.notice(describeSilence(await reader.listBuilders(signal), clock.now()));

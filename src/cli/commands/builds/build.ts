@@ -1,14 +1,16 @@
 // `homelab-deploy build`
 import { Option, type Command } from "@commander-js/extra-typings";
 import { HomelabError } from "../../../base/errors.ts";
+import type { BuildId } from "../../../protocol/names.ts";
 import { exitCodes } from "../../../protocol/exit-codes.ts";
 import { examples } from "../../arguments/help-text.ts";
 import { collect, outputOption, parseBuildReference, parseDuration } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
+import { showCommand } from "../../../words/next-commands.ts";
 import { openLocalReader, openReader } from "../../session/connect-reader.ts";
 
-/** With `--detach`: how long NATS may take to store the request. */
-const submitMs = 30_000;
+/** With `--detach`: how long NATS may take to store the request. A cluster may have to elect a leader first. */
+const submitMs = 60_000;
 
 /** Asks for a build, shows it until it is over, and exits with its verdict. */
 export function addBuild(command: Command, choose: Choose): void {
@@ -115,9 +117,27 @@ export function addBuild(command: Command, choose: Choose): void {
             ...describeRequest(target, request),
             fresh: request.fresh === true,
           });
-        await submit(AbortSignal.timeout(options.timeout ?? submitMs));
+        await submitWithin(submit, request.id, options.timeout ?? submitMs);
         answer(context, { json: () => ({ build: request.id }), text: () => `${request.id}\n`, line: true });
         return exitCodes.success;
       }),
     );
+}
+
+/** @throws HomelabError `unavailable` `NATS_TIMEOUT` */
+async function submitWithin(
+  submit: (signal: AbortSignal) => Promise<void>,
+  id: BuildId,
+  milliseconds: number,
+): Promise<void> {
+  const patience = AbortSignal.timeout(milliseconds);
+  try {
+    await submit(patience);
+  } catch (error) {
+    if (!patience.aborted || error !== patience.reason) throw error;
+    throw new HomelabError("unavailable", `NATS has not stored the request within ${milliseconds / 1000} s`, {
+      code: "NATS_TIMEOUT",
+      hint: `it may arrive all the same: ${showCommand(id)}`,
+    });
+  }
 }

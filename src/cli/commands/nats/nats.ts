@@ -56,8 +56,8 @@ export function addNats(nats: Command, choose: Choose): void {
         await using connection = await connectCommand(context, await loadCommandConfig(context), signal);
         const findings =
           check === true
-            ? await checkStreams(connection, replicas)
-            : await setUpStreams(connection, { repair: repair === true, scale, replicas });
+            ? await checkStreams(connection, replicas, signal)
+            : await setUpStreams(connection, { repair: repair === true, scale, replicas, signal });
         const accounts = await inspectAccounts(connection);
         const lines = findings.flatMap(({ object, state, differences }) => [
           `${object}: ${state}`,
@@ -68,7 +68,7 @@ export function addNats(nats: Command, choose: Choose): void {
           text: () => `${[`accounts: ${accounts}`, ...lines].join("\n")}\n`,
         });
         if (check === true) {
-          const { limits, needs } = await checkLimits(connection, { scale, replicas });
+          const { limits, needs } = await checkLimits(connection, { scale, replicas, signal });
           requireLimits(limits, needs);
         }
         requireSound(findings);

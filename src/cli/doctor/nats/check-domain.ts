@@ -1,6 +1,6 @@
 // The JetStream domain that is configured. With a wrong one everything that is stored seems to lack rights.
 import type { Connection } from "../../../bus/connect/connection.ts";
-import type { AskedServer } from "../../../bus/connect/nats-errors.ts";
+import type { AskedServer } from "../../../bus/connect/describe-missing.ts";
 import { apiSubject } from "../../../bus/jetstream-api.ts";
 import { mayPublish } from "../../../bus/server/probe-permissions.ts";
 import { streams } from "../../../protocol/subjects.ts";

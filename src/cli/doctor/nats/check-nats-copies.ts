@@ -1,16 +1,23 @@
 // Checks how many servers of a cluster keep what is stored.
+import { call } from "../../../bus/call.ts";
 import { openManager } from "../../../bus/jetstream-api.ts";
-import { isClustered, type Connection } from "../../../bus/connect/connection.ts";
+import type { Connection } from "../../../bus/connect/connection.ts";
+import { isClustered } from "../../../bus/connect/describe-missing.ts";
 import { streams } from "../../../protocol/subjects.ts";
 import { findingOf, ok, warning, type Finding } from "../finding.ts";
 
 const check = "NATS copies";
 
 /** Nothing of a server that is alone. */
-export async function checkNatsCopies(connection: Connection): Promise<readonly Finding[]> {
+export async function checkNatsCopies(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   if (!isClustered(connection)) return [];
   try {
-    const { config, cluster } = await (await openManager(connection)).streams.info(streams.events);
+    const { config, cluster } = await call(connection, `read ${streams.events}`, signal, async () =>
+      (await openManager(connection)).streams.info(streams.events),
+    );
     const others = cluster?.replicas ?? [];
     const away = others.filter(({ offline }) => offline).map(({ name }) => name);
     return [judgeNatsCopies(config.num_replicas, away)];

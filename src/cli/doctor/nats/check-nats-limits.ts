@@ -1,5 +1,5 @@
 // Whether the server allows our account what homelab-deploy needs.
-import { HomelabError } from "../../../base/errors.ts";
+import { hasCode } from "../../../base/errors.ts";
 import type { Connection } from "../../../bus/connect/connection.ts";
 import {
   adviseLimits,
@@ -14,13 +14,16 @@ import { findingOf, ok, unknown, wrong, type Finding } from "../finding.ts";
 
 const check = "NATS limits";
 
-export async function checkNatsLimits(connection: Connection): Promise<readonly Finding[]> {
+export async function checkNatsLimits(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   try {
-    const { limits, needs } = await checkLimits(connection);
+    const { limits, needs } = await checkLimits(connection, { signal });
     return judgeLimits(limits, needs);
   } catch (error) {
     // The check of the streams says it.
-    if (error instanceof HomelabError && error.code === "JETSTREAM_MISSING") return [];
+    if (hasCode(error, "JETSTREAM_MISSING", "NATS_NO_LEADER")) return [];
     return [findingOf(check, error)];
   }
 }

@@ -1,4 +1,5 @@
 // NATS as this machine reaches it: the connection, the streams, and who builds.
+import { hasCode } from "../../../base/errors.ts";
 import type { BuildReader } from "../../../bus/bus.ts";
 import type { Connection } from "../../../bus/connect/connection.ts";
 import {
@@ -61,14 +62,21 @@ export interface StreamsCheck {
   readonly finding: Finding;
   /** Whether there is anything to read or store in. */
   readonly areThere: boolean;
+  /** False in a cluster where nobody leads them, which was waited for: whoever asks for more would wait as long again. */
+  readonly areLed: boolean;
 }
 
-export async function checkStreamSettings(connection: Connection): Promise<StreamsCheck> {
+export async function checkStreamSettings(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<StreamsCheck> {
   try {
-    const found = await checkStreams(connection);
-    return { finding: judgeStreams(found), areThere: found.every(({ state }) => state !== "missing") };
+    const found = await checkStreams(connection, 1, signal);
+    const areThere = found.every(({ state }) => state !== "missing");
+    return { finding: judgeStreams(found), areThere, areLed: true };
   } catch (error) {
-    return { finding: findingOf("NATS streams", error), areThere: false };
+    const areLed = !hasCode(error, "NATS_NO_LEADER", "NATS_TIMEOUT");
+    return { finding: findingOf("NATS streams", error), areThere: false, areLed };
   }
 }
 

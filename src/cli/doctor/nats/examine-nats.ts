@@ -43,7 +43,7 @@ export async function examineNats(
       monitoringUrl: config.nats.monitoringUrl,
     };
     const rights = await checkNatsRights(connection, inboxPrefix);
-    const { finding: streams, areThere } = await checkStreamSettings(connection);
+    const { finding: streams, areThere, areLed } = await checkStreamSettings(connection, signal);
     const { role } = roleOf(inboxPrefix);
     const mayStore = role === "builder" && !rights.some(isWrong);
     const mayReadHosts = role !== "updater" && !rights.some(isWrong);
@@ -52,10 +52,10 @@ export async function examineNats(
       ...(await checkOtherServers(target, signal)),
       ...(stranger === undefined ? [] : [stranger]),
       await checkNatsDurability(asked, fetch, signal),
-      ...(await checkNatsCopies(connection)),
+      ...(areLed ? await checkNatsCopies(connection, signal) : []),
       await checkAccounts(connection),
       ...rights,
-      ...(await checkNatsLimits(connection)),
+      ...(areLed ? await checkNatsLimits(connection, signal) : []),
       streams,
       ...(areThere && mayStore ? [await checkStorage(connection, context.clock.now(), signal)] : []),
       ...(areThere ? await checkBuilders(createReader(connection), context.clock.now(), signal) : []),
