@@ -57,8 +57,8 @@ export async function openBacklog(connection: Connection, signal: AbortSignal): 
         throw error;
       }
     },
-    async next(nextSignal) {
-      const delivery = await nextDelivery(connection, consumers.backlog, nextSignal);
+    async next(nextSignal, options) {
+      const delivery = await nextDelivery(connection, consumers.backlog, nextSignal, options);
       return delivery && asQueued(delivery);
     },
   };

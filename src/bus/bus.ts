@@ -201,8 +201,8 @@ export interface EventSpace {
 export interface Backlog {
   /** Puts a request aside, which is then still to be acknowledged. False when there is no room for it. */
   add(delivery: Delivery, target: Target, signal: AbortSignal): Promise<boolean>;
-  /** Waits for the next one, as it was in the queue; undefined when none came for a while. */
-  next(signal: AbortSignal): Promise<Delivery | undefined>;
+  /** The next one, as it was in the queue; undefined when none came for a while, or with `wait: false` when there is none. */
+  next(signal: AbortSignal, options?: { readonly wait?: boolean }): Promise<Delivery | undefined>;
 }
 
 /** For builders. */

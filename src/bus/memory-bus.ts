@@ -219,7 +219,8 @@ export function createMemoryBus(clock: Clock): BuilderBus {
         notifiers.backlog.notify();
         return true;
       },
-      next: (signal) => next("backlog", signal),
+      next: async (signal, { wait = true } = {}) =>
+        wait || queues.backlog.length > 0 ? next("backlog", signal) : undefined,
     }),
     nextControl: (signal) => next("control", signal),
     eventSpace: async () => ({

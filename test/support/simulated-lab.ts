@@ -315,7 +315,7 @@ function faultyBus(faults: BusFaults): BuilderBus {
       return (
         backlog && {
           add: (delivery, target, until) => through(() => backlog.add(delivery, target, until), until),
-          next: (until) => take(backlog.next, until),
+          next: (until, options) => take((waiting) => backlog.next(waiting, options), until),
         }
       );
     },

@@ -45,8 +45,17 @@ export interface Homelab<Server extends HomelabServer = RolesServer> extends Asy
   readonly store: ThrowAwayStore;
   readonly fleet: Fleet;
   readonly directory: string;
-  /** Waits until it is ready; one that runs already is left as it is. After an end it is the same builder again. */
-  startBuilder(user?: "builder1" | "builder2", settings?: object, sections?: object): Promise<BuilderProcess>;
+  /**
+   * Waits until it is ready; one that runs already is left as it is. After an end it is the same builder again.
+   *
+   * @param ownStore of this builder; without it the one that all share
+   */
+  startBuilder(
+    user?: "builder1" | "builder2",
+    settings?: object,
+    sections?: object,
+    ownStore?: ThrowAwayStore,
+  ): Promise<BuilderProcess>;
   run(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   stopAll(): Promise<void>;
 }
@@ -95,7 +104,7 @@ export async function startHomelabOn<Server extends HomelabServer>(
     store,
     fleet,
     directory,
-    async startBuilder(user = "builder1", settings = {}, sections = {}) {
+    async startBuilder(user = "builder1", settings = {}, sections = {}, ownStore = store) {
       const known = builders.get(user);
       if (known !== undefined) return known;
       const config = await writeConfig(user, user, {
@@ -117,7 +126,7 @@ export async function startHomelabOn<Server extends HomelabServer>(
         ["--pdeathsig", "KILL", "--", process.execPath, program, "builder", "--config", config],
         {
           stdio: ["ignore", output, output],
-          env: environment,
+          env: { ...environment, ...ownStore.environment },
         },
       );
       const ended = once(child, "exit").then(

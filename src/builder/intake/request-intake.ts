@@ -5,6 +5,8 @@ import type { Backlog, Delivery } from "../../bus/bus.ts";
 import { decodeRequest } from "../../protocol/request.ts";
 import { parseRequestSubject, type Target } from "../../protocol/subjects.ts";
 import type { BacklogAccess } from "./backlog-access.ts";
+import { createOtherBuilders } from "./other-builders.ts";
+import { createTakeTurns, type Pull } from "./take-turns.ts";
 import { createRequestTaker, whileKept, type RequestTakerOptions } from "./take-request.ts";
 import { createWaitForRoom } from "./wait-for-room.ts";
 
@@ -34,19 +36,24 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
   const aside = new Set<Promise<void>>();
   const size = (): number => holdings.size() + taking.size;
   let admitted: Promise<unknown> = Promise.resolve();
+  const takeTurns = createTakeTurns({
+    others: createOtherBuilders(bus, options.builder, options),
+    isBusy: () => size() > 0,
+    clock,
+  });
   const waitForRoom = createWaitForRoom({
     ...options,
     running: () => ({ builds: size(), openHosts: options.openHosts(), starts: holdings.starts() }),
   });
   async function nextOf(
-    next: (until: AbortSignal) => Promise<Delivery | undefined>,
+    pull: Pull,
     mostBuilds: number,
     priority: "interactive" | "batch",
   ): Promise<Delivery | undefined> {
     while (size() >= mostBuilds) await clock.sleep(1000, signal);
     try {
       await waitForRoom(priority, signal);
-      return await next(signal);
+      return await takeTurns(pull, signal);
     } catch (error) {
       signal.throwIfAborted();
       log.warn({ err: error }, "the request queue cannot be read");
