@@ -27,7 +27,7 @@ let
     ints.unsigned = ofWords "whole number, 0 or more";
     enum = values: ofWords (concatStringsSep " or " (map toJSON values));
     strMatching = pattern: ofWords "string that matches `${pattern}`";
-    nullOr = type: ofWords "null or ${type.words}";
+    nullOr = type: containing "null or ${type.words}" (type.prefix or [ ]) type;
     listOf = type: ofWords "list of ${type.words}";
     nonEmptyListOf = type: ofWords "list of ${type.words}, not empty";
     attrsOf = type: containing "attribute set of ${type.words}" [ "<name>" ] type;
@@ -102,4 +102,5 @@ concatMap optionsIn [
   (import ./modules/built-after.nix { self = { }; })
   (import ./modules/dashboard.nix)
   (import ./modules/deployer.nix)
+  (import ./modules/nats-server.nix)
 ]

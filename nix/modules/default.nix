@@ -38,6 +38,10 @@ rec {
     package
     ./deployer.nix
   ];
+  nats-server = module "nats-server" [
+    package
+    ./nats-server.nix
+  ];
   default = module "default" [
     builder
     listener
@@ -45,5 +49,6 @@ rec {
     cache-host
     dashboard
     deployer
+    nats-server
   ];
 }

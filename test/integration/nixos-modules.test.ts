@@ -39,10 +39,10 @@ test("docs/reference/module-options.md is what the modules declare (npm run docs
   expect(page).toBe(moduleOptionsPage(moduleOptions()));
 });
 
-test("infra/nats makes a configuration that nats-server takes", async ({ skip }) => {
+test("the users of infra/nats make a configuration that nats-server takes", async ({ skip }) => {
   skip(natsServer.error !== undefined, "there is no nats-server");
   const version = /v(?<version>[\d.]+)/.exec(natsServer.stdout)?.groups?.["version"] ?? "";
-  const expression = `import ${join(root, "infra/nats/arguments.nix")} {
+  const expression = `import ${join(root, "nix/modules/nats-arguments.nix")} {
     users = import ${join(root, "infra/nats/users.nix")};
     listen = "127.0.0.1:4222"; store = "${store.directory}/jetstream"; maxStoreGiB = 1; serverVersion = "${version}";
   }`;

@@ -33,6 +33,7 @@ const parts = {
   "services.homelab-deploy.listener": "A host that is deployed to",
   "services.homelab-deploy.dashboard": "The dashboard",
   "services.homelab-deploy.deployer": "The deployer",
+  "services.homelab-deploy.natsServer": "The NATS server",
 } as const;
 
 export function moduleOptionsPage(options: readonly ModuleOption[]): string {

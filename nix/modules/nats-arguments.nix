@@ -5,8 +5,12 @@
   store,
   maxStoreGiB,
   serverVersion,
-  # { cert, key }: paths where nats-server runs
+  # { cert, key, ca or null }: paths where nats-server runs
   tls ? null,
+  domain ? null,
+  monitoring ? null,
+  # { name, node, listen, routes }
+  cluster ? null,
 }:
 let
   named =
@@ -15,6 +19,15 @@ let
       option
       "${name}=${users.${name}}"
     ]) (builtins.attrNames users);
+  optional =
+    option: value:
+    if value == null then
+      [ ]
+    else
+      [
+        option
+        value
+      ];
 in
 [
   "--admin"
@@ -48,14 +61,22 @@ in
   "--server-version"
   serverVersion
 ]
+++ optional "--domain" domain
+++ optional "--monitoring" monitoring
 ++ (
   if tls == null then
     [ ]
   else
-    [
-      "--server-tls-cert"
-      tls.cert
-      "--server-tls-key"
-      tls.key
-    ]
+    optional "--server-tls-cert" tls.cert
+    ++ optional "--server-tls-key" tls.key
+    ++ optional "--server-tls-ca" (tls.ca or null)
+)
+++ (
+  if cluster == null then
+    [ ]
+  else
+    optional "--cluster" cluster.name
+    ++ optional "--node" cluster.node
+    ++ optional "--cluster-listen" cluster.listen
+    ++ builtins.concatMap (optional "--route") cluster.routes
 )
