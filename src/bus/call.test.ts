@@ -19,12 +19,14 @@ async function callThatFails(
     times = Number.POSITIVE_INFINITY,
     maxAttempts,
     cluster,
-  }: { times?: number; maxAttempts?: number; cluster?: string } = {},
+    domain,
+  }: { times?: number; maxAttempts?: number; cluster?: string; domain?: string } = {},
 ) {
   const clock = createFakeClock();
   const used: Partial<Connection> = {
     nats: (cluster === undefined ? {} : { info: { jetstream: true } }) as Connection["nats"],
     cluster,
+    jetstreamDomain: domain,
     clock,
     log: silentLog,
     role,
@@ -82,6 +84,8 @@ test("a command waits while a cluster elects a leader, and at a server that is a
   expect(seconds).toBeGreaterThanOrEqual(30);
   expect(seconds).toBeLessThan(33);
   expect(await callThatFails("command", leaderless)).toMatchObject({ attempts: 1 });
+  const behindLeafNode = await callThatFails("command", leaderless, { times: 5, domain: "hub" });
+  expect(behindLeafNode.outcome).toBe("stored");
   expect(await callThatFails("command", missing(), { cluster })).toMatchObject({ attempts: 1 });
 });
 

@@ -1,6 +1,6 @@
 import { retry } from "../base/retry.ts";
 import type { Connection } from "./connect/connection.ts";
-import { isClustered } from "./connect/describe-missing.ts";
+import { isServedByOthers } from "./connect/describe-missing.ts";
 import { explainNatsError, isLeaderless, isMissing, isTransient } from "./connect/nats-errors.ts";
 
 /**
@@ -18,7 +18,10 @@ const policy = {
 const commandPatienceMs = 15_000;
 /** A person is waiting: there may be a leader again in a moment. */
 const commandDelayMs = 1000;
-/** A cluster that has lost a node has no leader for a stream until another one is elected, which takes up to ten seconds. */
+/**
+ * A cluster that has lost a node has no leader for a stream until another one is elected, which takes up to ten seconds. A
+ * leaf node finds its hub again after some seconds.
+ */
 export const electionPatienceMs = 30_000;
 
 /**
@@ -39,7 +42,7 @@ export async function call<T>(
   const startedAt = clock.monotonic();
   const isPatient = (): boolean =>
     role === "daemon" ||
-    clock.monotonic() - startedAt <= (isClustered(connection) ? electionPatienceMs : commandPatienceMs);
+    clock.monotonic() - startedAt <= (isServedByOthers(connection) ? electionPatienceMs : commandPatienceMs);
   try {
     return await retry({
       policy: {
@@ -58,7 +61,7 @@ export async function call<T>(
         isPatient() &&
         (isTransient(error) ||
           (role === "daemon" && isMissing(error)) ||
-          (isClustered(connection) && isLeaderless(error))),
+          (isServedByOthers(connection) && isLeaderless(error))),
       onRetry: (error, _, delayMs) =>
         log.warn({ err: explainNatsError(error, doing, connection), delayMs }, "NATS call is tried again"),
     });
@@ -77,4 +80,4 @@ export const callPatiently = async <T>(
   doing: string,
   signal: AbortSignal,
   attempt: () => Promise<T>,
-): Promise<T> => call(connection, doing, signal, attempt, isClustered(connection) ? undefined : 1);
+): Promise<T> => call(connection, doing, signal, attempt, isServedByOthers(connection) ? undefined : 1);

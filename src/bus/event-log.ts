@@ -8,7 +8,7 @@ import { eventSubject, streams } from "../protocol/subjects.ts";
 import { NotTheHolderError, type EventLogWriter } from "./bus.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
-import { isClustered } from "./connect/describe-missing.ts";
+import { isServedByOthers } from "./connect/describe-missing.ts";
 import { readEvent } from "./event-sequence.ts";
 import { readEventSpace } from "./event-space.ts";
 import { eventMessageId } from "./message-ids.ts";
@@ -34,7 +34,7 @@ export async function openEventLog(
   let nextIndex = (history.at(-1)?.index ?? -1) + 1;
   let pending: Promise<void> = Promise.resolve();
   /** In a cluster any copy of the stream may answer a read, and the one that does may not have everything yet. */
-  const mayBeLate = (looks: number): boolean => isClustered(connection) && looks < mostLooks;
+  const mayBeLate = (looks: number): boolean => isServedByOthers(connection) && looks < mostLooks;
 
   /** The events that were stored since we last looked. */
   async function newEvents(readSignal: AbortSignal): Promise<readonly BuildEvent[]> {

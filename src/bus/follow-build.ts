@@ -10,7 +10,7 @@ import { eventSubject, live, progressSubject, streams } from "../protocol/subjec
 import type { BuildMessage, FollowOptions } from "./bus.ts";
 import { electionPatienceMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
-import { isClustered } from "./connect/describe-missing.ts";
+import { isServedByOthers } from "./connect/describe-missing.ts";
 import { createEventSequence } from "./event-sequence.ts";
 import { createKnownBuildCheck } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./logs/log-order.ts";
@@ -108,7 +108,7 @@ export async function* followBuild(
   let missingSince: number | undefined;
   const maySoonBeThere = (): boolean => {
     missingSince ??= clock.monotonic();
-    const patience = isClustered(connection) ? electionPatienceMs : missingPatienceMs;
+    const patience = isServedByOthers(connection) ? electionPatienceMs : missingPatienceMs;
     return clock.monotonic() - missingSince < patience;
   };
   /** Undefined also when NATS is away; then the tail stays behind. */

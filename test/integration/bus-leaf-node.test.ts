@@ -1,4 +1,5 @@
 // On a leaf node without JetStream, with the configuration that `nats config --domain` prints.
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
@@ -70,8 +71,29 @@ test("a build goes from a client of a leaf node to a builder of it, through the 
   }
 });
 
-test("without the domain, or with a wrong one, it is said what to set", async () => {
+test("while a leaf node has lost its hub, a command waits", async () => {
+  const { hub, leaf, connect } = await openLab();
+  const admin = await connect(leaf, "admin", "hub");
+  await expect
+    .poll(async () => setUpStreams(admin).then(() => "done", String), { timeout: 60_000 })
+    .toBe("done");
+  const asking = await connect(leaf, "operator", "hub");
+  const [operator, id] = [createReader(asking), aBuildId()];
+  const signal = AbortSignal.timeout(60_000);
+  await hub.kill();
+  const submitted = operator.submit(target, { id }, signal);
+  const [listed, checked] = [operator.listBuilds(signal), checkStreams(asking)];
+  await sleep(8000);
+  await hub.start();
+  await submitted;
+  expect(await listed).toEqual([]);
+  expect((await checked).map(({ state }) => state)).not.toContain("missing");
+  expect(await operator.queueLength(signal)).toBe(1);
+});
+
+test("without the domain, or with a wrong one, it is said what to set, and at once", async () => {
   const { leaf, connect } = await openLab();
+  const started = performance.now();
   await expect(checkStreams(await connect(leaf, "operator"))).rejects.toMatchObject({
     code: "JETSTREAM_MISSING",
     message: "cannot read BUILD_REQUESTS: the NATS server leaf has no JetStream",
@@ -82,4 +104,6 @@ test("without the domain, or with a wrong one, it is said what to set", async ()
     code: "NATS_PERMISSION",
   });
   await expect(connect(leaf, "operator", "a.b")).rejects.toMatchObject({ code: "BAD_NAME" });
+  // It calls itself a cluster, and is none that could elect a leader.
+  expect(performance.now() - started).toBeLessThan(20_000);
 });

@@ -1,6 +1,6 @@
 // Whether a server has a stream. One that has not leaves a direct get without an answer, and who reads would wait in vain.
 import type { Connection } from "../connect/connection.ts";
-import { isClustered } from "../connect/describe-missing.ts";
+import { isServedByOthers } from "../connect/describe-missing.ts";
 import { isLeaderless, isMissing } from "../connect/nats-errors.ts";
 import { openManager } from "../jetstream-api.ts";
 
@@ -8,7 +8,7 @@ import { openManager } from "../jetstream-api.ts";
 const isAbsentFrom =
   (connection: Connection) =>
   (error: unknown): boolean =>
-    isMissing(error) && !(isClustered(connection) && isLeaderless(error));
+    isMissing(error) && !(isServedByOthers(connection) && isLeaderless(error));
 
 /**
  * Asks until the stream exists. Rejects with the library's errors.

@@ -13,6 +13,7 @@ import {
   explainNatsError,
   permissionViolationOf,
 } from "./nats-errors.ts";
+import { clusterNameOf } from "./describe-missing.ts";
 import { requireDomainName, requireInboxPrefix } from "./domain-name.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
 
@@ -146,7 +147,7 @@ async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnect
 function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock: Clock): Connection {
   let connected = true;
   let closedForGood = false;
-  let { cluster } = nats.info ?? {};
+  let cluster = clusterNameOf(nats.info);
   const listeners = new Set<(connected: boolean) => void>();
 
   const change = (now: boolean): void => {
@@ -163,7 +164,7 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
           break;
         case "reconnect":
           log.info({ server: status.server }, "connected to NATS again");
-          cluster = nats.info?.cluster;
+          cluster = clusterNameOf(nats.info);
           change(true);
           break;
         case "error":

@@ -21,6 +21,18 @@ export const isClustered = <Asked extends Pick<AskedServer, "cluster">>(
   asked: Asked | undefined,
 ): asked is Asked & { readonly cluster: string } => (asked?.cluster ?? "") !== "";
 
+/** The name of its cluster, as a server says it. A leaf node without one says its own name (nats-server, `leafNoCluster`). */
+export const clusterNameOf = (
+  info: { readonly cluster?: string | undefined; readonly server_name?: string } | undefined,
+): string | undefined => (info?.cluster === info?.server_name ? undefined : info?.cluster);
+
+/**
+ * Whether our streams may be with other servers than the one that we are connected to: in a cluster, or behind a leaf
+ * connection. Those may be away or elect a leader while ours answers, and one of them may not have the newest yet.
+ */
+export const isServedByOthers = (asked: Pick<AskedServer, "cluster" | "jetstreamDomain">): boolean =>
+  isClustered(asked) || asked.jetstreamDomain !== undefined;
+
 /** The server says that it has none. A leaf node of 2.9 does not answer at all. */
 export const lacksJetStream = (asked: AskedServer | undefined): boolean =>
   asked?.nats.info !== undefined && asked.nats.info.jetstream !== true && asked.jetstreamDomain === undefined;

@@ -106,6 +106,11 @@ test.each([
   expect(explained.hint).toContain("homelab-deploy doctor");
 });
 
+test("behind a leaf node that is one of a cluster, it is the hub that does not answer", () => {
+  const asked = { nats: { info: { jetstream: true } }, jetstreamDomain: "hub", cluster: "leaves" };
+  expect(explainNatsError(noAnswer, "look", asked).message).toContain("the JetStream domain hub does not");
+});
+
 test("in a cluster, what a server says is missing is missing", () => {
   const asked = { nats: { info: { jetstream: true } }, jetstreamDomain: undefined, cluster: "homelab" };
   const without = { ...asked, nats: { info: {} } };

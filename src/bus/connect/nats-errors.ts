@@ -149,7 +149,8 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
         : "use a key whose role may do this; `homelab-deploy nats config` prints the roles",
     );
   }
-  if (isClustered(asked) && isLeaderless(error) && !lacksJetStream(asked)) {
+  const isOfCluster = isClustered(asked) && asked.jetstreamDomain === undefined;
+  if (isOfCluster && isLeaderless(error) && !lacksJetStream(asked)) {
     const { what, hint } = describeNoLeader(asked);
     return explain("unavailable", `cannot ${doing}: ${what}`, "NATS_NO_LEADER", hint);
   }
@@ -201,7 +202,7 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
       "unavailable",
       `cannot ${doing}: NATS did not answer in time`,
       "NATS_TIMEOUT",
-      isClustered(asked)
+      isOfCluster
         ? `see whether most servers of the cluster ${asked.cluster} run and reach each other (homelab-deploy doctor), and look at their disks`
         : "check the NATS server and its disk, then try again",
     );

@@ -40,6 +40,8 @@ export function clusterBlock(
         "use letters, digits, - and _",
       );
   }
+  if (node === cluster)
+    refuse(`the node and the cluster are both called ${node}`, "a leaf node looks like that to its clients");
   for (const address of [listen, ...routes]) {
     if (!addressForm.test(address))
       refuse(`${JSON.stringify(address.slice(0, 80))} is no HOST:PORT`, "such as nats2.lan:6222");
