@@ -1,6 +1,6 @@
 // What the NixOS module of nats-server makes: the configuration that `nats config` prints, for one server or a node of a cluster.
 import { execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
@@ -19,6 +19,7 @@ afterAll(() => store.remove());
 
 test("the modules are evaluated with a real nixpkgs.lib, in the tests below", ({ skip }) => {
   skip(nixpkgsLibs.length === 0, whyWithoutLib);
+  expect(nixpkgsLibs.map((lib) => existsSync(join(lib, "modules.nix")))).not.toContain(false);
 });
 
 /** What the command in the unit's derivation prints. */

@@ -27,6 +27,9 @@ export interface ClusterCampaignResult {
   readonly exits: Readonly<Record<string, number>>;
   /** Seconds from a kill to a whole cluster, the longest. */
   readonly longestRepair: number;
+  /** Seconds from the start of a command to its end: half of them took no longer, and all. */
+  readonly medianBuild: number;
+  readonly longestBuild: number;
   readonly faults: readonly Fault[];
 }
 
@@ -108,7 +111,9 @@ export async function runClusterCampaign({
   if (queued > 0) faults.push({ kind: "endless", build: "-", what: `${queued} requests are still queued` });
   const exits: Record<string, number> = {};
   for (const { exitCode } of runs) exits[exitCode] = (exits[exitCode] ?? 0) + 1;
-  return { kills: counts, builds: runs.length, exits, longestRepair, faults };
+  const seconds = runs.map((run) => run.seconds).toSorted((a, b) => a - b);
+  const [medianBuild = 0, longestBuild = 0] = [seconds[Math.floor(seconds.length / 2)], seconds.at(-1)];
+  return { kills: counts, builds: runs.length, exits, longestRepair, medianBuild, longestBuild, faults };
 }
 
 async function judge(reader: BuildReader, run: CommandRun, signal: AbortSignal): Promise<readonly Fault[]> {
@@ -136,6 +141,7 @@ async function buildHost(
   host: string,
   commit: Commit | undefined,
 ): Promise<CommandRun> {
+  const started = performance.now();
   const { exitCode, stdout, stderr } = await homelab.run([
     "build",
     host,
@@ -148,7 +154,7 @@ async function buildHost(
   const printed: BuildEvent[] = [];
   for (const line of stdout.split("\n").filter((text) => text !== ""))
     printed.push(decodeEvent(Buffer.from(line)));
-  return { host, exitCode, printed, stderr };
+  return { host, exitCode, printed, stderr, seconds: (performance.now() - started) / 1000 };
 }
 
 async function choose(cluster: Cluster, victim: Victim, random: () => number): Promise<NatsServer> {

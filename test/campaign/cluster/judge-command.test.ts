@@ -5,7 +5,7 @@ import { judgeCommand, judgeLogs } from "./judge-command.ts";
 const id = aBuildId();
 const end = anEvent(id, 1, finished);
 const stored = [anEvent(id, 0, accepted), end];
-const run = { host: "web1", exitCode: 0, printed: stored, stderr: "" };
+const run = { host: "web1", exitCode: 0, printed: stored, stderr: "", seconds: 1 };
 const hello = { derivation: "hello", lines: 3 };
 const lines = (...numbers: readonly number[]): string =>
   numbers.map((number) => `log line ${number} of hello\n`).join("");

@@ -11,6 +11,7 @@ export interface CommandRun {
   /** The events that it printed (`--json`). */
   readonly printed: readonly BuildEvent[];
   readonly stderr: string;
+  readonly seconds: number;
 }
 
 /**
