@@ -5,12 +5,15 @@ import type { Msg, MsgHdrs } from "@nats-io/transport-node";
 import type { Delivery } from "./bus.ts";
 import { call, requestTimeoutMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
+import { isServedByOthers } from "./connect/describe-missing.ts";
 import { apiSubject, openManager } from "./jetstream-api.ts";
 import { isServerAnswer } from "./message-ids.ts";
 import { explainNatsError, isTransient } from "./connect/nats-errors.ts";
 
 /** How long the server keeps a request for a message open. */
 const waitMs = 20_000;
+/** In a cluster the server that keeps it open may be another than ours: when that one dies, nobody says so. */
+const waitForOthersMs = 5000;
 
 /** A server that was killed may not know the delivery any more: it stays silent, and delivers again. */
 const ackAttempts = 4;
@@ -29,11 +32,12 @@ export async function nextDelivery(
 ): Promise<StoredDelivery | undefined> {
   await connection.whenConnected(signal);
   const { nats, log } = connection;
+  const openMs = isServedByOthers(connection) ? waitForOthersMs : waitMs;
   const pulling = nats.request(
     apiSubject(connection, `CONSUMER.MSG.NEXT.${stream}.${name}`),
-    JSON.stringify({ batch: 1, ...(wait ? { expires: nanoseconds(waitMs) } : { no_wait: true }) }),
+    JSON.stringify({ batch: 1, ...(wait ? { expires: nanoseconds(openMs) } : { no_wait: true }) }),
     // Its own inbox: when we stop waiting the server sees it go and gives the message to somebody else.
-    { timeout: (wait ? waitMs : 0) + requestTimeoutMs, noMux: true },
+    { timeout: (wait ? openMs : 0) + requestTimeoutMs, noMux: true },
   );
   let message: Msg | undefined;
   try {
