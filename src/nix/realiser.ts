@@ -55,7 +55,12 @@ export interface RealiseOptions {
 
 /** What happens while Nix builds, already freed of the differences between its versions. */
 export type NixActivity =
-  | { readonly type: "derivation-started"; readonly drvPath: StorePath; readonly machine?: string }
+  | {
+      readonly type: "derivation-started";
+      readonly drvPath: StorePath;
+      /** The remote builder that builds it, `ssh://arm1`; absent for this machine. Printable ASCII, at most 200 characters. */
+      readonly machine?: string;
+    }
   | {
       readonly type: "derivation-stopped";
       readonly drvPath: StorePath;
@@ -115,7 +120,7 @@ export interface StartedDerivation {
   /** From its last output to its end. */
   readonly silentMs: number;
   readonly phase?: string;
-  /** The URI of the remote builder that built it. */
+  /** The remote builder that built it, as activities name it. */
   readonly machine?: string;
 }
 
@@ -144,6 +149,8 @@ export interface FailureCause {
   readonly reason: string;
   readonly exitCode?: number;
   readonly phase?: string;
+  /** The remote builder that it was last built on, as activities name it. */
+  readonly machine?: string;
   /** What Nix said, line by line, where that is more than the reason. */
   readonly lines?: readonly string[];
 }

@@ -45,6 +45,12 @@ export function claimAbout(
   return alone || (excused === undefined && others.length === 0) ? failed : "contested";
 }
 
-/** For people: without the settings of the connection, which can name keys. */
+const maxNameLength = 200;
+
+/** `ssh://arm1`: without the settings of the connection, which can name keys, and fit for the header of a message. */
 export const machineName = (uri: string): string =>
-  uri.replace(/\?.*$/, "").replace(/\/\/[^/@]*:[^/@]*@/, "//");
+  uri
+    .replace(/\?.*$/s, "")
+    .replace(/\/\/[^/@]*:[^/@]*@/, "//")
+    .replace(/[^\x21-\x7e]/g, "_")
+    .slice(0, maxNameLength);
