@@ -30,6 +30,7 @@ import { runSweeper } from "./holdings/sweeper.ts";
 import { createBranchNotices } from "./notices/branch-notices.ts";
 import { createResultRows } from "./record/result-rows.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
+import type { OnRemoteBuild } from "./lanes/machine-watch.ts";
 import type { UsualDurations } from "./lanes/usual-durations.ts";
 
 export interface BuilderOptions {
@@ -60,6 +61,7 @@ export interface BuilderOptions {
   /** Takes news of branches, where somebody is to be told. */
   readonly news?: Outbox<BranchNews>;
   readonly onDroppedLogLines?: (lines: number) => void;
+  readonly onRemoteBuild?: OnRemoteBuild;
   /** For metrics. */
   readonly onStored?: (event: BuildEvent, state: BuildState) => void;
   /** This builder does not hold the build any more: it is finished, or another builder took it over. */

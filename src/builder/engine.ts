@@ -28,6 +28,7 @@ import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
 import { runOutputCheck } from "./checks/output-check.ts";
+import type { OnRemoteBuild } from "./lanes/machine-watch.ts";
 import type { NeedsOfHosts } from "./lanes/host-needs.ts";
 import type { Statements } from "./checks/state-hosts.ts";
 import { runServingCheck, type ServingProof } from "./checks/serving-check.ts";
@@ -64,6 +65,8 @@ export interface EngineOptions {
   readonly diskSpace: DiskFloor["diskSpace"];
   readonly appendLog: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly publishProgress: (progress: BuildProgress) => void;
+  /** What remote builders do. */
+  readonly onRemoteBuild?: OnRemoteBuild;
   /** Lines of log that could not be stored, of a build that ends. */
   readonly onDroppedLogLines?: (lines: number) => void;
   /** Every event of every build, once it is stored. */
@@ -277,7 +280,8 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       };
       const floor = { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes };
       const { buildLimits: limits, withoutSubstituters } = settings;
-      const lanes = { ...common, limits, durations, needs, floor, withoutSubstituters };
+      const { onRemoteBuild } = options;
+      const lanes = { ...common, limits, durations, needs, floor, withoutSubstituters, onRemoteBuild };
       await Promise.all([
         keepRunning(() => runEvaluationPool(pool, signal)),
         keepRunning(() => runOutputCheck(common, signal)),

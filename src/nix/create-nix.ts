@@ -21,6 +21,7 @@ import type { Locker } from "./locker.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import type { Realiser } from "./realiser.ts";
 import type { Store } from "./store.ts";
+import { machineName } from "../protocol/machine-name.ts";
 import { buildableSystems, type BuildPlaces, type Machine } from "./settings/machines.ts";
 import { readNixSettings, type IgnoredSetting } from "./settings/nix-settings.ts";
 import { createPathFactsReader } from "./store/path-facts.ts";
@@ -128,6 +129,7 @@ export async function createNix(
   const realiser: Realiser = {
     version,
     systems: buildableSystems(settings.places),
+    machines: settings.places.machines.map(({ uri }) => machineName(uri)),
     slots: settings.slots,
     probeSubstituters: createSubstituterProber({
       substituters: settings.substituters,

@@ -8,6 +8,8 @@ export interface Realiser {
 
   /** All systems that it can build for, with `extra-platforms` and remote builders. */
   readonly systems: readonly string[];
+  /** The remote builders of nix.conf, as activities name them. */
+  readonly machines: readonly string[];
   /** How many derivations are built at a time, by nix.conf: on this machine and on remote builders. */
   readonly slots: { readonly here: number; readonly remote: number };
 

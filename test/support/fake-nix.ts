@@ -106,6 +106,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
   const fake: FakeNix = {
     version: "2.34.8",
     systems: ["x86_64-linux"],
+    machines: [],
     slots: { here: 2, remote: 0 },
     storeDirectory: "/nix/store",
     evaluations: [],

@@ -26,6 +26,7 @@ import type { NeedsOfHosts } from "./host-needs.ts";
 import type { BuildProcess, HostWork, ReadyWork } from "../work.ts";
 import { createLaneActivity } from "./lane-activity.ts";
 import { learnDurations } from "./learn-durations.ts";
+import { createMachineWatch, type OnRemoteBuild } from "./machine-watch.ts";
 import { createSignatureWarnings } from "./untrusted-substituters.ts";
 import type { UsualDurations } from "./usual-durations.ts";
 import type { WorkBoard } from "../work-board.ts";
@@ -50,6 +51,7 @@ export interface BuildTogetherOptions {
   readonly needs: NeedsOfHosts;
   readonly floor: DiskFloor;
   readonly withoutSubstituters: WithoutSubstituters;
+  readonly onRemoteBuild?: OnRemoteBuild | undefined;
 }
 
 /**
@@ -91,6 +93,7 @@ export async function buildTogether(
   };
 
   let limits = options.limits;
+  const machines = createMachineWatch(options.onRemoteBuild ?? (() => {}));
   const early = createEarlyVerdicts(
     {
       open: () => (works.length > 1 ? open() : []),
@@ -101,13 +104,18 @@ export async function buildTogether(
       async settleFailed(asked, result, until) {
         const tops = asked.map((work) => work.evaluation.drvPath);
         const analysis = await nix.findFailures(tops, result, limits, until);
+        machines.learn(analysis);
         const certain = asked.filter((work) => hasFailedForGood(work.evaluation.drvPath, analysis, result));
         settle(await decideFailed({ nix, log }, certain, analysis, until));
       },
     },
     building,
   );
-  const activity = createLaneActivity(options, works, building);
+  const lane = createLaneActivity(options, works, building);
+  const takeActivity = (event: NixActivity): void | Promise<void> => {
+    machines.take(event);
+    return lane.take(event);
+  };
   try {
     settle(await reportKnownFailures(nix, works));
     if (open().length === 0) return;
@@ -125,7 +133,7 @@ export async function buildTogether(
     const onActivity = (event: NixActivity, soFar: () => Promise<RealiseResult>): void | Promise<void> => {
       warnOfSignatures(event);
       early.take(event, soFar);
-      return activity.take(event);
+      return takeActivity(event);
     };
     const judge = async (
       asked: readonly ReadyWork[],
@@ -140,10 +148,11 @@ export async function buildTogether(
       // A derivation that a hook interrupted is not a suspect.
       const suspects = goesOn ? [] : suspectsOf(analysis);
       if (suspects.length > 0) {
-        const apart = await buildApart(options, suspects, limits, (event) => activity.take(event), building);
+        const apart = await buildApart(options, suspects, limits, takeActivity, building);
         await settleBuilt(unbuilt(), building);
         analysis = await nix.findFailures(tops, { ...result, apart }, limits, building);
       }
+      machines.learn(analysis);
       const decisions = await decideFailed({ nix, log }, unbuilt(), analysis, building);
       settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));
     };
@@ -162,6 +171,7 @@ export async function buildTogether(
       for (const { items, error } of await askApart(open(), ask, clock, building)) {
         settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
       }
+      if (result !== undefined) machines.ended(result);
       if (result !== undefined) await learn(options, result, building);
     }
   } catch (error) {
@@ -175,7 +185,8 @@ export async function buildTogether(
   } finally {
     await early.end();
     stopListening();
-    activity.end();
+    machines.end();
+    lane.end();
   }
 }
 

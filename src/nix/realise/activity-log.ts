@@ -1,7 +1,7 @@
 import * as v from "valibot";
+import { machineName } from "../../protocol/machine-name.ts";
 import { StorePath } from "../../protocol/names.ts";
 import type { NixActivity } from "../realiser.ts";
-import { machineName } from "./machine-claims.ts";
 import { waitingReason } from "../words/waiting-reason.ts";
 import { addSign, isAuthentic, noEvidence, type SaidMessage, type Sign } from "./authenticity.ts";
 import {

@@ -1,5 +1,6 @@
 import type { FailureMessage, ReportedEnd } from "./failure-message.ts";
-import { claimAbout, machineName, type MachineClaims, type MachineReports } from "./machine-claims.ts";
+import { machineName } from "../../protocol/machine-name.ts";
+import { claimAbout, type MachineClaims, type MachineReports } from "./machine-claims.ts";
 import type { FailureCause, RealiseOptions, RealiseResult, StartedDerivation } from "../realiser.ts";
 
 /** All that is known about a derivation whose output is not valid while all its inputs are, or which was started. */

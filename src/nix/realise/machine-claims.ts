@@ -44,13 +44,3 @@ export function claimAbout(
   if (failed === undefined) return excused;
   return alone || (excused === undefined && others.length === 0) ? failed : "contested";
 }
-
-const maxNameLength = 200;
-
-/** `ssh://arm1`: without the settings of the connection, which can name keys, and fit for the header of a message. */
-export const machineName = (uri: string): string =>
-  uri
-    .replace(/\?.*$/s, "")
-    .replace(/\/\/[^/@]*:[^/@]*@/, "//")
-    .replace(/[^\x21-\x7e]/g, "_")
-    .slice(0, maxNameLength);
