@@ -24,6 +24,7 @@ import { runRequestIntake } from "./intake/request-intake.ts";
 import type { ParseInputs } from "./intake/locked-inputs.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
 import type { Signer } from "../signing/signing-key-file.ts";
+import { createOtherBuilders } from "./checks/foreign-systems.ts";
 import { createStatements } from "./checks/state-hosts.ts";
 import type { ServingProof } from "./checks/serving-check.ts";
 import { runSweeper } from "./holdings/sweeper.ts";
@@ -98,6 +99,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
         options.statementSigner === undefined
           ? undefined
           : createStatements({ ...options, signer: options.statementSigner }),
+      otherBuilders: createOtherBuilders(options),
       appendLog: (chunk, until) => bus.appendLog(chunk, until),
       publishProgress: (progress) => bus.publishProgress(progress),
       onStored,

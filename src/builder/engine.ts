@@ -27,6 +27,7 @@ import type { MemoryLimits } from "./evaluation/plan-evaluations.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
+import type { OtherBuilders } from "./checks/foreign-systems.ts";
 import { runOutputCheck } from "./checks/output-check.ts";
 import type { OnRemoteBuild } from "./lanes/machine-watch.ts";
 import type { NeedsOfHosts } from "./lanes/host-needs.ts";
@@ -65,6 +66,8 @@ export interface EngineOptions {
   readonly diskSpace: DiskFloor["diskSpace"];
   readonly appendLog: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly publishProgress: (progress: BuildProgress) => void;
+  /** For the reasons of hosts whose system nothing here builds for. */
+  readonly otherBuilders?: OtherBuilders;
   /** What remote builders do. */
   readonly onRemoteBuild?: OnRemoteBuild;
   /** Lines of log that could not be stored, of a build that ends. */
@@ -271,7 +274,8 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     cancel: (id) => board.cancel(id),
     builds: board.builds,
     async run() {
-      const common = { board, nix, gcRoots, failedHooks, clock, log };
+      const { otherBuilders } = options;
+      const common = { board, nix, gcRoots, failedHooks, otherBuilders, clock, log };
       const pool = {
         ...common,
         slots: settings.evaluationSlots,

@@ -153,6 +153,8 @@ export interface FailureCause {
   readonly phase?: string;
   /** The remote builder that it was last built on, as activities name it. */
   readonly machine?: string;
+  /** The system that nothing here builds for, with `no-builder`; absent where only a feature is missing. */
+  readonly system?: string;
   /** What Nix said, line by line, where that is more than the reason. */
   readonly lines?: readonly string[];
 }

@@ -42,7 +42,6 @@ export interface LocalLab extends AsyncDisposable {
   configureNix(lines: string): Promise<void>;
   /** An executable shell script; its path. */
   script(name: string, text: string): Promise<string>;
-  /** Programs in the directory `bin` of this one come before all others. */
   run(args: readonly string[]): Promise<LocalResult>;
   /** `build --local --json`, with all hosts unless the arguments name some. */
   build(...args: readonly string[]): Promise<LocalBuild>;
@@ -73,7 +72,6 @@ export async function createLocalLab(
       env: {
         ...store.environment,
         ...compileCache,
-        PATH: `${join(directory, "bin")}:${store.environment["PATH"]}`,
         HOME: join(directory, "home"),
         XDG_STATE_HOME: state,
         HOMELAB_DEPLOY_CONFIG: config,

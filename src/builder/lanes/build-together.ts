@@ -13,6 +13,7 @@ import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Priority } from "../../protocol/request.ts";
 import { askApart } from "../checks/ask-apart.ts";
+import { explainForeign, type OtherBuilders } from "../checks/foreign-systems.ts";
 import { judgeHooks } from "../checks/hook-check.ts";
 import { decideBuilt, hasFailedForGood, type Decision } from "../decide-verdicts.ts";
 import { buildApart, suspectsOf } from "./build-apart.ts";
@@ -51,6 +52,7 @@ export interface BuildTogetherOptions {
   readonly needs: NeedsOfHosts;
   readonly floor: DiskFloor;
   readonly withoutSubstituters: WithoutSubstituters;
+  readonly otherBuilders?: OtherBuilders | undefined;
   readonly onRemoteBuild?: OnRemoteBuild | undefined;
 }
 
@@ -106,7 +108,7 @@ export async function buildTogether(
         const analysis = await nix.findFailures(tops, result, limits, until);
         machines.learn(analysis);
         const certain = asked.filter((work) => hasFailedForGood(work.evaluation.drvPath, analysis, result));
-        settle(await decideFailed({ nix, log }, certain, analysis, until));
+        settle(await decideFailed(options, certain, analysis, until));
       },
     },
     building,
@@ -153,7 +155,7 @@ export async function buildTogether(
         analysis = await nix.findFailures(tops, { ...result, apart }, limits, building);
       }
       machines.learn(analysis);
-      const decisions = await decideFailed({ nix, log }, unbuilt(), analysis, building);
+      const decisions = await decideFailed(options, unbuilt(), analysis, building);
       settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));
     };
     // A hook that fails ends Nix, and the next process builds what it interrupted. That does not count as an attempt.
@@ -204,7 +206,7 @@ async function learn(
 }
 
 async function decideFailed(
-  { nix, log }: Pick<BuildTogetherOptions, "nix" | "log">,
+  { nix, log, otherBuilders }: Pick<BuildTogetherOptions, "nix" | "log" | "otherBuilders">,
   failed: readonly ReadyWork[],
   analysis: FailureAnalysis,
   signal: AbortSignal,
@@ -213,7 +215,7 @@ async function decideFailed(
     failed.map((work) => [work, decideBuilt(work.evaluation.drvPath, false, analysis)] as const),
   );
   await reportFailures({ nix, log }, decisions, analysis, signal);
-  return decisions;
+  return explainForeign(decisions, otherBuilders, signal);
 }
 
 /** Which of these hosts wait for a substituter, and how. */

@@ -1,11 +1,11 @@
-// What becomes of the derivations that remote builders build, for metrics of each machine.
+// What happened to derivations on remote builders, for metrics of each machine.
 import type { FailureAnalysis, FailureCause, NixActivity, RealiseResult } from "../../nix/realiser.ts";
 import { machineName } from "../../protocol/machine-name.ts";
 import type { StorePath } from "../../protocol/names.ts";
 
 /**
  * How the build of a derivation on a machine ended:
- * - `failed`: by its own fault, as it would anywhere
+ * - `failed`: the derivation is to blame, and would fail anywhere
  * - `infra-failed`: the machine was lost, or has no disk or memory left
  * - `interrupted`: ended from here, or together with another one
  */
@@ -20,7 +20,7 @@ export interface MachineWatch {
   take(activity: NixActivity): void;
   /** Why derivations failed, as far as it is known by now; later words replace earlier ones. */
   learn(analysis: Pick<FailureAnalysis, "causes">): void;
-  /** A Nix process has ended, and all of its failures are known: tells what became of its builds. */
+  /** A Nix process has ended, and all of its failures are known: says what happened to its builds. */
   ended(result: Pick<RealiseResult, "machines">): void;
   /** Nothing follows: what has no result was interrupted. */
   end(): void;

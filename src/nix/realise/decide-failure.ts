@@ -68,7 +68,12 @@ function decideNowhere(facts: FailureFacts): FailureCause | undefined {
   if (noBuilder === undefined && !isNowhere) return undefined;
   if (machines.length === 0) {
     const reason = noBuilder?.reason ?? `no builder for '${unsupportedSystem ?? ""}'`;
-    return { kind: "no-builder", name, reason };
+    return {
+      kind: "no-builder",
+      name,
+      reason,
+      ...(unsupportedSystem === undefined ? {} : { system: unsupportedSystem }),
+    };
   }
   const causes = machines.map(
     (uri) => `${machineName(uri)}: ${reports.refusals.get(uri) ?? "did not take it"}`,
