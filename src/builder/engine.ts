@@ -24,6 +24,7 @@ import { endingBy, endingOf, hasBug, isSuperseded, storeEnding } from "./record/
 import { createEvaluateOnly, type EvaluateOnly } from "./evaluation/evaluate-only.ts";
 import { runEvaluationPool } from "./evaluation/evaluation-pool.ts";
 import type { MemoryLimits } from "./evaluation/plan-evaluations.ts";
+import { createFailingMachines } from "./lanes/failing-machines.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
@@ -285,7 +286,17 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       const floor = { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes };
       const { buildLimits: limits, withoutSubstituters } = settings;
       const { onRemoteBuild } = options;
-      const lanes = { ...common, limits, durations, needs, floor, withoutSubstituters, onRemoteBuild };
+      const failingMachines = createFailingMachines(clock);
+      const lanes = {
+        ...common,
+        failingMachines,
+        limits,
+        durations,
+        needs,
+        floor,
+        withoutSubstituters,
+        onRemoteBuild,
+      };
       await Promise.all([
         keepRunning(() => runEvaluationPool(pool, signal)),
         keepRunning(() => runOutputCheck(common, signal)),

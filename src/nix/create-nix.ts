@@ -22,7 +22,12 @@ import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import type { Realiser } from "./realiser.ts";
 import type { Store } from "./store.ts";
 import { machineName } from "../protocol/machine-name.ts";
-import { buildableSystems, type BuildPlaces, type Machine } from "./settings/machines.ts";
+import {
+  buildableSystems,
+  replaceableMachines,
+  type BuildPlaces,
+  type Machine,
+} from "./settings/machines.ts";
 import { readNixSettings, type IgnoredSetting } from "./settings/nix-settings.ts";
 import { createPathFactsReader } from "./store/path-facts.ts";
 import { createRevisionLocker } from "./lock/lock-revision.ts";
@@ -130,6 +135,7 @@ export async function createNix(
     version,
     systems: buildableSystems(settings.places),
     machines: settings.places.machines.map(({ uri }) => machineName(uri)),
+    machinesToSpare: (names) => replaceableMachines(settings.places, names),
     slots: settings.slots,
     probeSubstituters: createSubstituterProber({
       substituters: settings.substituters,
@@ -139,6 +145,7 @@ export async function createNix(
     realise: createRealise({
       ...running,
       readDerivation,
+      machines: settings.places.machines,
       clock,
       log,
       version,

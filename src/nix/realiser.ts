@@ -10,6 +10,8 @@ export interface Realiser {
   readonly systems: readonly string[];
   /** The remote builders of nix.conf, as activities name them. */
   readonly machines: readonly string[];
+  /** Those of them that others of nix.conf can replace: what they take, another one takes that is not among them. */
+  machinesToSpare(machines: readonly string[]): readonly string[];
   /** How many derivations are built at a time, by nix.conf: on this machine and on remote builders. */
   readonly slots: { readonly here: number; readonly remote: number };
 
@@ -53,6 +55,8 @@ export interface RealiseOptions {
   readonly cores?: number;
   /** Only these; absent for what nix.conf says. */
   readonly substituters?: readonly string[];
+  /** Remote builders that are not used, of `machinesToSpare`. A Nix daemon uses them unless it trusts this user. */
+  readonly withoutMachines?: readonly string[];
 }
 
 /** What happens while Nix builds, already freed of the differences between its versions. */

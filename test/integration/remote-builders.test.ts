@@ -76,6 +76,17 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
     expect(built.size).toBe(derivations);
   });
 
+  test("a machine that loses whatever it builds is left out, and the other one builds everything", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"]);
+    await remote.machine("arm1").loseAll();
+    const build = await lab.build();
+    expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
+    expect(new Set((await remote.said("built")).map(({ machine }) => machine))).toEqual(new Set(["arm2"]));
+    expect(build.state.warnings.filter((warning) => warning.includes("left out"))).toEqual([
+      "the remote builder ssh://arm1 is left out for some minutes: it did not answer, or was lost",
+    ]);
+  });
+
   test("metrics count what each machine builds, loses and refuses", async () => {
     await using homelab = await startHomelab({ "max-jobs": "0" });
     const remote = await addRemoteMachines(homelab.store, { names: ["arm1", "arm2"] });

@@ -8,6 +8,8 @@ export interface RemoteMachine {
   readonly storeDirectory: string;
   /** Cuts its connections while it builds a derivation of the fixture with such a name; then nobody answers there. */
   dieAt(pattern: string): Promise<void>;
+  /** Answers, and cuts each connection in the middle of what it builds. */
+  loseAll(): Promise<void>;
 }
 
 export interface RemoteMachines {
@@ -58,7 +60,7 @@ trusted-users = root
     join(programs, "ssh"),
     `#!/bin/sh
 name=$1
-[ -e ${lab}/$name/dies ] && { echo "ssh: connect to host $name port 22: No route to host" >&2; exit 255; }
+[ -e ${lab}/$name/dies ] && [ ! -e ${lab}/$name/loses ] && { echo "ssh: connect to host $name port 22: No route to host" >&2; exit 255; }
 for argument; do
   # Nix waits for it before it speaks.
   [ "$argument" = "-oLocalCommand=echo started" ] && echo started
@@ -68,7 +70,9 @@ export NIX_CONF_DIR=${conf} name command
 exec 3<&0
 unshare --mount sh -c '${mounts}; mount --bind ${lab}/$name/where ${lab}/where; exec $command' <&3 &
 session=$!
-if [ -e ${lab}/$name/dies-at ]; then
+if [ -e ${lab}/$name/loses ]; then
+  (sleep 1; kill -9 $session $$) <&- >&- 2>&- 3<&- &
+elif [ -e ${lab}/$name/dies-at ]; then
   (until [ -e ${lab}/$name/dies ]; do kill -0 $session || exit; sleep 0.05; done; kill -9 $session $$) <&- >&- 2>&- 3<&- &
 fi
 wait $session
@@ -87,6 +91,10 @@ exit $status
     machine: (name) => ({
       storeDirectory: join(lab, name, "0"),
       dieAt: async (pattern) => writeFile(join(lab, name, "dies-at"), `${pattern}\n`),
+      async loseAll() {
+        await writeFile(join(lab, name, "loses"), "");
+        await writeFile(join(lab, name, "dies-at"), "*\n");
+      },
     }),
     said: async (file) =>
       (await linesOf(file)).map((line) => {

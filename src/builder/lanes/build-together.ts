@@ -20,6 +20,7 @@ import { buildApart, suspectsOf } from "./build-apart.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { failWork } from "../fail-work.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
+import { leaveOutMachines, type FailingMachines } from "./failing-machines.ts";
 import type { FailedHooks } from "./failed-hooks.ts";
 import { startRound, type RunningRound } from "./realise-round.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
@@ -54,6 +55,7 @@ export interface BuildTogetherOptions {
   readonly withoutSubstituters: WithoutSubstituters;
   readonly otherBuilders?: OtherBuilders | undefined;
   readonly onRemoteBuild?: OnRemoteBuild | undefined;
+  readonly failingMachines: FailingMachines;
 }
 
 /**
@@ -95,7 +97,10 @@ export async function buildTogether(
   };
 
   let limits = options.limits;
-  const machines = createMachineWatch(options.onRemoteBuild ?? (() => {}));
+  const machines = createMachineWatch((machine, news) => {
+    options.failingMachines.observe(machine, news);
+    options.onRemoteBuild?.(machine, news);
+  });
   const early = createEarlyVerdicts(
     {
       open: () => (works.length > 1 ? open() : []),
@@ -129,7 +134,11 @@ export async function buildTogether(
     const waiting = new Map([...waits].filter(([work]) => isOurs(work) && undecided.delete(work)));
     postpone(board, waiting);
     if (open().length === 0) return;
-    limits = { ...options.limits, ...leaveOut(board, open(), probe) };
+    limits = {
+      ...options.limits,
+      ...leaveOut(board, open(), probe),
+      ...leaveOutMachines(options, open()),
+    };
     const builds = new Set(open().flatMap((work) => [...work.watchers]));
     const warnOfSignatures = createSignatureWarnings((text) => board.warn(builds, text));
     const onActivity = (event: NixActivity, soFar: () => Promise<RealiseResult>): void | Promise<void> => {
@@ -155,6 +164,7 @@ export async function buildTogether(
         analysis = await nix.findFailures(tops, { ...result, apart }, limits, building);
       }
       machines.learn(analysis);
+      options.failingMachines.learn(analysis);
       const decisions = await decideFailed(options, unbuilt(), analysis, building);
       settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));
     };
