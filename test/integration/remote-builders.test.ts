@@ -89,7 +89,8 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
 
   test("metrics count what each machine builds, loses and refuses", async () => {
     await using homelab = await startHomelab({ "max-jobs": "0" });
-    const remote = await addRemoteMachines(homelab.store, { names: ["arm1", "arm2"] });
+    const remote = await addRemoteMachines(homelab.store, { names: ["arm1", "arm2", "away"] });
+    await remote.machine("away").stop();
     await remote.machine("arm1").dieAt("nixos-system-host[1-9]*");
     const text = await sharingFlake(remote.lab, { hosts });
     await homelab.fleet.commit({}, { files: { "flake.nix": text } });
@@ -98,7 +99,7 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
     const before = await samplesAt(listen);
     expect(
       new Set(before.map(({ labels }) => /machine="(?<uri>[^"]*)"/.exec(labels)?.groups?.["uri"])),
-    ).toEqual(new Set(["ssh://arm1", "ssh://arm2"]));
+    ).toEqual(new Set(["ssh://arm1", "ssh://arm2", "ssh://away"]));
     const result = await homelab.run(["build", "--all"]);
     expect(result.exitCode, result.stderr).toBe(0);
     const after = await samplesAt(listen);
@@ -120,7 +121,8 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
     }
     expect(of("derivations_total", 'machine="ssh://arm1",result="infra-failed"')).toBeGreaterThan(0);
     expect(of("derivations_total", 'machine="ssh://arm2",result="infra-failed"')).toBe(0);
-    expect(of("refusals_total", 'machine="ssh://arm1"')).toBeGreaterThan(0);
+    expect(of("refusals_total", 'machine="ssh://away"')).toBeGreaterThan(0);
+    expect(of("derivations_started_total", 'machine="ssh://away"')).toBe(0);
     expect(of("refusals_total", 'machine="ssh://arm2"')).toBe(0);
     const [lastGood, lastBad] = ["success", "failure"].map((kind) =>
       of(`last_${kind}_timestamp_seconds`, 'machine="ssh://arm1"'),

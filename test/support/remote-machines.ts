@@ -8,6 +8,8 @@ export interface RemoteMachine {
   readonly storeDirectory: string;
   /** Cuts its connections while it builds a derivation of the fixture with such a name; then nobody answers there. */
   dieAt(pattern: string): Promise<void>;
+  /** Nobody answers there. */
+  stop(): Promise<void>;
   /** Answers, and cuts each connection in the middle of what it builds. */
   loseAll(): Promise<void>;
 }
@@ -91,6 +93,7 @@ exit $status
     machine: (name) => ({
       storeDirectory: join(lab, name, "0"),
       dieAt: async (pattern) => writeFile(join(lab, name, "dies-at"), `${pattern}\n`),
+      stop: async () => writeFile(join(lab, name, "dies"), ""),
       async loseAll() {
         await writeFile(join(lab, name, "loses"), "");
         await writeFile(join(lab, name, "dies-at"), "*\n");

@@ -91,6 +91,22 @@ test("what is ended from here, and what is built again alone, was interrupted", 
   ]);
 });
 
+test("what was unclear and is built when it is built again has been built", () => {
+  const { watch: machines, said } = watch();
+  machines.take(started("a", "ssh://arm1"));
+  machines.take(stopped("a", true));
+  machines.learn(because("a", "unclear"));
+  machines.take(started("a", "ssh://arm2"));
+  machines.take(stopped("a"));
+  machines.ended({});
+  expect(said).toEqual([
+    "ssh://arm1 started",
+    "ssh://arm1 interrupted",
+    "ssh://arm2 started",
+    "ssh://arm2 built",
+  ]);
+});
+
 test("a machine that does not answer has refused, once for each process", () => {
   const { watch: machines, said } = watch();
   const refusals = new Map([["ssh://arm1", "No route to host"]]);

@@ -52,6 +52,7 @@ export function createMachineWatch(onNews: OnRemoteBuild): MachineWatch {
         const before = builds.get(drvPath);
         if (before !== undefined) onNews(before.machine, "interrupted");
         builds.delete(drvPath);
+        causes.delete(drvPath);
         if (machine === undefined) return;
         builds.set(drvPath, { machine });
         onNews(machine, "started");
