@@ -111,7 +111,7 @@ export async function buildTogether(
       async settleFailed(asked, result, until) {
         const tops = asked.map((work) => work.evaluation.drvPath);
         const analysis = await nix.findFailures(tops, result, limits, until);
-        machines.learn(analysis);
+        machines.learn(analysis, "running");
         const certain = asked.filter((work) => hasFailedForGood(work.evaluation.drvPath, analysis, result));
         settle(await decideFailed(options, certain, analysis, until));
       },
@@ -163,7 +163,7 @@ export async function buildTogether(
         await settleBuilt(unbuilt(), building);
         analysis = await nix.findFailures(tops, { ...result, apart }, limits, building);
       }
-      machines.learn(analysis);
+      machines.learn(analysis, "over");
       options.failingMachines.learn(analysis);
       const decisions = await decideFailed(options, unbuilt(), analysis, building);
       settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));

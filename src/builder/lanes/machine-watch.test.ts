@@ -54,8 +54,8 @@ test.each([
   const { watch: machines, said } = watch();
   machines.take(started("a", "ssh://arm1"));
   machines.take(stopped("a", true));
-  machines.learn(because("a", "unclear"));
-  machines.learn(because("a", kind));
+  machines.learn(because("a", "unclear"), "over");
+  machines.learn(because("a", kind), "over");
   machines.ended({});
   expect(said.slice(1)).toEqual([`ssh://arm1 ${result}`]);
 });
@@ -95,7 +95,7 @@ test("what was unclear and is built when it is built again has been built", () =
   const { watch: machines, said } = watch();
   machines.take(started("a", "ssh://arm1"));
   machines.take(stopped("a", true));
-  machines.learn(because("a", "unclear"));
+  machines.learn(because("a", "unclear"), "over");
   machines.take(started("a", "ssh://arm2"));
   machines.take(stopped("a"));
   machines.ended({});
@@ -105,6 +105,19 @@ test("what was unclear and is built when it is built again has been built", () =
     "ssh://arm2 started",
     "ssh://arm2 built",
   ]);
+});
+
+test.each([
+  ["infra", "built"],
+  ["interrupted", "built"],
+  ["failed", "failed"],
+] as const)("what is %s while Nix still builds it ends as %s", (kind, result) => {
+  const { watch: machines, said } = watch();
+  machines.take(started("a", "ssh://arm1"));
+  machines.learn(because("a", kind), "running");
+  machines.take(stopped("a"));
+  machines.ended({});
+  expect(said.slice(1)).toEqual([`ssh://arm1 ${result}`]);
 });
 
 test("a machine that does not answer has refused, once for each process", () => {

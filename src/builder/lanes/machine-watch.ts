@@ -18,8 +18,11 @@ export type OnRemoteBuild = (machine: string, news: RemoteBuildNews) => void;
 
 export interface MachineWatch {
   take(activity: NixActivity): void;
-  /** Why derivations failed, as far as it is known by now; later words replace earlier ones. */
-  learn(analysis: Pick<FailureAnalysis, "causes">): void;
+  /**
+   * Why derivations failed; later words replace earlier ones. While Nix runs, only a failure of a derivation's own is
+   * certain: one that is still being built has no result either.
+   */
+  learn(analysis: Pick<FailureAnalysis, "causes">, when: "running" | "over"): void;
   /** A Nix process has ended, and all of its failures are known: says what happened to its builds. */
   ended(result: Pick<RealiseResult, "machines">): void;
   /** Nothing follows: what has no result was interrupted. */
@@ -61,8 +64,11 @@ export function createMachineWatch(onNews: OnRemoteBuild): MachineWatch {
         if (build !== undefined) build.stopped = activity.failed === true ? "failed" : "well";
       }
     },
-    learn(analysis) {
-      for (const [drvPath, cause] of analysis.causes) causes.set(drvPath, cause);
+    learn(analysis, when) {
+      for (const [drvPath, cause] of analysis.causes) {
+        if (when === "over" || cause.kind === "failed" || cause.kind === "timed-out")
+          causes.set(drvPath, cause);
+      }
     },
     ended({ machines }) {
       for (const machine of machines?.refusals.keys() ?? []) onNews(machineName(machine), "refused");
