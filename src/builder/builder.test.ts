@@ -14,7 +14,13 @@ import { HomelabError } from "../base/errors.ts";
 import { createMemoryBus } from "../bus/memory-bus.ts";
 import type { BuildEvent } from "../protocol/events.ts";
 import { isOver } from "../protocol/build-state.ts";
-import { parseCommit, parseRepoName, type BuildId } from "../protocol/names.ts";
+import {
+  parseBuilderName,
+  parseCommit,
+  parseRepoName,
+  type BuildId,
+  type FullHostName,
+} from "../protocol/names.ts";
 import { requestDigest } from "../protocol/request-digest.ts";
 import { newBuildId } from "../protocol/ulid.ts";
 
@@ -129,6 +135,34 @@ test("every host gets its own verdict, and one bad host harms nobody else", asyn
     ["nixos-system-breaks", ["breaks"]],
   ]);
   expect(state.failures[0]?.tail).toEqual(["building breaks", "it broke"]);
+});
+
+test("a host of another system is skipped, told who has it, and keeps its build from success", async () => {
+  const bus = createMemoryBus(systemClock);
+  await bus.putStatus(
+    {
+      name: parseBuilderName("pi01"),
+      version: "0.0.0",
+      nixVersion: "2.34.8",
+      systems: ["aarch64-linux"],
+      repos: [],
+      at: new Date().toISOString(),
+      startedAt: new Date().toISOString(),
+      evaluationSlots: 1,
+      builds: [],
+    },
+    new AbortController().signal,
+  );
+  const foreign = { pi: { system: "aarch64-linux" }, odd: { system: "riscv64-linux" }, pc: {} };
+  const { ask, verdict } = await rig({ bus, repos: { homelab: foreign } });
+  const state = await verdict(await ask("homelab/all"));
+  expect(verdictsOf(state)).toEqual({ pi: "skipped", odd: "skipped", pc: "built" });
+  expect(state.status).toBe("infra-failed");
+  const reasonOf = (host: FullHostName) => state.hosts.get(host)?.finished?.reason;
+  expect(reasonOf("homelab/pi")).toMatch(
+    /^no builder for its system, aarch64-linux \(pi01 has it and is online\): add a remote builder/,
+  );
+  expect(reasonOf("homelab/odd")).toMatch(/riscv64-linux \(no other builder that is online has it\): /);
 });
 
 test("a shared derivation that fails is built once, and is one failure that breaks all its hosts", async () => {

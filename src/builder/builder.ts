@@ -24,12 +24,14 @@ import { runRequestIntake } from "./intake/request-intake.ts";
 import type { ParseInputs } from "./intake/locked-inputs.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
 import type { Signer } from "../signing/signing-key-file.ts";
+import { createOtherBuilders } from "./checks/foreign-systems.ts";
 import { createStatements } from "./checks/state-hosts.ts";
 import type { ServingProof } from "./checks/serving-check.ts";
 import { runSweeper } from "./holdings/sweeper.ts";
 import { createBranchNotices } from "./notices/branch-notices.ts";
 import { createResultRows } from "./record/result-rows.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
+import type { OnRemoteBuild } from "./lanes/machine-watch.ts";
 import type { UsualDurations } from "./lanes/usual-durations.ts";
 
 export interface BuilderOptions {
@@ -60,6 +62,7 @@ export interface BuilderOptions {
   /** Takes news of branches, where somebody is to be told. */
   readonly news?: Outbox<BranchNews>;
   readonly onDroppedLogLines?: (lines: number) => void;
+  readonly onRemoteBuild?: OnRemoteBuild;
   /** For metrics. */
   readonly onStored?: (event: BuildEvent, state: BuildState) => void;
   /** This builder does not hold the build any more: it is finished, or another builder took it over. */
@@ -96,6 +99,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
         options.statementSigner === undefined
           ? undefined
           : createStatements({ ...options, signer: options.statementSigner }),
+      otherBuilders: createOtherBuilders(options),
       appendLog: (chunk, until) => bus.appendLog(chunk, until),
       publishProgress: (progress) => bus.publishProgress(progress),
       onStored,

@@ -18,6 +18,8 @@ export type Decision =
       readonly cached?: boolean;
       /** The statement of a host at the tip of its branch that the cache was proven to serve. */
       readonly statement?: SignedStatement;
+      /** The system that nothing here builds for, of a skipped host. */
+      readonly foreignSystem?: string;
       /** The code of a fault that a person has to fix first: retrying does not help. */
       readonly code?: "INPUT_DENIED";
     }
@@ -52,7 +54,11 @@ export function decideBuilt(drvPath: StorePath, isValid: boolean, analysis: Fail
   const timedOut = ofKind("timed-out");
   if (timedOut.length > 0) return { type: "verdict", verdict: "timed-out", reason: sayCauses(timedOut) };
   const noBuilder = ofKind("no-builder");
-  if (noBuilder.length > 0) return { type: "verdict", verdict: "skipped", reason: sayCauses(noBuilder) };
+  if (noBuilder.length > 0) {
+    const foreignSystem = noBuilder.find(({ system }) => system !== undefined)?.system;
+    const known = foreignSystem === undefined ? {} : { foreignSystem };
+    return { type: "verdict", verdict: "skipped", reason: sayCauses(noBuilder), ...known };
+  }
   const infra = causes.filter(({ kind }) => kind === "infra" || kind === "unclear");
   if (infra.length > 0) return { type: "retry", reason: sayCauses(infra) };
   const interrupted = ofKind("interrupted");

@@ -24,10 +24,13 @@ import { endingBy, endingOf, hasBug, isSuperseded, storeEnding } from "./record/
 import { createEvaluateOnly, type EvaluateOnly } from "./evaluation/evaluate-only.ts";
 import { runEvaluationPool } from "./evaluation/evaluation-pool.ts";
 import type { MemoryLimits } from "./evaluation/plan-evaluations.ts";
+import { createFailingMachines } from "./lanes/failing-machines.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
+import type { OtherBuilders } from "./checks/foreign-systems.ts";
 import { runOutputCheck } from "./checks/output-check.ts";
+import type { OnRemoteBuild } from "./lanes/machine-watch.ts";
 import type { NeedsOfHosts } from "./lanes/host-needs.ts";
 import type { Statements } from "./checks/state-hosts.ts";
 import { runServingCheck, type ServingProof } from "./checks/serving-check.ts";
@@ -64,6 +67,10 @@ export interface EngineOptions {
   readonly diskSpace: DiskFloor["diskSpace"];
   readonly appendLog: (chunk: LogChunk, signal: AbortSignal) => Promise<void>;
   readonly publishProgress: (progress: BuildProgress) => void;
+  /** For the reasons of hosts whose system nothing here builds for. */
+  readonly otherBuilders?: OtherBuilders;
+  /** What remote builders do. */
+  readonly onRemoteBuild?: OnRemoteBuild;
   /** Lines of log that could not be stored, of a build that ends. */
   readonly onDroppedLogLines?: (lines: number) => void;
   /** Every event of every build, once it is stored. */
@@ -268,7 +275,8 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
     cancel: (id) => board.cancel(id),
     builds: board.builds,
     async run() {
-      const common = { board, nix, gcRoots, failedHooks, clock, log };
+      const { otherBuilders } = options;
+      const common = { board, nix, gcRoots, failedHooks, otherBuilders, clock, log };
       const pool = {
         ...common,
         slots: settings.evaluationSlots,
@@ -277,7 +285,18 @@ export function createEngine(options: EngineOptions, signal: AbortSignal): Engin
       };
       const floor = { diskSpace: options.diskSpace, minFreeBytes: settings.minFreeBytes };
       const { buildLimits: limits, withoutSubstituters } = settings;
-      const lanes = { ...common, limits, durations, needs, floor, withoutSubstituters };
+      const { onRemoteBuild } = options;
+      const failingMachines = createFailingMachines(clock);
+      const lanes = {
+        ...common,
+        failingMachines,
+        limits,
+        durations,
+        needs,
+        floor,
+        withoutSubstituters,
+        onRemoteBuild,
+      };
       await Promise.all([
         keepRunning(() => runEvaluationPool(pool, signal)),
         keepRunning(() => runOutputCheck(common, signal)),

@@ -37,6 +37,7 @@ const metricsWith = (options: Partial<MetricsOptions> = {}): Metrics =>
     component: "builder",
     version: "0.1.0",
     branches: new Map([[repo, main]]),
+    machines: [],
     sample: () =>
       Promise.resolve({
         queued: 2,
@@ -481,6 +482,48 @@ test("inputs that could not be updated are shown until an update reaches them ag
   expect(await shown()).toEqual(['homelab_deploy_update_input_unavailable{repo="nixos",input="b"} 1']);
   tell([]);
   expect(await shown()).toEqual([]);
+});
+
+test("remote builders have their series before anything is built, and end as what they did", async () => {
+  const now = new Date("2026-01-02T03:04:05Z");
+  const metrics = metricsWith({ machines: ["ssh://arm1"], clock: { ...systemClock, now: () => now } });
+  const shown = async (): Promise<Record<string, number>> =>
+    Object.fromEntries(
+      [...(await metrics.render()).matchAll(/^homelab_deploy_remote_builder_(?<name>\S+) (?<value>\S+)$/gm)]
+        .map(({ groups }) => [groups?.["name"] ?? "", Number(groups?.["value"])] as const)
+        .filter(([name]) => name.includes("arm1")),
+    );
+  expect(new Set(Object.values(await shown()))).toEqual(new Set([0]));
+  for (const news of ["started", "built", "started", "failed"] as const)
+    metrics.observeRemoteBuild("ssh://arm1", news);
+  const seconds = now.getTime() / 1000;
+  const working = {
+    'derivations_started_total{machine="ssh://arm1"}': 2,
+    'derivations_total{machine="ssh://arm1",result="built"}': 1,
+    'derivations_total{machine="ssh://arm1",result="failed"}': 1,
+    'derivations_total{machine="ssh://arm1",result="infra-failed"}': 0,
+    'derivations_total{machine="ssh://arm1",result="interrupted"}': 0,
+    'refusals_total{machine="ssh://arm1"}': 0,
+    'last_success_timestamp_seconds{machine="ssh://arm1"}': seconds,
+    'last_failure_timestamp_seconds{machine="ssh://arm1"}': 0,
+  };
+  expect(await shown()).toEqual(working);
+  metrics.observeRemoteBuild("ssh://arm1", "refused");
+  expect(await shown()).toEqual({
+    ...working,
+    'refusals_total{machine="ssh://arm1"}': 1,
+    'last_failure_timestamp_seconds{machine="ssh://arm1"}': seconds,
+  });
+});
+
+test("however many machines nix.conf has had, their labels are bounded", async () => {
+  const metrics = metricsWith({ machines: [] });
+  for (let i = 0; i < 1000; i++) metrics.observeRemoteBuild(`ssh://m${i}`, "started");
+  const lines = (await metrics.render()).match(
+    /^homelab_deploy_remote_builder_derivations_started_total.*$/gm,
+  );
+  expect(lines).toHaveLength(65);
+  expect(lines?.at(-1)).toBe('homelab_deploy_remote_builder_derivations_started_total{machine="other"} 936');
 });
 
 const landedElsewhere: Omit<UpdateEvent, "repo"> = {

@@ -8,6 +8,7 @@ import type { BranchName, RepoName } from "../protocol/names.ts";
 import { createBuildSeries, type BuildSeries } from "./build-series.ts";
 import { createInputSeries, type InputSeries } from "./input-series.ts";
 import { addProcessSeries } from "./process-series.ts";
+import { createRemoteBuilderSeries, type RemoteBuilderSeries } from "./remote-builder-series.ts";
 import { createUpdateSeries, type UpdateSeries } from "./update-series.ts";
 
 /** Values that are read at each scrape. */
@@ -29,6 +30,8 @@ export interface MetricsOptions {
   readonly version: string;
   /** The configured branch of each repo. */
   readonly branches: ReadonlyMap<RepoName, BranchName>;
+  /** The remote builders of nix.conf: `ssh://arm1`. */
+  readonly machines: readonly string[];
   /** When it throws, or gives nothing within two seconds, what it would have said is NaN. */
   readonly sample: (signal: AbortSignal) => Promise<Sample>;
   /** How many bugs in homelab-deploy were met since the start. */
@@ -37,7 +40,7 @@ export interface MetricsOptions {
   readonly log: Log;
 }
 
-export interface Metrics extends BuildSeries, InputSeries, UpdateSeries {
+export interface Metrics extends BuildSeries, InputSeries, RemoteBuilderSeries, UpdateSeries {
   countDroppedLogLines(lines: number): void;
   /** The text of a scrape, and its media type. */
   readonly contentType: string;
@@ -50,6 +53,7 @@ export function createMetrics({
   component,
   version,
   branches,
+  machines,
   sample,
   bugs,
   clock,
@@ -63,6 +67,7 @@ export function createMetrics({
   addProcessSeries(registry, { component, version });
   const series = createBuildSeries(registry, branches);
   const inputs = createInputSeries(registry);
+  const remoteBuilders = createRemoteBuilderSeries(registry, machines, clock);
   const updates = createUpdateSeries(registry, new Set(branches.keys()));
   const queued = gauge(
     "builds_queued",
@@ -114,6 +119,7 @@ export function createMetrics({
   return {
     ...series,
     ...inputs,
+    ...remoteBuilders,
     ...updates,
     countDroppedLogLines: (lines) => dropped.inc(lines),
     contentType: registry.contentType,

@@ -21,7 +21,13 @@ import type { Locker } from "./locker.ts";
 import { nixEnvironment, prepareNixDirectory } from "./nix-environment.ts";
 import type { Realiser } from "./realiser.ts";
 import type { Store } from "./store.ts";
-import { buildableSystems, type BuildPlaces, type Machine } from "./settings/machines.ts";
+import { machineName } from "../protocol/machine-name.ts";
+import {
+  buildableSystems,
+  replaceableMachines,
+  type BuildPlaces,
+  type Machine,
+} from "./settings/machines.ts";
 import { readNixSettings, type IgnoredSetting } from "./settings/nix-settings.ts";
 import { createPathFactsReader } from "./store/path-facts.ts";
 import { createRevisionLocker } from "./lock/lock-revision.ts";
@@ -128,6 +134,8 @@ export async function createNix(
   const realiser: Realiser = {
     version,
     systems: buildableSystems(settings.places),
+    machines: settings.places.machines.map(({ uri }) => machineName(uri)),
+    machinesToSpare: (names) => replaceableMachines(settings.places, names),
     slots: settings.slots,
     probeSubstituters: createSubstituterProber({
       substituters: settings.substituters,
@@ -137,6 +145,7 @@ export async function createNix(
     realise: createRealise({
       ...running,
       readDerivation,
+      machines: settings.places.machines,
       clock,
       log,
       version,

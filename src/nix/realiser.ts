@@ -8,6 +8,10 @@ export interface Realiser {
 
   /** All systems that it can build for, with `extra-platforms` and remote builders. */
   readonly systems: readonly string[];
+  /** The remote builders of nix.conf, as activities name them. */
+  readonly machines: readonly string[];
+  /** Those of them that others of nix.conf can replace: what they take, another one takes that is not among them. */
+  machinesToSpare(machines: readonly string[]): readonly string[];
   /** How many derivations are built at a time, by nix.conf: on this machine and on remote builders. */
   readonly slots: { readonly here: number; readonly remote: number };
 
@@ -51,11 +55,18 @@ export interface RealiseOptions {
   readonly cores?: number;
   /** Only these; absent for what nix.conf says. */
   readonly substituters?: readonly string[];
+  /** Remote builders that are not used, of `machinesToSpare`. A Nix daemon uses them unless it trusts this user. */
+  readonly withoutMachines?: readonly string[];
 }
 
 /** What happens while Nix builds, already freed of the differences between its versions. */
 export type NixActivity =
-  | { readonly type: "derivation-started"; readonly drvPath: StorePath; readonly machine?: string }
+  | {
+      readonly type: "derivation-started";
+      readonly drvPath: StorePath;
+      /** The remote builder that builds it, `ssh://arm1`; absent for this machine. Printable ASCII, at most 200 characters. */
+      readonly machine?: string;
+    }
   | {
       readonly type: "derivation-stopped";
       readonly drvPath: StorePath;
@@ -115,7 +126,7 @@ export interface StartedDerivation {
   /** From its last output to its end. */
   readonly silentMs: number;
   readonly phase?: string;
-  /** The URI of the remote builder that built it. */
+  /** The remote builder that built it, as activities name it. */
   readonly machine?: string;
 }
 
@@ -144,6 +155,10 @@ export interface FailureCause {
   readonly reason: string;
   readonly exitCode?: number;
   readonly phase?: string;
+  /** The remote builder that it was last built on, as activities name it. */
+  readonly machine?: string;
+  /** The system that nothing here builds for, with `no-builder`; absent where only a feature is missing. */
+  readonly system?: string;
   /** What Nix said, line by line, where that is more than the reason. */
   readonly lines?: readonly string[];
 }

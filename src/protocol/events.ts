@@ -91,6 +91,8 @@ export const DerivationFailure = v.object({
   reason: text,
   exitCode: v.optional(v.number()),
   phase: v.optional(text),
+  /** The remote builder that it was built on, `ssh://arm1`; absent for the builder itself, and of earlier releases. */
+  machine: v.optional(text),
   /** The last lines of its log. */
   tail: v.pipe(v.array(text), v.maxLength(100)),
   hosts: v.array(HostRef),

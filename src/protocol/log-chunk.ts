@@ -19,6 +19,8 @@ export const LogChunk = v.object({
   kind: v.picklist(["live", "full"]),
   /** The hosts that it is built for; absent when they are not known (yet), or are more than that. */
   hosts: v.optional(v.pipe(v.array(FullHostName), v.minLength(1), v.maxLength(mostHostsOfChunk))),
+  /** The remote builder that it is built on, `ssh://arm1`; absent for the builder itself. Printable ASCII without spaces. */
+  machine: v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/))),
   /** Lines that were dropped right before this chunk, because they came faster than they could be stored or were too many. */
   dropped: count,
   /** Whole lines, each ending in a newline, unless a single line is longer than a chunk. */
@@ -31,5 +33,6 @@ export const logHeaders = {
   drvPath: "Hd-Drv",
   kind: "Hd-Kind",
   hosts: "Hd-Hosts",
+  machine: "Hd-Machine",
   dropped: "Hd-Dropped",
 } as const;

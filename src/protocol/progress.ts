@@ -14,6 +14,8 @@ const RunningDerivation = v.object({
   elapsedMs: v.pipe(v.number(), v.minValue(0)),
   /** Milliseconds that derivations of this name took before, in the middle; absent when none was built before. */
   usualMs: v.optional(v.pipe(v.number(), v.minValue(0))),
+  /** The remote builder that builds it, `ssh://arm1`; absent on the builder itself, and of earlier releases. */
+  machine: v.optional(text),
   /** One host that waits for it; more of them when it is shared. */
   host: v.optional(HostRef),
 });

@@ -1,6 +1,7 @@
 // The builder's metrics: served, pushed, both or neither, as the configuration says.
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { BuilderOptions } from "../builder/builder.ts";
 import { hasLostEvents, type BuilderBus } from "../bus/bus.ts";
 import type { Config } from "../config/schema.ts";
 import { createExec } from "../process/create-exec.ts";
@@ -14,6 +15,7 @@ import { useNetworkOf } from "./own-network.ts";
 import type { Environment } from "../base/environment.ts";
 
 export interface RunningMetrics extends AsyncDisposable {
+  readonly onRemoteBuild: NonNullable<BuilderOptions["onRemoteBuild"]>;
   readonly onStored: (event: BuildEvent, state: BuildState) => void;
   readonly onOver: (id: BuildId) => void;
   readonly onDroppedLogLines: (lines: number) => void;
@@ -43,7 +45,13 @@ export async function startMetrics({
 }: StartMetricsOptions): Promise<RunningMetrics> {
   const { listen, pushgateway } = config.metrics;
   if (listen === undefined && pushgateway === undefined) {
-    return { onStored() {}, onOver() {}, onDroppedLogLines() {}, async [Symbol.asyncDispose]() {} };
+    return {
+      onRemoteBuild() {},
+      onStored() {},
+      onOver() {},
+      onDroppedLogLines() {},
+      async [Symbol.asyncDispose]() {},
+    };
   }
   // Not before: the library of Prometheus is an eighth of all that a builder loads.
   const [{ createMetrics }, { startMetricsServer }, { pushMetrics }] = await Promise.all([
@@ -60,6 +68,7 @@ export async function startMetrics({
     component: "builder",
     version: composed.version,
     branches,
+    machines: composed.nix.machines,
     sample: async (signal) => ({
       queued: await bus.queueLength(signal).catch(() => undefined),
       running: running.size,
@@ -107,6 +116,7 @@ export async function startMetrics({
       : await startMetricsServer({ listen, metrics, isHealthy: () => bus.isConnected(), log });
   let pushing: Promise<unknown> = restoring;
   return {
+    onRemoteBuild: (machine, news) => metrics.observeRemoteBuild(machine, news),
     onDroppedLogLines: (lines) => metrics.countDroppedLogLines(lines),
     onOver: (id) => void running.delete(id),
     onStored(event, state) {

@@ -2,6 +2,7 @@
 import type { BuildState, HostState } from "../protocol/build-state.ts";
 import type { DerivationFailure, HostRef } from "../protocol/events.ts";
 import { fullName } from "../protocol/names.ts";
+import { onMachine } from "./machine-words.ts";
 import { isOwnFault, isSuccess, outcomeOf, type HostOutcome } from "../protocol/verdicts.ts";
 
 export type FailureGroup =
@@ -100,11 +101,12 @@ function hostGroups(
   });
 }
 
-/** `builder failed with exit code 2 (buildPhase)`: each fact once. */
-export function explain({ kind, reason, exitCode, phase }: DerivationFailure): string {
+/** `builder failed with exit code 2 (buildPhase, on arm1)`: each fact once. */
+export function explain({ kind, reason, exitCode, phase, machine }: DerivationFailure): string {
   const facts = [
     ...(exitCode === undefined || reason.includes("exit code") ? [] : [`exit code ${exitCode}`]),
     ...(phase === undefined || reason.includes(phase) ? [] : [phase]),
+    ...(machine === undefined || reason.includes(machine) ? [] : [onMachine(machine).trim()]),
   ];
   const prefix = kind === "timed-out" && !/tim(?:ed|e) ?out/i.test(reason) ? "timed out: " : "";
   return `${prefix}${reason}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;

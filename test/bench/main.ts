@@ -23,6 +23,7 @@ import { runLogVolume } from "./log-volume.ts";
 import { describeMachine, describeNoise } from "./machine.ts";
 import { runRecordedBuilds } from "./recorded-builds.ts";
 import { runRedUpdate } from "./red-update.ts";
+import { runRemoteBuilders } from "./remote-builders.ts";
 import { runRequestLatency } from "./request-latency.ts";
 import { runRollouts } from "./rollouts.ts";
 import { runThousandHosts } from "./thousand-hosts.ts";
@@ -40,6 +41,7 @@ const benches: Readonly<Record<string, Bench>> = {
   update: runRedUpdate,
   latency: runRequestLatency,
   verdicts: runVerdictDelay,
+  "remote-builders": runRemoteBuilders,
   interactive: runInteractiveBuild,
   backlog: runBacklog,
   recorded: runRecordedBuilds,

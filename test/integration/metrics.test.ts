@@ -36,6 +36,7 @@ function livedMetrics(): Metrics {
   const metrics = createMetrics({
     component: "builder",
     version: "0.1.0",
+    machines: [],
     bugs: () => 0,
     branches: new Map([[repo, parseBranchName("main")]]),
     sample: () =>
@@ -121,6 +122,7 @@ test("scrapes at the same time share one rendering, and a failed one does not st
   const metrics = createMetrics({
     component: "builder",
     version: "0.1.0",
+    machines: [],
     bugs: () => 0,
     branches: new Map(),
     sample: async () => {

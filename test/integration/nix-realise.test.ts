@@ -66,6 +66,7 @@ function createRealiseHere(environment: Readonly<Record<string, string>> = {}) {
     readDerivation: createDerivationReader(),
     environment: { ...ourEnvironment(), ...environment },
     version,
+    machines: [],
     opensStoreItself: environment["NIX_REMOTE"] === undefined,
     buildsDirectory: buildsDirectory(),
     countOutOfMemoryKills,

@@ -106,6 +106,8 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
   const fake: FakeNix = {
     version: "2.34.8",
     systems: ["x86_64-linux"],
+    machines: [],
+    machinesToSpare: () => [],
     slots: { here: 2, remote: 0 },
     storeDirectory: "/nix/store",
     evaluations: [],

@@ -8,6 +8,7 @@ import { test as base } from "vitest";
 import { compileCache } from "./compile-cache.ts";
 import { foldEvents, type BuildState } from "../../src/protocol/build-state.ts";
 import { decodeEvent, type BuildEvent } from "../../src/protocol/events.ts";
+import type { LogChunk } from "../../src/protocol/log-chunk.ts";
 import type { Commit } from "../../src/protocol/names.ts";
 import { createGitRemote, type GitRemote } from "./git-remote.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
@@ -23,6 +24,8 @@ export interface LocalResult {
 export interface LocalBuild extends LocalResult {
   readonly state: BuildState;
   readonly events: readonly BuildEvent[];
+  /** With `-L`. */
+  readonly logs: readonly Pick<LogChunk, "drvPath" | "machine" | "text">[];
   /** By host. */
   readonly verdicts: Readonly<Record<string, string | undefined>>;
   readonly reasons: Readonly<Record<string, string | undefined>>;
@@ -44,9 +47,15 @@ export interface LocalLab extends AsyncDisposable {
   build(...args: readonly string[]): Promise<LocalBuild>;
 }
 
-/** @param builder more settings of the builder */
-export async function createLocalLab(builder: object = {}): Promise<LocalLab> {
-  const store = await createThrowAwayStore({ "max-jobs": "2" });
+/**
+ * @param builder more settings of the builder
+ * @param nixConf more lines for nix.conf
+ */
+export async function createLocalLab(
+  builder: object = {},
+  nixConf: Readonly<Record<string, string>> = {},
+): Promise<LocalLab> {
+  const store = await createThrowAwayStore({ "max-jobs": "2", ...nixConf });
   const { directory } = store;
   const remote = await createGitRemote(join(directory, "git"));
   const config = join(directory, "config.json");
@@ -92,10 +101,10 @@ export async function createLocalLab(builder: object = {}): Promise<LocalLab> {
     async build(...args) {
       const named = args.some((argument) => !argument.startsWith("-")) ? [] : ["--all"];
       const result = await run(["build", "--local", "--json", ...named, ...args]);
-      const events = result.stdout
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => decodeEvent(Buffer.from(line)));
+      const lines = result.stdout.split("\n").filter((line) => line !== "");
+      const isLog = (line: string): boolean => line.includes('"type":"log"');
+      const events = lines.filter((line) => !isLog(line)).map((line) => decodeEvent(Buffer.from(line)));
+      const logs = lines.filter(isLog).map((line) => JSON.parse(line) as LogChunk);
       const [first] = events;
       if (first === undefined) throw new Error(`no event:\n${result.stderr}`);
       const folded = foldEvents(first.build, events);
@@ -104,6 +113,7 @@ export async function createLocalLab(builder: object = {}): Promise<LocalLab> {
         ...result,
         state: folded,
         events,
+        logs,
         verdicts: Object.fromEntries(hosts.map(({ host, finished }) => [host, finished?.verdict])),
         reasons: Object.fromEntries(hosts.map(({ host, finished }) => [host, finished?.reason])),
       };

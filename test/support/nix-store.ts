@@ -13,7 +13,10 @@ export interface ThrowAwayStore extends AsyncDisposable {
   readonly storeDirectory: string;
   readonly stateDirectory: string;
   readonly logDirectory: string;
-  /** Which store Nix uses, for `createNix({ environment })`: only what is about the store, and PATH. */
+  /**
+   * Which store Nix uses, for `createNix({ environment })`: only what is about the store, and PATH, with `bin` of the
+   * directory in front.
+   */
   readonly environment: Readonly<Record<string, string>>;
   /** That of every program that `run` runs. */
   readonly wholeEnvironment: Readonly<Record<string, string>>;
@@ -52,7 +55,7 @@ export async function createThrowAwayStore(
   await makeProfiles(at("var"));
 
   const environment = {
-    PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+    PATH: `${at("bin")}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
     NIX_CONF_DIR: at("conf"),
     NIX_STORE_DIR: at("store"),
     NIX_STATE_DIR: at("var"),

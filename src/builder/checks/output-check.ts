@@ -8,6 +8,7 @@ import type { Store } from "../../nix/store.ts";
 import { askApart } from "./ask-apart.ts";
 import type { Decision } from "../decide-verdicts.ts";
 import type { FailedHooks } from "../lanes/failed-hooks.ts";
+import { explainForeign, type OtherBuilders } from "./foreign-systems.ts";
 import { judgeHooks } from "./hook-check.ts";
 import { failWork } from "../fail-work.ts";
 import type { HostWork, ReadyWork } from "../work.ts";
@@ -18,6 +19,7 @@ export interface OutputCheckOptions {
   readonly nix: Store & Pick<Realiser, "systems">;
   readonly gcRoots: GcRoots;
   readonly failedHooks: FailedHooks;
+  readonly otherBuilders?: OtherBuilders | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -88,20 +90,22 @@ async function checkOutputs(
     works.filter((work) => !isThere(work)),
     ({ evaluation }) => nix.systems.includes(evaluation.system),
   );
-  // Nix 2.8 ends the whole process at the first derivation that it has no builder for.
-  board.decide(new Map(foreign.map((work) => [work, skippedForSystem(work)])));
   const present = await Promise.all(missing.map((work) => nix.present(work.evaluation.drvPath)));
   board.move(
     missing.filter((_, index) => present[index] === true),
     "ready",
   );
   for (const work of missing.filter((_, index) => present[index] !== true)) evaluateAgain(board, work);
+  // Nix 2.8 ends the whole process at the first derivation that it has no builder for.
+  const skipped = new Map(foreign.map((work) => [work, skippedForSystem(work)]));
+  board.decide(await explainForeign(skipped, options.otherBuilders, signal));
 }
 
 const skippedForSystem = ({ evaluation }: ReadyWork): Decision => ({
   type: "verdict",
   verdict: "skipped",
   reason: `no builder for its system, ${evaluation.system}`,
+  foreignSystem: evaluation.system,
 });
 
 function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {

@@ -4,16 +4,20 @@ import type { FailureAnalysis, Realiser, RealiseOptions, RealiseResult } from ".
 import type { StorePath } from "../../protocol/names.ts";
 import { startRound, type RealiseRoundOptions } from "./realise-round.ts";
 
+export interface BuildApartOptions extends RealiseRoundOptions {
+  readonly nix: Pick<Realiser, "realise" | "slots">;
+}
+
 /** The derivations whose cause only a process of their own can tell. */
 export const suspectsOf = ({ causes }: FailureAnalysis): readonly StorePath[] =>
   [...causes].filter(([, { kind }]) => kind === "unclear").map(([drvPath]) => drvPath);
 
 /**
  * Builds them side by side, with one job each, as they were built before. One whose post-build-hook had to be ended is
- * built, and has no result.
+ * built, and has no result. Where this machine builds nothing, it builds nothing now.
  */
 export async function buildApart(
-  options: RealiseRoundOptions,
+  options: BuildApartOptions,
   suspects: readonly StorePath[],
   limits: RealiseOptions,
   onActivity: Parameters<Realiser["realise"]>[2],
@@ -23,9 +27,10 @@ export async function buildApart(
     activity.type === "build-counts" || activity.type === "fetch-counts"
       ? undefined
       : onActivity(activity, soFar);
+  const maxJobs = Math.min(1, limits.maxJobs ?? options.nix.slots.here);
   const rounds = await Promise.all(
     suspects.map(async (drvPath) => {
-      const { end } = startRound(options, [drvPath], { ...limits, maxJobs: 1 }, withoutCounts, signal);
+      const { end } = startRound(options, [drvPath], { ...limits, maxJobs }, withoutCounts, signal);
       return [drvPath, (await end).result] as const;
     }),
   );

@@ -13,12 +13,14 @@ import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Priority } from "../../protocol/request.ts";
 import { askApart } from "../checks/ask-apart.ts";
+import { explainForeign, type OtherBuilders } from "../checks/foreign-systems.ts";
 import { judgeHooks } from "../checks/hook-check.ts";
 import { decideBuilt, hasFailedForGood, type Decision } from "../decide-verdicts.ts";
 import { buildApart, suspectsOf } from "./build-apart.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { failWork } from "../fail-work.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
+import { leaveOutMachines, type FailingMachines } from "./failing-machines.ts";
 import type { FailedHooks } from "./failed-hooks.ts";
 import { startRound, type RunningRound } from "./realise-round.ts";
 import { reportFailures, reportKnownFailures } from "./failure-report.ts";
@@ -26,6 +28,7 @@ import type { NeedsOfHosts } from "./host-needs.ts";
 import type { BuildProcess, HostWork, ReadyWork } from "../work.ts";
 import { createLaneActivity } from "./lane-activity.ts";
 import { learnDurations } from "./learn-durations.ts";
+import { createMachineWatch, type OnRemoteBuild } from "./machine-watch.ts";
 import { createSignatureWarnings } from "./untrusted-substituters.ts";
 import type { UsualDurations } from "./usual-durations.ts";
 import type { WorkBoard } from "../work-board.ts";
@@ -50,6 +53,9 @@ export interface BuildTogetherOptions {
   readonly needs: NeedsOfHosts;
   readonly floor: DiskFloor;
   readonly withoutSubstituters: WithoutSubstituters;
+  readonly otherBuilders?: OtherBuilders | undefined;
+  readonly onRemoteBuild?: OnRemoteBuild | undefined;
+  readonly failingMachines: FailingMachines;
 }
 
 /**
@@ -91,6 +97,10 @@ export async function buildTogether(
   };
 
   let limits = options.limits;
+  const machines = createMachineWatch((machine, news) => {
+    options.failingMachines.observe(machine, news);
+    options.onRemoteBuild?.(machine, news);
+  });
   const early = createEarlyVerdicts(
     {
       open: () => (works.length > 1 ? open() : []),
@@ -101,13 +111,18 @@ export async function buildTogether(
       async settleFailed(asked, result, until) {
         const tops = asked.map((work) => work.evaluation.drvPath);
         const analysis = await nix.findFailures(tops, result, limits, until);
+        machines.learn(analysis, "running");
         const certain = asked.filter((work) => hasFailedForGood(work.evaluation.drvPath, analysis, result));
-        settle(await decideFailed({ nix, log }, certain, analysis, until));
+        settle(await decideFailed(options, certain, analysis, until));
       },
     },
     building,
   );
-  const activity = createLaneActivity(options, works, building);
+  const lane = createLaneActivity(options, works, building);
+  const takeActivity = (event: NixActivity): void | Promise<void> => {
+    machines.take(event);
+    return lane.take(event);
+  };
   try {
     settle(await reportKnownFailures(nix, works));
     if (open().length === 0) return;
@@ -119,13 +134,17 @@ export async function buildTogether(
     const waiting = new Map([...waits].filter(([work]) => isOurs(work) && undecided.delete(work)));
     postpone(board, waiting);
     if (open().length === 0) return;
-    limits = { ...options.limits, ...leaveOut(board, open(), probe) };
+    limits = {
+      ...options.limits,
+      ...leaveOut(board, open(), probe),
+      ...leaveOutMachines(options, open()),
+    };
     const builds = new Set(open().flatMap((work) => [...work.watchers]));
     const warnOfSignatures = createSignatureWarnings((text) => board.warn(builds, text));
     const onActivity = (event: NixActivity, soFar: () => Promise<RealiseResult>): void | Promise<void> => {
       warnOfSignatures(event);
       early.take(event, soFar);
-      return activity.take(event);
+      return takeActivity(event);
     };
     const judge = async (
       asked: readonly ReadyWork[],
@@ -140,11 +159,13 @@ export async function buildTogether(
       // A derivation that a hook interrupted is not a suspect.
       const suspects = goesOn ? [] : suspectsOf(analysis);
       if (suspects.length > 0) {
-        const apart = await buildApart(options, suspects, limits, (event) => activity.take(event), building);
+        const apart = await buildApart(options, suspects, limits, takeActivity, building);
         await settleBuilt(unbuilt(), building);
         analysis = await nix.findFailures(tops, { ...result, apart }, limits, building);
       }
-      const decisions = await decideFailed({ nix, log }, unbuilt(), analysis, building);
+      machines.learn(analysis, "over");
+      options.failingMachines.learn(analysis);
+      const decisions = await decideFailed(options, unbuilt(), analysis, building);
       settle(new Map([...decisions].filter(([, { type }]) => type === "verdict" || !goesOn)));
     };
     // A hook that fails ends Nix, and the next process builds what it interrupted. That does not count as an attempt.
@@ -162,6 +183,7 @@ export async function buildTogether(
       for (const { items, error } of await askApart(open(), ask, clock, building)) {
         settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
       }
+      if (result !== undefined) machines.ended(result);
       if (result !== undefined) await learn(options, result, building);
     }
   } catch (error) {
@@ -175,7 +197,8 @@ export async function buildTogether(
   } finally {
     await early.end();
     stopListening();
-    activity.end();
+    machines.end();
+    lane.end();
   }
 }
 
@@ -193,7 +216,7 @@ async function learn(
 }
 
 async function decideFailed(
-  { nix, log }: Pick<BuildTogetherOptions, "nix" | "log">,
+  { nix, log, otherBuilders }: Pick<BuildTogetherOptions, "nix" | "log" | "otherBuilders">,
   failed: readonly ReadyWork[],
   analysis: FailureAnalysis,
   signal: AbortSignal,
@@ -202,7 +225,7 @@ async function decideFailed(
     failed.map((work) => [work, decideBuilt(work.evaluation.drvPath, false, analysis)] as const),
   );
   await reportFailures({ nix, log }, decisions, analysis, signal);
-  return decisions;
+  return explainForeign(decisions, otherBuilders, signal);
 }
 
 /** Which of these hosts wait for a substituter, and how. */

@@ -43,7 +43,12 @@ export async function reportFailures(
       const known = build.failures.get(drvPath);
       const failure =
         known === undefined
-          ? describe(drvPath, cause, hosts, await storeFullLog(nix, build, drvPath, log, signal))
+          ? describe(
+              drvPath,
+              cause,
+              hosts,
+              await storeFullLog({ nix, log }, build, { drvPath, machine: cause.machine }, signal),
+            )
           : { ...known, hosts };
       sayFailure(build, failure);
     }
@@ -104,6 +109,7 @@ function describe(
     reason: boundedText(cause.reason),
     exitCode: cause.exitCode,
     phase: cause.phase,
+    machine: cause.machine,
     // What Nix has to say about it comes after what its builder said.
     tail: [...stored.tail, ...(cause.lines ?? []).map((line) => line.slice(0, tailLineLength))],
     hosts,
@@ -113,10 +119,9 @@ function describe(
 
 /** The store has the true bytes of a log; what came live is the second best. */
 async function storeFullLog(
-  nix: Store,
+  { nix, log }: { readonly nix: Store; readonly log: Log },
   build: RunningBuild,
-  drvPath: StorePath,
-  log: Log,
+  { drvPath, machine }: { readonly drvPath: StorePath; readonly machine: string | undefined },
   signal: AbortSignal,
 ): Promise<StoredLog> {
   const live = build.logs.tail(drvPath);
@@ -129,7 +134,7 @@ async function storeFullLog(
       async (chunk) => {
         const text = decoder.decode(chunk, { stream: true });
         if (text === "") return;
-        full ??= build.logs.openFull(drvPath);
+        full ??= build.logs.openFull(drvPath, machine);
         await full.write(text);
         end = (end + text).slice(-tailBytes);
       },

@@ -67,7 +67,7 @@ function stage(...names: readonly string[]): Stage {
     unresolved: [],
     record: { state: () => unknownBuild(sampleBuild), emit() {}, run: async () => undefined },
     logs: {
-      line: (_, __, now = () => []) => void (hosts = now),
+      line: (_, __, { hosts: now = () => [] } = {}) => void (hosts = now),
       openFull: () => ({ log: 1, write: async () => undefined }),
       tail: () => [],
       end() {},

@@ -35,7 +35,8 @@ export function createLaneActivity(
     ]),
   );
   for (const [work, needed] of own) needs.set(work, needed);
-  const running = new Set<StorePath>();
+  /** With the remote builder of each; nothing for this machine. */
+  const running = new Map<StorePath, string | undefined>();
   /** What Nix said that it builds here, and did not end yet. */
   const planned = new Set<StorePath>();
   /** For a build that joins later, only what is left counts. */
@@ -53,7 +54,7 @@ export function createLaneActivity(
     for (const [work, needed] of own) {
       if (signal.aborted) return;
       needed.derivations = await nix.unbuilt(work.evaluation.drvPath);
-      for (const drvPath of running) if (needed.derivations.has(drvPath)) needed.running.add(drvPath);
+      for (const drvPath of running.keys()) if (needed.derivations.has(drvPath)) needed.running.add(drvPath);
       reportHost(work);
       tellPlan([work]);
     }
@@ -166,22 +167,24 @@ export function createLaneActivity(
     take(activity) {
       switch (activity.type) {
         case "derivation-started": {
-          running.add(activity.drvPath);
-          const hosts = hostsOf(activity.drvPath);
-          for (const work of hosts) own.get(work)?.running.add(activity.drvPath);
-          tellOthers(activity.drvPath);
-          start(activity.drvPath, hosts);
+          const { drvPath, machine } = activity;
+          running.set(drvPath, machine);
+          const hosts = hostsOf(drvPath);
+          for (const work of hosts) own.get(work)?.running.add(drvPath);
+          tellOthers(drvPath);
+          start(drvPath, hosts);
           const begins = !hasBegun;
           hasBegun = true;
           // The first that is built makes others wait; later ones only end the waiting of those that need them.
           reportWaiting(begins ? works : hosts);
-          const name = derivationName(activity.drvPath);
+          const name = derivationName(drvPath);
           const usualMs = durations.of(name);
           for (const build of buildsOf(hosts)) {
             const host = hosts.find((work) => build.open.has(fullName(work)));
-            build.progress.started(activity.drvPath, {
+            build.progress.started(drvPath, {
               name,
               usualMs,
+              ...(machine === undefined ? {} : { machine }),
               host: host && { repo: host.repo, host: host.host },
             });
           }
@@ -200,9 +203,10 @@ export function createLaneActivity(
         case "log-line": {
           const waits: Promise<void>[] = [];
           for (const build of buildsOf(hostsOf(activity.drvPath))) {
-            const wait = build.logs.line(activity.drvPath, activity.line, () =>
-              hostsIn(build, activity.drvPath),
-            );
+            const wait = build.logs.line(activity.drvPath, activity.line, {
+              hosts: () => hostsIn(build, activity.drvPath),
+              machine: running.get(activity.drvPath),
+            });
             if (wait !== undefined) waits.push(wait);
           }
           return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
@@ -228,7 +232,7 @@ export function createLaneActivity(
       }
     },
     end() {
-      for (const drvPath of running) stopped(drvPath);
+      for (const drvPath of running.keys()) stopped(drvPath);
       for (const build of allBuilds()) build.progress.waiting(undefined);
       // Work that is ready again may be in another process by now.
       for (const [work, needed] of own) if (needs.get(work) === needed) needs.delete(work);

@@ -129,7 +129,7 @@ test("a chunk has the hosts that are known when it is made, unless they are too 
   const { logs, stored, stop } = rig();
   let hosts: FullHostName[] = [];
   const said = async (line: string): Promise<void> => {
-    await logs.line(drv("a"), line, () => hosts);
+    await logs.line(drv("a"), line, { hosts: () => hosts });
     await logs.flushed(never);
   };
   await said("unknown");
@@ -141,11 +141,33 @@ test("a chunk has the hosts that are known when it is made, unless they are too 
   expect(stored.map((chunk) => chunk.hosts)).toEqual([undefined, ["homelab/web01"], undefined]);
 });
 
+test("a chunk is of one machine, also where a derivation is tried again on another", async () => {
+  const { logs, stored, stop } = rig();
+  const on = async (line: string, machine?: string): Promise<void> => {
+    await logs.line(drv("a"), line, { machine });
+  };
+  await on("first", "ssh://arm1");
+  await on("lost", "ssh://arm1");
+  logs.end(drv("a"));
+  await on("again", "ssh://arm2");
+  await on("at home");
+  await logs.openFull(drv("a"), "ssh://arm2").write("whole\n");
+  await logs.flushed(never);
+  await stop();
+  expect(stored.map(({ log, text, machine }) => [log, text, machine])).toEqual([
+    [0, "first\n", "ssh://arm1"],
+    [0, "lost\n", "ssh://arm1"],
+    [0, "again\n", "ssh://arm2"],
+    [1, "whole\n", "ssh://arm2"],
+    [0, "at home\n", undefined],
+  ]);
+});
+
 test("hosts that joined after the last line are said at the end, in a chunk without text", async () => {
   const { logs, stored, stop } = rig();
   let hosts: FullHostName[] = ["homelab/web01"];
-  await logs.line(drv("a"), "only line", () => hosts);
-  await logs.line(drv("b"), "only line", () => ["homelab/nas"]);
+  await logs.line(drv("a"), "only line", { hosts: () => hosts });
+  await logs.line(drv("b"), "only line", { hosts: () => ["homelab/nas"] });
   hosts = ["homelab/web01", "homelab/nas"];
   logs.end(drv("a"));
   logs.end(drv("b"));

@@ -32,11 +32,22 @@ export const defaultLogLimits: LogLimits = {
 /** The hosts of this build that a derivation is built for, as far as it is known by now. */
 export type HostsNow = () => readonly FullHostName[];
 
+/** What a line of a log belongs to, besides its derivation. */
+export interface LineOrigin {
+  /** Asked when a chunk is made. */
+  readonly hosts?: HostsNow;
+  /** The remote builder that printed it; absent for the builder itself. */
+  readonly machine?: string | undefined;
+}
+
 export interface BuildLogs {
-  /** A promise when the producer has to wait. `hosts` is asked when a chunk is made. */
-  line(drvPath: StorePath, line: string, hosts?: HostsNow): void | Promise<void>;
+  /** A promise when the producer has to wait. */
+  line(drvPath: StorePath, line: string, origin?: LineOrigin): void | Promise<void>;
   /** A whole log, in order; gives its number. */
-  openFull(drvPath: StorePath): { readonly log: number; write(text: string): Promise<void> };
+  openFull(
+    drvPath: StorePath,
+    machine?: string,
+  ): { readonly log: number; write(text: string): Promise<void> };
   /** The last lines of the live log. */
   tail(drvPath: StorePath): readonly string[];
   /** The derivation ended: its last chunk leaves now. */
@@ -55,6 +66,7 @@ interface OpenLog {
   readonly kind: LogChunk["kind"];
   readonly tail: string[];
   hosts: HostsNow | undefined;
+  machine: string | undefined;
   /** The hosts of its last chunk. */
   hostsSaid: readonly FullHostName[];
   nextIndex: number;
@@ -92,12 +104,13 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   let patient = true;
   let refusal: string | undefined;
 
-  const open = (drvPath: StorePath, kind: LogChunk["kind"]): OpenLog => ({
+  const open = (drvPath: StorePath, kind: LogChunk["kind"], machine?: string): OpenLog => ({
     log: nextLog++,
     drvPath,
     kind,
     tail: [],
     hosts: undefined,
+    machine,
     hostsSaid: [],
     nextIndex: 0,
     text: "",
@@ -119,10 +132,11 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   }
 
   function push(log: OpenLog): void {
-    const { drvPath, kind, text, dropped } = log;
+    const { drvPath, kind, machine, text, dropped } = log;
     log.hostsSaid = hostsOf(log);
     const hosts = log.hostsSaid.length === 0 ? {} : { hosts: [...log.hostsSaid] };
-    chunks.push({ build, log: log.log, index: log.nextIndex++, drvPath, kind, ...hosts, dropped, text });
+    const about = { drvPath, kind, ...hosts, ...(machine === undefined ? {} : { machine }) };
+    chunks.push({ build, log: log.log, index: log.nextIndex++, ...about, dropped, text });
     waitingBytes += text.length;
     log.text = "";
     log.dropped = 0;
@@ -174,8 +188,11 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   }
 
   return {
-    line(drvPath, line, hosts) {
+    line(drvPath, line, { hosts, machine } = {}) {
       const log = liveLog(drvPath);
+      // Tried again on another machine.
+      if (log.machine !== machine) cut(log);
+      log.machine = machine;
       log.hosts = hosts;
       log.tail.push(line.length > tailLineLength ? `${line.slice(0, tailLineLength)}…` : line);
       if (log.tail.length > bounds.tailLines) log.tail.shift();
@@ -187,8 +204,8 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
       add(log, `${line}\n`);
       return isFull() ? room() : undefined;
     },
-    openFull(drvPath) {
-      const log = open(drvPath, "full");
+    openFull(drvPath, machine) {
+      const log = open(drvPath, "full", machine);
       return {
         log: log.log,
         async write(text) {

@@ -17,9 +17,12 @@ const chunk: LogChunk = {
 const { hosts: _, ...withoutHosts } = chunk;
 const subject = `build-logs.${build}.3`;
 
-test.each([chunk, withoutHosts])("a chunk arrives as it was", (sent) => {
-  expect(decodeLogChunk({ subject, ...encodeLogChunk(sent) })).toEqual(sent);
-});
+test.each([chunk, withoutHosts, { ...chunk, machine: "ssh-ng://arm1" }])(
+  "a chunk arrives as it was",
+  (sent) => {
+    expect(decodeLogChunk({ subject, ...encodeLogChunk(sent) })).toEqual(sent);
+  },
+);
 
 test.each([
   "servers",
@@ -32,3 +35,12 @@ test.each([
   message.headers.set(logHeaders.hosts, hosts);
   expect(decodeLogChunk({ subject, ...message })).toEqual(withoutHosts);
 });
+
+test.each(["two words", "", "x".repeat(257), "\u001b[2J"])(
+  "a machine that is none (%j) is left out",
+  (machine) => {
+    const message = encodeLogChunk(chunk);
+    message.headers.set(logHeaders.machine, machine);
+    expect(decodeLogChunk({ subject, ...message })).toEqual(chunk);
+  },
+);

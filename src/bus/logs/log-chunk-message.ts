@@ -10,6 +10,7 @@ export function encodeLogChunk(chunk: LogChunk): { data: Uint8Array; headers: Ms
   set.set(logHeaders.drvPath, chunk.drvPath);
   set.set(logHeaders.kind, chunk.kind);
   if (chunk.hosts !== undefined) set.set(logHeaders.hosts, chunk.hosts.join(","));
+  if (chunk.machine !== undefined) set.set(logHeaders.machine, chunk.machine);
   set.set(logHeaders.dropped, String(chunk.dropped));
   return { data: new TextEncoder().encode(chunk.text), headers: set };
 }
@@ -27,6 +28,7 @@ export function decodeLogChunk(message: {
   const [, build, log] = message.subject.split(".");
   // Unreadable headers are not a reason to lose the text.
   const hosts = v.safeParse(LogChunk.entries.hosts, message.headers.get(logHeaders.hosts).split(","));
+  const machine = v.safeParse(LogChunk.entries.machine, message.headers.get(logHeaders.machine));
   const number = (text: string | undefined): number => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : -1);
   const result = v.safeParse(LogChunk, {
     build,
@@ -35,6 +37,7 @@ export function decodeLogChunk(message: {
     drvPath: message.headers.get(logHeaders.drvPath),
     kind: message.headers.get(logHeaders.kind),
     ...(hosts.success ? { hosts: hosts.output } : {}),
+    ...(machine.success ? { machine: machine.output } : {}),
     dropped: number(message.headers.get(logHeaders.dropped)),
     text: new TextDecoder().decode(message.data),
   });

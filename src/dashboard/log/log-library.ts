@@ -25,7 +25,7 @@ export interface LogWindow {
 }
 
 /** What the log of a derivation says about itself. */
-export type LogHead = Pick<LogChunk, "drvPath" | "kind" | "hosts">;
+export type LogHead = Pick<LogChunk, "drvPath" | "kind" | "hosts" | "machine">;
 
 export interface LogPiece {
   readonly text: string;
@@ -98,8 +98,8 @@ export function createLogLibrary({ watcher, deploy }: LogSources): LogLibrary {
   async function* read(name: LogName, after: number, signal: AbortSignal): AsyncGenerator<PlacedPiece> {
     if (name.type === "build") {
       for await (const { place, chunk } of watcher.readLog(name.build, name.log, after, signal)) {
-        const { text, dropped, drvPath, kind, hosts } = chunk;
-        yield { place, text, dropped: droppedOf(dropped, "lines"), head: { drvPath, kind, hosts } };
+        const { text, dropped, drvPath, kind, hosts, machine } = chunk;
+        yield { place, text, dropped: droppedOf(dropped, "lines"), head: { drvPath, kind, hosts, machine } };
       }
       return;
     }

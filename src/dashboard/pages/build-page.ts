@@ -13,6 +13,7 @@ import {
   type FailureGroup,
 } from "../../words/failure-groups.ts";
 import { hostLabelOf, hosts as countOfHosts } from "../../words/host-names.ts";
+import { onMachine } from "../../words/machine-words.ts";
 import {
   cancelCommand,
   failedLogsCommand,
@@ -129,7 +130,7 @@ function nowSection(build: BuildState, open: OpenBuild | undefined): readonly Se
 <p class="dim">${counts.join(" · ")}${progress?.note !== undefined && ` · ${progress.note}`}</p>
 <ul class="derivations">${(progress?.running ?? []).map(
         (derivation) =>
-          html`<li>${icon("busy")} <code>${derivation.name}</code> <span class="dim">${derivation.phase ?? ""}</span> ${since(startOfDerivation(derivation, progressAt))}${derivation.usualMs !== undefined && html` <span class="dim">usually ${duration(derivation.usualMs)}</span>`}${derivation.host !== undefined && html` <span class="dim">for ${fullName(derivation.host)}</span>`}</li>`,
+          html`<li>${icon("busy")} <code>${derivation.name}</code><span class="dim">${onMachine(derivation.machine)} ${derivation.phase ?? ""}</span> ${since(startOfDerivation(derivation, progressAt))}${derivation.usualMs !== undefined && html` <span class="dim">usually ${duration(derivation.usualMs)}</span>`}${derivation.host !== undefined && html` <span class="dim">for ${fullName(derivation.host)}</span>`}</li>`,
       )}</ul>
 <p><a href="${buildPath(build.id)}/logs">Logs so far</a></p>`,
     ),

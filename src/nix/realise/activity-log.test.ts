@@ -193,6 +193,14 @@ describe("activities", () => {
     ]);
   });
 
+  test.each([
+    ["ssh-ng://me:secret@big?ssh-key=/root/key\nx", "ssh-ng://big"],
+    ["ssh://bi\u001b[2Jg\r\nHd-Drv: x ü", "ssh://big_Hd-Drv:_x__"],
+    [`ssh://${"b".repeat(300)}`, `ssh://${"b".repeat(194)}`],
+  ])("a machine is named without settings, and as a header can take it: %j", (uri, machine) => {
+    expect(read(said(building(1, drvPath, uri)))).toEqual([{ type: "derivation-started", drvPath, machine }]);
+  });
+
   test("a build that ends behind one more failure has failed", () => {
     const activities = read(
       said(

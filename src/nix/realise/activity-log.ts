@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { machineName } from "../../protocol/machine-name.ts";
 import { StorePath } from "../../protocol/names.ts";
 import type { NixActivity } from "../realiser.ts";
 import { waitingReason } from "../words/waiting-reason.ts";
@@ -36,7 +37,11 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
     const activities = activitiesOf.get(drvPath) ?? 0;
     activitiesOf.set(drvPath, activities + 1);
     if (activities > 0) return;
-    onActivity({ type: "derivation-started", drvPath, machine });
+    onActivity({
+      type: "derivation-started",
+      drvPath,
+      ...(machine === undefined ? {} : { machine: machineName(machine) }),
+    });
   }
 
   function stop(id: string): void {

@@ -6,7 +6,8 @@ import { describe, expect, test } from "vitest";
 import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import { createActivityLog } from "./activity-log.ts";
 import { type FailureMessage, readFailureMessage } from "./failure-message.ts";
-import { machineName, type MachineReports } from "./machine-claims.ts";
+import { machineName } from "../../protocol/machine-name.ts";
+import type { MachineReports } from "./machine-claims.ts";
 import { createMachineReports } from "./machine-reports.ts";
 
 const logs = join(import.meta.dirname, "../../../test/fixtures/nix-logs");

@@ -200,6 +200,7 @@ test("a derivation that nothing here can build is neither's fault, whether Nix c
     kind: "no-builder",
     name: "linux-6.18",
     reason: "no builder for 'riscv64-linux'",
+    system: "riscv64-linux",
   });
   expect(decideFailure(facts({ said: exited, unsupportedSystem: "riscv64-linux" })).kind).toBe("failed");
   const said = messages(

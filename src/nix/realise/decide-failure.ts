@@ -1,5 +1,6 @@
 import type { FailureMessage, ReportedEnd } from "./failure-message.ts";
-import { claimAbout, machineName, type MachineClaims, type MachineReports } from "./machine-claims.ts";
+import { machineName } from "../../protocol/machine-name.ts";
+import { claimAbout, type MachineClaims, type MachineReports } from "./machine-claims.ts";
 import type { FailureCause, RealiseOptions, RealiseResult, StartedDerivation } from "../realiser.ts";
 
 /** All that is known about a derivation whose output is not valid while all its inputs are, or which was started. */
@@ -67,7 +68,12 @@ function decideNowhere(facts: FailureFacts): FailureCause | undefined {
   if (noBuilder === undefined && !isNowhere) return undefined;
   if (machines.length === 0) {
     const reason = noBuilder?.reason ?? `no builder for '${unsupportedSystem ?? ""}'`;
-    return { kind: "no-builder", name, reason };
+    return {
+      kind: "no-builder",
+      name,
+      reason,
+      ...(unsupportedSystem === undefined ? {} : { system: unsupportedSystem }),
+    };
   }
   const causes = machines.map(
     (uri) => `${machineName(uri)}: ${reports.refusals.get(uri) ?? "did not take it"}`,

@@ -259,6 +259,24 @@ describe("the failures of a build", () => {
     expect(causes).toEqual({ s1: "failed", s2: "infra" });
   });
 
+  test("name the machine that a derivation was built on", async () => {
+    const failures = result(["s1", "s2"], failed("s1"), failed("s2"));
+    const started = new Map(
+      [...failures.started].map(([drvPath, build]) => [
+        drvPath,
+        drvPath === drv("s1") ? { ...build, machine: "ssh://arm1" } : build,
+      ]),
+    );
+    const { causes } = await createFindFailures(storeOf(graph, []))(
+      [drv("h1")],
+      { ...failures, started },
+      options,
+      AbortSignal.timeout(30_000),
+    );
+    expect(causes.get(drv("s1"))?.machine).toBe("ssh://arm1");
+    expect(causes.get(drv("s2"))?.machine).toBeUndefined();
+  });
+
   test("are found however deep they are", async () => {
     const deep: Record<string, string[]> = {};
     for (let depth = 0; depth < 3000; depth++) deep[`n${depth}`] = [`n${depth + 1}`];

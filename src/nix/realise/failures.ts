@@ -66,7 +66,9 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
               ? "suspect"
               : "other",
       });
-      causes.set(drvPath, await explainDownload(cause, drvPath, derivation, sources, signal));
+      const explained = await explainDownload(cause, drvPath, derivation, sources, signal);
+      const machine = ofProcess.started.get(drvPath)?.machine;
+      causes.set(drvPath, machine === undefined ? explained : { ...explained, machine });
     }
     return { causes, brokenBy: rootsOf };
   };

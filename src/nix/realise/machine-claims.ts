@@ -44,7 +44,3 @@ export function claimAbout(
   if (failed === undefined) return excused;
   return alone || (excused === undefined && others.length === 0) ? failed : "contested";
 }
-
-/** For people: without the settings of the connection, which can name keys. */
-export const machineName = (uri: string): string =>
-  uri.replace(/\?.*$/, "").replace(/\/\/[^/@]*:[^/@]*@/, "//");

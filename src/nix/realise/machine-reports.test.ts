@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { StorePath } from "../../protocol/names.ts";
-import { claimAbout, machineName, type MachineReports } from "./machine-claims.ts";
+import { machineName } from "../../protocol/machine-name.ts";
+import { claimAbout, type MachineReports } from "./machine-claims.ts";
 import { createMachineReports } from "./machine-reports.ts";
 import type { NixActivity } from "../realiser.ts";
 

@@ -10,6 +10,7 @@ import { StorePath } from "../../protocol/names.ts";
 import type { NixActivity, RealiseOptions, Realiser } from "../realiser.ts";
 import { buildDirectoryFlags } from "./build-directory.ts";
 import { readOwnIdentity } from "../../process/owner.ts";
+import { parseMachines } from "../settings/machines.ts";
 import { createRealise } from "./realise.ts";
 
 const drvPath = v.parse(StorePath, `/nix/store/${"a".repeat(32)}-x.drv`);
@@ -49,6 +50,7 @@ function realiseWith(
     environment: { PATH: "/bin" },
     buildsDirectory: join(directory, "builds"),
     version,
+    machines: parseMachines("ssh://arm1?ssh-key=/k x86_64-linux /k 4 ; arm2 - - 2 1 kvm", "x86_64-linux"),
     opensStoreItself,
     countOutOfMemoryKills: async () => kills.shift() ?? 0,
   });
@@ -92,6 +94,12 @@ describe("the call of Nix", () => {
     );
     const none = await argsOf({ ...limits, substituters: [] });
     expect(none[none.indexOf("substituters") + 1]).toBe("");
+  });
+
+  test("names remote builders only where some are left out, the others as nix.conf has them", async () => {
+    expect(await argsOf(limits)).not.toContain("builders");
+    const without = await argsOf({ ...limits, withoutMachines: ["ssh://arm1"] });
+    expect(without[without.indexOf("builders") + 1]).toBe("arm2 - - 2 1 kvm");
   });
 
   test("asks for one derivation that needs all, where it is for several, and for them where that cannot be", async () => {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { LineSplitter } from "../../base/lines.ts";
 import type { Log } from "../../base/log.ts";
+import { machineName } from "../../protocol/machine-name.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Exec } from "../../process/exec.ts";
 import { createActivityLog } from "./activity-log.ts";
@@ -13,12 +14,14 @@ import { createMachineReports } from "./machine-reports.ts";
 import { logFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
 import type { NixActivity, NixMessage, RealiseOptions, RealiseResult, Realiser } from "../realiser.ts";
+import type { Machine } from "../settings/machines.ts";
 import type { Store } from "../store.ts";
 
 export interface RealiseSettings extends Pick<Store, "readDerivation"> {
   readonly exec: Exec;
   readonly clock: Clock;
   readonly log: Log;
+  readonly machines: readonly Machine[];
   readonly environment: Environment;
   readonly version: string;
   /** It does not go through the Nix daemon. */
@@ -84,7 +87,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
       });
       const buildHere = opensStoreItself ? buildDirectoryFlags(version, directory) : [];
       const asked = aggregate === undefined ? drvPaths : [aggregate];
-      const args = [...realiseFlags(options), ...buildHere, "--", ...asked];
+      const args = [...realiseFlags(options, settings.machines), ...buildHere, "--", ...asked];
       const { exitCode, killedBy } = await exec("nix-store", args, {
         signal,
         env: { ...environment, TMPDIR: directory },
@@ -129,7 +132,9 @@ async function whileStalled(
   onOver(clock.monotonic() - since);
 }
 
-function realiseFlags(options: RealiseOptions): string[] {
+function realiseFlags(options: RealiseOptions, machines: readonly Machine[]): string[] {
+  const { withoutMachines = [] } = options;
+  const used = machines.filter(({ uri }) => !withoutMachines.includes(machineName(uri)));
   const settings = {
     "connect-timeout": connectTimeoutSeconds,
     "max-build-log-size": maxBuildLogBytes,
@@ -137,6 +142,7 @@ function realiseFlags(options: RealiseOptions): string[] {
     "max-jobs": options.maxJobs,
     cores: options.cores,
     substituters: options.substituters?.join(" "),
+    builders: withoutMachines.length === 0 ? undefined : used.map(({ line }) => line).join(" ; "),
   };
   return [
     "--realise",

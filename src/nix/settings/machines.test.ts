@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { machinesFor, parseMachines, type BuildPlaces } from "./machines.ts";
+import { machinesFor, parseMachines, replaceableMachines, type BuildPlaces } from "./machines.ts";
 
 const lines = `ssh://arm1 aarch64-linux,armv7l-linux /key 4 1 big-parallel,kvm
 # a comment
@@ -46,4 +46,22 @@ test.each([
   ["riscv64-linux", [], []],
 ])("knows which machines build for %s with %j", (system, requiredFeatures, expected) => {
   expect(machinesFor({ system, requiredFeatures }, places).map(({ uri }) => uri)).toEqual(expected);
+});
+
+test.each([
+  ["the same", "ssh://a x86_64-linux - 4", "ssh://b x86_64-linux", ["ssh://a"]],
+  [
+    "more",
+    "ssh://a x86_64-linux - 4 1 kvm",
+    "ssh://b x86_64-linux,aarch64-linux - 1 1 big-parallel,kvm",
+    ["ssh://a"],
+  ],
+  ["no such system", "ssh://a x86_64-linux,i686-linux", "ssh://b x86_64-linux", []],
+  ["no such feature", "ssh://a x86_64-linux - 4 1 kvm", "ssh://b x86_64-linux", []],
+  ["only what requires a feature", "ssh://a x86_64-linux", "ssh://b x86_64-linux - 1 1 - benchmark", []],
+  ["nothing, as it is away too", "ssh://a x86_64-linux", "ssh://away x86_64-linux", []],
+  ["one of its two lines", "ssh://a x86_64-linux ; ssh://a?x=1 i686-linux", "ssh://b x86_64-linux", []],
+])("a machine can be left out when another takes its work: %s", (_, one, other, expected) => {
+  const machines = parseMachines(`${one}\n${other}`, "x86_64-linux");
+  expect(replaceableMachines({ machines }, ["ssh://a", "ssh://away", "ssh://unknown"])).toEqual(expected);
 });

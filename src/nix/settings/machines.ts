@@ -1,4 +1,5 @@
 // The remote builders of nix.conf, and what can be built where.
+import { machineName } from "../../protocol/machine-name.ts";
 
 /** A remote builder, as a line of `builders` or of /etc/nix/machines says it. */
 export interface Machine {
@@ -71,3 +72,24 @@ export const machinesFor = (
       requiredFeatures.every((feature) => features.includes(feature)) &&
       mandatoryFeatures.every((feature) => requiredFeatures.includes(feature)),
   );
+
+/**
+ * The names among these whose machines others can replace: each takes only what one of the others takes, too. Without such
+ * another one a derivation would have no place at all, and who was away may be back.
+ */
+export function replaceableMachines(
+  { machines }: Pick<BuildPlaces, "machines">,
+  names: readonly string[],
+): readonly string[] {
+  const others = machines.filter(({ uri }) => !names.includes(machineName(uri)));
+  const canReplace = (machine: Machine): boolean => others.some((other) => takesAllOf(other, machine));
+  return names.filter((name) => {
+    const named = machines.filter(({ uri }) => machineName(uri) === name);
+    return named.length > 0 && named.every(canReplace);
+  });
+}
+
+const takesAllOf = (other: Machine, { systems, features, mandatoryFeatures }: Machine): boolean =>
+  systems.every((system) => other.systems.includes(system)) &&
+  features.every((feature) => other.features.includes(feature)) &&
+  other.mandatoryFeatures.every((feature) => mandatoryFeatures.includes(feature));

@@ -17,6 +17,7 @@ import { formatDuration, formatUtcTime } from "../../../words/duration.ts";
 import { eventLines, type EventLine } from "./event-lines.ts";
 import { startHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import { hostLabelOf } from "../../../words/host-names.ts";
+import { onMachine } from "../../../words/machine-words.ts";
 import { startedDerivations } from "../live/started-derivations.ts";
 import type { Style } from "../style.ts";
 import { cut, displayWidth, padEnd } from "../text-width.ts";
@@ -121,9 +122,9 @@ function widthOfHosts({ state }: BuildView, style: Style): number {
 function startedLines(before: BuildView, { state, progress }: BuildView, style: Style): EventLine[] {
   const label = hostLabelOf(state, style.clean);
   return startedDerivations(before.progress?.running ?? [], progress?.running ?? []).map(
-    ({ host, name, usualMs }) => ({
+    ({ host, name, usualMs, machine }) => ({
       host: host && label(host),
-      text: `building ${style.clean(name)}${usualMs === undefined ? "" : ` (usually ${formatDuration(usualMs)})`}`,
+      text: `building ${style.clean(`${name}${onMachine(machine)}`)}${usualMs === undefined ? "" : ` (usually ${formatDuration(usualMs)})`}`,
     }),
   );
 }
@@ -158,7 +159,7 @@ function signOfLife(view: BuildView, style: Style, now: number): string {
         ? ["(waiting for a slot)"]
         : derivation === undefined
           ? []
-          : [`(${style.clean(derivation.name)})`]),
+          : [`(${style.clean(`${derivation.name}${onMachine(derivation.machine)}`)})`]),
     ].join(" ");
   });
   const more = building.length > mostInHeartbeat ? [style.glyphs.ellipsis] : [];

@@ -33,6 +33,15 @@ test("gives the longest log when it holds too much, and loses nothing", () => {
   ]);
 });
 
+test("what two machines printed of one derivation is two groups", () => {
+  const logs = collectLogs();
+  logs.add(chunk(1, "a\n", { machine: "ssh://arm1" }));
+  expect(logs.add(chunk(1, "b\n", { machine: "ssh://arm2" }))).toMatchObject([
+    { title: "drv-1 on arm1", lines: ["a"] },
+  ]);
+  expect(logs.takeAll()).toMatchObject([{ title: "drv-1 on arm2 (continued)", lines: ["b"] }]);
+});
+
 test("says what was dropped where it was dropped", () => {
   const logs = collectLogs();
   logs.add(chunk(1, "a\n"));

@@ -1,6 +1,7 @@
 // The logs of builds that run at the same time, put in order: each derivation's log together.
 import { derivationName } from "../../../protocol/store-paths/derivation-name.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
+import { onMachine } from "../../../words/machine-words.ts";
 import { droppedLines, linesOfChunk } from "./log-lines.ts";
 
 export interface LogGroup {
@@ -12,6 +13,7 @@ export interface LogGroup {
 
 interface Pending {
   readonly drvPath: string;
+  machine: string | undefined;
   lines: string[];
   size: number;
   given: boolean;
@@ -36,8 +38,8 @@ export function collectLogs(limit = mostHeld): LogGroups {
 
   function give(pending: Pending): LogGroup[] {
     if (pending.lines.length === 0) return [];
-    const { drvPath, lines } = pending;
-    const title = `${derivationName(drvPath)}${pending.given ? " (continued)" : ""}`;
+    const { drvPath, machine, lines } = pending;
+    const title = `${derivationName(drvPath)}${onMachine(machine)}${pending.given ? " (continued)" : ""}`;
     held -= pending.size;
     Object.assign(pending, { lines: [], size: 0, given: true });
     return [{ title, lines }];
@@ -50,12 +52,16 @@ export function collectLogs(limit = mostHeld): LogGroups {
       if (chunk.kind !== "live") return [];
       const pending = logs.get(chunk.log) ?? {
         drvPath: chunk.drvPath,
+        machine: chunk.machine,
         lines: [],
         size: 0,
         given: false,
         heardOf: true,
       };
       logs.set(chunk.log, pending);
+      // Tried again on another machine: what the first one printed is a group of its own.
+      const before = pending.machine === chunk.machine ? [] : give(pending);
+      pending.machine = chunk.machine;
       const lines = linesOfChunk(chunk);
       if (chunk.dropped > 0) lines.unshift(droppedLines(chunk.dropped));
       pending.lines.push(...lines);
@@ -63,7 +69,7 @@ export function collectLogs(limit = mostHeld): LogGroups {
       pending.heardOf = true;
       held += chunk.text.length;
       const [longest] = held > limit ? [...logs.values()].toSorted((a, b) => b.size - a.size) : [];
-      return longest === undefined ? [] : give(longest);
+      return longest === undefined ? before : [...before, ...give(longest)];
     },
     take: (drvPath) => giveWhere((pending) => pending.drvPath === drvPath),
     takeQuiet() {

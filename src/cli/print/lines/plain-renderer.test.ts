@@ -147,13 +147,13 @@ test("a line for each derivation that starts only with -v", () => {
     const linux = { name: "linux-6.18.4", elapsedMs: 100, host: hostRef("web01") };
     renderer.message({ type: "progress", progress: progressOf({ running: [linux] }) });
     const later = { ...linux, elapsedMs: 200 };
-    const shared = { name: "etc\u001b[2J", elapsedMs: 5, usualMs: 61_000 };
+    const shared = { name: "etc\u001b[2J", elapsedMs: 5, usualMs: 61_000, machine: "ssh://arm1\u001b[2J" };
     renderer.message({ type: "progress", progress: progressOf({ running: [later, shared] }) });
     return err().split("\n").slice(1).join("\n");
   };
   expect(said()).toBe("");
   expect(said("verbose")).toBe(
-    "14:08:58Z  web01  building linux-6.18.4\n14:08:58Z  -      building etc (usually 1m01s)\n",
+    "14:08:58Z  web01  building linux-6.18.4\n14:08:58Z  -      building etc on arm1 (usually 1m01s)\n",
   );
 });
 

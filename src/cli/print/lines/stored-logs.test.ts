@@ -43,6 +43,16 @@ test("text on one stream, what it is of on the other", () => {
   expect(printed(chunks)).toEqual(["CC a.o\nCC b.o\ngo\n", "linux:\ngitea-:\n3 lines were dropped here\n"]);
 });
 
+test("each log says on which machine it was built, where that was not the builder", () => {
+  const chunks = [
+    chunk("linux", "a\n", { machine: "ssh://arm1" }),
+    chunk("linux", "b\n", { machine: "ssh-ng://arm2" }),
+    chunk("linux", "c\n", { machine: "ssh-ng://arm2" }),
+    chunk("gitea-", "d\n"),
+  ];
+  expect(printed(chunks)).toEqual(["a\nb\nc\nd\n", "linux on arm1:\nlinux on arm2:\ngitea-:\n"]);
+});
+
 test("a line that never ended does not run into the next log", () => {
   expect(printed([chunk("linux", "no end"), chunk("linuxes", "b\n"), chunk("c", "d")])[0]).toBe(
     "no end\nb\nd\n",

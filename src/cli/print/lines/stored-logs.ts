@@ -3,6 +3,7 @@
 import { derivationName } from "../../../protocol/store-paths/derivation-name.ts";
 import { safeJson } from "../../../base/terminal-text.ts";
 import type { LogChunk } from "../../../protocol/log-chunk.ts";
+import { onMachine } from "../../../words/machine-words.ts";
 import { droppedLines } from "./log-lines.ts";
 import type { TextOutput } from "../renderer.ts";
 import type { Style } from "../style.ts";
@@ -26,15 +27,18 @@ export interface LogPrinter {
 export function createLogPrinter(print: StoredLogsPrint): LogPrinter {
   const { out, err, outStyle, errStyle, runnerToken } = print;
   let current: number | undefined;
+  let currentMachine: string | undefined;
   let isLineOpen = false;
   return {
-    chunk({ log, drvPath, text, dropped }) {
+    chunk({ log, drvPath, machine, text, dropped }) {
       if (current === undefined && runnerToken !== undefined) out.write(`${stopCommands(runnerToken)}\n`);
-      if (log !== current) {
+      if (log !== current || machine !== currentMachine) {
         if (isLineOpen) out.write("\n");
-        err.write(`${errStyle.bold(`${errStyle.clean(derivationName(drvPath))}:`)}\n`);
+        const title = `${derivationName(drvPath)}${onMachine(machine)}:`;
+        err.write(`${errStyle.bold(errStyle.clean(title))}\n`);
       }
       current = log;
+      currentMachine = machine;
       if (dropped > 0) err.write(`${errStyle.yellow(droppedLines(dropped))}\n`);
       isLineOpen = text !== "" && !text.endsWith("\n");
       out.write(safeText(text, outStyle));

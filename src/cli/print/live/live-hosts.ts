@@ -9,6 +9,7 @@ import { isBuilding, waitsForSlot, type BuildView } from "./build-view.ts";
 import { formatDuration } from "../../../words/duration.ts";
 import { estimateForms, estimateText, type EstimateForm } from "./estimate.ts";
 import { hostLabelOf, type HostLabel } from "../../../words/host-names.ts";
+import { onMachine } from "../../../words/machine-words.ts";
 import { verdictSign } from "../summary/verdict-text.ts";
 import { verdictWords } from "../../../words/verdict-words.ts";
 import type { Style } from "../style.ts";
@@ -215,7 +216,7 @@ function buildingText(
     ? style.dim("waiting for a slot")
     : derivation === undefined
       ? ""
-      : `${style.clean(derivation.name)}${phase}`;
+      : `${style.clean(derivation.name)}${style.dim(style.clean(onMachine(derivation.machine)))}${phase}`;
   if (progress === undefined || progress.toBuild === 0) return what === "" ? "building" : what;
   const { built, toBuild } = progress;
   return `${bar(built / toBuild, style)} ${padEnd(`${built}/${toBuild}`, countLength)} ${what}`;

@@ -193,6 +193,20 @@ test("how long it usually takes, and what is left", async () => {
   `);
 });
 
+test("on which machine a derivation is built, where that is not the builder", async () => {
+  const { frame, play, progress } = stage();
+  play(halfWay().building("nas").events);
+  const running = withHistory().running?.map((each) => ({ ...each, usualMs: undefined })) ?? [];
+  progress({ ...withHistory(), running: running.map((each) => ({ ...each, machine: "ssh://arm1" })) });
+  expect((await frame()).slice(2, 5)).toMatchInlineSnapshot(`
+    [
+      "┃ ▶ web01     █████░░░░░ 2/4     linux-6.18.4 on arm1 buildPhase         1m12s",
+      "┃ ▶ gitea     ██░░░░░░░░ 1/5     gitea-1.26.1 on arm1                       4s",
+      "┃ ▶ nas       systemd-259 on arm1                                           2s",
+    ]
+  `);
+});
+
 test("with 80 columns as much of it as leaves room for names", async () => {
   const { frame, play, progress, clock } = stage({ ascii: true });
   play(halfWay().building("nas").events);

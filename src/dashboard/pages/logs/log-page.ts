@@ -6,6 +6,7 @@ import { fullName } from "../../../protocol/names.ts";
 import { derivationName } from "../../../protocol/store-paths/derivation-name.ts";
 import { deployEndText } from "../../../words/deploy-words.ts";
 import { hostList } from "../../../words/host-names.ts";
+import { onMachine } from "../../../words/machine-words.ts";
 import type { LogName } from "../../log/log-name.ts";
 import { buildPath, hostPath, logPath, outputPath } from "../../page/addresses.ts";
 import { html } from "../../page/html.ts";
@@ -41,7 +42,7 @@ async function derivationLog(
       hint: "logs are kept for 14 days; the reasons of failures are on the build's page for 30",
     });
   }
-  const { drvPath, kind, hosts } = head;
+  const { drvPath, kind, hosts, machine } = head;
   const state = await fleet.build(build, signal).catch(() => undefined);
   signal.throwIfAborted();
   const title = derivationName(drvPath);
@@ -50,7 +51,7 @@ async function derivationLog(
     path: logPath(build, log),
     title,
     crumbs: html`<a href="/builds">Builds</a> / <a href="${buildPath(build)}">${build.slice(0, 10)}</a> / <a href="${buildPath(build)}/logs">Logs</a>`,
-    about: html`${kind === "live" ? "as it came" : "the whole log, from the store"}${hosts !== undefined && html` · for ${hostList(hosts)}`}`,
+    about: html`${kind === "live" ? "as it came" : "the whole log, from the store"}${hosts !== undefined && html` · for ${hostList(hosts)}`}${machine !== undefined && html` · built${onMachine(machine)}`}`,
     origin: html`<code class="path">${drvPath}</code>`,
     isLive: state !== undefined && !isOver(state) && kind === "live",
     failure: state?.failures.find((each) => each.drvPath === drvPath)?.reason,

@@ -1,0 +1,135 @@
+// Nothing is built on the builder itself: Nix's remote builders build all of it.
+import { describe, expect, onTestFinished, test } from "vitest";
+import { derivationName } from "../../src/protocol/store-paths/derivation-name.ts";
+import { freePort } from "../support/free-port.ts";
+import { startHomelab } from "../support/start-homelab.ts";
+import { createLocalLab, type LocalBuild, type LocalLab } from "../support/local-lab.ts";
+import { canHaveMachine } from "../support/remote-machine.ts";
+import { addRemoteMachines, sharingFlake, type RemoteMachines } from "../support/remote-machines.ts";
+
+const hosts = 16;
+/** The one that all share, one for each fourth of the hosts, and two for each host. */
+const derivations = 1 + 4 + 2 * hosts;
+
+async function startLab(
+  names: readonly string[],
+): Promise<{ readonly lab: LocalLab; readonly remote: RemoteMachines }> {
+  const lab = await createLocalLab({}, { "max-jobs": "0" });
+  onTestFinished(() => lab[Symbol.asyncDispose]());
+  const remote = await addRemoteMachines(lab.store, { names });
+  await lab.commit({ "flake.nix": await sharingFlake(remote.lab, { hosts }) });
+  return { lab, remote };
+}
+
+const allBuilt = Array.from({ length: hosts }, () => "built");
+const verdictsOf = ({ verdicts }: LocalBuild): readonly (string | undefined)[] => Object.values(verdicts);
+
+interface Sample {
+  readonly name: string;
+  readonly labels: string;
+  readonly value: number;
+}
+
+async function samplesAt(listen: string): Promise<readonly Sample[]> {
+  const text = await (await fetch(`http://${listen}/metrics`)).text();
+  return [
+    ...text.matchAll(/^homelab_deploy_remote_builder_(?<name>\w+)\{(?<labels>.*)\} (?<value>\S+)$/gm),
+  ].map(({ groups }) => ({
+    name: groups?.["name"] ?? "",
+    labels: groups?.["labels"] ?? "",
+    value: Number(groups?.["value"]),
+  }));
+}
+
+describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
+  test("two machines build sixteen hosts, no derivation twice, and logs say where", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"]);
+    const build = await lab.build("-L");
+    expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
+    expect(build.exitCode).toBe(0);
+    const built = await remote.said("built");
+    expect(built).toHaveLength(derivations);
+    expect(new Set(built.map(({ name }) => name)).size).toBe(derivations);
+    expect(new Set(built.map(({ machine }) => machine))).toEqual(new Set(["arm1", "arm2"]));
+    const printed = build.logs.map(({ drvPath, machine }) => `${derivationName(drvPath)} ${machine}`);
+    expect([...new Set(printed)].toSorted()).toEqual(
+      built.map(({ name, machine }) => `${name} ssh://${machine}`).toSorted(),
+    );
+    expect((await remote.said("begun")).filter(({ machine }) => machine === "here")).toEqual([]);
+  });
+
+  test("what a machine loses that dies is built by the other one, and nobody is accused", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"]);
+    await remote.machine("arm1").dieAt("nixos-system-host[1-9]*");
+    const build = await lab.build();
+    expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
+    expect(build.exitCode).toBe(0);
+    expect(build.state.failures).toEqual([]);
+    const retries = build.events.flatMap((event) => (event.type === "retrying" ? [event.reason] : []));
+    expect(retries.join("\n")).toMatch(/its build on ssh:\/\/arm1 was lost/);
+    // What had ended there and was not fetched yet is built again, and nothing else is.
+    const built = Map.groupBy(await remote.said("built"), ({ name }) => name);
+    const repeated = [...built.values()].filter((places) => places.length > 1);
+    expect(repeated.map((places) => places.map(({ machine }) => machine))).toEqual(
+      repeated.map(() => ["arm1", "arm2"]),
+    );
+    expect(built.size).toBe(derivations);
+  });
+
+  test("a machine that loses whatever it builds is left out, and the other one builds everything", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"]);
+    await remote.machine("arm1").loseAll();
+    const build = await lab.build();
+    expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
+    expect(new Set((await remote.said("built")).map(({ machine }) => machine))).toEqual(new Set(["arm2"]));
+    expect(build.state.warnings.filter((warning) => warning.includes("left out"))).toEqual([
+      "the remote builder ssh://arm1 is left out for some minutes: it did not answer, or was lost",
+    ]);
+  });
+
+  test("metrics count what each machine builds, loses and refuses", async () => {
+    await using homelab = await startHomelab({ "max-jobs": "0" });
+    const remote = await addRemoteMachines(homelab.store, { names: ["arm1", "arm2", "away"] });
+    await remote.machine("away").stop();
+    await remote.machine("arm1").dieAt("nixos-system-host[1-9]*");
+    const text = await sharingFlake(remote.lab, { hosts });
+    await homelab.fleet.commit({}, { files: { "flake.nix": text } });
+    const listen = `127.0.0.1:${await freePort()}`;
+    await homelab.startBuilder("builder1", {}, { metrics: { listen } });
+    const before = await samplesAt(listen);
+    expect(
+      new Set(before.map(({ labels }) => /machine="(?<uri>[^"]*)"/.exec(labels)?.groups?.["uri"])),
+    ).toEqual(new Set(["ssh://arm1", "ssh://arm2", "ssh://away"]));
+    const result = await homelab.run(["build", "--all"]);
+    expect(result.exitCode, result.stderr).toBe(0);
+    const after = await samplesAt(listen);
+    const of = (name: string, labels: string): number =>
+      after.find((sample) => sample.name === name && sample.labels === labels)?.value ?? Number.NaN;
+    const [begun, built] = await Promise.all([remote.said("begun"), remote.said("built")]);
+    for (const machine of ["arm1", "arm2"]) {
+      const label = `machine="ssh://${machine}"`;
+      const ended = (kind: string): number => of("derivations_total", `${label},result="${kind}"`);
+      const on = (lines: typeof begun): number => lines.filter((line) => line.machine === machine).length;
+      // What had ended there as it died may have been lost on its way back.
+      const lost = machine === "arm1" ? ended("infra-failed") + ended("interrupted") : 0;
+      const counts = JSON.stringify(after);
+      expect(of("derivations_started_total", label), counts).toBeGreaterThanOrEqual(on(begun));
+      expect(ended("built"), counts).toBeLessThanOrEqual(on(built));
+      expect(ended("built"), counts).toBeGreaterThanOrEqual(on(built) - lost);
+      expect(ended("failed")).toBe(0);
+      expect(ended("built") + ended("infra-failed") + ended("interrupted")).toBe(
+        of("derivations_started_total", label),
+      );
+    }
+    expect(of("derivations_total", 'machine="ssh://arm1",result="infra-failed"')).toBeGreaterThan(0);
+    expect(of("derivations_total", 'machine="ssh://arm2",result="infra-failed"')).toBe(0);
+    expect(of("refusals_total", 'machine="ssh://away"')).toBeGreaterThan(0);
+    expect(of("derivations_started_total", 'machine="ssh://away"')).toBe(0);
+    expect(of("refusals_total", 'machine="ssh://arm2"')).toBe(0);
+    const [lastGood, lastBad] = ["success", "failure"].map((kind) =>
+      of(`last_${kind}_timestamp_seconds`, 'machine="ssh://arm1"'),
+    );
+    expect(lastBad).toBeGreaterThan(Date.now() / 1000 - 300);
+    expect(lastBad).toBeGreaterThanOrEqual(lastGood ?? Number.NaN);
+  });
+});
