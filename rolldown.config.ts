@@ -31,6 +31,27 @@ function licenseOf(directory: string): string {
   return `${name} ${version}\n\n${text}\n`;
 }
 
+/**
+ * CommonJS: of Node's own modules it takes what is used, when it is used. As ES modules, all that they export is made before
+ * the program begins, which takes as long as a quarter of a short command.
+ */
+const moduleType: Plugin = {
+  name: "module-type",
+  buildStart() {
+    this.emitFile({ type: "asset", fileName: "package.json", source: '{ "type": "commonjs" }\n' });
+  },
+};
+
+/** Commander would start the programs of subcommands with it, which this program does not have; loading it takes as long as commander itself. */
+const withoutChildProcess: Plugin = {
+  name: "without-child-process",
+  resolveId: {
+    filter: { id: /^node:child_process$/ },
+    handler: (_, importer) => (importer?.includes("/node_modules/commander/") ? "\0none" : null),
+  },
+  load: { filter: { id: /^\0none$/ }, handler: () => "export default undefined;" },
+};
+
 /** Scripts and styles are sent to browsers as they are written. */
 function assets(directory: string): Plugin {
   return {
@@ -52,6 +73,7 @@ export default defineConfig({
   platform: "node",
   output: {
     dir: "dist",
+    format: "cjs",
     cleanDir: true,
     entryFileNames: "[name].js",
     // Beside the program: from there `import.meta.dirname` leads to the same places as from a folder of the sources.
@@ -59,5 +81,5 @@ export default defineConfig({
   },
   // Modules that some commands load late and others at once.
   checks: { ineffectiveDynamicImport: false },
-  plugins: [licenses(), assets("dashboard/assets")],
+  plugins: [moduleType, withoutChildProcess, licenses(), assets("dashboard/assets")],
 });

@@ -71,7 +71,7 @@ buildNpmPackage {
 
       rm $out/bin/homelab-deploy
       makeWrapper ${lib.getExe nodejs-slim_24} $out/bin/homelab-deploy \
-        --add-flags "\''${NODE_OPTIONS---max-semi-space-size=8} --heap-growing-percent=50 --use-system-ca $modules/dist/cli/main.js"
+        --add-flags "\''${NODE_OPTIONS---max-semi-space-size=8} --use-system-ca $modules/dist/cli/main.js"
     ''
     # Made by the build, as for every other package.
     + ''

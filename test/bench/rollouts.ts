@@ -1,4 +1,5 @@
 // What a rollout takes beside what its hosts and the policy take, and what the deployer takes of its machine.
+import { nodeFlags } from "../support/node-flags.ts";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { foldRollout, type Rollout } from "../../src/protocol/rollout/rollout.ts";
@@ -12,8 +13,6 @@ const many = 1000;
 const soakSeconds = 2;
 const plans = 5;
 const patienceMs = 600_000;
-/** Of nix/package.nix. */
-const nodeFlags = ["--max-semi-space-size=8", "--heap-growing-percent=50"];
 
 export async function runRollouts(context: BenchContext): Promise<readonly BenchResult[]> {
   return [...(await measureWaves(context)), ...(await measureMany(context))];

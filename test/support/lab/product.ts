@@ -42,9 +42,7 @@ async function addLibraries(directory: string): Promise<void> {
 
 /** As nix/package.nix makes it for what is compiled. */
 function wrapper(isShipped: boolean): string {
-  const flags = isShipped
-    ? "${NODE_OPTIONS---max-semi-space-size=8} --heap-growing-percent=50 --use-system-ca "
-    : "";
+  const flags = isShipped ? "${NODE_OPTIONS---max-semi-space-size=8} --use-system-ca " : "";
   const main = isShipped ? "dist/cli/main.js" : "src/cli/main.ts";
   return `#!/bin/sh\nhere=\${0%/bin/homelab-deploy}\nexec "$here/bin/node" ${flags}"$here/${main}" "$@"\n`;
 }
