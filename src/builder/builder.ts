@@ -24,7 +24,7 @@ import { runRequestIntake } from "./intake/request-intake.ts";
 import type { ParseInputs } from "./intake/locked-inputs.ts";
 import { createRequestResolver } from "./intake/resolve-request.ts";
 import type { Signer } from "../signing/signing-key-file.ts";
-import { createOtherBuilders } from "./checks/foreign-systems.ts";
+import { createOtherBuilders } from "./other-builders.ts";
 import { createStatements } from "./checks/state-hosts.ts";
 import type { ServingProof } from "./checks/serving-check.ts";
 import { runSweeper } from "./holdings/sweeper.ts";
@@ -92,6 +92,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
   const notices =
     options.news && createBranchNotices({ results: bus.results, outbox: options.news, clock, log });
   const rows = createResultRows({ bus, clock, log, notices });
+  const otherBuilders = createOtherBuilders(bus, name, { clock, log });
   const engine = createEngine(
     {
       ...options,
@@ -99,7 +100,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
         options.statementSigner === undefined
           ? undefined
           : createStatements({ ...options, signer: options.statementSigner }),
-      otherBuilders: createOtherBuilders(options),
+      otherBuilders,
       appendLog: (chunk, until) => bus.appendLog(chunk, until),
       publishProgress: (progress) => bus.publishProgress(progress),
       onStored,
@@ -140,6 +141,7 @@ export async function runBuilder(options: BuilderOptions, signal: AbortSignal): 
     holdings,
     resolver,
     backlog,
+    otherBuilders,
     openHosts: () =>
       engine.builds.values().reduce((sum, { hosts, verdicts }) => sum + hosts.length - verdicts.size, 0),
     builder: name,

@@ -28,7 +28,7 @@ import { createFailingMachines } from "./lanes/failing-machines.ts";
 import type { FailedHooks } from "./lanes/failed-hooks.ts";
 import type { DiskFloor } from "./lanes/disk-floor.ts";
 import { failWork } from "./fail-work.ts";
-import type { OtherBuilders } from "./checks/foreign-systems.ts";
+import type { OtherBuilders } from "./other-builders.ts";
 import { runOutputCheck } from "./checks/output-check.ts";
 import type { OnRemoteBuild } from "./lanes/machine-watch.ts";
 import type { NeedsOfHosts } from "./lanes/host-needs.ts";

@@ -5,7 +5,7 @@ import type { Backlog, Delivery } from "../../bus/bus.ts";
 import { decodeRequest } from "../../protocol/request.ts";
 import { parseRequestSubject, type Target } from "../../protocol/subjects.ts";
 import type { BacklogAccess } from "./backlog-access.ts";
-import { createOtherBuilders } from "./other-builders.ts";
+import type { OtherBuilders } from "../other-builders.ts";
 import { createTakeTurns, type Pull } from "./take-turns.ts";
 import { createRequestTaker, whileKept, type RequestTakerOptions } from "./take-request.ts";
 import { createWaitForRoom } from "./wait-for-room.ts";
@@ -23,6 +23,7 @@ const noRoomMs = 10_000;
 
 export interface RequestIntakeOptions extends RequestTakerOptions {
   readonly backlog: BacklogAccess;
+  readonly otherBuilders: OtherBuilders;
   /** Hosts of all builds here that have no verdict yet. */
   readonly openHosts: () => number;
 }
@@ -37,7 +38,7 @@ export async function runRequestIntake(options: RequestIntakeOptions, signal: Ab
   const size = (): number => holdings.size() + taking.size;
   let admitted: Promise<unknown> = Promise.resolve();
   const takeTurns = createTakeTurns({
-    others: createOtherBuilders(bus, options.builder, options),
+    others: options.otherBuilders,
     isBusy: () => size() > 0,
     clock,
   });

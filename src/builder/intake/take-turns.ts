@@ -3,7 +3,7 @@
 // which an idle builder would have got at once.
 import type { Clock } from "../../base/clock.ts";
 import type { Delivery } from "../../bus/bus.ts";
-import type { OtherBuilders } from "./other-builders.ts";
+import { shareQueue, type OtherBuilders } from "../other-builders.ts";
 
 /** How long a request may lie in the queue while everybody is busy: milliseconds, on average half of it. */
 const lookMs = 250;
@@ -24,8 +24,11 @@ export interface TakeTurnsOptions {
 export type TakeTurns = (pull: Pull, signal: AbortSignal) => Promise<Delivery | undefined>;
 
 export function createTakeTurns({ others, isBusy, clock }: TakeTurnsOptions): TakeTurns {
-  const isPolite = async (signal: AbortSignal): Promise<boolean> =>
-    isBusy() && (await others.arePresent(signal));
+  async function isPolite(signal: AbortSignal): Promise<boolean> {
+    if (!isBusy()) return false;
+    const online = await others.online(signal);
+    return online !== undefined && shareQueue(online);
+  }
   return async (pull, signal) => {
     if (await isPolite(signal)) {
       await clock.sleep(lookMs, signal);
