@@ -7,7 +7,9 @@ import { examples } from "../../arguments/help-text.ts";
 import { collect, outputOption, parseBuildReference, parseDuration } from "../../arguments/parse-options.ts";
 import { answer, chosen, type Choose } from "../../command.ts";
 import { showCommand } from "../../../words/next-commands.ts";
-import { openLocalReader, openReader } from "../../session/connect-reader.ts";
+import type { Context } from "../../context.ts";
+import { showPassingLine } from "../../print/passing-line.ts";
+import { openLocalReader, openReader, type ReaderSession } from "../../session/connect-reader.ts";
 
 /** With `--detach`: how long NATS may take to store the request. A cluster may have to elect a leader first. */
 const submitMs = 60_000;
@@ -72,11 +74,7 @@ export function addBuild(command: Command, choose: Choose): void {
     )
     .action(
       chosen(choose, async (context, hosts, options) => {
-        const [{ decideRequest }, { watchBuild }, { describeRequest }] = await Promise.all([
-          import("../../builds/decide-request.ts"),
-          import("../../builds/watch-build.ts"),
-          import("../../builds/decide-other-build.ts"),
-        ]);
+        const { decideRequest } = await import("../../builds/decide-request.ts");
         const { failed } = options;
         if (failed !== undefined && hosts.length > 0) {
           throw new HomelabError("usage", "--failed and names of hosts exclude each other", {
@@ -92,7 +90,7 @@ export function addBuild(command: Command, choose: Choose): void {
           );
         }
         let asked = failed === undefined ? decideRequest(hosts, options, context) : undefined;
-        await using session = await (options.local === true ? openLocalReader(context) : openReader(context));
+        await using session = await openSession(context, options);
         if (asked === undefined) {
           const { askForFailed } = await import("../../builds/ask-for-failed.ts");
           const reference = failed === true ? undefined : failed;
@@ -108,6 +106,10 @@ export function addBuild(command: Command, choose: Choose): void {
           asked = found.asked;
         }
         const { target, request } = asked;
+        const [{ watchBuild }, { describeRequest }] = await Promise.all([
+          import("../../builds/watch-build.ts"),
+          import("../../builds/decide-other-build.ts"),
+        ]);
         session.handOver();
         const submit = async (signal: AbortSignal): Promise<void> =>
           session.reader.submit(target, request, signal);
@@ -122,6 +124,18 @@ export function addBuild(command: Command, choose: Choose): void {
         return exitCodes.success;
       }),
     );
+}
+
+/** Says at once what it waits for: it can be a server that does not answer. */
+async function openSession(
+  context: Context,
+  { local, quiet }: { readonly local?: true; readonly quiet?: true },
+): Promise<ReaderSession> {
+  const isShown = quiet !== true && !context.json;
+  using _ = isShown
+    ? showPassingLine(local === true ? "Starting a builder" : "Connecting to NATS", context.err)
+    : undefined;
+  return await (local === true ? openLocalReader(context) : openReader(context));
 }
 
 /** @throws HomelabError `unavailable` `NATS_TIMEOUT` */
