@@ -122,7 +122,9 @@ export function createForgeState(options: ForgeStateOptions): ForgeState {
   let ids = 0;
   let seconds = 0;
   const newId = (): number => ++ids;
-  const now = (): Date => new Date(Date.UTC(2026, 10, 23, 12) + ++seconds * 1000);
+  // Each a second after the one before, and none in the future. What is days old is reminded of.
+  const startedAt = Math.floor(Date.now() / 1000) * 1000 - 3_600_000;
+  const now = (): Date => new Date(startedAt + ++seconds * 1000);
   const repositoryId = newId();
 
   const state: ForgeState = {
