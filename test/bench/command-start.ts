@@ -25,7 +25,7 @@ export async function runCommandStart({ program }: BenchContext): Promise<readon
       times.set(what, [...(times.get(what) ?? []), await firstOutput(args)]);
   }
   const node = median(bare);
-  return commands.map(({ what, args: _, most }) => {
+  return commands.map(({ what, most }) => {
     const our = median(times.get(what) ?? []);
     return {
       what: `first output of ${what} on a terminal, median of ${rounds}`,
