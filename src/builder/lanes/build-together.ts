@@ -21,6 +21,7 @@ import { buildApart, suspectsOf } from "./build-apart.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
 import { failWork } from "../fail-work.ts";
 import { createEarlyVerdicts } from "./early-verdicts.ts";
+import { builtDerivations } from "./built-derivations.ts";
 import { leaveOutMachines, type FailingMachines } from "./failing-machines.ts";
 import type { FailedHooks } from "./failed-hooks.ts";
 import { startRound, type RunningRound } from "./realise-round.ts";
@@ -184,8 +185,9 @@ export async function buildTogether(
       for (const { items, error } of await askApart(open(), ask, clock, building)) {
         settle(new Map(items.map((work) => [work, { type: "retry", reason: error.message }])));
       }
-      if (result !== undefined) machines.ended(result);
-      if (result !== undefined) await learn(options, result, building);
+      if (result === undefined) continue;
+      machines.ended(result, await builtDerivations(nix, machines.doubtful(), building));
+      await learn(options, result, building);
     }
   } catch (error) {
     signal.throwIfAborted();

@@ -77,6 +77,18 @@ test.each<[string, MachineClaims, string]>([
   expect(said.slice(1)).toEqual([`ssh://arm1 ${result}`]);
 });
 
+test("what Nix counted as failed and is there has been built", () => {
+  const { watch: machines, said } = watch();
+  for (const name of ["a", "b", "c"]) machines.take(started(name, `ssh://${name}`));
+  machines.take(stopped("a", true));
+  machines.take(stopped("b", true));
+  machines.take(stopped("c"));
+  machines.learn(because("b", "infra"), "over");
+  expect(machines.doubtful()).toEqual([drv("a")]);
+  machines.ended({}, new Set([drv("a")]));
+  expect(said.slice(3)).toEqual(["ssh://a built", "ssh://b infra-failed", "ssh://c built"]);
+});
+
 test("what is ended from here, and what is built again alone, was interrupted", () => {
   const { watch: machines, said } = watch();
   machines.take(started("a", "ssh://arm1"));

@@ -23,8 +23,14 @@ export interface MachineWatch {
    * certain: one that is still being built has no result either.
    */
   learn(analysis: Pick<FailureAnalysis, "causes">, when: "running" | "over"): void;
-  /** A Nix process has ended, and all of its failures are known: says what happened to its builds. */
-  ended(result: Pick<RealiseResult, "machines">): void;
+  /** Builds that Nix counted as failed, and nobody knows why: when several end at a time, it does not say which of them failed. */
+  doubtful(): readonly StorePath[];
+  /**
+   * A Nix process has ended, and all of its failures are known: says what happened to its builds.
+   *
+   * @param built those of the doubtful ones that have their outputs
+   */
+  ended(result: Pick<RealiseResult, "machines">, built?: ReadonlySet<StorePath>): void;
   /** Nothing follows: what has no result was interrupted. */
   end(): void;
 }
@@ -39,9 +45,10 @@ export function createMachineWatch(onNews: OnRemoteBuild): MachineWatch {
   const builds = new Map<StorePath, RemoteBuild>();
   const causes = new Map<StorePath, FailureCause>();
 
-  function tell(claims: RealiseResult["machines"]): void {
+  function tell(claims: RealiseResult["machines"], built: ReadonlySet<StorePath>): void {
     for (const [drvPath, { machine, stopped }] of builds) {
-      onNews(machine, decideResult(causes.get(drvPath)?.kind, stopped, claims?.claims.get(drvPath)));
+      const how = built.has(drvPath) ? "well" : stopped;
+      onNews(machine, decideResult(causes.get(drvPath)?.kind, how, claims?.claims.get(drvPath)));
     }
     builds.clear();
     causes.clear();
@@ -70,11 +77,15 @@ export function createMachineWatch(onNews: OnRemoteBuild): MachineWatch {
           causes.set(drvPath, cause);
       }
     },
-    ended({ machines }) {
+    doubtful: () =>
+      [...builds].flatMap(([drvPath, { stopped }]) =>
+        stopped === "failed" && !causes.has(drvPath) ? [drvPath] : [],
+      ),
+    ended({ machines }, built = new Set()) {
       for (const machine of machines?.refusals.keys() ?? []) onNews(machineName(machine), "refused");
-      tell(machines);
+      tell(machines, built);
     },
-    end: () => tell(undefined),
+    end: () => tell(undefined, new Set()),
   };
 }
 
