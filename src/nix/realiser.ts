@@ -78,7 +78,8 @@ export type NixActivity =
   /** Nix's `post-build-hook`, behind a derivation that was built: its lines are lines of the derivation's log. */
   | { readonly type: "hook-started" | "hook-stopped"; readonly drvPath: StorePath }
   | { readonly type: "phase"; readonly drvPath: StorePath; readonly phase: string }
-  | { readonly type: "log-line"; readonly drvPath: StorePath; readonly line: string }
+  /** One or more lines of its log: those that were read at once. */
+  | { readonly type: "log-lines"; readonly drvPath: StorePath; readonly lines: readonly string[] }
   | {
       readonly type: "build-counts";
       readonly done: number;

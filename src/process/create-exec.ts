@@ -3,6 +3,7 @@ import { execa } from "execa";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { HomelabError } from "../base/errors.ts";
 import type { Exec, ExecOptions } from "./exec.ts";
+import { openGatheringPipe } from "./gathering-pipe.ts";
 import { createProcessFamily, type ProcessFamily } from "./process-family.ts";
 import { readPipe } from "./read-pipe.ts";
 
@@ -30,14 +31,23 @@ type Stop =
  * @param marks variables for every program, besides its own: see `ownerEnvironment`
  */
 export function createExec(clock: Clock = systemClock, marks: Readonly<Record<string, string>> = {}): Exec {
-  return async (file, args, given) => {
+  const exec: Exec = async (file, args, given) => {
     const options = { ...given, env: { ...given.env, ...marks } };
-    const { signal } = options;
+    const { signal, stderrPipeDirectory } = options;
     signal.throwIfAborted();
-    const program = start(file, args, options);
+    const pipe =
+      stderrPipeDirectory === undefined
+        ? undefined
+        : await openGatheringPipe(exec, stderrPipeDirectory, options);
+    const program = start(file, args, options, pipe?.writeEnd);
     const exit = exitOf(program.nodeChildProcess);
-    const { pid, stdout: stdoutPipe, stderr: stderrPipe } = program;
-    if (pid === undefined) throw cannotStart(file, await program);
+    pipe?.closeWriteEnd();
+    const { pid, stdout: stdoutPipe } = program;
+    const stderrPipe = pipe?.readable ?? program.stderr;
+    if (pid === undefined || stderrPipe === null) {
+      pipe?.readable.destroy();
+      throw cannotStart(file, await program);
+    }
 
     options.onStarted?.(pid);
     const family = createProcessFamily(pid, options.ownedDirectory, clock);
@@ -90,6 +100,7 @@ export function createExec(clock: Clock = systemClock, marks: Readonly<Record<st
       for (const reading of readings) reading.stop();
     }
   };
+  return exec;
 }
 
 const graceOf = ({ graceMs = defaultGraceMs }: ExecOptions): number =>
@@ -97,14 +108,20 @@ const graceOf = ({ graceMs = defaultGraceMs }: ExecOptions): number =>
 
 type Program = ReturnType<typeof start>;
 
-function start(file: string, args: readonly string[], { env, cwd }: ExecOptions) {
+function start(
+  file: string,
+  args: readonly string[],
+  { env, cwd }: ExecOptions,
+  stderr: number | "pipe" = "pipe",
+) {
   return execa(file, args, {
     env,
     extendEnv: false,
     cwd,
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "pipe",
+    // The types of execa know no higher file descriptors.
+    stderr: stderr as 9 | "pipe",
     buffer: false,
     reject: false,
     // Makes it the leader of its own session, by which what it leaves behind is found.

@@ -19,6 +19,8 @@ export interface ExecOptions {
    * consumer slows the program instead of filling our memory.
    */
   readonly onStderr?: (chunk: Uint8Array) => void | Promise<void>;
+  /** For a program that prints many lines to stderr: a directory where the pipe for them can be made. */
+  readonly stderrPipeDirectory?: string;
   /** Called with the process id, once the program runs. */
   readonly onStarted?: (pid: number) => void;
   /** A directory that only this program uses: a descendant that escaped its session is found by it and ended. */

@@ -218,14 +218,17 @@ test("a hundred thousand lines of log arrive, all and in order, also when their 
     hostAttribute("host01"),
   );
   const numbers: number[] = [];
+  let reads = 0;
   const result = await createRealiseHere()(
     drv === undefined ? [] : [drv],
     limits,
     (activity) => {
-      if (activity.type !== "log-line") return undefined;
-      const number = /^log line (?<number>\d+) of /.exec(activity.line)?.groups?.["number"];
-      if (number !== undefined) numbers.push(Number(number));
-      return numbers.length % 20_000 === 0 ? systemClock.sleep(50) : undefined;
+      if (activity.type !== "log-lines") return undefined;
+      for (const line of activity.lines) {
+        const number = /^log line (?<number>\d+) of /.exec(line)?.groups?.["number"];
+        if (number !== undefined) numbers.push(Number(number));
+      }
+      return reads++ % 100 === 0 ? systemClock.sleep(50) : undefined;
     },
     AbortSignal.timeout(50_000),
   );
@@ -252,7 +255,8 @@ describe("a cancelled build", () => {
       drvs,
       limits,
       (activity) => {
-        if (activity.type === "log-line" && /^(?:ignoring|kids)$/.test(activity.line)) printed++;
+        if (activity.type !== "log-lines") return;
+        printed += activity.lines.filter((line) => /^(?:ignoring|kids)$/.test(line)).length;
       },
       controller.signal,
     );
@@ -319,7 +323,7 @@ describe("through the Nix daemon, which drops the mark of Nix's own errors", () 
     const drvs = await derivationsOf({ hosts: 1, buildFail: { host01: "chatty" } }, hostAttribute("host01"));
     const { promise: ended, resolve } = Promise.withResolvers<Promise<void>>();
     const built = await build(drvs, limits, remote, (activity) => {
-      if (activity.type === "log-line" && activity.line === "tick") resolve(killConnections(daemon));
+      if (activity.type === "log-lines" && activity.lines.includes("tick")) resolve(killConnections(daemon));
     });
     await ended;
     expect(causesOf(built)).toEqual({ host01: "infra" });

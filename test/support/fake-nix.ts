@@ -173,7 +173,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
       const say = async (activity: NixActivity): Promise<void> => onActivity(activity, async () => result);
       for (const drvPath of drvPaths) {
         await say({ type: "derivation-started", drvPath });
-        await say({ type: "log-line", drvPath, line: `building ${hostOf(drvPath)}` });
+        await say({ type: "log-lines", drvPath, lines: [`building ${hostOf(drvPath)}`] });
       }
       await gate("realise", signal);
       const isStopped = drvPaths.some((drvPath) => modeOf(drvPath)?.startsWith("stops"));
@@ -183,7 +183,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
         if (mode === "hook-fails" || mode === "hook-hangs") {
           valid.add(fakeOut(host));
           await say({ type: "hook-started", drvPath });
-          await say({ type: "log-line", drvPath, line: "post-build-hook: 503 Service Unavailable" });
+          await say({ type: "log-lines", drvPath, lines: ["post-build-hook: 503 Service Unavailable"] });
           if (mode === "hook-hangs") await untilAborted(signal);
           await say({ type: "hook-stopped", drvPath });
           await say({ type: "derivation-stopped", drvPath });

@@ -134,7 +134,7 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
         case "derivation-planned":
         case "derivation-started":
         case "phase":
-        case "log-line":
+        case "log-lines":
         case "waiting":
         case "hook-started":
         case "hook-stopped":

@@ -12,7 +12,11 @@ const drv = (name: string): StorePath =>
 const [one, other] = [drv("one"), drv("other")];
 const started = (drvPath: StorePath): NixActivity => ({ type: "hook-started", drvPath });
 const stopped = (drvPath: StorePath): NixActivity => ({ type: "hook-stopped", drvPath });
-const line = (drvPath: StorePath, text: string): NixActivity => ({ type: "log-line", drvPath, line: text });
+const line = (drvPath: StorePath, text: string): NixActivity => ({
+  type: "log-lines",
+  drvPath,
+  lines: [text],
+});
 const counts: NixActivity = { type: "build-counts", done: 1, expected: 2, running: 0, failed: 0 };
 const failed = (text: string): readonly NixMessage[] => [{ level: 0, text, authentic: true }];
 const exited = (exitCode: number, messages: readonly NixMessage[] = []) =>

@@ -78,11 +78,14 @@ export function createHookWatch(): HookWatch {
           undecided.set(activity.drvPath, { ...hook, stopped: true });
           return;
         }
-        case "log-line": {
+        case "log-lines": {
           const hook = undecided.get(activity.drvPath);
-          if (hook === undefined || hook.stopped || !activity.line.startsWith(linePrefix)) break;
-          hook.lines.push(activity.line.slice(linePrefix.length, linePrefix.length + keptLineLength));
-          if (hook.lines.length > keptLines) hook.lines.shift();
+          if (hook === undefined || hook.stopped) break;
+          const lines = activity.lines.filter((line) => line.startsWith(linePrefix)).slice(-keptLines);
+          for (const line of lines) {
+            hook.lines.push(line.slice(linePrefix.length, linePrefix.length + keptLineLength));
+            if (hook.lines.length > keptLines) hook.lines.shift();
+          }
           break;
         }
         case "derivation-planned":

@@ -67,7 +67,7 @@ function stage(...names: readonly string[]): Stage {
     unresolved: [],
     record: { state: () => unknownBuild(sampleBuild), emit() {}, run: async () => undefined },
     logs: {
-      line: (_, __, { hosts: now = () => [] } = {}) => void (hosts = now),
+      lines: (_, __, { hosts: now = () => [] } = {}) => void (hosts = now),
       openFull: () => ({ log: 1, write: async () => undefined }),
       tail: () => [],
       end() {},
@@ -148,7 +148,7 @@ test("what one process builds counts for the hosts of the others, and its log is
   const { process, built, started, hostsOfLog } = stage("web01", "nas");
   const first = await process("web01");
   void first.take({ type: "derivation-started", drvPath: shared });
-  void first.take({ type: "log-line", drvPath: shared, line: "CC a.o" });
+  void first.take({ type: "log-lines", drvPath: shared, lines: ["CC a.o"] });
   expect(hostsOfLog()).toEqual(["homelab/web01"]);
   await process("nas");
   expect(hostsOfLog()).toEqual(["homelab/web01", "homelab/nas"]);
@@ -165,9 +165,9 @@ test("what one process builds counts for the hosts of the others, and its log is
 test("a host's own system is its own, and a process that ended needs nothing", async () => {
   const { process, hostsOfLog } = stage("web01", "nas");
   const both = await process("web01", "nas");
-  void both.take({ type: "log-line", drvPath: fakeDrv("nas"), line: "linking" });
+  void both.take({ type: "log-lines", drvPath: fakeDrv("nas"), lines: ["linking"] });
   expect(hostsOfLog()).toEqual(["homelab/nas"]);
-  void both.take({ type: "log-line", drvPath: shared, line: "CC a.o" });
+  void both.take({ type: "log-lines", drvPath: shared, lines: ["CC a.o"] });
   expect(hostsOfLog()).toEqual(["homelab/web01", "homelab/nas"]);
   both.end();
   expect(hostsOfLog()).toEqual([]);

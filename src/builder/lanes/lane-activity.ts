@@ -200,10 +200,10 @@ export function createLaneActivity(
           for (const build of buildsOf(hostsOf(activity.drvPath)))
             build.progress.phase(activity.drvPath, activity.phase);
           return undefined;
-        case "log-line": {
+        case "log-lines": {
           const waits: Promise<void>[] = [];
           for (const build of buildsOf(hostsOf(activity.drvPath))) {
-            const wait = build.logs.line(activity.drvPath, activity.line, {
+            const wait = build.logs.lines(activity.drvPath, activity.lines, {
               hosts: () => hostsIn(build, activity.drvPath),
               machine: running.get(activity.drvPath),
             });

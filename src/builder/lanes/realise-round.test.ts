@@ -37,7 +37,7 @@ test("a Nix that says nothing for longer than any build may is ended, and nobody
   say({ type: "derivation-started", drvPath });
   await clock.advance(7_200_000);
   expect(outcome()).toBe("runs");
-  say({ type: "log-line", drvPath, line: "compiling" });
+  say({ type: "log-lines", drvPath, lines: ["compiling"] });
   await clock.advance(7_200_000);
   expect(outcome()).toBe("runs");
   await clock.advance(60_000);

@@ -73,7 +73,7 @@ export function startRound(
       const { timeoutSeconds } = limits;
       void alarm(timeoutSeconds, `it ran for ${timeoutSeconds} seconds, and was ended`, alarms.signal);
       listen(activity.drvPath);
-    } else if (activity.type === "log-line" && silence.has(activity.drvPath)) {
+    } else if (activity.type === "log-lines" && silence.has(activity.drvPath)) {
       listen(activity.drvPath);
     } else if (activity.type === "hook-stopped") {
       silence.delete(activity.drvPath);

@@ -54,7 +54,7 @@ test("200,000 lines of two derivations arrive complete, in order, in few chunks 
   const expected = { a: "", b: "" };
   for (let i = 0; i < 100_000; i++) {
     for (const name of ["a", "b"] as const) {
-      await logs.line(drv(name), `line ${i} of ${name}`);
+      await logs.lines(drv(name), [`line ${i} of ${name}`]);
       expected[name] += `line ${i} of ${name}\n`;
     }
   }
@@ -74,8 +74,8 @@ test("200,000 lines of two derivations arrive complete, in order, in few chunks 
 
 test("a quiet log leaves by itself", async () => {
   const { logs, stored, stop } = rig();
-  void logs.line(drv("a"), "first");
-  void logs.line(drv("a"), "second");
+  void logs.lines(drv("a"), ["first"]);
+  void logs.lines(drv("a"), ["second"]);
   await expect.poll(() => textOf(stored, 0)).toBe("first\nsecond\n");
   await stop();
 });
@@ -84,7 +84,7 @@ test("a store that is slow makes the producer wait, and nothing is lost", async 
   const { logs, stored, open, stop } = rig({ waitingBytes: 1000, patienceMs: 60_000 }, false);
   let waited: void | Promise<void> = undefined;
   for (let i = 0; i < 400 && waited === undefined; i++) {
-    waited = logs.line(drv("a"), "x".repeat(500));
+    waited = logs.lines(drv("a"), ["x".repeat(500)]);
     logs.end(drv("a"));
   }
   expect(waited).toBeInstanceOf(Promise);
@@ -99,13 +99,13 @@ test("a store that is slow makes the producer wait, and nothing is lost", async 
 test("a store that is gone loses lines only after a while, and says how many", async () => {
   const { logs, stored, open, stop } = rig({ waitingBytes: 1000, patienceMs: 20 }, false);
   for (let i = 0; i < 20; i++) {
-    await logs.line(drv("a"), "x".repeat(200));
+    await logs.lines(drv("a"), ["x".repeat(200)]);
     logs.end(drv("a"));
   }
   expect(logs.droppedLines()).toBeGreaterThan(0);
   open();
   await logs.flushed(never);
-  await logs.line(drv("a"), "back");
+  await logs.lines(drv("a"), ["back"]);
   logs.end(drv("a"));
   await logs.flushed(never);
   await stop();
@@ -116,7 +116,7 @@ test("a store that is gone loses lines only after a while, and says how many", a
 
 test("a derivation that never stops talking is stored up to its limit and counted beyond", async () => {
   const { logs, stored, stop } = rig({ derivationBytes: 1000 });
-  for (let i = 0; i < 100; i++) await logs.line(drv("a"), "x".repeat(99));
+  for (let i = 0; i < 100; i++) await logs.lines(drv("a"), ["x".repeat(99)]);
   logs.end(drv("a"));
   await logs.flushed(never);
   await stop();
@@ -129,7 +129,7 @@ test("a chunk has the hosts that are known when it is made, unless they are too 
   const { logs, stored, stop } = rig();
   let hosts: FullHostName[] = [];
   const said = async (line: string): Promise<void> => {
-    await logs.line(drv("a"), line, { hosts: () => hosts });
+    await logs.lines(drv("a"), [line], { hosts: () => hosts });
     await logs.flushed(never);
   };
   await said("unknown");
@@ -144,7 +144,7 @@ test("a chunk has the hosts that are known when it is made, unless they are too 
 test("a chunk is of one machine, also where a derivation is tried again on another", async () => {
   const { logs, stored, stop } = rig();
   const on = async (line: string, machine?: string): Promise<void> => {
-    await logs.line(drv("a"), line, { machine });
+    await logs.lines(drv("a"), [line], { machine });
   };
   await on("first", "ssh://arm1");
   await on("lost", "ssh://arm1");
@@ -166,8 +166,8 @@ test("a chunk is of one machine, also where a derivation is tried again on anoth
 test("hosts that joined after the last line are said at the end, in a chunk without text", async () => {
   const { logs, stored, stop } = rig();
   let hosts: FullHostName[] = ["homelab/web01"];
-  await logs.line(drv("a"), "only line", { hosts: () => hosts });
-  await logs.line(drv("b"), "only line", { hosts: () => ["homelab/nas"] });
+  await logs.lines(drv("a"), ["only line"], { hosts: () => hosts });
+  await logs.lines(drv("b"), ["only line"], { hosts: () => ["homelab/nas"] });
   hosts = ["homelab/web01", "homelab/nas"];
   logs.end(drv("a"));
   logs.end(drv("b"));
@@ -194,11 +194,11 @@ test("a chunk that is refused keeps nobody waiting: its lines are counted, and l
   });
   const stopped = new AbortController();
   const running = logs.run(stopped.signal).catch(() => undefined);
-  for (const text of ["one", "two", "three"]) await logs.line(drv("a"), text);
+  for (const text of ["one", "two", "three"]) await logs.lines(drv("a"), [text]);
   await logs.flushed(never);
   expect([logs.droppedLines(), logs.refusal()]).toEqual([3, "our key may not publish to build-logs"]);
   refuses = false;
-  await logs.line(drv("a"), "four");
+  await logs.lines(drv("a"), ["four"]);
   await logs.flushed(never);
   expect(stored.map(({ text }) => text)).toEqual(["four\n"]);
   stopped.abort();

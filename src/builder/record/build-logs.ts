@@ -42,7 +42,7 @@ export interface LineOrigin {
 
 export interface BuildLogs {
   /** A promise when the producer has to wait. */
-  line(drvPath: StorePath, line: string, origin?: LineOrigin): void | Promise<void>;
+  lines(drvPath: StorePath, lines: readonly string[], origin?: LineOrigin): void | Promise<void>;
   /** A whole log, in order; gives its number. */
   openFull(
     drvPath: StorePath,
@@ -188,20 +188,21 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
   }
 
   return {
-    line(drvPath, line, { hosts, machine } = {}) {
+    lines(drvPath, lines, { hosts, machine } = {}) {
       const log = liveLog(drvPath);
       // Tried again on another machine.
       if (log.machine !== machine) cut(log);
       log.machine = machine;
       log.hosts = hosts;
-      log.tail.push(line.length > tailLineLength ? `${line.slice(0, tailLineLength)}…` : line);
-      if (log.tail.length > bounds.tailLines) log.tail.shift();
+      keepTail(log.tail, lines, bounds.tailLines);
       if (log.storedBytes > bounds.derivationBytes || (isFull() && !patient)) {
-        log.dropped++;
-        droppedLines++;
+        log.dropped += lines.length;
+        droppedLines += lines.length;
         return undefined;
       }
-      add(log, `${line}\n`);
+      const text = `${lines.join("\n")}\n`;
+      if (log.text.length + text.length <= limits.logChunk) add(log, text);
+      else for (const line of lines) add(log, `${line}\n`);
       return isFull() ? room() : undefined;
     },
     openFull(drvPath, machine) {
@@ -251,6 +252,12 @@ export function createBuildLogs(options: BuildLogsOptions): BuildLogs {
       }
     },
   };
+}
+
+function keepTail(tail: string[], lines: readonly string[], most: number): void {
+  for (const line of lines.slice(-most))
+    tail.push(line.length > tailLineLength ? `${line.slice(0, tailLineLength)}…` : line);
+  if (tail.length > most) tail.splice(0, tail.length - most);
 }
 
 /** None if they are unknown or too many for a chunk. */

@@ -38,7 +38,7 @@ const message = (level: number, msg: string): unknown => ({ action: "msg", level
 const totals = { action: "start", id: 1, level: 0, text: "", type: 104 };
 
 const linesOf = (activities: readonly NixActivity[]): string[] =>
-  activities.flatMap((activity) => (activity.type === "log-line" ? [activity.line] : []));
+  activities.flatMap((activity) => (activity.type === "log-lines" ? activity.lines : []));
 const messagesOf = (activities: readonly NixActivity[]): NixMessage[] =>
   activities.flatMap((activity) => (activity.type === "message" ? [activity.message] : []));
 
@@ -176,9 +176,9 @@ describe("activities", () => {
     const text = said(building(111, drvPath), building(112, other), logLine(111, "one"), logLine(112, "two"))
       .replaceAll('"id":111', '"id":17750270905679873')
       .replaceAll('"id":112', '"id":17750270905679872');
-    expect(read(text).filter(({ type }) => type === "log-line")).toEqual([
-      { type: "log-line", drvPath, line: "one" },
-      { type: "log-line", drvPath: other, line: "two" },
+    expect(read(text).filter(({ type }) => type === "log-lines")).toEqual([
+      { type: "log-lines", drvPath, lines: ["one"] },
+      { type: "log-lines", drvPath: other, lines: ["two"] },
     ]);
   });
 
@@ -188,7 +188,7 @@ describe("activities", () => {
     );
     expect(activities).toEqual([
       { type: "derivation-started", drvPath, machine: "ssh-ng://big" },
-      { type: "log-line", drvPath, line: "far away" },
+      { type: "log-lines", drvPath, lines: ["far away"] },
       { type: "derivation-stopped", drvPath },
     ]);
   });

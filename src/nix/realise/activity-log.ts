@@ -108,7 +108,7 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
 
   function takeLogLine(drvPath: StorePath | undefined, line: string): void {
     note({ type: "other" });
-    if (drvPath !== undefined) onActivity({ type: "log-line", drvPath, line });
+    if (drvPath !== undefined) onActivity({ type: "log-lines", drvPath, lines: [line] });
   }
 
   function takePhase(drvPath: StorePath | undefined, phase: string): void {

@@ -22,7 +22,7 @@ test("a build that starts again is measured from its last start", () => {
 
 test("what never started has no times", () => {
   const times = createBuildTimes({ monotonic: () => 0 });
-  times.take({ type: "log-line", drvPath, line: "hello" });
+  times.take({ type: "log-lines", drvPath, lines: ["hello"] });
   expect(times.read().size).toBe(0);
 });
 

@@ -48,7 +48,7 @@ export function createBuildTimes(
         builds.set(drvPath, { startedAt: now, lastOutputAt: now, machine, isMeasured });
       } else if (activity.type === "phase") {
         change(activity.drvPath, () => ({ lastOutputAt: now, phase: activity.phase }));
-      } else if (activity.type === "log-line") {
+      } else if (activity.type === "log-lines") {
         change(activity.drvPath, () => ({ lastOutputAt: now }));
       } else if (activity.type === "hook-started") {
         // Behind the build, and no part of it.

@@ -265,16 +265,17 @@ describe("activities", () => {
       [drvPath],
       limits,
       (activity: NixActivity) => {
-        if (activity.type === "log-line") taken.push(activity.line);
-        return activity.type === "log-line" && activity.line === "one" ? gate.promise : undefined;
+        if (activity.type !== "log-lines") return undefined;
+        taken.push(activity.lines.join("+"));
+        return activity.lines.includes("one") ? gate.promise : undefined;
       },
       never,
     );
-    await expect.poll(() => taken).toEqual(["one"]);
+    await expect.poll(() => taken).toEqual(["one+two"]);
     expect(written).toBe(0);
     gate.resolve();
     await running;
-    expect(taken).toEqual(["one", "two", "three"]);
+    expect(taken).toEqual(["one+two", "three"]);
   });
 
   test("are taken one after the other", async () => {
@@ -282,7 +283,7 @@ describe("activities", () => {
     const begun: string[] = [];
     let written = false;
     const realise = realiseWith(async (write) => {
-      await write(started + said("one") + said("two") + said("three"));
+      await write(started + said("one") + phase + said("two") + phase + said("three"));
       written = true;
       return 0;
     });
@@ -290,9 +291,9 @@ describe("activities", () => {
       [drvPath],
       limits,
       async (activity: NixActivity) => {
-        if (activity.type !== "log-line") return;
-        begun.push(activity.line);
-        if (activity.line === "two") await gate.promise;
+        if (activity.type !== "log-lines") return;
+        begun.push(...activity.lines);
+        if (begun.includes("two")) await gate.promise;
       },
       never,
     );

@@ -94,6 +94,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
         cwd: "/",
         graceMs,
         ownedDirectory: directory,
+        stderrPipeDirectory: directory,
         onStderr: reader.write,
       });
       await reader.end();
@@ -173,9 +174,20 @@ interface ActivityReader {
   readonly end: () => Promise<void>;
 }
 
+/** Log lines grow as long as nothing else comes between them. */
+type PendingActivity =
+  | Exclude<NixActivity, { readonly type: "log-lines" }>
+  | { readonly type: "log-lines"; readonly drvPath: StorePath; readonly lines: string[] };
+
 function createActivityReader(onActivity: (activity: NixActivity) => void | Promise<void>): ActivityReader {
-  let pending: NixActivity[] = [];
-  const log = createActivityLog((activity) => pending.push(activity));
+  let pending: PendingActivity[] = [];
+  const log = createActivityLog((activity) => {
+    const last = pending.at(-1);
+    if (activity.type !== "log-lines") pending.push(activity);
+    else if (last?.type === "log-lines" && last.drvPath === activity.drvPath)
+      last.lines.push(...activity.lines);
+    else pending.push({ ...activity, lines: [...activity.lines] });
+  });
   const lines = new LineSplitter(maxNixLogLineLength, (line) => log.line(line));
 
   /** Most activities are taken at once: only one that is not costs a turn of the event loop. */
