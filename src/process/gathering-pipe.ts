@@ -8,9 +8,9 @@ import type { Exec, ExecOptions } from "./exec.ts";
 
 /** As much as a pipe holds (pipe(7)). */
 const pipeBytes = 64 * 1024;
-/** Of fewer bytes than this it is not worth being woken for each line. */
+/** A read that gives less is followed by a pause. */
 const smallBytes = 16 * 1024;
-const gatherMs = 1;
+const pauseMs = 1;
 
 /** A pipe that a program prints many short lines to. */
 export interface GatheringPipe {
@@ -57,7 +57,7 @@ function gather(readEnd: number): Readable {
     highWaterMark: 1,
     read() {
       if (lastSize >= smallBytes) socket.resume();
-      else timer = setTimeout(() => socket.resume(), gatherMs);
+      else timer = setTimeout(() => socket.resume(), pauseMs);
     },
     destroy(error, done) {
       clearTimeout(timer);
