@@ -42,9 +42,10 @@ export function createProcessFamily(
     const table = readProcessTable().filter(({ pid }) => pid !== process.pid);
     sawSilent = false;
     if (owned !== undefined) {
-      const parents = new Map(table.map((entry) => [entry.pid, entry]));
+      const isAdopter = adoptersIn(table, known);
       for (const entry of table) {
-        if (!isAdopted(entry, parents, known)) continue;
+        // Another program of ours has a family of its own.
+        if (entry.parent === process.pid || !isAdopter(entry.parent)) continue;
         const works = worksIn(entry.pid, owned);
         if (works === "yes") known.add(processKey(entry));
         else if (works === "silent" && Number(entry.startTime) >= leaderStart) sawSilent = true;
@@ -72,19 +73,25 @@ export function createProcessFamily(
 }
 
 /**
- * A process whose parent lives belongs to that parent: a shell of an administrator who looks into a build, for example.
- * What lost its parent was adopted by the first process, or by the service manager of a user.
+ * Which parents do not speak for their children. A process whose parent lives belongs to that parent: a shell of an
+ * administrator who looks into a build, for example. What lost its parent was adopted by the first process, or by the service
+ * manager of a user.
  */
-function isAdopted(
-  { parent }: ProcessEntry,
-  parents: ReadonlyMap<number, ProcessEntry>,
-  known: ReadonlySet<string>,
-): boolean {
-  // Another program of ours, with a family of its own.
-  if (parent === process.pid) return false;
-  const living = parents.get(parent);
-  if (parent <= 1 || living === undefined || known.has(processKey(living))) return true;
-  return programName(parent) === "systemd";
+function adoptersIn(table: readonly ProcessEntry[], known: ReadonlySet<string>): (parent: number) => boolean {
+  const entries = new Map(table.map((entry) => [entry.pid, entry]));
+  // There are many processes, and few parents whose names have to be read.
+  const answers = new Map<number, boolean>();
+  return (parent) => {
+    const living = entries.get(parent);
+    const answer =
+      answers.get(parent) ??
+      (parent <= 1 ||
+        living === undefined ||
+        known.has(processKey(living)) ||
+        programName(parent) === "systemd");
+    answers.set(parent, answer);
+    return answer;
+  };
 }
 
 function kill(pid: number): void {

@@ -31,6 +31,7 @@ export async function makeBuildDirectory(parent: string): Promise<string> {
 /** The directories of processes that have ended without removing them; none where there are no directories yet. */
 export async function findAbandonedDirectories(parent: string): Promise<readonly string[]> {
   const names = await readdir(parent).catch(() => []);
+  if (names.length === 0) return [];
   const own = readOwnIdentity();
   const table = readProcessTable();
   const isAbandoned = (name: string): boolean => {
