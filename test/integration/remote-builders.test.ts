@@ -13,8 +13,9 @@ const derivations = 1 + 4 + 2 * hosts;
 
 async function startLab(
   names: readonly string[],
+  nixConf: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly lab: LocalLab; readonly remote: RemoteMachines }> {
-  const lab = await createLocalLab({}, { "max-jobs": "0" });
+  const lab = await createLocalLab({}, { "max-jobs": "0", ...nixConf });
   onTestFinished(() => lab[Symbol.asyncDispose]());
   const remote = await addRemoteMachines(lab.store, { names });
   await lab.commit({ "flake.nix": await sharingFlake(remote.lab, { hosts }) });
@@ -85,6 +86,35 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
     expect(build.state.warnings.filter((warning) => warning.includes("left out"))).toEqual([
       "the remote builder ssh://arm1 is left out for some minutes: it did not answer, or was lost",
     ]);
+  });
+
+  test("a Nix daemon that trusts the builder leaves such a machine out as well", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"], { "trusted-users": "root" });
+    await remote.machine("arm1").loseAll();
+    await lab.startDaemon();
+    const build = await lab.build();
+    expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
+    expect(build.state.warnings).toContain(
+      "the remote builder ssh://arm1 is left out for some minutes: it did not answer, or was lost",
+    );
+  });
+
+  test("a Nix daemon that does not trust the builder goes on using it, and the build says so", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"], { "trusted-users": "nobody" });
+    await remote.machine("arm1").loseAll();
+    await lab.startDaemon();
+    const build = await lab.build();
+    const warnings = build.state.warnings.filter((warning) => warning.startsWith("the remote builder"));
+    expect(warnings).toEqual([
+      "the remote builder ssh://arm1 did not answer, or was lost; Nix may use it again, because its daemon lets only trusted users leave it out",
+    ]);
+    // All need it, and each time Nix sends it to the machine that has the least to do.
+    const begun = await remote.said("begun");
+    expect(begun.length).toBeGreaterThan(1);
+    expect(new Set(begun.map(({ name, machine }) => `${name} ${machine}`))).toEqual(new Set(["common arm1"]));
+    expect(new Set(verdictsOf(build))).toEqual(new Set(["infra-failed"]));
+    expect(build.state.failures).toEqual([]);
+    expect(build.exitCode).toBe(3);
   });
 
   test("metrics count what each machine builds, loses and refuses", async () => {
