@@ -73,14 +73,21 @@ trusted-users = root
     join(programs, "ssh"),
     `#!/bin/sh
 name=$1
+shift
 at=${lab}/$name
 mode=$(cat $at/mode)
 [ $mode = dies ] && [ -e $at/hit ] && mode=down
-for argument; do
-  # Nix waits for it before it speaks.
-  [ "$argument" = "-oLocalCommand=echo started" ] && waits=1
-  command=$argument
+while :; do
+  case $1 in
+    # Nix waits for what it echoes before it speaks.
+    -oLocalCommand=*) waits=1;;
+    --) shift; break;;
+    -*) ;;
+    *) break;;
+  esac
+  shift
 done
+command=$*
 if [ $mode = down ]; then
   # As with a real ssh, Nix has written by then; what is ended sooner breaks its pipe, and it says that instead.
   [ -n "$waits" ] || head -c 1 >/dev/null
