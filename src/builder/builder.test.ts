@@ -160,7 +160,7 @@ test("a host of another system is skipped, told who has it, and keeps its build 
   expect(state.status).toBe("infra-failed");
   const reasonOf = (host: FullHostName) => state.hosts.get(host)?.finished?.reason;
   expect(reasonOf("homelab/pi")).toMatch(
-    /^no builder for its system, aarch64-linux \(pi01 has it and is online\): add a remote builder/,
+    /^no builder for its system, aarch64-linux \(pi01 has it and is online, but builders do not share a build\): add a remote builder/,
   );
   expect(reasonOf("homelab/odd")).toMatch(/riscv64-linux \(no other builder that is online has it\): /);
 });

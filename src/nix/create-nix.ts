@@ -38,7 +38,8 @@ import { createStoreQueries } from "./store/store-queries.ts";
 import { createAskSubstituter } from "./settings/ask-substituter.ts";
 import { createSubstituterProber } from "./settings/substituters.ts";
 import { createUnbuilt } from "./store/unbuilt.ts";
-import type { NixConfig } from "./settings/unsafe-settings.ts";
+import { readBuildUser } from "./settings/build-user.ts";
+import { isTrusted, type NixConfig } from "./settings/unsafe-settings.ts";
 import { createLockUpdater } from "./lock/update-lock.ts";
 
 export interface NixOptions {
@@ -135,6 +136,10 @@ export async function createNix(
     version,
     systems: buildableSystems(settings.places),
     machines: settings.places.machines.map(({ uri }) => machineName(uri)),
+    choosesMachines:
+      opensStoreItself ||
+      (settings.places.machines.length > 0 &&
+        isTrusted(settings.judged, await readBuildUser(exec, ours, signal))),
     machinesToSpare: (names) => replaceableMachines(settings.places, names),
     slots: settings.slots,
     probeSubstituters: createSubstituterProber({

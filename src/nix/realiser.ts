@@ -12,6 +12,8 @@ export interface Realiser {
   readonly machines: readonly string[];
   /** Those of them that others of nix.conf can replace: what they take, another one takes that is not among them. */
   machinesToSpare(machines: readonly string[]): readonly string[];
+  /** Whether `withoutMachines` has an effect: a Nix daemon obeys it only if it trusts this user. */
+  readonly choosesMachines: boolean;
   /** How many derivations are built at a time, by nix.conf: on this machine and on remote builders. */
   readonly slots: { readonly here: number; readonly remote: number };
 
@@ -55,7 +57,7 @@ export interface RealiseOptions {
   readonly cores?: number;
   /** Only these; absent for what nix.conf says. */
   readonly substituters?: readonly string[];
-  /** Remote builders that are not used, of `machinesToSpare`. A Nix daemon uses them unless it trusts this user. */
+  /** Remote builders that are not used, of `machinesToSpare`: see `choosesMachines`. */
   readonly withoutMachines?: readonly string[];
 }
 

@@ -35,8 +35,6 @@ export async function runColdBuild(context: BenchContext): Promise<readonly Benc
         countsNix: false,
       });
       await using peerStore = await createThrowAwayStore(nixSettings);
-      // Its evaluators would make the database at the same time, and fail.
-      await peerStore.run("nix-store", "--init");
       if (before !== undefined) {
         await lab.run("build", "--all");
         await buildAtOnce(peerStore, lab, ["before"]);

@@ -72,8 +72,6 @@ export async function startHomeLab(directory: string): Promise<HomeLab> {
   };
   const repos = join(directory, "repos");
   const packages = await createPackagesRepo(repos);
-  // The repos are locked at the same time, and two first processes of Nix would both make the database.
-  await store.run("nix-store", "--init");
   const lock = async (checkout: string): Promise<void> => {
     const features = ["--extra-experimental-features", "nix-command flakes"];
     await promisify(execFile)("nix", [...features, "flake", "lock", checkout], { env: store.environment });

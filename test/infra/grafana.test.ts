@@ -43,6 +43,7 @@ test("it has a part for all that can be watched", () => {
     "Fleet",
     "Builds",
     "Evaluations",
+    "Remote builders",
     "Updates",
     "Store and cache",
     "Logs",

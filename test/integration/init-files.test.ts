@@ -6,11 +6,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { expect, test as base } from "vitest";
+import { publicKeyOf } from "../../src/bus/server/keys.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { decodeHostPolicy } from "../../src/protocol/deploy/host-policy.ts";
 import { runInit } from "../support/installation.ts";
 import { createThrowAwayStore } from "../support/nix-store.ts";
-import { checkedText, evaluateModules, nixpkgsLibs, whyWithoutLib } from "../support/nixos-modules.ts";
+import {
+  checkedText,
+  evaluateModules,
+  natsConfigurationOf,
+  nixpkgsLibs,
+  whyWithoutLib,
+} from "../support/nixos-modules.ts";
 import { whyWithoutSystemd } from "../support/systemd-unit.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -148,7 +155,7 @@ test("the modules of NixOS are taken by the modules of homelab-deploy", async ({
     await store.run("nix-instantiate", "--parse", ...modules);
     const [lib] = nixpkgsLibs;
     skip(lib === undefined, whyWithoutLib);
-    const imports = modules.filter((file) => !/\/(?:nats|host-nixos-servers_db1_lan)\//.test(file));
+    const imports = modules.filter((file) => !file.includes("/host-nixos-servers_db1_lan/"));
     const evaluated = await evaluateModules(store, lib ?? "", {
       configuration: `{ imports = [ ${imports.join(" ")} ]; }`,
     });
@@ -160,6 +167,23 @@ test("the modules of NixOS are taken by the modules of homelab-deploy", async ({
       allowedBranches: ["main"],
       natsServers: ["tls://nats.lan:4222"],
     });
+    expect(evaluated.ports).toContain(4222);
+    expect(evaluated.services["nats"]?.serviceConfig["LoadCredential"]).toEqual([
+      "cert.pem:/var/lib/acme/nats.lan/fullchain.pem",
+      "key.pem:/var/lib/acme/nats.lan/key.pem",
+    ]);
+    const conf = natsConfigurationOf(evaluated);
+    expect(conf).toContain('listen: "0.0.0.0:4222"');
+    expect(conf).toContain('cert_file: "/run/credentials/nats.service/cert.pem"');
+    // Each part signs in with its own key, as the user of its own name; there are no others.
+    const users = conf.matchAll(/# (?<name>\S+); its clients need .*\n\s*\{ nkey: "(?<key>\S+)"/g);
+    const keys = globSync("*/nats.nk", { cwd: directory });
+    expect(keys).toHaveLength(9);
+    expect(Object.fromEntries([...users].map(({ groups }) => [groups?.["name"], groups?.["key"]]))).toEqual(
+      Object.fromEntries(
+        keys.map((file) => [dirname(file), publicKeyOf(readFileSync(join(directory, file), "utf8"), file)]),
+      ),
+    );
   } finally {
     await store.remove();
   }

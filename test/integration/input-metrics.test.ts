@@ -18,6 +18,8 @@ import { createUpdateLab } from "../support/update-lab.ts";
 
 test("a builder serves what alerts and dashboard name, and the age of every input, also after a restart", async () => {
   await using lab = await createUpdateLab(["host01"]);
+  // It has its series, and nothing to build: all hosts are of another system.
+  await lab.store.configure("builders = ssh://arm1 aarch64-linux\n");
   const environment = { ...lab.store.environment, HOME: join(lab.store.directory, "home") };
   const listen = `127.0.0.1:${await freePort()}`;
   const { config } = parseConfig(

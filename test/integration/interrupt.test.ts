@@ -83,3 +83,27 @@ test("what nobody catches is a bug, with its stack, and not a failed build", asy
   expect(stderr).toContain("error: internal error: stray");
   expect(stderr).toContain("    at ");
 });
+
+test("a command that nothing keeps running before it knows its result is a bug, and no success", async () => {
+  // What no socket and no timer holds has no event to wait for, and Node ends it as if all was done.
+  const nothingHolds = `
+    import net from "node:net";
+    import timers from "node:timers";
+    import promises from "node:timers/promises";
+    import { syncBuiltinESMExports } from "node:module";
+    const { connect } = net.Socket.prototype;
+    net.Socket.prototype.connect = function (...args) { return connect.apply(this, args).unref(); };
+    for (const name of ["setTimeout", "setInterval"]) {
+      const start = globalThis[name];
+      globalThis[name] = timers[name] = (...args) => start(...args).unref();
+    }
+    const { setTimeout: sleep } = promises;
+    promises.setTimeout = (ms, value, options) => sleep(ms, value, { ...options, ref: false });
+    syncBuiltinESMExports();
+  `;
+  const preload = `data:text/javascript,${encodeURIComponent(nothingHolds)}`;
+  let isWaiting = false;
+  const ended = await run(["build", "web01"], () => (isWaiting = true), ["--import", preload]);
+  // Nobody threw anything.
+  expect({ ...ended, isWaiting }).toEqual({ code: 70, stderr: "", isWaiting: true });
+});

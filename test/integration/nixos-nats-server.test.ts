@@ -1,10 +1,15 @@
 // What the NixOS module of nats-server makes: the configuration that `nats config` prints, for one server or a node of a cluster.
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
-import { evaluateModules, nixpkgsLibs, whyWithoutLib, type Evaluated } from "../support/nixos-modules.ts";
+import {
+  evaluateModules,
+  natsConfigurationOf,
+  nixpkgsLibs,
+  whyWithoutLib,
+} from "../support/nixos-modules.ts";
 
 const root = join(import.meta.dirname, "../..");
 const clusterFile = `import ${join(root, "test/nixos-modules/nats-cluster.nix")}`;
@@ -21,15 +26,6 @@ test("the modules are evaluated with a real nixpkgs.lib, in the tests below", ({
   skip(nixpkgsLibs.length === 0, whyWithoutLib);
   expect(nixpkgsLibs.map((lib) => existsSync(join(lib, "modules.nix")))).not.toContain(false);
 });
-
-/** What the command in the unit's derivation prints. */
-function configurationIn({ services }: Evaluated): string {
-  const start = String(services["nats"]?.serviceConfig["ExecStart"]);
-  const command = /bin\/homelab-deploy (?<args>nats config .*) > \$out/.exec(start)?.groups?.["args"] ?? "";
-  expect(command).not.toBe("");
-  const program = `${process.execPath} ${join(root, "src/cli/main.ts")}`;
-  return execFileSync("sh", ["-c", `${program} ${command}`], { encoding: "utf8" });
-}
 
 describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
   const evaluate = (configuration: string) => evaluateModules(store, lib, { configuration });
@@ -50,7 +46,7 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
       "key.pem:/run/secrets/nats1.key",
       "ca.pem:/etc/ssl/cluster-ca.pem",
     ]);
-    const config = configurationIn(node);
+    const config = natsConfigurationOf(node);
     expect(config).toContain('server_name: "nats1"');
     expect(config).toContain('domain: "hub"');
     expect(config).toContain('http: "127.0.0.1:8222"');
@@ -85,7 +81,7 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
       expect(evaluated.failed).toEqual([]);
       expect(evaluated.ports).toEqual([]);
       const file = join(store.directory, "nats.conf");
-      const text = configurationIn(evaluated).replace("/var/lib/nats/jetstream", store.directory);
+      const text = natsConfigurationOf(evaluated).replace("/var/lib/nats/jetstream", store.directory);
       writeFileSync(file, text);
       expect(spawnSync(natsServer, ["-t", "-c", file], { encoding: "utf8" })).toMatchObject({ status: 0 });
       expect(text.includes("cluster {")).toBe(cluster !== "null");

@@ -4,8 +4,12 @@ import { derivationName } from "../../src/protocol/store-paths/derivation-name.t
 import { freePort } from "../support/free-port.ts";
 import { startHomelab } from "../support/start-homelab.ts";
 import { createLocalLab, type LocalBuild, type LocalLab } from "../support/local-lab.ts";
-import { canHaveMachine } from "../support/remote-machine.ts";
-import { addRemoteMachines, sharingFlake, type RemoteMachines } from "../support/remote-machines.ts";
+import {
+  addRemoteMachines,
+  canHaveMachine,
+  sharingFlake,
+  type RemoteMachines,
+} from "../support/remote-machines.ts";
 
 const hosts = 16;
 /** The one that all share, one for each fourth of the hosts, and two for each host. */
@@ -13,8 +17,9 @@ const derivations = 1 + 4 + 2 * hosts;
 
 async function startLab(
   names: readonly string[],
+  nixConf: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly lab: LocalLab; readonly remote: RemoteMachines }> {
-  const lab = await createLocalLab({}, { "max-jobs": "0" });
+  const lab = await createLocalLab({}, { "max-jobs": "0", ...nixConf });
   onTestFinished(() => lab[Symbol.asyncDispose]());
   const remote = await addRemoteMachines(lab.store, { names });
   await lab.commit({ "flake.nix": await sharingFlake(remote.lab, { hosts }) });
@@ -60,7 +65,7 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
 
   test("what a machine loses that dies is built by the other one, and nobody is accused", async () => {
     const { lab, remote } = await startLab(["arm1", "arm2"]);
-    await remote.machine("arm1").dieAt("nixos-system-host[1-9]*");
+    await remote.machine("arm1").setMode("dies", "nixos-system-host[1-9]*");
     const build = await lab.build();
     expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
     expect(build.exitCode).toBe(0);
@@ -78,7 +83,7 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
 
   test("a machine that loses whatever it builds is left out, and the other one builds everything", async () => {
     const { lab, remote } = await startLab(["arm1", "arm2"]);
-    await remote.machine("arm1").loseAll();
+    await remote.machine("arm1").setMode("loses");
     const build = await lab.build();
     expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
     expect(new Set((await remote.said("built")).map(({ machine }) => machine))).toEqual(new Set(["arm2"]));
@@ -87,11 +92,40 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
     ]);
   });
 
+  test("a Nix daemon that trusts the builder leaves such a machine out as well", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"], { "trusted-users": "root" });
+    await remote.machine("arm1").setMode("loses");
+    await lab.startDaemon();
+    const build = await lab.build();
+    expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
+    expect(build.state.warnings).toContain(
+      "the remote builder ssh://arm1 is left out for some minutes: it did not answer, or was lost",
+    );
+  });
+
+  test("a Nix daemon that does not trust the builder goes on using it, and the build says so", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"], { "trusted-users": "nobody" });
+    await remote.machine("arm1").setMode("loses");
+    await lab.startDaemon();
+    const build = await lab.build();
+    const warnings = build.state.warnings.filter((warning) => warning.startsWith("the remote builder"));
+    expect(warnings).toEqual([
+      "the remote builder ssh://arm1 did not answer, or was lost; Nix may use it again, because its daemon lets only trusted users leave it out",
+    ]);
+    // All need it, and each time Nix sends it to the machine that has the least to do.
+    const begun = await remote.said("begun");
+    expect(begun.length).toBeGreaterThan(1);
+    expect(new Set(begun.map(({ name, machine }) => `${name} ${machine}`))).toEqual(new Set(["common arm1"]));
+    expect(new Set(verdictsOf(build))).toEqual(new Set(["infra-failed"]));
+    expect(build.state.failures).toEqual([]);
+    expect(build.exitCode).toBe(3);
+  });
+
   test("metrics count what each machine builds, loses and refuses", async () => {
     await using homelab = await startHomelab({ "max-jobs": "0" });
     const remote = await addRemoteMachines(homelab.store, { names: ["arm1", "arm2", "away"] });
-    await remote.machine("away").stop();
-    await remote.machine("arm1").dieAt("nixos-system-host[1-9]*");
+    await remote.machine("away").setMode("down");
+    await remote.machine("arm1").setMode("dies", "nixos-system-host[1-9]*");
     const text = await sharingFlake(remote.lab, { hosts });
     await homelab.fleet.commit({}, { files: { "flake.nix": text } });
     const listen = `127.0.0.1:${await freePort()}`;

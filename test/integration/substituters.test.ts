@@ -195,8 +195,6 @@ test("a daemon is asked with the proxy and the settings that it has", async () =
   const urls = ["http://cache.lab", refusing.url, "http://127.0.0.1:1"];
   await using shared = await createThrowAwayStore({ substituters: urls.join(" ") });
   cache.setFault("/nix-cache-info", { edit: () => `StoreDir: ${shared.storeDirectory}\n` });
-  // Without a state directory it would be a client of itself.
-  await shared.run("nix-store", "--init");
   const socket = join(shared.directory, "daemon.socket");
   const daemon = spawn("nix-daemon", {
     env: {

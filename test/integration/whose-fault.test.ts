@@ -6,7 +6,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createFaultBuilds, type FaultBuilds } from "../support/fault-builds.ts";
 import { startNixDaemon, type NixDaemon } from "../support/nix-daemon.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
-import { addRemoteMachine, canHaveMachine, noRoute, type RemoteMachine } from "../support/remote-machine.ts";
+import {
+  addRemoteMachines,
+  canHaveMachine,
+  noRouteTo,
+  type RemoteMachine,
+} from "../support/remote-machines.ts";
 
 const settings = { "max-jobs": "2" };
 
@@ -24,11 +29,12 @@ describe.each(ways)("a remote builder over %s, asked by %s", (scheme, by) => {
   let builds: FaultBuilds;
   beforeAll(async () => {
     store = await createThrowAwayStore(settings);
-    machine = await addRemoteMachine(store, scheme);
+    const remote = await addRemoteMachines(store, { names: ["arm1"], system: "aarch64-linux", scheme });
+    machine = remote.machine("arm1");
     daemon = by === "itself" ? undefined : await startNixDaemon(store);
     const { directory } = store;
     const { environment } = daemon ?? store;
-    builds = await createFaultBuilds({ directory, environment }, { lab: machine.directory });
+    builds = await createFaultBuilds({ directory, environment }, { lab: remote.lab });
   });
   afterAll(async () => {
     await daemon?.[Symbol.asyncDispose]();
@@ -44,26 +50,29 @@ describe.each(ways)("a remote builder over %s, asked by %s", (scheme, by) => {
     const noVerdict = "infra-failed";
     expect(verdicts).toEqual({ web: "built", pi: noVerdict, pibad: noVerdict, mixed: noVerdict });
     // What ssh says beside a daemon's connection to a machine is only in the daemon's own log.
-    const cause = by === "itself" ? noRoute : `cannot open connection to remote store '${scheme}://`;
-    const prefix = `no answer from the remote builder ${scheme}://localhost: ${cause}`;
-    expect(reasons["pi"]).toContain(`nixos-system-pi: ${prefix}`);
-    expect(reasons["mixed"]).toContain(`nixos-system-firmware: ${prefix}`);
+    const cause =
+      by === "itself"
+        ? noRouteTo("arm1")
+        : "(?:cannot open connection to remote store 'ssh-ng://|failed to start SSH connection to 'arm1')";
+    const prefix = `no answer from the remote builder ${scheme}://arm1: ${cause}`;
+    expect(reasons["pi"]).toMatch(new RegExp(`nixos-system-pi: ${prefix}`));
+    expect(reasons["mixed"]).toMatch(new RegExp(`nixos-system-firmware: ${prefix}`));
     expect(retries).toEqual({ pi: 1, pibad: 1, mixed: 1 });
     expect(exitCode).toBe(3);
   });
 
   test("that dies in the middle of a build fails nobody either", async () => {
-    await machine.setMode("dies");
+    await machine.setMode("loses");
     const { verdicts, reasons, retries } = await builds.build("machine");
     expect(verdicts).toMatchObject({ web: "built", pi: "infra-failed" });
     expect(reasons["pi"]).toMatch(
-      /^nixos-system-pi: its build on ssh(?:-ng)?:\/\/localhost was lost: .*(?:end-of-file|disconnected)/,
+      /^nixos-system-pi: its build on ssh(?:-ng)?:\/\/arm1 was lost: .*(?:end-of-file|disconnected)/,
     );
     expect(retries["pi"]).toBe(1);
   });
 
   test("that is lost fails nobody, though another builder says so", async () => {
-    await machine.setMode("dies");
+    await machine.setMode("loses");
     const { verdicts, reasons } = await builds.build("accused");
     expect(verdicts).toEqual({ both: "infra-failed" });
     expect(reasons["both"]).toMatch(/^nixos-system-pi: its build on .* was lost/);
@@ -73,7 +82,7 @@ describe.each(ways)("a remote builder over %s, asked by %s", (scheme, by) => {
     await machine.setMode("full");
     const { exitCode, verdicts, reasons } = await builds.build("fullMachine");
     expect(verdicts).toEqual({ fills: "infra-failed" });
-    expect(reasons["fills"]).toContain(`the disk of ${scheme}://localhost is full`);
+    expect(reasons["fills"]).toContain(`the disk of ${scheme}://arm1 is full`);
     expect(exitCode).toBe(3);
   });
 
@@ -103,7 +112,7 @@ describe.each(ways)("a remote builder over %s, asked by %s", (scheme, by) => {
       ) as unknown,
       hash: expect.stringContaining("hash mismatch") as unknown,
       liar: "nixos-system-liar: builder failed with exit code 4",
-      killed: expect.stringContaining(`killed on ${scheme}://localhost, as for lack of memory`) as unknown,
+      killed: expect.stringContaining(`killed on ${scheme}://arm1, as for lack of memory`) as unknown,
     });
   });
 });

@@ -14,7 +14,7 @@ import { StorePath } from "../../src/protocol/names.ts";
 import { faultFlake, type FaultSet } from "./fault-builds.ts";
 import { createFleet } from "./fleet.ts";
 import { createThrowAwayStore } from "./nix-store.ts";
-import { addRemoteMachine, type MachineMode } from "./remote-machine.ts";
+import { addRemoteMachines, type MachineMode } from "./remote-machines.ts";
 
 interface Scenario {
   readonly set: FaultSet;
@@ -25,7 +25,7 @@ interface Scenario {
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   our_remote_down: { set: "machine", hosts: ["web", "pi"], machine: "down" },
-  our_remote_dies: { set: "machine", hosts: ["web", "pi"], machine: "dies" },
+  our_remote_dies: { set: "machine", hosts: ["web", "pi"], machine: "loses" },
   our_remote_full: { set: "fullMachine", hosts: ["fills"], machine: "full" },
   our_remote_fails: { set: "machine", hosts: ["pi", "pibad"], machine: "well" },
   our_remote_judged: {
@@ -56,10 +56,11 @@ async function capture(
   mode: MachineMode | undefined,
 ): Promise<void> {
   await using store = await createThrowAwayStore();
-  const machine = scheme === undefined ? undefined : await addRemoteMachine(store, scheme);
-  if (mode !== undefined) await machine?.setMode(mode);
+  const machines = { names: ["arm1"], system: "aarch64-linux", scheme };
+  const remote = scheme === undefined ? undefined : await addRemoteMachines(store, machines);
+  if (mode !== undefined) await remote?.machine("arm1").setMode(mode);
   await using fleet = await createFleet(store.directory);
-  const lab = machine?.directory ?? store.directory;
+  const lab = remote?.lab ?? store.directory;
   const flake = await faultFlake(set, { lab, url: "http://127.0.0.1:1", salt: name });
   const commit = await fleet.commit({}, { files: { "flake.nix": flake } });
 

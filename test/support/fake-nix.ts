@@ -108,6 +108,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
     systems: ["x86_64-linux"],
     machines: [],
     machinesToSpare: () => [],
+    choosesMachines: true,
     slots: { here: 2, remote: 0 },
     storeDirectory: "/nix/store",
     evaluations: [],

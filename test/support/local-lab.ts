@@ -10,6 +10,7 @@ import { foldEvents, type BuildState } from "../../src/protocol/build-state.ts";
 import { decodeEvent, type BuildEvent } from "../../src/protocol/events.ts";
 import type { LogChunk } from "../../src/protocol/log-chunk.ts";
 import type { Commit } from "../../src/protocol/names.ts";
+import { startNixDaemon, type NixDaemon } from "./nix-daemon.ts";
 import { createGitRemote, type GitRemote } from "./git-remote.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "./nix-store.ts";
 
@@ -40,6 +41,8 @@ export interface LocalLab extends AsyncDisposable {
   commit(files: Readonly<Record<string, string>>): Promise<Commit>;
   /** More lines for nix.conf. */
   configureNix(lines: string): Promise<void>;
+  /** From now on everything is built through a Nix daemon, which has the nix.conf of now. */
+  startDaemon(): Promise<void>;
   /** An executable shell script; its path. */
   script(name: string, text: string): Promise<string>;
   run(args: readonly string[]): Promise<LocalResult>;
@@ -65,12 +68,13 @@ export async function createLocalLab(
   };
   await writeFile(config, JSON.stringify(settings));
   const state = join(directory, "xdg-state");
+  let daemon: NixDaemon | undefined;
 
   async function run(args: readonly string[]): Promise<LocalResult> {
     const child = spawn(process.execPath, [program, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        ...store.environment,
+        ...(daemon ?? store).environment,
         ...compileCache,
         HOME: join(directory, "home"),
         XDG_STATE_HOME: state,
@@ -91,6 +95,9 @@ export async function createLocalLab(
     stateDirectory: join(state, "homelab-deploy/local"),
     commit: (files) => remote.commit({ files }),
     configureNix: (lines) => appendFile(join(directory, "conf/nix.conf"), `${lines}\n`),
+    async startDaemon() {
+      daemon = await startNixDaemon(store);
+    },
     async script(name, text) {
       const path = join(directory, name);
       await writeFile(path, `#!/bin/sh\n${text}\n`);
@@ -118,7 +125,10 @@ export async function createLocalLab(
         reasons: Object.fromEntries(hosts.map(({ host, finished }) => [host, finished?.reason])),
       };
     },
-    [Symbol.asyncDispose]: () => store.remove(),
+    async [Symbol.asyncDispose]() {
+      await daemon?.[Symbol.asyncDispose]();
+      await store.remove();
+    },
   };
 }
 

@@ -17,7 +17,7 @@ export async function startNixDaemon({
 }: Pick<ThrowAwayStore, "directory" | "environment">): Promise<NixDaemon> {
   const socket = join(directory, "daemon.socket");
   const remote = { ...environment, NIX_REMOTE: "daemon", NIX_DAEMON_SOCKET_PATH: socket };
-  // Not "auto": where the store is not there yet that means a daemon, and this one would ask itself without end.
+  // As a client, like all others, it would ask itself without end.
   const daemon = spawn("nix-daemon", {
     env: { ...remote, NIX_REMOTE: "local", HOME: directory },
     stdio: "ignore",

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { appendFile, chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -52,7 +52,6 @@ export async function createThrowAwayStore(
   };
   const lines = Object.entries(conf).map(([name, value]) => `${name} = ${value}\n`);
   await writeFile(join(at("conf"), "nix.conf"), lines.join(""));
-  await makeProfiles(at("var"));
 
   const environment = {
     PATH: `${at("bin")}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
@@ -74,6 +73,8 @@ export async function createThrowAwayStore(
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CONFIG_NOSYSTEM: "1",
   };
+  // Two first processes of Nix on a new store would both make its database and its links, and one of them could fail.
+  await run("nix-store", ["--init"], { env: { ...wholeEnvironment, NIX_REMOTE: "local" } });
   const remove = async (): Promise<void> => removeStore(directory);
   return {
     directory,
@@ -90,17 +91,6 @@ export async function createThrowAwayStore(
     remove,
     [Symbol.asyncDispose]: remove,
   };
-}
-
-/**
- * The first process on a new store makes these, and of two at once one can fail with "creating symlink … File exists":
- * Nix makes the link when it sees none, without a lock (local-store.cc, the constructor of LocalStore).
- */
-async function makeProfiles(stateDirectory: string): Promise<void> {
-  const profiles = join(stateDirectory, "profiles");
-  const roots = join(stateDirectory, "gcroots");
-  for (const directory of [profiles, roots]) await mkdir(directory, { recursive: true });
-  await symlink(profiles, join(roots, "profiles"));
 }
 
 /** Store paths are read-only, directories too: nothing can be removed from them until they are writable again. */

@@ -1,4 +1,5 @@
 // Evaluates the NixOS modules with a real nixpkgs.lib, and stubs for the parts of NixOS that they set.
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -82,3 +83,12 @@ export const configurationOf = (evaluated: Evaluated, unit: string): string =>
 /** Of a file that the program checks while it is built. */
 export const checkedText = (script: string): string =>
   /\ncp (?<text>\{.*\}) \$out\n/.exec(script)?.groups?.["text"] ?? "";
+
+/** What `homelab-deploy nats config` prints for the unit of nats-server: the command is in the derivation of its file. */
+export function natsConfigurationOf({ services }: Pick<Evaluated, "services">): string {
+  const start = String(services["nats"]?.serviceConfig["ExecStart"]);
+  const command = /bin\/homelab-deploy (?<args>nats config .*) > \$out/.exec(start)?.groups?.["args"];
+  if (command === undefined) throw new Error(`no configuration is printed for ${start}`);
+  const program = `${process.execPath} ${join(root, "src/cli/main.ts")}`;
+  return execFileSync("sh", ["-c", `${program} ${command}`], { encoding: "utf8" });
+}

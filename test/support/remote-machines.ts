@@ -1,17 +1,21 @@
 // Several remote builders without a network: an `ssh` of our own runs what Nix asks for. Each machine has a store of its
 // own behind the same path, by a mount that only its processes see.
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ThrowAwayStore } from "./nix-store.ts";
 
+/**
+ * - `down`: nobody answers there
+ * - `loses`: answers, and cuts its connections in the middle of what it builds
+ * - `dies`: does so once, and then it is down
+ * - `full`: its store has room for 64 KiB
+ */
+export type MachineMode = "well" | "down" | "loses" | "dies" | "full";
+
 export interface RemoteMachine {
   readonly storeDirectory: string;
-  /** Cuts its connections while it builds a derivation of the fixture with such a name; then nobody answers there. */
-  dieAt(pattern: string): Promise<void>;
-  /** Nobody answers there. */
-  stop(): Promise<void>;
-  /** Answers, and cuts each connection in the middle of what it builds. */
-  loseAll(): Promise<void>;
+  /** @param at for `loses` and `dies`: at derivations of the fixture with such names */
+  setMode(mode: MachineMode, at?: string): Promise<void>;
 }
 
 export interface RemoteMachines {
@@ -29,12 +33,18 @@ export interface RemoteMachinesOptions {
   /** For each: how many derivations it builds at a time. */
   readonly jobs?: number;
   readonly system?: string;
+  readonly scheme?: "ssh" | "ssh-ng";
 }
 
-/** Adds machines to the nix.conf of this store. Only root may mount, which they need. */
+/** Only who may mount can have such machines. */
+export const canHaveMachine = process.getuid?.() === 0;
+
+export const noRouteTo = (name: string): string => `ssh: connect to host ${name} port 22: No route to host`;
+
+/** Adds machines to the nix.conf of this store. */
 export async function addRemoteMachines(
   { directory, storeDirectory, stateDirectory, logDirectory, configure }: ThrowAwayStore,
-  { names, jobs = 2, system = "x86_64-linux" }: RemoteMachinesOptions,
+  { names, jobs = 2, system = "x86_64-linux", scheme = "ssh" }: RemoteMachinesOptions,
 ): Promise<RemoteMachines> {
   const lab = join(directory, "machines");
   const programs = join(directory, "bin");
@@ -44,6 +54,7 @@ export async function addRemoteMachines(
   for (const name of names) {
     for (const index of mounted.keys()) await mkdir(join(lab, name, `${index}`), { recursive: true });
     await writeFile(join(lab, name, "where"), name);
+    await writeFile(join(lab, name, "mode"), "well");
   }
   await writeFile(join(lab, "where"), "here");
   await writeFile(
@@ -57,26 +68,43 @@ extra-platforms = ${system}
 trusted-users = root
 `,
   );
-  const mounts = mounted.map((path, index) => `mount --bind ${lab}/$name/${index} ${path}`).join("; ");
+  const mounts = mounted.map((path, index) => `mount --bind $at/${index} ${path}`).join("; ");
   await writeFile(
     join(programs, "ssh"),
     `#!/bin/sh
 name=$1
-[ -e ${lab}/$name/dies ] && [ ! -e ${lab}/$name/loses ] && { echo "ssh: connect to host $name port 22: No route to host" >&2; exit 255; }
-for argument; do
-  # Nix waits for it before it speaks.
-  [ "$argument" = "-oLocalCommand=echo started" ] && echo started
-  command=$argument
+shift
+at=${lab}/$name
+mode=$(cat $at/mode)
+[ $mode = dies ] && [ -e $at/hit ] && mode=down
+while :; do
+  case $1 in
+    # Nix waits for what it echoes before it speaks.
+    -oLocalCommand=*) waits=1;;
+    --) shift; break;;
+    -*) ;;
+    *) break;;
+  esac
+  shift
 done
-export NIX_CONF_DIR=${conf} name command
-exec 3<&0
-unshare --mount sh -c '${mounts}; mount --bind ${lab}/$name/where ${lab}/where; exec $command' <&3 &
-session=$!
-if [ -e ${lab}/$name/loses ]; then
-  (sleep 1; kill -9 $session $$) <&- >&- 2>&- 3<&- &
-elif [ -e ${lab}/$name/dies-at ]; then
-  (until [ -e ${lab}/$name/dies ]; do kill -0 $session || exit; sleep 0.05; done; kill -9 $session $$) <&- >&- 2>&- 3<&- &
+command=$*
+if [ $mode = down ]; then
+  # As with a real ssh, Nix has written by then; what is ended sooner breaks its pipe, and it says that instead.
+  [ -n "$waits" ] || head -c 1 >/dev/null
+  echo "${noRouteTo("$name")}" >&2
+  exit 255
 fi
+[ -z "$waits" ] || echo started
+export NIX_CONF_DIR=${conf} at command mode
+exec 3<&0
+unshare --mount sh -c '${mounts}; mount --bind $at/where ${lab}/where; [ $mode = full ] && mount -t tmpfs -o size=64k none ${storeDirectory}; exec $command' <&3 &
+session=$!
+case $mode in
+  loses|dies)
+    touch $at/session.$$
+    (until [ $at/hit -nt $at/session.$$ ]; do kill -0 $session || exit; sleep 0.05; done; kill -9 $session $$) <&- >&- 2>&- 3<&- &
+    ;;
+esac
 wait $session
 status=$?
 times | tail -n 1 >> ${lab}/times
@@ -84,7 +112,7 @@ exit $status
 `,
   );
   await chmod(join(programs, "ssh"), 0o755);
-  const lines = names.map((name) => `ssh://${name} ${system} - ${jobs} 1 - -`);
+  const lines = names.map((name) => `${scheme}://${name} ${system} - ${jobs} 1 - -`);
   await configure(`builders = ${lines.join(" ; ")}\n`);
   const linesOf = async (file: string): Promise<readonly string[]> =>
     (await readFile(join(lab, file), "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
@@ -92,11 +120,10 @@ exit $status
     lab,
     machine: (name) => ({
       storeDirectory: join(lab, name, "0"),
-      dieAt: async (pattern) => writeFile(join(lab, name, "dies-at"), `${pattern}\n`),
-      stop: async () => writeFile(join(lab, name, "dies"), ""),
-      async loseAll() {
-        await writeFile(join(lab, name, "loses"), "");
-        await writeFile(join(lab, name, "dies-at"), "*\n");
+      async setMode(mode, at = "*") {
+        await rm(join(lab, name, "hit"), { force: true });
+        await writeFile(join(lab, name, "hit-at"), mode === "loses" || mode === "dies" ? `${at}\n` : "\n");
+        await writeFile(join(lab, name, "mode"), mode);
       },
     }),
     said: async (file) =>

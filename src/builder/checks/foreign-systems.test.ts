@@ -14,10 +14,13 @@ const remedy =
 test.each([
   [undefined, `no builder for its system, x: ${remedy}`],
   [[], `no builder for its system, x (no other builder that is online has it): ${remedy}`],
-  [["pi01"], `no builder for its system, x (pi01 has it and is online): ${remedy}`],
+  [
+    ["pi01"],
+    `no builder for its system, x (pi01 has it and is online, but builders do not share a build): ${remedy}`,
+  ],
   [
     ["a", "b", "c", "d", "e", "f", "g"],
-    `no builder for its system, x (a, b, c, d, e and 2 more have it and are online): ${remedy}`,
+    `no builder for its system, x (a, b, c, d, e and 2 more have it and are online, but builders do not share a build): ${remedy}`,
   ],
 ])("with %j the reason says what to do", (names, reason) => {
   expect(foreignReason("no builder for its system, x", names?.map(parseBuilderName))).toBe(reason);
@@ -48,7 +51,7 @@ test("only builders that have the system are named, and other decisions stay as 
     ["d", featureless],
   ]);
   const explained = await explainForeign(decisions, others, never);
-  const reason = `firmware: no builder for 'aarch64-linux' (pi01 has it and is online): ${remedy}`;
+  const reason = `firmware: no builder for 'aarch64-linux' (pi01 has it and is online, but builders do not share a build): ${remedy}`;
   expect([...explained.values()]).toEqual([
     { ...skipped, reason },
     { ...skipped, reason },

@@ -38,5 +38,6 @@ export function foreignReason(reason: string, others: readonly BuilderName[] | u
   if (others.length === 0) return `${reason} (no other builder that is online has it): ${remedy}`;
   const more = others.length > mostNamed ? ` and ${others.length - mostNamed} more` : "";
   const named = `${others.slice(0, mostNamed).join(", ")}${more}`;
-  return `${reason} (${named} ${others.length === 1 ? "has it and is" : "have it and are"} online): ${remedy}`;
+  // Who reads that somebody has it wonders why that one did not build it.
+  return `${reason} (${named} ${others.length === 1 ? "has it and is" : "have it and are"} online, but builders do not share a build): ${remedy}`;
 }

@@ -36,29 +36,36 @@ test("a machine is known to fail before the hosts are tried again that it failed
   expect(machines.current()).toEqual(["lost"]);
 });
 
-test("a failing machine is left out only where another takes its work, and builds are told", () => {
-  const failingMachines = createFailingMachines(createFakeClock());
-  const warnings: string[] = [];
-  const asked: (readonly string[])[] = [];
-  const leaveOut = () =>
-    leaveOutMachines(
-      {
-        board: { warn: (_, text) => void warnings.push(text) },
-        nix: {
-          machinesToSpare(names) {
-            asked.push(names);
-            return names.filter((name) => name === "ssh://arm1");
+test.each([
+  [true, { withoutMachines: ["ssh://arm1"] }, "the remote builder ssh://arm1 is left out for some minutes"],
+  [false, {}, "Nix may use it again, because its daemon lets only trusted users leave it out"],
+])(
+  "a failing machine is left out only where another takes its work; if we may: %s",
+  (choosesMachines, options, told) => {
+    const failingMachines = createFailingMachines(createFakeClock());
+    const warnings: string[] = [];
+    const asked: (readonly string[])[] = [];
+    const leaveOut = () =>
+      leaveOutMachines(
+        {
+          board: { warn: (_, text) => void warnings.push(text) },
+          nix: {
+            choosesMachines,
+            machinesToSpare(names) {
+              asked.push(names);
+              return names.filter((name) => name === "ssh://arm1");
+            },
           },
+          failingMachines,
         },
-        failingMachines,
-      },
-      [],
-    );
-  expect(leaveOut()).toEqual({});
-  expect(asked).toEqual([]);
-  failingMachines.observe("ssh://arm1", "refused");
-  failingMachines.observe("ssh://only", "refused");
-  expect(leaveOut()).toEqual({ withoutMachines: ["ssh://arm1"] });
-  expect(asked).toEqual([["ssh://arm1", "ssh://only"]]);
-  expect(warnings).toHaveLength(1);
-});
+        [],
+      );
+    expect(leaveOut()).toEqual({});
+    expect(asked).toEqual([]);
+    failingMachines.observe("ssh://arm1", "refused");
+    failingMachines.observe("ssh://only", "refused");
+    expect(leaveOut()).toEqual(options);
+    expect(asked).toEqual([["ssh://arm1", "ssh://only"]]);
+    expect(warnings).toEqual([expect.stringContaining(told)]);
+  },
+);

@@ -38,11 +38,11 @@ export function createFailingMachines(clock: Pick<Clock, "monotonic">): FailingM
 
 export interface LeaveOutOptions {
   readonly board: Pick<WorkBoard, "warn">;
-  readonly nix: Pick<Realiser, "machinesToSpare">;
+  readonly nix: Pick<Realiser, "machinesToSpare" | "choosesMachines">;
   readonly failingMachines: FailingMachines;
 }
 
-/** Leaves failing machines out of a Nix process where others can take their place, and says so to the builds. */
+/** Leaves failing machines out of a Nix process where others can take their place, and says to the builds what happens. */
 export function leaveOutMachines(
   { board, nix, failingMachines }: LeaveOutOptions,
   works: readonly HostWork[],
@@ -53,8 +53,10 @@ export function leaveOutMachines(
   for (const machine of spared) {
     board.warn(
       builds,
-      `the remote builder ${machine} is left out for some minutes: it did not answer, or was lost`,
+      nix.choosesMachines
+        ? `the remote builder ${machine} is left out for some minutes: it did not answer, or was lost`
+        : `the remote builder ${machine} did not answer, or was lost; Nix may use it again, because its daemon lets only trusted users leave it out`,
     );
   }
-  return spared.length === 0 ? {} : { withoutMachines: spared };
+  return spared.length === 0 || !nix.choosesMachines ? {} : { withoutMachines: spared };
 }

@@ -1,10 +1,10 @@
 // Nix on this machine, for machines that build.
-import { userInfo } from "node:os";
 import { silentLog } from "../../base/log.ts";
 import { createNix, type InstalledNix } from "../../nix/create-nix.ts";
 import type { InputAccess } from "../../nix/input-access.ts";
 import { makeBuildUsers } from "../../nix/settings/build-users.ts";
-import { unsafeSettings, type BuildUser } from "../../nix/settings/unsafe-settings.ts";
+import { readBuildUser, type BuildUser } from "../../nix/settings/build-user.ts";
+import { unsafeSettings } from "../../nix/settings/unsafe-settings.ts";
 import type { Exec } from "../../process/exec.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Context } from "../context.ts";
@@ -47,7 +47,7 @@ export async function checkNix(
     const findings = [
       ok("Nix", `Nix ${nix.version} builds for ${nix.systems.join(" ") || "no system"}`),
       ...checkVersion("Nix", nix.version),
-      ...judgeSettings(nix, await buildUser(exec, environment, signal)),
+      ...judgeSettings(nix, await readBuildUser(exec, environment, signal)),
       users,
       ...(build === undefined ? [] : [build.finding]),
       ...(await checkMachines(nix, signal)),
@@ -117,16 +117,4 @@ export function judgeBuildUsers({
   return builds === "root"
     ? warning(check, `builds run as root: ${why}`, hint)
     : wrong(check, `the Nix daemon cannot build: ${why}`, hint);
-}
-
-/** The user that doctor runs as: the builder's, if it is run as intended. */
-async function buildUser(
-  exec: Exec,
-  environment: Context["environment"],
-  signal: AbortSignal,
-): Promise<BuildUser> {
-  const { username } = userInfo();
-  const env = { PATH: environment["PATH"] ?? "" };
-  const { stdout } = await exec("id", ["-Gn"], { env, signal, cwd: "/", timeoutMs: 5000 });
-  return { name: username, groups: stdout.trim().split(/\s+/) };
 }

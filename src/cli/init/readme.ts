@@ -19,14 +19,24 @@ export function readmeText(plan: Plan, parts: readonly Part[]): string {
     ...(plan.people.operator.length > 0 && plan.form !== "in-place" ? commandLineSection(plan, parts) : []),
     "## Later",
     "",
-    "- To add a user, create a key with `homelab-deploy nats keygen FILE`, add it to `nats/nats-server.conf`, and reload the",
-    "  server: docs/guides/operations.md of homelab-deploy describes it under NATS.",
+    ...addingUsers(plan),
     needsToken(plan)
       ? `- To replace the token, write the new one to \`${tokenFile}\` of each part that has it, and restart that service.`
       : "- A private repository needs credentials: `repos.NAME.credentials` in the configurations of the builder and the updater.",
     "- What to back up, and how to restore it, is in docs/guides/backup.md of homelab-deploy.",
   ].join("\n")}\n`;
 }
+
+const addingUsers = ({ form }: Plan): readonly string[] =>
+  form === "nixos"
+    ? [
+        "- To add a user, create a key with `homelab-deploy nats keygen FILE`, add the public key that it prints to `users` in",
+        "  `nats/module.nix`, and switch the host of NATS to it.",
+      ]
+    : [
+        "- To add a user, create a key with `homelab-deploy nats keygen FILE`, add it to `nats/nats-server.conf`, and reload the",
+        "  server: docs/guides/operations.md of homelab-deploy describes it under NATS.",
+      ];
 
 const list = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(", ");
 

@@ -52,7 +52,7 @@ describe("a remote builder", () => {
   test.each(capturesOf("our_remote_down"))("that does not answer: %s", (file) => {
     const { reports } = read(file);
     const refusals = [...reports.refusals].map(([uri, why]) => [machineName(uri), why]);
-    const uri = basename(file).includes("_ng") ? "ssh-ng://localhost" : "ssh://localhost";
+    const uri = basename(file).includes("_ng") ? "ssh-ng://arm1" : "ssh://arm1";
     expect(refusals).toEqual([[uri, "ssh: connect to host arm1 port 22: No route to host"]]);
   });
 

@@ -56,11 +56,16 @@ export function createMachineReports(): MachineReportReader {
   };
 }
 
-/** What ssh says about it goes to the same stderr, before Nix only says that it has no connection. */
+/** What ssh says about it goes to the same stderr, before Nix only says that it has no connection; or it follows Nix's words. */
 function causeOf(why: string, foreign: string | undefined): string {
   const said = why.trim().split("\n").at(-1)?.trim() ?? "";
-  const isVague = /unexpected end-of-file|disconnected unexpectedly|cannot connect to '[^']*'$/.test(said);
+  const isVague =
+    /unexpected end-of-file|disconnected unexpectedly|cannot connect to '[^']*'$|failed to start SSH connection to '[^']*'$/.test(
+      said,
+    );
   return (
-    isVague && foreign !== undefined ? foreign : said.replace(/^.*cannot connect to '[^']*': /, "")
+    isVague && foreign !== undefined
+      ? foreign
+      : said.replace(/^.*(?:cannot connect|failed to start SSH connection) to '[^']*': /, "")
   ).slice(0, 300);
 }

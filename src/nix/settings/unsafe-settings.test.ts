@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { unsafeSettings, type BuildUser } from "./unsafe-settings.ts";
+import type { BuildUser } from "./build-user.ts";
+import { unsafeSettings } from "./unsafe-settings.ts";
 
 const user: BuildUser = { name: "homelab-deploy", groups: ["homelab-deploy", "builders"] };
 const safe = {

@@ -1,4 +1,5 @@
 // What in Nix's settings lets a build do more than build, or breaks promises of the builder.
+import { isAmong, type BuildUser } from "./build-user.ts";
 
 /** Nix's settings by name, as `nix config show --json` has them. */
 export type NixConfig = Readonly<Record<string, unknown>>;
@@ -13,12 +14,6 @@ export interface UnsafeSetting {
   readonly because: string;
   /** What to write into nix.conf. */
   readonly instead: string;
-}
-
-/** Who builds: the user of the builder, and the groups that it is in. */
-export interface BuildUser {
-  readonly name: string;
-  readonly groups: readonly string[];
 }
 
 type Rule = (value: unknown, user: BuildUser) => Omit<UnsafeSetting, "setting" | "is"> | undefined;
@@ -116,10 +111,14 @@ export function unsafeSettings(config: NixConfig, user: BuildUser): readonly Uns
   });
 }
 
+/** Whether the Nix daemon takes every setting from this user. */
+export const isTrusted = (config: NixConfig, user: BuildUser): boolean =>
+  isAmong(textsOf(config["trusted-users"]), user);
+
 function judgeTrusted(trusted: readonly string[], user: BuildUser): ReturnType<Rule> {
   const others = trusted.filter((name) => name !== "root");
   if (others.length === 0) return undefined;
-  const isOurs = user.name !== "root" && others.some((name) => matches(name, user));
+  const isOurs = user.name !== "root" && isAmong(others, user);
   return {
     severity: isOurs || others.includes("*") ? "wrong" : "warning",
     because: isOurs
@@ -137,16 +136,13 @@ function judgeAllowed(allowed: readonly string[], user: BuildUser): ReturnType<R
       instead: `allowed-users = root ${user.name === "root" ? "homelab-deploy" : user.name}`,
     };
   }
-  if (user.name === "root" || allowed.some((name) => matches(name, user))) return undefined;
+  if (user.name === "root" || isAmong(allowed, user)) return undefined;
   return {
     severity: "wrong",
     because: `${user.name} may not talk to the Nix daemon`,
     instead: `allowed-users = ${[...allowed, user.name].join(" ")}`,
   };
 }
-
-const matches = (name: string, user: BuildUser): boolean =>
-  name === "*" || name === user.name || (name.startsWith("@") && user.groups.includes(name.slice(1)));
 
 // Nix 2.8 has booleans here, and `sandbox` as a text or boolean by version.
 const isOn = (value: unknown): boolean => value === true || value === "true";

@@ -1,10 +1,11 @@
 // The NATS server, with a user of least privilege for each part that signs in.
-import type { NatsUser } from "../../../bus/server/permissions.ts";
+import type { NamedRole, NatsUser } from "../../../bus/server/permissions.ts";
 import { serverConfig } from "../../../bus/server/server-config.ts";
 import { placeOf, type Plan } from "../decide-installation.ts";
 import type { Part } from "../part.ts";
 import { natsSection } from "../units/sandbox.ts";
-import { moduleName, requireKey } from "./config-file.ts";
+import type { NixValue } from "../nix-text.ts";
+import { moduleFile, requireKey } from "./config-file.ts";
 
 const name = "nats";
 const stateName = "homelab-deploy-nats";
@@ -16,15 +17,19 @@ const gibibyte = 1024 ** 3;
 export function natsServerPart(plan: Plan, others: readonly Part[]): Part {
   const { nats, form } = plan;
   const conf = `${placeOf(plan, name)}/${configName}`;
-  const tls = nats.tls && (form === "in-place" ? nats.tls : credentialFiles(form));
+  const tls = nats.tls && (form === "in-place" ? nats.tls : credentialFiles);
   return {
     name,
     goesTo: "the machine of NATS",
-    holds: "the server's configuration; its keys are public ones",
+    holds:
+      form === "nixos"
+        ? "a module for its configuration; its keys are public ones"
+        : "the server's configuration; its keys are public ones",
     files: ({ nats: keys }) => {
       const users = others.flatMap(({ name: part, identity }): NatsUser[] =>
         identity === undefined ? [] : [{ ...identity, publicKey: requireKey(keys, part) }],
       );
+      if (form === "nixos") return [moduleFile(serverOptions(plan, users))];
       const text = serverConfig({
         listen: listenAddress(nats),
         storeDirectory: storeDirectory(plan),
@@ -33,8 +38,7 @@ export function natsServerPart(plan: Plan, others: readonly Part[]): Part {
         users,
         tls,
       });
-      const files = [{ name: configName, text }];
-      return form === "nixos" ? [...files, { name: moduleName, text: moduleText(plan) }] : files;
+      return [{ name: configName, text }];
     },
     service: {
       units: [
@@ -74,31 +78,51 @@ const listenAddress = ({ isLoopback, host, port }: Plan["nats"]): string =>
   `${isLoopback ? host.replace("localhost", "127.0.0.1") : "0.0.0.0"}:${port}`;
 
 const storeDirectory = ({ form, installed }: Plan): string =>
-  form === "in-place"
-    ? `${installed}/state/nats`
-    : form === "nixos"
-      ? "/var/lib/nats/jetstream"
-      : `/var/lib/${stateName}/jetstream`;
+  form === "in-place" ? `${installed}/state/nats` : `/var/lib/${stateName}/jetstream`;
 
-const credentialFiles = (form: Plan["form"]): { readonly certFile: string; readonly keyFile: string } => {
-  const directory = `/run/credentials/${form === "nixos" ? "nats" : stateName}.service`;
-  return { certFile: `${directory}/cert.pem`, keyFile: `${directory}/key.pem` };
+const credentialFiles = {
+  certFile: `/run/credentials/${stateName}.service/cert.pem`,
+  keyFile: `/run/credentials/${stateName}.service/key.pem`,
 };
 
-const moduleText = ({
-  nats,
-}: Plan): string => `# Import this into the configuration of the host that runs NATS.
-{ lib, pkgs, ... }:
-{
-  services.nats = {
-    enable = true;
-    jetstream = true;
+/** The NixOS module has `nats config` print the same for these users, whenever they change. */
+function serverOptions({ nats }: Plan, users: readonly NatsUser[]): NixValue {
+  const natsServer = {
+    enable: true,
+    listen: listenAddress(nats),
+    openFirewall: !nats.isLoopback,
+    maxStoreGiB,
+    users: userOptions(users),
+    tls: nats.tls,
   };
-  # The module's own file comes from its \`settings\`, which cannot say all of this.
-  systemd.services.nats.serviceConfig = {
-    ExecStart = lib.mkForce "\${pkgs.nats-server}/bin/nats-server -c \${./${configName}}";
-    LoadCredential = [${nats.tls === undefined ? " " : `\n      "cert.pem:${nats.tls.certFile}"\n      "key.pem:${nats.tls.keyFile}"\n    `}];
-  };
-  networking.firewall.allowedTCPPorts = [${nats.isLoopback ? " " : ` ${nats.port} `}];
+  return { services: { "homelab-deploy": { natsServer } } };
 }
-`;
+
+/** Also those without users, to show where more of them go. */
+function userOptions(users: readonly NatsUser[]): NixValue {
+  const named = (role: NamedRole | "builder"): NixValue =>
+    Object.fromEntries(
+      users.flatMap((user) =>
+        user.role === role && user.name !== undefined ? [[user.name, user.publicKey]] : [],
+      ),
+    );
+  const listeners = Map.groupBy(
+    users.filter((user) => user.role === "listener"),
+    ({ repo }) => repo ?? "",
+  );
+  return {
+    admin: users.find(({ role }) => role === "admin")?.publicKey,
+    operators: named("operator"),
+    ci: named("ci"),
+    updaters: named("updater"),
+    dashboards: named("dashboard"),
+    deployers: named("deployer"),
+    builders: named("builder"),
+    listeners: Object.fromEntries(
+      [...listeners].map(([repo, hosts]) => [
+        repo,
+        Object.fromEntries(hosts.map(({ host, publicKey }) => [host, publicKey])),
+      ]),
+    ),
+  };
+}

@@ -228,7 +228,7 @@ test("a build that only lacks builders has no fault, and retrying does not help"
       web01  ✓ built      0s
 
     ! No builder for 1 of 2 hosts after 0s (1 built, 1 skipped)
-    Nothing here builds for them: leave them out by \`exclude\`, or give Nix a builder.
+    cache builds nothing for their systems: give its Nix a remote builder. Use \`exclude\` only for hosts that nobody needs.
     Next:      homelab-deploy doctor
     "
   `);

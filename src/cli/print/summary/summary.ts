@@ -208,7 +208,7 @@ function next(state: BuildState, style: Style): string[] {
     case "infra-failed":
       if (lacksOnlyBuilders(state))
         return [
-          "Nothing here builds for them: leave them out by `exclude`, or give Nix a builder.",
+          `${state.builder ?? "This builder"} builds nothing for their systems: give its Nix a remote builder. Use \`exclude\` only for hosts that nobody needs.`,
           nextLine("Next:", doctorCommand, style),
         ];
       if (lacksOnlyCache(state))
