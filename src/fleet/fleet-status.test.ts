@@ -70,7 +70,6 @@ test.each<[string, Partial<FleetStatus>, readonly string[]]>([
   ["a builder that is gone while another has its repos", {}, []],
   ["requests that wait", { queue: { waiting: 900, targets: [] } }, []],
   ["a proposal that waits for a person", { updates: [{ ...anUpdateEvent, outcome: "proposed" }] }, []],
-  ["a host without a builder for its system", { hosts: [resultOf({ verdict: "skipped" })] }, []],
   ["no builder", { builders: [gone] }, ["no builder is here"]],
   ["never a builder", { builders: [] }, ["no builder was ever here"]],
   [
@@ -95,6 +94,11 @@ test.each<[string, Partial<FleetStatus>, readonly string[]]>([
   ],
   ["a halted rollout", { rollouts: [halted(0)] }, ["a rollout of servers is halted"]],
   ["a host that fails", { hosts: [resultOf({})] }, ["1 host fails"]],
+  [
+    "a host without a builder for its system",
+    { hosts: [resultOf({ verdict: "skipped" })] },
+    ["1 host has no builder for its system"],
+  ],
   [
     "faults and bugs, apart",
     {

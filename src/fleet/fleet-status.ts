@@ -40,7 +40,7 @@ export const isPresent = ({ at }: Pick<BuilderStatus, "at">, now: Date): boolean
 
 /** A host whose last verdict on its branch is not a success, and that somebody or something has to fix. */
 export const isUnwell = ({ verdict }: Pick<HostResult, "verdict">): boolean =>
-  isOwnFault(verdict) || verdict === "infra-failed";
+  isOwnFault(verdict) || verdict === "infra-failed" || verdict === "skipped";
 
 /** Less than this part of its disk free, and a builder soon builds nothing any more. */
 const leastFree = 0.05;
@@ -80,12 +80,14 @@ function hostProblems(hosts: readonly HostResult[]): readonly string[] {
   const failing = hosts.filter(({ verdict }) => isOwnFault(verdict)).length;
   const bugs = hosts.filter((host) => outcomeOf(host) === "internal-error").length;
   const unlucky = hosts.filter(({ verdict }) => verdict === "infra-failed").length - bugs;
+  const skipped = hosts.filter(({ verdict }) => verdict === "skipped").length;
   const said = (count: number, what: string): readonly string[] =>
     count === 0 ? [] : [`${count} ${count === 1 ? "host" : "hosts"} ${what}`];
   return [
     ...said(failing, failing === 1 ? "fails" : "fail"),
     ...said(unlucky, "without a verdict because of an infrastructure fault"),
     ...said(bugs, "without a verdict because of a bug in homelab-deploy"),
+    ...said(skipped, skipped === 1 ? "has no builder for its system" : "have no builder for their systems"),
   ];
 }
 
