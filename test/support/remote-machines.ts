@@ -63,12 +63,19 @@ trusted-users = root
     `#!/bin/sh
 name=$1
 [ -e ${lab}/$name/dies ] && [ ! -e ${lab}/$name/loses ] && { echo "ssh: connect to host $name port 22: No route to host" >&2; exit 255; }
-for argument; do
-  # Nix waits for it before it speaks.
-  [ "$argument" = "-oLocalCommand=echo started" ] && echo started
-  command=$argument
+shift
+while :; do
+  case $1 in
+    # Nix waits for it before it speaks.
+    "-oLocalCommand=echo started") echo started ;;
+    --) shift; break ;;
+    -*) ;;
+    *) break ;;
+  esac
+  shift
 done
-export NIX_CONF_DIR=${conf} name command
+# One argument, or since 2.20 several; ssh sends them joined with spaces.
+export NIX_CONF_DIR=${conf} name command="$*"
 exec 3<&0
 unshare --mount sh -c '${mounts}; mount --bind ${lab}/$name/where ${lab}/where; exec $command' <&3 &
 session=$!
