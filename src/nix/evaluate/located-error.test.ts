@@ -39,6 +39,41 @@ test("an error without a place stands alone", () => {
   expect(locatedError(error)).toBe("infinite recursion encountered");
 });
 
+/** `throw ""` and what else Nix 2.34 prints of a flake, in its words. */
+const flake = {
+  path: "/nix/store/0ig357brx9v33cfjzs1gxndkn3qwykwv-source",
+  commit: "efc418418f520336f6d44ea8962ab0b63167f4cf",
+};
+const reference = `«git+file:///s?ref=refs/heads/main&rev=${flake.commit}»`;
+
+test("an error without a message has its place, and says that it has no message", () => {
+  const whole = `… while evaluating the attribute 'a.toplevel'
+         at ${reference}/flake.nix:3:16:
+            2|   outputs = { self }: let
+            3|     top = x: { toplevel = x; };
+             |                ^
+            4|   in {
+
+       … while calling the 'throw' builtin
+         at ${reference}/flake.nix:5:14:
+            4|   in {
+            5|     a = top (throw "");
+             |              ^
+            6|     f = top (x: x);
+
+       error:`;
+  const [first, , line] = locatedError({ text: "", whole, source: flake }).split("\n");
+  expect(first).toBe("flake.nix:5:14: an error without a message");
+  expect(line).toContain('a = top (throw "");');
+});
+
+test("a function is named by its place in the flake", () => {
+  const text = `expected a set but found a function: «lambda @ ${reference}/flake.nix:6:14»`;
+  expect(locatedError({ text, whole: `error: ${text}`, source: flake })).toBe(
+    "expected a set but found a function: «lambda @ flake.nix:6:14»",
+  );
+});
+
 test("a place without source is said", () => {
   const position = { file: "/nix/store/00000000000000000000000000000000-source/a/b.nix", line: 3, column: 4 };
   expect(locatedError({ ...error, position })).toBe("a/b.nix:3:4: infinite recursion encountered");

@@ -8,7 +8,8 @@ const longestLine = 300;
 /** At most 20 lines; the first has the position in front, such as `hosts/web.nix:12:5: attribute 'x' missing`. */
 export function locatedError(error: EvaluationError): string {
   const place = placeOf(error);
-  const [first = "", ...rest] = withoutSource(error.text, error.source).split("\n");
+  const [said = "", ...rest] = withoutSource(error.text, error.source).split("\n");
+  const first = said === "" ? "an error without a message" : said;
   const lines = [
     place === undefined ? first : `${place.shown}: ${first}`,
     ...rest,
@@ -40,8 +41,9 @@ function placeOf({ text, whole, position, source }: EvaluationError): Place | un
     return row === "" || isOurs(file) ? [] : [{ file, position: `${row}:${column}`, at }];
   });
   const own = frames.filter(({ file }) => isIn(source, file));
-  // The trace indents all lines of an error but the first.
-  const isInnermostFirst = whole.startsWith(text.split("\n", 1)[0] ?? text);
+  // The trace indents all lines of an error but the first. Of one without a message, only newer versions show anything.
+  const isInnermostFirst =
+    text === "" ? !whole.endsWith("error:") : whole.startsWith(text.split("\n", 1)[0] ?? text);
   const innermost = own.at(isInnermostFirst ? 0 : -1);
   const named: Frame | undefined =
     position === undefined || isOurs(position.file)
@@ -114,7 +116,7 @@ const withoutSource = (text: string, source: FlakeTree | undefined): string =>
     ? text
     : text
         .replaceAll(`${source.path}/`, "")
-        .replaceAll(/«[^»\n]*»\//g, (reference) => (reference.includes(source.commit) ? "" : reference));
+        .replaceAll(/«[^«»\n]*»\//g, (reference) => (reference.includes(source.commit) ? "" : reference));
 
 const bounded = (line: string): string =>
   line.length > longestLine ? `${line.slice(0, longestLine - 1).toWellFormed()}…` : line;
