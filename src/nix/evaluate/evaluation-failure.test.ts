@@ -99,10 +99,6 @@ test.each([
   ["program 'git' failed with exit code 128"],
   ["program '/etc/nix/post-build-hook' failed with exit code 1"],
   ["Failed to fetch git repository https://git.lan/x : failed to resolve address for git.lan"],
-  [
-    "Failed to open archive (Source threw exception: error: unable to download 'https://github.com/x.tar.gz': HTTP error 503)",
-  ],
-  ["Failed to open archive (Source threw exception: error: program 'git' failed due to signal 9 (Killed))"],
   ["failed to extract archive (Source threw exception: error: program 'git' failed with exit code 255)"],
   ["failed to extract archive (Write failed)"],
   ["cannot read file 'pkgs/top-level/all-packages.nix' from tarball"],
@@ -113,6 +109,14 @@ test.each([
   ["interrupted by the user"],
 ])("an infrastructure fault: %s", (text) => {
   expect(failed({ stderr: ownError(text) })).toMatchObject({ cause: "infra", message: text });
+});
+
+test.each([
+  "unable to download 'https://github.com/x.tar.gz': HTTP error 503",
+  "program 'git' failed due to signal 9 (Killed)",
+])("an infrastructure fault while a tarball is unpacked: %s", (text) => {
+  const stderr = ownError(`Failed to open archive (Source threw exception: error: ${text})`);
+  expect(failed({ stderr })).toMatchObject({ cause: "infra", message: text });
 });
 
 test.each([
