@@ -42,7 +42,7 @@ test.each(
       version,
       log: "ifd_denied",
       message: expect.stringMatching(
-        /^cannot build '.*' during evaluation because the option 'allow-import-from-derivation' is disabled$/,
+        /^cannot build '.*' during evaluation because the option 'allow-import-from-derivation' is disabled; allowImportFromDerivation of the repo .* enables it$/,
       ) as string,
     },
   ]),
@@ -55,7 +55,10 @@ test.each(
   expect(failure.details).toContain(
     log === "eval_missing"
       ? "missing = x: ({ }).missingAttribute;"
-      : firstLine(failure.message).split(": ").at(-1),
+      : firstLine(failure.message)
+          .split(": ")
+          .at(-1)
+          ?.replace(/; allowImport.*/, ""),
   );
 });
 
