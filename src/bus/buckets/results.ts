@@ -61,7 +61,7 @@ export function createResultStore(connection: Connection): ResultStore {
       });
       return ack.seq;
     } catch (error) {
-      // Of several builders one is the first, and perhaps not yet.
+      // Another builder was faster, or is about to be.
       if (isWrongLastSequence(error) || isInProcess(error)) return undefined;
       throw error;
     }
