@@ -74,6 +74,38 @@ test("a function is named by its place in the flake", () => {
   );
 });
 
+test("what cannot be built while it evaluates has the reason in its first line", () => {
+  const text = `Cannot build '/nix/store/dsdviccj56024sl5zkqca1dxng1hshfg-generated.nix.drv'.
+Reason: builder failed with exit code 3.
+Output paths:
+  /nix/store/0qk30q0r17ga1gnfn4lzn8g3baxdhd1g-generated.nix`;
+  expect(locatedError({ text, whole: "" }).split("\n").slice(0, 2)).toEqual([
+    "Cannot build '/nix/store/dsdviccj56024sl5zkqca1dxng1hshfg-generated.nix.drv': builder failed with exit code 3",
+    "Output paths:",
+  ]);
+});
+
+test("before any host is evaluated, a file of the flake is named without the mirror that has it", () => {
+  const mirror = `«git+file:///var/lib/homelab-deploy/mirrors/fleet.git?ref=refs/homelab-deploy/${flake.commit}&rev=${flake.commit}»`;
+  const text = `Could not parse '${mirror}/flake.lock': [json.exception.parse_error.101] parse error at line 2, column 1: syntax error`;
+  expect(locatedError({ text, whole: text })).toBe(
+    "Could not parse 'flake.lock': [json.exception.parse_error.101] parse error at line 2, column 1: syntax error",
+  );
+  const input = "path '«github:NixOS/nixpkgs/0123?narHash=x»/flake.nix' does not exist";
+  expect(locatedError({ text: input, whole: input })).toBe(input);
+});
+
+test("a place in what Nix has built in is no place", () => {
+  const whole = `… while evaluating the attribute 'nixosConfigurations'
+         at «flakes-internal»/call-flake.nix:75:9:
+           74|       result =
+           75|         outputs
+             |         ^
+
+       error: outputs are broken`;
+  expect(locatedError({ text: "outputs are broken", whole })).toBe("outputs are broken");
+});
+
 test("a place without source is said", () => {
   const position = { file: "/nix/store/00000000000000000000000000000000-source/a/b.nix", line: 3, column: 4 };
   expect(locatedError({ ...error, position })).toBe("a/b.nix:3:4: infinite recursion encountered");

@@ -8,8 +8,7 @@ const longestLine = 300;
 /** At most 20 lines; the first has the position in front, such as `hosts/web.nix:12:5: attribute 'x' missing`. */
 export function locatedError(error: EvaluationError): string {
   const place = placeOf(error);
-  const [said = "", ...rest] = withoutSource(error.text, error.source).split("\n");
-  const first = said === "" ? "an error without a message" : said;
+  const [first = "", ...rest] = worded(withoutSource(error.text, error.source)).split("\n");
   const lines = [
     place === undefined ? first : `${place.shown}: ${first}`,
     ...rest,
@@ -18,6 +17,12 @@ export function locatedError(error: EvaluationError): string {
   const shown = lines.length > mostLines ? [...lines.slice(0, mostLines - 1), "[…]"] : lines;
   return shown.map((line) => bounded(line.trimEnd())).join("\n");
 }
+
+/** With the reason in the first line where Nix since 2.29 has it in the second. */
+const worded = (text: string): string =>
+  text === ""
+    ? "an error without a message"
+    : text.replace(/^(Cannot build '[^'\n]*')\.\n\s*Reason: (.*?)\.?(?=\n|$)/, "$1: $2");
 
 interface Place {
   readonly shown: string;
@@ -99,10 +104,11 @@ const isIn = (source: FlakeTree | undefined, file: string): boolean =>
   (file.startsWith("«") && file.slice(0, file.indexOf("»")).includes(source.commit));
 
 /**
- * The expression that we evaluate: «string», `(string)`, or, as the file of an error of 2.8, its whole text. Nobody has
- * it before their eyes. Files have absolute paths, or since 2.20 a flake reference in front.
+ * The expression that we evaluate: «string», `(string)`, or, as the file of an error of 2.8, its whole text; and what Nix
+ * has built in: «flakes-internal». Nobody has it before their eyes. Files have absolute paths, or since 2.20 a flake
+ * reference in front.
  */
-const isOurs = (file: string): boolean => !/^(?:\/|«(?!string»))/.test(file);
+const isOurs = (file: string): boolean => !/^(?:\/|«[^»]*:)/.test(file);
 
 /** A file of the flake as it is called there; one of an input as Nix shows it, without the hash of its reference. */
 const inSource = (file: string, source: FlakeTree | undefined): string =>
@@ -113,10 +119,13 @@ const inSource = (file: string, source: FlakeTree | undefined): string =>
 /** Messages name files too: `In '/nix/store/…-source/flake.nix'`. */
 const withoutSource = (text: string, source: FlakeTree | undefined): string =>
   source === undefined
-    ? text
+    ? text.replaceAll(ownReference, "")
     : text
         .replaceAll(`${source.path}/`, "")
         .replaceAll(/«[^«»\n]*»\//g, (reference) => (reference.includes(source.commit) ? "" : reference));
+
+/** A file of one of our mirrors: see `flakeReference`. Of an input it has another reference. */
+const ownReference = /«[^«»\n]*[?&]ref=refs\/homelab-deploy\/[^«»\n]*»\//g;
 
 const bounded = (line: string): string =>
   line.length > longestLine ? `${line.slice(0, longestLine - 1).toWellFormed()}…` : line;
