@@ -75,6 +75,22 @@ test.each([
   });
 });
 
+test.each([
+  // 2.8 and 2.26, of a merge that was committed with its conflict.
+  otherMessage(
+    "[json.exception.parse_error.101] parse error at line 1, column 1: syntax error while parsing value - invalid literal; last read: '<'",
+  ),
+  // These and 2.34, of a list.
+  otherMessage("[json.exception.type_error.306] cannot use value() with array"),
+])("a lock that is not JSON is no fault of the infrastructure: %s", (stderr) => {
+  expect(failed({ stderr })).toMatchObject({
+    cause: "error",
+    message: expect.stringMatching(
+      /^Nix cannot read flake\.lock, or other JSON: \[json\.exception/,
+    ) as string,
+  });
+});
+
 test.each(
   versions.flatMap((version) => [`${version}/our_gone_git_input`, `${version}/our_gone_tarball_input`]),
 )("an input that cannot be fetched is an infrastructure fault: %s", (log) => {

@@ -50,6 +50,9 @@ export function evaluationFailure({
     return because("infra", `the evaluator was ended by ${result.killedBy}`);
   }
   const text = log.error?.text ?? plainError(log.plainLines);
+  if (text === undefined && log.jsonError !== undefined) {
+    return because("error", `Nix cannot read flake.lock, or other JSON: ${log.jsonError}`);
+  }
   if (text === undefined) {
     return because(
       "infra",
