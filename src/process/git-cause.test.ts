@@ -1,6 +1,18 @@
 import { expect, test } from "vitest";
 import { gitCause, gitCauses, saysRefused } from "./git-cause.ts";
 
+test("progress is not a cause", () => {
+  // As git 2.55 prints it for Nix 2.34.
+  const lines = `remote: Enumerating objects: 3, done.
+remote: Counting objects:  33% (1/3)remote: Counting objects: 100% (3/3), done.
+remote: Compressing objects:  50% (1/2)remote: Compressing objects: 100% (2/2), done.
+remote: Total 3 (delta 0), reused 0 (delta 0), pack-reused 0 (from 0)
+From file:///srv/nolock
+ * [new branch]      main       -> main`.split("\n");
+  expect(gitCauses(lines)).toEqual([]);
+  expect(gitCause([...lines, "remote: Repository not found."])).toBe("remote: Repository not found.");
+});
+
 test.each([
   [
     "a path that is no repository",

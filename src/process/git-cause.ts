@@ -2,6 +2,9 @@
 // around another one adds that it failed too.
 const causes = /^(?:fatal|error|remote|ssh|host key|.*denied)\b/i;
 
+/** Progress, which Nix since 2.20 has git print of a repository that it can read. */
+const progress = /^remote: (?:Enumerating|Counting|Compressing|Resolving|Total) /;
+
 /** What git, or a submodule's git, says behind a cause, or where it has nothing better to say. */
 const general = [
   /^fatal: could not read from remote repository\.?$/i,
@@ -14,9 +17,11 @@ const general = [
   /^error: (?:program '|failed to fetch git repository)/i,
 ] as const;
 
+const isCause = (line: string): boolean => causes.test(line) && !progress.test(line);
+
 /** The lines that name the cause; general ones only if there are no others. */
 export function gitCauses(lines: readonly string[]): readonly string[] {
-  const found = [...new Set(lines.map((line) => line.trim()).filter((line) => causes.test(line)))];
+  const found = [...new Set(lines.map((line) => line.trim()).filter(isCause))];
   const telling = found.filter((line) => !general.some((pattern) => pattern.test(line)));
   return telling.length > 0 ? telling : found;
 }

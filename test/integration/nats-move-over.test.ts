@@ -134,7 +134,7 @@ test("the fragment is included beside the accounts of others, which can import n
       // The server looks for it beside its own file.
       writeFileSync(join(dirname(storeDirectory), "homelab-deploy-accounts.conf"), accountsFragment(users));
       return `listen: "127.0.0.1:${port}"
-jetstream { store_dir: ${JSON.stringify(storeDirectory)} }
+jetstream { store_dir: ${JSON.stringify(storeDirectory)}, max_file_store: ${10 * 1024 ** 3} }
 accounts {
   include ./homelab-deploy-accounts.conf
   OTHERS { users: [ { user: them, password: them } ] ${more} }

@@ -16,7 +16,7 @@ import type { ResultReader, ResultStore } from "../bus.ts";
 import { call } from "../call.ts";
 import { attempts, createBucketReader } from "./bucket.ts";
 import type { Connection } from "../connect/connection.ts";
-import { isWrongLastSequence } from "../connect/nats-errors.ts";
+import { isInProcess, isWrongLastSequence } from "../connect/nats-errors.ts";
 import { publishOnce } from "../publish-stored.ts";
 import { readable } from "../readable.ts";
 import { createStreamReader, type StoredMessage } from "../stored-messages.ts";
@@ -61,7 +61,8 @@ export function createResultStore(connection: Connection): ResultStore {
       });
       return ack.seq;
     } catch (error) {
-      if (isWrongLastSequence(error)) return undefined;
+      // Another builder was faster, or is about to be.
+      if (isWrongLastSequence(error) || isInProcess(error)) return undefined;
       throw error;
     }
   }

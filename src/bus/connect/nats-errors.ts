@@ -38,7 +38,9 @@ export const apiCodes = {
   streamNotFound: 10_059,
   wrongLastSequence: 10_071,
   storeFailed: 10_077,
-  wrongLastSequenceUnknown: 10_164,
+  duplicateInProcess: 10_158,
+  lastSequenceInProcess: 10_164,
+  tooManyRequests: 10_167,
 } as const;
 
 const storageCodes: ReadonlySet<number> = new Set([
@@ -52,10 +54,17 @@ export const apiCodeOf = (error: unknown): number | undefined =>
   error instanceof JetStreamApiError ? error.code : undefined;
 
 /** The server refused a compare-and-swap. */
-export function isWrongLastSequence(error: unknown): boolean {
+export const isWrongLastSequence = (error: unknown): boolean =>
+  apiCodeOf(error) === apiCodes.wrongLastSequence;
+
+/**
+ * A cluster has not decided yet about a message with the same id, or on the same subject, such as our own attempt whose
+ * answer was late (nats-server, server/jetstream_batching.go). It may be stored or not: ask again.
+ */
+export const isInProcess = (error: unknown): boolean => {
   const code = apiCodeOf(error);
-  return code === apiCodes.wrongLastSequence || code === apiCodes.wrongLastSequenceUnknown;
-}
+  return code === apiCodes.duplicateInProcess || code === apiCodes.lastSequenceInProcess;
+};
 
 /**
  * The stream has as many messages or bytes as it may. The code stands for whatever kept the server from storing, such
@@ -108,9 +117,11 @@ export class ConnectionLostError extends Error {
 /** The outcome is unknown, or nothing happened because the server was away: the same call may work in a moment. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof TimeoutError || error instanceof ConnectionLostError) return true;
+  if (isInProcess(error)) return true;
   const code = apiCodeOf(error);
-  // "insufficient resources" is also a full disk; 503 is a server that is not ready.
+  // "insufficient resources" is also a full disk; 503 is a server that is not ready. One that is overloaded drops messages.
   if (code === apiCodes.insufficientResources || code === apiCodes.accountStorageExceeded) return true;
+  if (code === apiCodes.tooManyRequests) return true;
   if (error instanceof JetStreamApiError && error.status === 503) {
     return code !== apiCodes.notEnabledForAccount && !isStreamFull(error);
   }
@@ -197,10 +208,12 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
       "check the NATS server, then try again",
     );
   }
-  if (error instanceof TimeoutError) {
+  if (error instanceof TimeoutError || isInProcess(error)) {
     return explain(
       "unavailable",
-      `cannot ${doing}: NATS did not answer in time`,
+      isInProcess(error)
+        ? `cannot ${doing}: the NATS servers did not agree on an earlier attempt in time`
+        : `cannot ${doing}: NATS did not answer in time`,
       "NATS_TIMEOUT",
       isOfCluster
         ? `see whether most servers of the cluster ${asked.cluster} run and reach each other (homelab-deploy doctor), and look at their disks`

@@ -73,7 +73,7 @@ const evaluation = (
 
 /** Prints the names of all hosts, and evaluates none. */
 export const listingArguments = (target: EvaluationTarget): readonly string[] =>
-  evaluation(target, "builtins.attrNames");
+  evaluation(target, "builtins.attrNames", ["--show-trace"]);
 
 /**
  * What an evaluator says about its own on stderr, as traces that begin with the token: no flake can say it, for none knows

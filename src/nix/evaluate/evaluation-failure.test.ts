@@ -42,7 +42,7 @@ test.each(
       version,
       log: "ifd_denied",
       message: expect.stringMatching(
-        /^cannot build '.*' during evaluation because the option 'allow-import-from-derivation' is disabled$/,
+        /^cannot build '.*' during evaluation because the option 'allow-import-from-derivation' is disabled; allowImportFromDerivation of the repo .* enables it$/,
       ) as string,
     },
   ]),
@@ -55,7 +55,10 @@ test.each(
   expect(failure.details).toContain(
     log === "eval_missing"
       ? "missing = x: ({ }).missingAttribute;"
-      : firstLine(failure.message).split(": ").at(-1),
+      : firstLine(failure.message)
+          .split(": ")
+          .at(-1)
+          ?.replace(/; allowImport.*/, ""),
   );
 });
 
@@ -69,6 +72,22 @@ test.each([
       /^flake.lock does not fit flake.nix: .* nix flake lock, and commit it$/,
     ) as string,
     details: expect.stringContaining(text) as string,
+  });
+});
+
+test.each([
+  // 2.8 and 2.26, of a merge that was committed with its conflict.
+  otherMessage(
+    "[json.exception.parse_error.101] parse error at line 1, column 1: syntax error while parsing value - invalid literal; last read: '<'",
+  ),
+  // These and 2.34, of a list.
+  otherMessage("[json.exception.type_error.306] cannot use value() with array"),
+])("a lock that is not JSON is no fault of the infrastructure: %s", (stderr) => {
+  expect(failed({ stderr })).toMatchObject({
+    cause: "error",
+    message: expect.stringMatching(
+      /^Nix cannot read flake\.lock, or other JSON: \[json\.exception/,
+    ) as string,
   });
 });
 
@@ -99,10 +118,6 @@ test.each([
   ["program 'git' failed with exit code 128"],
   ["program '/etc/nix/post-build-hook' failed with exit code 1"],
   ["Failed to fetch git repository https://git.lan/x : failed to resolve address for git.lan"],
-  [
-    "Failed to open archive (Source threw exception: error: unable to download 'https://github.com/x.tar.gz': HTTP error 503)",
-  ],
-  ["Failed to open archive (Source threw exception: error: program 'git' failed due to signal 9 (Killed))"],
   ["failed to extract archive (Source threw exception: error: program 'git' failed with exit code 255)"],
   ["failed to extract archive (Write failed)"],
   ["cannot read file 'pkgs/top-level/all-packages.nix' from tarball"],
@@ -113,6 +128,14 @@ test.each([
   ["interrupted by the user"],
 ])("an infrastructure fault: %s", (text) => {
   expect(failed({ stderr: ownError(text) })).toMatchObject({ cause: "infra", message: text });
+});
+
+test.each([
+  "unable to download 'https://github.com/x.tar.gz': HTTP error 503",
+  "program 'git' failed due to signal 9 (Killed)",
+])("an infrastructure fault while a tarball is unpacked: %s", (text) => {
+  const stderr = ownError(`Failed to open archive (Source threw exception: error: ${text})`);
+  expect(failed({ stderr })).toMatchObject({ cause: "infra", message: text });
 });
 
 test.each([

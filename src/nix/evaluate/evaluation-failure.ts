@@ -50,6 +50,9 @@ export function evaluationFailure({
     return because("infra", `the evaluator was ended by ${result.killedBy}`);
   }
   const text = log.error?.text ?? plainError(log.plainLines);
+  if (text === undefined && log.jsonError !== undefined) {
+    return because("error", `Nix cannot read flake.lock, or other JSON: ${log.jsonError}`);
+  }
   if (text === undefined) {
     return because(
       "infra",
@@ -68,7 +71,12 @@ export function evaluationFailure({
     const isOwn = log.threw || isOwnError(text);
     return log.error === undefined
       ? { ...because("error", text), isOwn }
-      : { cause: "error", message: locatedError(log.error), details, isOwn };
+      : {
+          cause: "error",
+          message: locatedError(log.error).replace(importIsOff, `$&; ${importHint}`),
+          details,
+          isOwn,
+        };
   }
   // The place of what machine or network did is of no use.
   const { message, isDenied } = fetchFault(text, log.plainLines);
@@ -79,6 +87,11 @@ export function evaluationFailure({
 const isStaleLock = (error: string): boolean =>
   error.startsWith("cannot write modified lock file of flake '") ||
   /^flake '[^']*' requires lock file changes but they're not allowed/.test(error);
+
+/** Nix names its own option, which nothing in nix.conf can turn on here: see `evaluationFlags`. */
+const importIsOff =
+  /cannot build '[^'\n]*' during evaluation because the option 'allow-import-from-derivation' is disabled/;
+const importHint = "allowImportFromDerivation of the repo in the builder's configuration enables it";
 
 /** Nix writes some errors past its own log format: `error: stack overflow (possible infinite recursion)`. */
 const plainError = (lines: readonly string[]): string | undefined =>

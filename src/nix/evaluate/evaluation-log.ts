@@ -45,6 +45,8 @@ export interface EvaluationError {
 export interface EvaluationLog {
   /** The last error that Nix raised itself. What a program or a build prints looks the same but for `raw_msg`. */
   readonly error: EvaluationError | undefined;
+  /** JSON that Nix could not read, in the words of its library, which Nix passes on without the mark of its own errors. */
+  readonly jsonError: string | undefined;
   /** An input that Nix was to override and that the flake does not have. */
   readonly unknownOverride: string | undefined;
   /** Settings of the flake's own `nixConfig`, which Nix leaves out; each once. */
@@ -78,6 +80,7 @@ export interface EvaluationLogReader {
 /** @param spoken of an evaluator that says where it is */
 export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLogReader {
   let error: EvaluationError | undefined;
+  let jsonError: string | undefined;
   let plainLines: string[] = [];
   let outOfMemory = false;
   let threw = false;
@@ -147,6 +150,8 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
       // Nix catches std::bad_alloc and says so without `raw_msg`; a host's `throw "out of memory"` has it.
     } else if (/^error: (?:out of memory|std::bad_alloc)$/.test(text.trim())) {
       outOfMemory = true;
+    } else {
+      jsonError = uncaughtJsonError.exec(text.trim())?.groups?.["words"] ?? jsonError;
     }
   }
 
@@ -176,6 +181,7 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
       splitter.end();
       return {
         error,
+        jsonError,
         unknownOverride,
         ignoredSettings: [...ignoredSettings],
         plainLines,
@@ -196,6 +202,9 @@ function positionOf({ file, line, column }: v.InferOutput<typeof Message>): Eval
   if (typeof file !== "string" || typeof line !== "number" || typeof column !== "number") return undefined;
   return { file: plainText(file).replace(/:\d+:\d+$/, ""), line, column };
 }
+
+/** The words of nlohmann::json. Nix before 2.34 does not catch its errors about a flake.lock, and no version all of them. */
+const uncaughtJsonError = /^error: (?<words>\[json\.exception\.\w+\.\d+\] .*)/;
 
 /** The words of Nix 2.8 to 2.34. No flake can say them: traces are level 0, and its warnings begin otherwise. */
 const unmatchedOverride = /^warning: the flag '--override-input (?<input>\S+) .*' does not match any input$/;

@@ -39,6 +39,73 @@ test("an error without a place stands alone", () => {
   expect(locatedError(error)).toBe("infinite recursion encountered");
 });
 
+/** `throw ""` and what else Nix 2.34 prints of a flake, in its words. */
+const flake = {
+  path: "/nix/store/0ig357brx9v33cfjzs1gxndkn3qwykwv-source",
+  commit: "efc418418f520336f6d44ea8962ab0b63167f4cf",
+};
+const reference = `«git+file:///s?ref=refs/heads/main&rev=${flake.commit}»`;
+
+test("an error without a message has its place, and says that it has no message", () => {
+  const whole = `… while evaluating the attribute 'a.toplevel'
+         at ${reference}/flake.nix:3:16:
+            2|   outputs = { self }: let
+            3|     top = x: { toplevel = x; };
+             |                ^
+            4|   in {
+
+       … while calling the 'throw' builtin
+         at ${reference}/flake.nix:5:14:
+            4|   in {
+            5|     a = top (throw "");
+             |              ^
+            6|     f = top (x: x);
+
+       error:`;
+  const [first, , line] = locatedError({ text: "", whole, source: flake }).split("\n");
+  expect(first).toBe("flake.nix:5:14: an error without a message");
+  expect(line).toContain('a = top (throw "");');
+});
+
+test("a function is named by its place in the flake", () => {
+  const text = `expected a set but found a function: «lambda @ ${reference}/flake.nix:6:14»`;
+  expect(locatedError({ text, whole: `error: ${text}`, source: flake })).toBe(
+    "expected a set but found a function: «lambda @ flake.nix:6:14»",
+  );
+});
+
+test("what cannot be built while it evaluates has the reason in its first line", () => {
+  const text = `Cannot build '/nix/store/dsdviccj56024sl5zkqca1dxng1hshfg-generated.nix.drv'.
+Reason: builder failed with exit code 3.
+Output paths:
+  /nix/store/0qk30q0r17ga1gnfn4lzn8g3baxdhd1g-generated.nix`;
+  expect(locatedError({ text, whole: "" }).split("\n").slice(0, 2)).toEqual([
+    "Cannot build '/nix/store/dsdviccj56024sl5zkqca1dxng1hshfg-generated.nix.drv': builder failed with exit code 3",
+    "Output paths:",
+  ]);
+});
+
+test("before any host is evaluated, a file of the flake is named without the mirror that has it", () => {
+  const mirror = `«git+file:///var/lib/homelab-deploy/mirrors/fleet.git?ref=refs/homelab-deploy/${flake.commit}&rev=${flake.commit}»`;
+  const text = `Could not parse '${mirror}/flake.lock': [json.exception.parse_error.101] parse error at line 2, column 1: syntax error`;
+  expect(locatedError({ text, whole: text })).toBe(
+    "Could not parse 'flake.lock': [json.exception.parse_error.101] parse error at line 2, column 1: syntax error",
+  );
+  const input = "path '«github:NixOS/nixpkgs/0123?narHash=x»/flake.nix' does not exist";
+  expect(locatedError({ text: input, whole: input })).toBe(input);
+});
+
+test("a place in what Nix has built in is no place", () => {
+  const whole = `… while evaluating the attribute 'nixosConfigurations'
+         at «flakes-internal»/call-flake.nix:75:9:
+           74|       result =
+           75|         outputs
+             |         ^
+
+       error: outputs are broken`;
+  expect(locatedError({ text: "outputs are broken", whole })).toBe("outputs are broken");
+});
+
 test("a place without source is said", () => {
   const position = { file: "/nix/store/00000000000000000000000000000000-source/a/b.nix", line: 3, column: 4 };
   expect(locatedError({ ...error, position })).toBe("a/b.nix:3:4: infinite recursion encountered");

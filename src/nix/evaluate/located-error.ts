@@ -8,7 +8,7 @@ const longestLine = 300;
 /** At most 20 lines; the first has the position in front, such as `hosts/web.nix:12:5: attribute 'x' missing`. */
 export function locatedError(error: EvaluationError): string {
   const place = placeOf(error);
-  const [first = "", ...rest] = withoutSource(error.text, error.source).split("\n");
+  const [first = "", ...rest] = worded(withoutSource(error.text, error.source)).split("\n");
   const lines = [
     place === undefined ? first : `${place.shown}: ${first}`,
     ...rest,
@@ -17,6 +17,12 @@ export function locatedError(error: EvaluationError): string {
   const shown = lines.length > mostLines ? [...lines.slice(0, mostLines - 1), "[…]"] : lines;
   return shown.map((line) => bounded(line.trimEnd())).join("\n");
 }
+
+/** With the reason in the first line where Nix since 2.29 has it in the second. */
+const worded = (text: string): string =>
+  text === ""
+    ? "an error without a message"
+    : text.replace(/^(Cannot build '[^'\n]*')\.\n\s*Reason: (.*?)\.?(?=\n|$)/, "$1: $2");
 
 interface Place {
   readonly shown: string;
@@ -40,8 +46,9 @@ function placeOf({ text, whole, position, source }: EvaluationError): Place | un
     return row === "" || isOurs(file) ? [] : [{ file, position: `${row}:${column}`, at }];
   });
   const own = frames.filter(({ file }) => isIn(source, file));
-  // The trace indents all lines of an error but the first.
-  const isInnermostFirst = whole.startsWith(text.split("\n", 1)[0] ?? text);
+  // The trace indents all lines of an error but the first. Of one without a message, only newer versions show anything.
+  const isInnermostFirst =
+    text === "" ? !whole.endsWith("error:") : whole.startsWith(text.split("\n", 1)[0] ?? text);
   const innermost = own.at(isInnermostFirst ? 0 : -1);
   const named: Frame | undefined =
     position === undefined || isOurs(position.file)
@@ -97,10 +104,11 @@ const isIn = (source: FlakeTree | undefined, file: string): boolean =>
   (file.startsWith("«") && file.slice(0, file.indexOf("»")).includes(source.commit));
 
 /**
- * The expression that we evaluate: «string», `(string)`, or, as the file of an error of 2.8, its whole text. Nobody has
- * it before their eyes. Files have absolute paths, or since 2.20 a flake reference in front.
+ * The expression that we evaluate: «string», `(string)`, or, as the file of an error of 2.8, its whole text; and what Nix
+ * has built in: «flakes-internal». Nobody has it before their eyes. Files have absolute paths, or since 2.20 a flake
+ * reference in front.
  */
-const isOurs = (file: string): boolean => !/^(?:\/|«(?!string»))/.test(file);
+const isOurs = (file: string): boolean => !/^(?:\/|«[^»]*:)/.test(file);
 
 /** A file of the flake as it is called there; one of an input as Nix shows it, without the hash of its reference. */
 const inSource = (file: string, source: FlakeTree | undefined): string =>
@@ -111,10 +119,13 @@ const inSource = (file: string, source: FlakeTree | undefined): string =>
 /** Messages name files too: `In '/nix/store/…-source/flake.nix'`. */
 const withoutSource = (text: string, source: FlakeTree | undefined): string =>
   source === undefined
-    ? text
+    ? text.replaceAll(ownReference, "")
     : text
         .replaceAll(`${source.path}/`, "")
-        .replaceAll(/«[^»\n]*»\//g, (reference) => (reference.includes(source.commit) ? "" : reference));
+        .replaceAll(/«[^«»\n]*»\//g, (reference) => (reference.includes(source.commit) ? "" : reference));
+
+/** A file of one of our mirrors: see `flakeReference`. Of an input it has another reference. */
+const ownReference = /«[^«»\n]*[?&]ref=refs\/homelab-deploy\/[^«»\n]*»\//g;
 
 const bounded = (line: string): string =>
   line.length > longestLine ? `${line.slice(0, longestLine - 1).toWellFormed()}…` : line;

@@ -22,6 +22,23 @@ test("settings as they should be are not mentioned, nor are those that this Nix 
   expect(unsafeSettings({}, user)).toEqual([]);
 });
 
+test("the paths of the sandbox are read as 2.34 has them too", () => {
+  const shell = { "/bin/sh": { optional: false, source: "/usr/bin/bash-static" } };
+  const nixStore = { "/nix/store/x-y": { optional: false, source: "/nix/store/x-y" } };
+  const judged = (paths: object) => unsafeSettings({ ...safe, "sandbox-paths": paths }, user);
+  expect(judged({ ...shell, ...nixStore })).toEqual([]);
+  expect(judged({})).toEqual([]);
+  expect(
+    judged({
+      "/a": { optional: true, source: "/b" },
+      ...shell,
+      "/etc/foo": { optional: false, source: "/etc/foo" },
+    }),
+  ).toMatchObject([
+    { setting: "sandbox-paths", severity: "warning", is: "/a=/b? /bin/sh=/usr/bin/bash-static /etc/foo" },
+  ]);
+});
+
 test.each([
   ["sandbox", false, "wrong"],
   ["sandbox", "relaxed", "wrong"],

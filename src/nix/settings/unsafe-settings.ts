@@ -1,4 +1,5 @@
 // What in Nix's settings lets a build do more than build, or breaks promises of the builder.
+import * as v from "valibot";
 import { isAmong, type BuildUser } from "./build-user.ts";
 
 /** Nix's settings by name, as `nix config show --json` has them. */
@@ -148,8 +149,16 @@ function judgeAllowed(allowed: readonly string[], user: BuildUser): ReturnType<R
 const isOn = (value: unknown): boolean => value === true || value === "true";
 const isOff = (value: unknown): boolean => value === false || value === "false" || value === undefined;
 const numberOf = (value: unknown): number => Number(value ?? 0);
-const textsOf = (value: unknown): readonly string[] =>
-  (Array.isArray(value) ? value.map(String) : textOf(value).split(/\s+/)).filter((text) => text !== "");
+function textsOf(value: unknown): readonly string[] {
+  if (v.is(SandboxPaths, value)) return Object.entries(value).map(sandboxPath);
+  return (Array.isArray(value) ? value.map(String) : textOf(value).split(/\s+/)).filter(
+    (text) => text !== "",
+  );
+}
 const textOf = (value: unknown): string =>
   typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
+/** `sandbox-paths` of 2.34, by the place in the sandbox. Older versions have a list, as nix.conf writes it: `/bin/sh=/bin/busybox`. */
+const SandboxPaths = v.record(v.string(), v.object({ source: v.string(), optional: v.boolean() }));
+const sandboxPath = ([target, { source, optional }]: [string, { source: string; optional: boolean }]) =>
+  `${target === source ? "" : `${target}=`}${source}${optional ? "?" : ""}`;
 const shown = (value: unknown): string => textsOf(value).join(" ").slice(0, 200);

@@ -21,5 +21,11 @@ export function boundedDetails(text: string): string {
   return head + mark + tail;
 }
 
-/** An error of Nix about a download, without the page for browsers that the server sent. */
-export const withoutPage = (text: string): string => text.replace(/\s*response body:\s[\s\S]*$/, "");
+/**
+ * An error of Nix about a download, without the page for browsers that the server sent. Of a tarball, since 2.20, the error is
+ * within one of the program that unpacks it.
+ */
+export const withoutPage = (text: string): string =>
+  text
+    .replace(/^Failed to open archive \(Source threw exception: error: ([\s\S]*)\)$/, "$1")
+    .replace(/\s*response body:\s[\s\S]*$/, "");

@@ -31,10 +31,13 @@ test("of a failed download the server's page is left out", () => {
 
        <!DOCTYPE HTML>
        <html lang="en">`;
-  expect(fetchFault(error, [])).toEqual({
-    message: "unable to download 'https://git.lan/x.tar.gz': HTTP error 404 ('File not found')",
-    isDenied: false,
-  });
+  // In the words of 2.8, and of those that unpack it while it comes.
+  for (const said of [error, `Failed to open archive (Source threw exception: error: ${error})`]) {
+    expect(fetchFault(said, [])).toEqual({
+      message: "unable to download 'https://git.lan/x.tar.gz': HTTP error 404 ('File not found')",
+      isDenied: false,
+    });
+  }
 });
 
 test("a download that is not allowed is refused, and one that is limited is not", () => {

@@ -14,6 +14,9 @@ test.each([
   "function 'anonymous lambda' called without required argument 'lib'",
   "anonymous function at /nix/store/x-source/flake.nix:3:5 called with unexpected argument 'x'",
   "attempt to call something which is not a function but a set",
+  // 2.34
+  "'builtins.elemAt' called with index 5 on a list of size 1",
+  "'builtins.head' called on an empty list",
   "cannot build '/nix/store/x.drv' during evaluation because the option 'allow-import-from-derivation' is disabled",
 ])("about the code alone: %s", (text) => expect(isOwnError(text)).toBe(true));
 

@@ -18,6 +18,8 @@ const own = [
   /^duplicate formal function argument '/,
   /^division by zero$/,
   /^(?:list index \d+ is out of bounds|cannot access element at index)/,
+  // 2.26: "'builtins.elemAt' called with index 5 on a list of size 1", "'builtins.head' called on an empty list".
+  /^'builtins\.\w+' called (?:with index|on an empty list)/,
   /^cannot build '.*' during evaluation because the option 'allow-import-from-derivation' is disabled/,
   /^access to absolute path '.*' is forbidden in pure eval(?:uation)? mode/,
   /^flake '[^']*' does not provide attribute /,
