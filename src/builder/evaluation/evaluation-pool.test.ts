@@ -226,6 +226,30 @@ test("no process begins again for a last host that another one comes to as soon"
   await pool.stop();
 });
 
+test("nothing waits behind a host that hangs while a slot is free", async () => {
+  const host = { ms: 100, bytes: 1 };
+  const hosts = new Map<string, SimulatedHost>([
+    ["first", host],
+    ["stuck", { ...host, fate: "hangs" }],
+    ["next", host],
+  ]);
+  const flakes = {
+    a: fleet(1, { ms: 1000, bytes: 1 }, { ms: 500, bytes: 1 }),
+    b: { shared: { ms: 1000, bytes: 1 }, hosts },
+  };
+  const pool = startPool({ slots: 2, flakes });
+  pool.ask("a", "batch");
+  pool.ask("b", "batch");
+  await pool.clock.advance(2000);
+  expect(judgements(pool.said).get("repo-a/host0")).toEqual(["evaluated"]);
+  expect(pool.nix.processes).toEqual([["host0"], ["first", "stuck"]]);
+  await pool.clock.advance(3000);
+  expect(judgements(pool.said).get("repo-b/next")).toEqual(["evaluated"]);
+  await pool.untilJudged();
+  expect(judgements(pool.said).get("repo-b/stuck")).toEqual([expect.stringContaining("timed-out")]);
+  await pool.stop();
+});
+
 test("what somebody waits for takes a slot at the end of the next host", async () => {
   const flakes = {
     a: fleet(20, { ms: 1000, bytes: 1 }, { ms: 500, bytes: 1 }),

@@ -30,6 +30,8 @@ export interface EvaluationPoolOptions {
 }
 
 const lookEveryMs = 50;
+/** How often a free slot is planned for again: hosts may wait behind one that takes longer than was to be expected. */
+const planAgainMs = 1000;
 
 /** Evaluates what waits on the board until the signal aborts. */
 export async function runEvaluationPool(options: EvaluationPoolOptions, signal: AbortSignal): Promise<void> {
@@ -92,7 +94,13 @@ export async function runEvaluationPool(options: EvaluationPoolOptions, signal: 
         ended.catch(broken.reject);
         running.set(evaluator, ended);
       }
-      await Promise.race([board.notifiers.evaluation.wait(signal), broken.promise]);
+      const woken = new AbortController();
+      const somebodyWaits = running.size < slots && board.inStage("evaluation").length > 0;
+      await Promise.race([
+        board.notifiers.evaluation.wait(signal),
+        broken.promise,
+        ...(somebodyWaits ? [clock.sleep(planAgainMs, AbortSignal.any([signal, woken.signal]))] : []),
+      ]).finally(() => woken.abort());
     }
   } finally {
     await Promise.allSettled(running.values());

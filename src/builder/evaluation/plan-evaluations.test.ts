@@ -50,6 +50,8 @@ const evaluator = (ahead: readonly HostWork[], more: Partial<RunningEvaluator> =
   ...more,
 });
 
+const real = { firstMs: 3300, furtherMs: 2100, growthBytes: 930 };
+
 test("interactive work comes first, then the repo that waited longest, then who asked first", () => {
   const [a, b] = letters("one", "ab");
   const [c, d] = [work("two", "c", "batch"), work("two", "d", "interactive")];
@@ -102,6 +104,14 @@ test("what is left of the host that an evaluator has counts as well", () => {
   expect(planEvaluation(waiting, [evaluator(waiting, isNew)], options, 3200)).toEqual([]);
 });
 
+test("nothing waits behind a host that is long overdue", () => {
+  const waiting = letters("one", "c");
+  const hangs = evaluator(waiting, { ...real, beganAt: 0, heldBytes: 1150, growthBytes: 100 });
+  expect(planEvaluation(waiting, [hangs], options, 2100)).toEqual([]);
+  expect(planEvaluation(waiting, [hangs], options, 3000)).toEqual([]);
+  expect(names(planEvaluation(waiting, [hangs], options, 3400))).toBe("c");
+});
+
 test("what no evaluator is heading for gets one, whatever it costs", () => {
   const [b, ...rest] = letters("one", "bcd");
   const waiting = [...rest, ...(b === undefined ? [] : [b])];
@@ -136,8 +146,6 @@ test("an evaluator that had its turn gives way to a repo without a slot, and to 
   expect(givesWay(batch, other, [batch], turnMs)).toBe(true);
   expect(givesWay(batch, other, [batch, evaluator(letters("two", "y"))], turnMs)).toBe(false);
 });
-
-const real = { firstMs: 3300, furtherMs: 2100, growthBytes: 930 };
 
 test("an evaluator is replaced when it holds much and beginning again costs little of what it did", () => {
   const two = evaluator(letters("one", "cd"), { ...real, heldBytes: 2070 });

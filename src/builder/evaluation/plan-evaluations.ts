@@ -146,11 +146,14 @@ function overlaps(one: readonly HostWork[], other: readonly HostWork[]): boolean
   return other.some((work) => works.has(work));
 }
 
-/** What an evaluator still has to do with the host that it has and so many more; a time that is not known counts as long. */
+/**
+ * What an evaluator still has to do with the host that it has and so many more; a time that is not known counts as long. A host
+ * that is overdue, perhaps because it never ends, is expected to take as much longer as it is overdue.
+ */
 function leftMs(evaluator: RunningEvaluator, hosts: number, now: number): number {
   const { firstMs = turnMs, furtherMs = firstMs * usualShareOfFurther, beganAt } = evaluator;
   const current = evaluator.heldBytes === 0 ? firstMs : furtherMs;
-  const ofCurrent = beganAt === undefined ? 0 : Math.max(0, current - (now - beganAt));
+  const ofCurrent = beganAt === undefined ? 0 : Math.abs(current - (now - beganAt));
   return ofCurrent + hosts * furtherMs;
 }
 
