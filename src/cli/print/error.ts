@@ -27,7 +27,7 @@ function exitCodeOfKind(kind: ErrorKind): number {
   }
 }
 
-const bugHint = "this is a bug in homelab-deploy, please report it with what you ran";
+export const bugHint = "this is a bug in homelab-deploy, please report it with what you ran";
 
 export interface ErrorPrint {
   readonly style: Style;
