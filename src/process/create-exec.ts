@@ -39,6 +39,11 @@ export function createExec(clock: Clock = systemClock, marks: Readonly<Record<st
       stderrPipeDirectory === undefined
         ? undefined
         : await openGatheringPipe(exec, stderrPipeDirectory, options);
+    if (signal.aborted) {
+      pipe?.closeWriteEnd();
+      pipe?.readable.destroy();
+      throw signal.reason;
+    }
     const program = start(file, args, options, pipe?.writeEnd);
     const exit = exitOf(program.nodeChildProcess);
     pipe?.closeWriteEnd();

@@ -45,6 +45,21 @@ test("a line is given at once, not when the program ends", async () => {
   await expect(running).rejects.toThrow("now\n");
 });
 
+test("a program is not started any more when it is aborted while its pipe is made", async () => {
+  const reason = new Error("not wanted any more");
+  for (let step = 0; step < 60; step++) {
+    const controller = new AbortController();
+    const running = shell("sleep 600", { signal: controller.signal, graceMs: 0 });
+    const until = performance.now() + step / 10;
+    const abort = (): void => {
+      if (performance.now() < until) setImmediate(abort);
+      else controller.abort(reason);
+    };
+    abort();
+    await expect(running).rejects.toBe(reason);
+  }
+});
+
 test("a slow consumer slows the program and does not fill the memory", async () => {
   let bytes = 0;
   let largest = 0;

@@ -40,8 +40,14 @@ export async function openGatheringPipe(
     if (made.exitCode !== 0) return undefined;
     // In this order neither waits for the other (fifo(7)).
     const readEnd = await promisify(open)(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const writeEnd = await promisify(open)(path, constants.O_WRONLY);
-    return { readable: gather(readEnd), writeEnd, closeWriteEnd: () => closeSync(writeEnd) };
+    const readable = gather(readEnd);
+    try {
+      const writeEnd = await promisify(open)(path, constants.O_WRONLY);
+      return { readable, writeEnd, closeWriteEnd: () => closeSync(writeEnd) };
+    } catch (error) {
+      readable.destroy();
+      throw error;
+    }
   } catch {
     signal.throwIfAborted();
     return undefined;
