@@ -145,9 +145,9 @@ test("a bug in a loop of the engine ends the builds that are open, and the loop 
   const present = nix.present.bind(nix);
   // The next to look at the clock is the lane, before it starts a process.
   Object.assign(nix, {
-    present: async (drvPath: StorePath) => {
-      isBroken = true;
-      return present(drvPath);
+    present: async (path: StorePath) => {
+      isBroken = path.endsWith(".drv");
+      return present(path);
     },
   });
   expect(statusOf(await verdict(await ask("homelab/all")))).toBe("internal-error");

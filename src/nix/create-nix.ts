@@ -161,6 +161,7 @@ export async function createNix(
     findFailures: createFindFailures({
       readDerivation,
       validPaths: queries.validPaths,
+      present: queries.present,
       readLog: queries.readLog,
       places: settings.places,
       isStoreFull: async () => isFull(storeDirectory),

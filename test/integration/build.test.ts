@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { createReader } from "../../src/bus/create-reader.ts";
@@ -43,6 +43,28 @@ test("build --all: built, then unchanged without an evaluation", async ({ homela
   expect(await homelab.store.run("nix-store", "--gc", "--print-roots")).toContain(
     `gcroots/fleet/${commit}/out/host01`,
   );
+});
+
+test("a host whose output was deleted by hand is no success, and is built again once Nix knows", async ({
+  homelab,
+}) => {
+  await homelab.fleet.commit({ hosts: 2, salt: "deleted" });
+  await homelab.startBuilder();
+  const first = await homelab.run(["build", "--all", "--json"]);
+  expect(first.exitCode).toBe(0);
+  const id = eventsIn(first.stdout)[0]?.build ?? parseBuildId("");
+  const [host] = foldEvents(id, eventsIn(first.stdout)).hosts.values();
+  const output = host?.evaluated?.outPath ?? "";
+  await chmod(output, 0o700);
+  await rm(output, { recursive: true });
+
+  const second = await homelab.run(["build", "--all"]);
+  expect(second.exitCode).toBe(3);
+  expect(second.stdout).toContain(`${output} valid, but it is gone from the disk`);
+  await homelab.store.run("nix-store", "--verify");
+  const third = await homelab.run(["build", "--all"]);
+  expect(third.exitCode).toBe(0);
+  expect(third.stdout).toContain("1 built");
 });
 
 test("a host that fails: exit code 1, its failure with the log, and the log again later", async ({

@@ -201,7 +201,7 @@ export function createFakeNix(hosts: ReadonlyMap<string, FakeHost>): FakeNix {
     async readDerivation() {
       return { outputs: new Map(), inputDrvs: new Map(), system: "x86_64-linux" };
     },
-    present: async () => true,
+    present: async (path) => path.endsWith(".drv") || valid.has(path),
     async readLog(drvPath, onChunk) {
       await onChunk(new TextEncoder().encode(`building ${hostOf(drvPath)}\nit broke\n`));
     },

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { fakeDrv, fakeOut } from "../../../test/support/fake-nix.ts";
 import { startRig, verdictsOf, type BuilderRig } from "../../../test/support/builder-rig.ts";
 
 const rigs: BuilderRig[] = [];
@@ -11,7 +12,8 @@ async function rigWhereDerivationVanishes(times: number): Promise<BuilderRig> {
   const rig = await startRig();
   rigs.push(rig);
   let missing = times;
-  rig.nix.present = async () => missing-- <= 0;
+  const present = rig.nix.present.bind(rig.nix);
+  rig.nix.present = async (path) => (path.endsWith(".drv") ? missing-- <= 0 : present(path));
   return rig;
 }
 
@@ -34,7 +36,7 @@ test("a derivation that is missing after every evaluation ends as an infrastruct
   // The first, one for free, and the retries.
   expect(nix.evaluations).toHaveLength(4);
   // None of them is remembered, or the next build would begin with a missing derivation.
-  nix.present = async () => true;
+  for (let left = 50; left > 0; left--) await nix.present(fakeDrv("testvm01"));
   expect(verdictsOf(await verdict(await ask("homelab/testvm01")))).toEqual({ testvm01: "built" });
   expect(nix.evaluations).toHaveLength(5);
 });
@@ -56,4 +58,19 @@ test("hosts that are evaluated one after the other cost questions by time, and n
   const state = await rig.verdict(await rig.ask("homelab/all"));
   expect(new Set(Object.values(verdictsOf(state)))).toEqual(new Set(["unchanged"]));
   expect(questions).toBeLessThanOrEqual(2 + Math.ceil((performance.now() - started) / 500));
+});
+
+test("hosts that were never built cost no question before they are built", async () => {
+  const rig = await startRig({ repos: { homelab: { web: {}, mail: {} } } });
+  rigs.push(rig);
+  const { realise } = rig.nix;
+  let questionsBefore: number | undefined;
+  rig.nix.realise = async (...asked) => {
+    questionsBefore ??= rig.nix.validityQuestions.flat().length;
+    return realise(...asked);
+  };
+  const state = await rig.verdict(await rig.ask("homelab/all"));
+  expect(verdictsOf(state)).toEqual({ web: "built", mail: "built" });
+  expect(questionsBefore).toBe(0);
+  expect(rig.nix.validityQuestions.flat()).toContain(fakeOut("web"));
 });

@@ -1,5 +1,5 @@
 // What is evaluated is protected from the garbage collector, and then asked for in the store: one question for
-// all hosts that wait, so an unchanged fleet costs one Nix process.
+// all hosts that wait, so an unchanged fleet costs one Nix process, and a new one none.
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { GcRoots } from "../../nix/gc-roots.ts";
@@ -11,6 +11,7 @@ import type { OtherBuilders } from "../other-builders.ts";
 import type { FailedHooks } from "../lanes/failed-hooks.ts";
 import { explainForeign } from "./foreign-systems.ts";
 import { judgeHooks } from "./hook-check.ts";
+import { withOutput, withValidOutput } from "./valid-outputs.ts";
 import { failWork } from "../fail-work.ts";
 import type { HostWork, ReadyWork } from "../work.ts";
 import type { WorkBoard } from "../work-board.ts";
@@ -35,17 +36,20 @@ const isEvaluating = (board: WorkBoard): boolean =>
 
 /** Checks what was evaluated until the signal aborts. */
 export async function runOutputCheck(options: OutputCheckOptions, signal: AbortSignal): Promise<void> {
-  const { board, clock } = options;
+  const { board, nix, clock } = options;
+  const waiting = (): readonly ReadyWork[] => board.inStage("check").filter(isEvaluated);
   let askedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    if (board.inStage("check").length === 0) {
+    if (waiting().length === 0) {
       await board.notifiers.check.wait(signal);
       continue;
     }
-    const sinceMs = clock.monotonic() - askedAt;
-    if (sinceMs < gatherMs && isEvaluating(board)) await clock.sleep(gatherMs - sinceMs, signal);
-    askedAt = clock.monotonic();
-    const works = board.inStage("check").filter(isEvaluated);
+    if ((await withOutput(nix, waiting())).length > 0) {
+      const sinceMs = clock.monotonic() - askedAt;
+      if (sinceMs < gatherMs && isEvaluating(board)) await clock.sleep(gatherMs - sinceMs, signal);
+      askedAt = clock.monotonic();
+    }
+    const works = waiting();
     if (works.length === 0) continue;
     try {
       const check = async (some: readonly ReadyWork[]): Promise<void> => checkOutputs(options, some, signal);
@@ -80,15 +84,12 @@ async function checkOutputs(
     })),
     signal,
   );
-  const valid = await nix.validPaths(
-    works.map((work) => work.evaluation.outPath),
-    signal,
-  );
-  const isThere = (work: ReadyWork): boolean => valid.has(work.evaluation.outPath);
-  board.decide(await judgeHooks(options, works.filter(isThere), "unchanged"));
+  const unchanged = await withValidOutput(nix, works, signal);
+  board.decide(await judgeHooks(options, unchanged, "unchanged"));
 
+  const isUnchanged = new Set(unchanged);
   const [foreign, missing] = partition(
-    works.filter((work) => !isThere(work)),
+    works.filter((work) => !isUnchanged.has(work)),
     ({ evaluation }) => nix.systems.includes(evaluation.system),
   );
   const present = await Promise.all(missing.map((work) => nix.present(work.evaluation.drvPath)));

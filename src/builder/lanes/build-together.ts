@@ -16,6 +16,7 @@ import { askApart } from "../checks/ask-apart.ts";
 import { explainForeign } from "../checks/foreign-systems.ts";
 import type { OtherBuilders } from "../other-builders.ts";
 import { judgeHooks } from "../checks/hook-check.ts";
+import { withValidOutput } from "../checks/valid-outputs.ts";
 import { decideBuilt, hasFailedForGood, type Decision } from "../decide-verdicts.ts";
 import { buildApart, suspectsOf } from "./build-apart.ts";
 import { requireRoom, type DiskFloor } from "./disk-floor.ts";
@@ -90,12 +91,7 @@ export async function buildTogether(
     const wanted = asked.filter(
       (work) => undecided.has(work) && round?.isHookUndecided(work.evaluation.drvPath) !== true,
     );
-    const valid = await nix.validPaths(
-      wanted.map((work) => work.evaluation.outPath),
-      until,
-    );
-    const built = wanted.filter((work) => valid.has(work.evaluation.outPath));
-    settle(await judgeHooks(options, built, "built"));
+    settle(await judgeHooks(options, await withValidOutput(nix, wanted, until), "built"));
   };
 
   let limits = options.limits;

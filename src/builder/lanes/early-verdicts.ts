@@ -4,6 +4,7 @@ import type { Log } from "../../base/log.ts";
 import type { NixActivity, NixMessage, RealiseResult } from "../../nix/realiser.ts";
 import type { Store } from "../../nix/store.ts";
 import type { StorePath } from "../../protocol/names.ts";
+import { withOutput } from "../checks/valid-outputs.ts";
 import type { ReadyWork } from "../work.ts";
 
 /** How long something that ended waits for others, and for what Nix says about it; then all are looked at together. */
@@ -86,13 +87,8 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
   }
 
   async function look(soFar: () => Promise<RealiseResult>): Promise<void> {
-    const isThere = new Set<ReadyWork>();
-    await Promise.all(
-      open().map(async (work) => {
-        if (await present(work.evaluation.outPath)) isThere.add(work);
-      }),
-    );
-    if (isThere.size > 0) await settleBuilt([...isThere], until);
+    const there = await withOutput({ present }, open());
+    if (there.length > 0) await settleBuilt(there, until);
     const unclear = open().filter(
       ({ evaluation }) => (ended.get(evaluation.drvPath) ?? mostLooks) < mostLooks,
     );

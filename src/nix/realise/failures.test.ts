@@ -14,13 +14,18 @@ const nameOf = (drvPath: StorePath): string => drvPath.replace(/^.*-|\.drv$/g, "
 /** Each derivation with its inputs, like `zlib` or `zlib^dev`; outputs are `out` and `dev`. */
 type Graph = Readonly<Record<string, readonly string[]>>;
 
-function storeOf(graph: Graph, valid: readonly string[]): FailureSources & { readonly asked: StorePath[][] } {
+function storeOf(
+  graph: Graph,
+  valid: readonly string[],
+  gone: readonly string[] = [],
+): FailureSources & { readonly asked: StorePath[][] } {
   const asked: StorePath[][] = [];
   return {
     asked,
     isStoreFull: async () => false,
     places: { here: ["x86_64-linux"], machines: [] },
     readLog: async () => undefined,
+    present: async (one) => !gone.some((name) => path(name) === one),
     readDerivation: async (drvPath): Promise<Derivation> => {
       const name = nameOf(drvPath);
       const inputs = graph[name];
@@ -77,6 +82,14 @@ async function find(
 
 describe("the failures of a build", () => {
   const graph = { h1: ["p1", "s2"], h2: ["p2", "s2"], p1: ["s1"], p2: ["s1"], s1: [], s2: [] };
+
+  test("an output that is gone from the disk although it is valid is a fault of the machine", async () => {
+    const sources = storeOf(graph, ["h1", "h2"], ["h1"]);
+    expect(await find(sources, ["h1", "h2"], result([]))).toEqual({
+      causes: { h1: "infra" },
+      brokenBy: { h1: ["h1"] },
+    });
+  });
 
   test("are none when all tops are valid", async () => {
     expect(await find(storeOf(graph, ["h1", "h2"]), ["h1", "h2"], result([]))).toEqual({

@@ -10,7 +10,7 @@ import type { FailureCause, RealiseResult, Realiser } from "../realiser.ts";
 import { buildableSystems, machinesFor, type BuildPlaces } from "../settings/machines.ts";
 import type { Derivation, Store } from "../store.ts";
 
-export interface FailureSources extends Pick<Store, "readDerivation" | "validPaths" | "readLog"> {
+export interface FailureSources extends Pick<Store, "readDerivation" | "validPaths" | "present" | "readLog"> {
   readonly places: BuildPlaces;
   /** Whether nothing can be written to the store any more. */
   readonly isStoreFull: () => Promise<boolean>;
@@ -70,9 +70,28 @@ export function createFindFailures(sources: FailureSources): Realiser["findFailu
       const machine = ofProcess.started.get(drvPath)?.machine;
       causes.set(drvPath, machine === undefined ? explained : { ...explained, machine });
     }
+    for (const drvPath of tops.filter((top) => !rootsOf.has(top))) {
+      const gone = await goneOutput(drvPath, sources);
+      if (gone === undefined) continue;
+      rootsOf.set(drvPath, [drvPath]);
+      causes.set(drvPath, { kind: "infra", name: derivationName(drvPath), reason: saysGone(gone) });
+    }
     return { causes, brokenBy: rootsOf };
   };
 }
+
+/** An output that Nix calls valid although it is not there: Nix builds nothing of it, and whoever needs it fails. */
+async function goneOutput(
+  drvPath: StorePath,
+  { readDerivation, present }: FailureSources,
+): Promise<StorePath | undefined> {
+  for (const path of (await readDerivation(drvPath)).outputs.values())
+    if (!(await present(path))) return path;
+  return undefined;
+}
+
+const saysGone = (path: StorePath): string =>
+  `Nix calls its output ${path} valid, but it is gone from the disk: \`nix-store --verify\` lets Nix build it again`;
 
 /** Nix itself is the builder of the system `builtin`. Nix 2.8 ends at the first derivation of another system. */
 function placesFor(
