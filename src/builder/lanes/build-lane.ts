@@ -9,6 +9,9 @@ import type { Priority } from "../../protocol/request.ts";
 
 /** A kernel that compiles for an hour must not keep a host waiting that does not need it. */
 const mostProcesses = 2;
+/** While more hosts are on their way, a process begins so long after the one before: with those that came meanwhile. */
+const gatherMs = 500;
+/** The same, while the one before still runs. */
 const overtakeMs = 3000;
 
 /** Builds what is ready in this lane until the signal aborts. */
@@ -18,19 +21,27 @@ export async function runBuildLane(options: BuildTogetherOptions, signal: AbortS
   const running = new Set<Promise<void>>();
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined); // when the loop has ended before
+  const moreCome = (): boolean =>
+    comingStages.some((stage) => board.inStage(stage).some((work) => priorityOf(work) === priority));
   let lastStart = Number.NEGATIVE_INFINITY;
   try {
     for (;;) {
       const ready = board.inStage("ready").filter((work) => priorityOf(work) === priority);
       const overtaken = board.inStage("building").filter((work) => isOvertaken(work, priority));
       const works = [...ready, ...overtaken].filter(isEvaluated);
-      const waitMs = decideStart(works.length, running.size, clock.monotonic() - lastStart);
+      const waitMs = decideStart({
+        ready: works.length,
+        running: running.size,
+        sinceLastStartMs: clock.monotonic() - lastStart,
+        moreCome,
+      });
       if (waitMs > 0) {
+        const woken = new AbortController();
         await Promise.race([
           notifier.wait(signal),
           broken.promise,
-          ...(Number.isFinite(waitMs) ? [clock.sleep(waitMs, signal)] : []),
-        ]);
+          ...(Number.isFinite(waitMs) ? [clock.sleep(waitMs, AbortSignal.any([signal, woken.signal]))] : []),
+        ]).finally(() => woken.abort());
         continue;
       }
       lastStart = clock.monotonic();
@@ -54,8 +65,20 @@ export async function runBuildLane(options: BuildTogetherOptions, signal: AbortS
 export const isOvertaken = (work: HostWork, lane: Priority): boolean =>
   lane === "interactive" && priorityOf(work) === "interactive" && work.process?.priority === "batch";
 
+const comingStages = ["evaluation", "evaluating", "check"] as const;
+
+export interface Lane {
+  readonly ready: number;
+  /** Processes. */
+  readonly running: number;
+  readonly sinceLastStartMs: number;
+  /** Whether more hosts of this lane may soon be ready. */
+  readonly moreCome: () => boolean;
+}
+
 /** In how many milliseconds the next process may start; infinite while only something else can change that. */
-export function decideStart(ready: number, running: number, sinceLastStartMs: number): number {
+export function decideStart({ ready, running, sinceLastStartMs, moreCome }: Lane): number {
   if (ready === 0 || running >= mostProcesses) return Number.POSITIVE_INFINITY;
-  return running === 0 ? 0 : Math.max(0, overtakeMs - sinceLastStartMs);
+  if (!moreCome()) return 0;
+  return Math.max(0, (running === 0 ? gatherMs : overtakeMs) - sinceLastStartMs);
 }
