@@ -1,13 +1,13 @@
 // Our own HTTP client for binary caches. Nix's would not do: what it says about a cache it takes from its cache on disk.
 import type { CacheAnswer } from "./cache-answer.ts";
 import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
-import https from "node:https";
 import { urlToHttpOptions } from "node:url";
 import zlib from "node:zlib";
 import type { Clock } from "../base/clock.ts";
 import { explainCertificateError, isCertificateError } from "../base/certificate-error.ts";
 import { hasCode, HomelabError, messageOf } from "../base/errors.ts";
 import { http } from "../base/node-http.ts";
+import { loadHttps } from "../base/node-tls.ts";
 import { retryAfterMs } from "../base/retry-after.ts";
 import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
 import { createDeadlines, DeadlineError, noAnswerIn } from "./deadlines.ts";
@@ -106,7 +106,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   function start(to: URL | string, headers: OutgoingHttpHeaders): ClientRequest {
     const { protocol } = typeof to === "string" ? base : to;
     const authorization = typeof to === "string" ? baseAuthorization : authorizationOf(to);
-    return (protocol === "https:" ? https : http).request({
+    return (protocol === "https:" ? loadHttps() : http).request({
       // Some servers take a path for another one when it is escaped otherwise, so it goes as the cache wrote it.
       ...(typeof to === "string" ? { ...target, path: `${base.pathname}${to}` } : urlToHttpOptions(to)),
       agent: agents(protocol),
@@ -255,7 +255,9 @@ function createAgents({ connections, ca, proxies }: CacheClientOptions): Agents 
     if (known !== undefined) return known;
     const authorities = typeof ca === "string" || ca === undefined ? ca : [...ca];
     const agent =
-      protocol === "https:" ? new https.Agent({ ...common, ca: authorities }) : new http.Agent(common);
+      protocol === "https:"
+        ? new (loadHttps().Agent)({ ...common, ca: authorities })
+        : new http.Agent(common);
     made.set(protocol, agent);
     return agent;
   };

@@ -1,12 +1,12 @@
 // From configuration and flags to a cache that can be asked.
 import { join } from "node:path";
-import { getCACertificates } from "node:tls";
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../base/environment.ts";
 import { readBounded, whyUnreadable } from "../base/files/read-bounded.ts";
+import { loadTls } from "../base/node-tls.ts";
 import { nodeProxies } from "../base/proxy-variables.ts";
 import { createCacheClient, type CacheClient } from "../narinfo/cache-client.ts";
 import { parseNetrc, type NetrcEntry } from "../narinfo/netrc.ts";
@@ -106,7 +106,7 @@ async function readCaFile(file: string): Promise<string> {
 async function authoritiesOf({ sslCertFile }: NixNetworkSettings): Promise<readonly string[] | undefined> {
   if (sslCertFile === undefined || sslCertFile === "") return undefined;
   const authorities = await readIfReadable(sslCertFile);
-  return authorities === "" ? undefined : [...getCACertificates("default"), authorities];
+  return authorities === "" ? undefined : [...loadTls().getCACertificates("default"), authorities];
 }
 
 /** Nix's files are often only for root: what cannot be read is not used. */

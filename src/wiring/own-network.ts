@@ -1,8 +1,8 @@
 // What our own HTTP (forges, webhooks, the pushgateway, the cache) takes from the environment, as Nix, git and curl do.
 import { readFileSync } from "node:fs";
-import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import type { Environment } from "../base/environment.ts";
 import { http } from "../base/node-http.ts";
+import { loadTls } from "../base/node-tls.ts";
 import { nodeProxies } from "../base/proxy-variables.ts";
 
 let isSet = false;
@@ -20,7 +20,8 @@ export function useNetworkOf(environment: Environment): void {
   const file = environment["NIX_SSL_CERT_FILE"] ?? environment["SSL_CERT_FILE"];
   if (file === undefined || file === "" || file === environment["NODE_EXTRA_CA_CERTS"]) return;
   try {
-    setDefaultCACertificates([...getCACertificates("default"), readFileSync(file, "utf8")]);
+    const tls = loadTls();
+    tls.setDefaultCACertificates([...tls.getCACertificates("default"), readFileSync(file, "utf8")]);
   } catch {
     // The file is missing or holds no certificates: Node's own authorities stay.
   }

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import * as v from "valibot";
+import { startNatsServer } from "../support/nats-server.ts";
 import { sharedFiles } from "../../src/cli/commands/setup/package.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -17,6 +18,27 @@ const run = promisify(execFile);
 const commit = "0123456789abcdef0123456789abcdef01234567";
 
 const Packed = v.tuple([v.object({ files: v.array(v.object({ path: v.string() })) })]);
+
+/** The modules of Node that the program loads to find out that the server has none of our streams. */
+async function loadedBy(
+  program: string,
+  directory: string,
+  env: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  await using server = await startNatsServer();
+  const [list, preload] = [join(directory, "loaded"), join(directory, "preload.cjs")];
+  const write = `require("node:fs").writeFileSync(${JSON.stringify(list)}, process.moduleLoadList.join("\\n"))`;
+  await writeFile(preload, `process.on("exit", () => ${write});`);
+  const running = run(process.execPath, ["--require", preload, program, "status"], {
+    env: { ...env, NATS_URL: server.url },
+  });
+  await expect(running).rejects.toMatchObject({
+    stderr: expect.stringContaining("homelab-deploy nats setup"),
+  });
+  return readFileSync(list, "utf8")
+    .split("\n")
+    .map((name) => name.replace(/^NativeModule /, ""));
+}
 
 /** The fileset of nix/package.nix. */
 const nixSources = (/fileset\.unions \[(?<list>[^\]]*)\]/.exec(packageNix)?.groups?.["list"] ?? "")
@@ -90,6 +112,9 @@ test("npm pack and the flake's package have the same files, with completions and
       (await run(process.execPath, [program, "--version"], { cwd: "/", env })).stdout.trim();
     const built = join(directory, "dist/cli/main.js");
     expect(await versionOf(built)).toBe(`${manifest.version} (${commit.slice(0, 12)})`);
+    const loaded = await loadedBy(built, directory, env);
+    expect(loaded).toContain("net");
+    expect(loaded).not.toContain("tls");
     // Installed within the repository of somebody else, it does not take their commit for its own.
     await writeFile(join(directory, "dist/commit"), "unknown\n");
     expect(await versionOf(built)).toBe(manifest.version);

@@ -1,8 +1,9 @@
 import { access, constants } from "node:fs/promises";
 import { isIP } from "node:net";
-import { checkServerIdentity } from "node:tls";
+import type { checkServerIdentity } from "node:tls";
 import type { TlsOptions } from "@nats-io/transport-node";
 import { HomelabError } from "../../base/errors.ts";
+import { loadTls } from "../../base/node-tls.ts";
 
 /** Paths of PEM files. They are read again at each reconnect, so a renewed certificate needs no restart. */
 export interface TlsFiles {
@@ -28,7 +29,7 @@ export async function tlsOptions(
     keyFile,
     checkServerIdentity(host, certificate) {
       const names = host === "localhost" && asLocalhost.length > 0 ? asLocalhost : [host];
-      const errors = names.map((name) => checkServerIdentity(name, certificate));
+      const errors = names.map((name) => loadTls().checkServerIdentity(name, certificate));
       return errors.includes(undefined) ? undefined : errors[0];
     },
   };
