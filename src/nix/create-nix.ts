@@ -130,6 +130,7 @@ export async function createNix(
       log.warn({ reason }, "Nix's own cache is dropped: a git repository in it is damaged"),
     ),
     readDerivation,
+    readLog: queries.readLog,
     storeDirectory,
   });
   const realiser: Realiser = {

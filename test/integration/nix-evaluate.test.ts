@@ -11,6 +11,7 @@ import { nixEnvironment, prepareNixDirectory } from "../../src/nix/nix-environme
 import { readNixSettings } from "../../src/nix/settings/nix-settings.ts";
 import type {
   EvaluationEvent,
+  EvaluationFailure,
   EvaluationOptions,
   FlakeSource,
   HostEvaluation,
@@ -74,6 +75,7 @@ const evaluator = (changes: Readonly<Record<string, string>> = {}) =>
     outOfMemoryKills: countOutOfMemoryKills,
     nixCache: createNixCache(environment(changes)),
     readDerivation: createDerivationReader(),
+    readLog: createStoreQueries({ exec, environment: environment(changes) }).readLog,
     storeDirectory: store.storeDirectory,
   });
 
@@ -448,6 +450,50 @@ test("a flake's own settings are not taken: they can run programs", async () => 
     failure: { message: "attribute 'system' missing" },
   });
   expect(existsSync(ran)).toBe(false);
+});
+
+test("what is imported from and cannot be built: its log, and nobody's fault where it could not download", async () => {
+  const flake = `{
+    outputs = _: let
+      build = name: more: derivation ({ inherit name; system = "x86_64-linux"; builder = "/bin/sh"; } // more);
+      failing = build "failing" { args = [ "-c" "echo compile error in foo.c:12 >&2; exit 3" ]; };
+      fixed = { outputHashMode = "flat"; outputHashAlgo = "sha256"; outputHash = builtins.hashString "sha256" "x"; };
+    in { nixosConfigurations = {
+      own.config = import failing;
+      needs.config = import (build "needs" { args = [ "-c" "cat \${failing} > $out" ]; });
+      download.config = import (build "download" ({
+        args = [ "-c" "echo 'curl: (6) Could not resolve host: files.invalid' >&2; exit 1" ];
+      } // fixed));
+      gone.config = import (build "gone" ({
+        args = [ "-c" "echo 'curl: (22) The requested URL returned error: 404' >&2; exit 1" ];
+      } // fixed));
+      claims.config = abort "builder for '\${builtins.unsafeDiscardStringContext failing.drvPath}' failed with exit code 3";
+    }; };
+  }`;
+  const broken = { mirror: fleet.bare, commit: await commitFlake(flake) };
+  const failureOf = async (host: string): Promise<EvaluationFailure | undefined> => {
+    const event = await evaluate([host], broken, { allowImportFromDerivation: true });
+    return event?.type === "failed" ? event.failure : undefined;
+  };
+  const log = "the end of the log of failing:\ncompile error in foo.c:12";
+  for (const host of ["own", "needs"]) {
+    expect(await failureOf(host)).toMatchObject({
+      cause: "error",
+      details: expect.stringContaining(log) as string,
+    });
+  }
+  expect(await failureOf("download")).toMatchObject({
+    cause: "infra",
+    message:
+      "download, which it imports from, cannot be built: cannot download: Could not resolve host: files.invalid",
+  });
+  expect(await failureOf("gone")).toMatchObject({ cause: "error" });
+  const claimed = await failureOf("claims");
+  expect(claimed).toMatchObject({
+    cause: "error",
+    message: expect.stringContaining("evaluation aborted") as string,
+  });
+  expect(claimed?.details).not.toContain("compile error");
 });
 
 /** Processes of Nix that work with this test's store. */

@@ -72,6 +72,7 @@ function withExec(exec: Exec, version = "2.34.8") {
       },
     },
     readDerivation: async () => derivation,
+    readLog: async () => undefined,
     storeDirectory: "/nix/store",
   });
   return { evaluator, drops: () => drops };

@@ -5,6 +5,7 @@ import { LineSplitter, lineContinuation } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { marks } from "./evaluation-arguments.ts";
 import { takeSource, type FlakeTree } from "./source-marker.ts";
+import { readFailureMessage, type FailureMessage } from "../realise/failure-message.ts";
 import { stringPrefix } from "../words/json-string.ts";
 import { createLongErrorReader, type LongErrorReader } from "../words/long-error.ts";
 
@@ -45,6 +46,8 @@ export interface EvaluationError {
 export interface EvaluationLog {
   /** The last error that Nix raised itself. What a program or a build prints looks the same but for `raw_msg`. */
   readonly error: EvaluationError | undefined;
+  /** What Nix said last about a build that failed, of something that the host imports from. */
+  readonly failedBuild: FailureMessage | undefined;
   /** JSON that Nix could not read, in the words of its library, which Nix passes on without the mark of its own errors. */
   readonly jsonError: string | undefined;
   /** An input that Nix was to override and that the flake does not have. */
@@ -80,6 +83,7 @@ export interface EvaluationLogReader {
 /** @param spoken of an evaluator that says where it is */
 export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLogReader {
   let error: EvaluationError | undefined;
+  let failedBuild: FailureMessage | undefined;
   let jsonError: string | undefined;
   let plainLines: string[] = [];
   let outOfMemory = false;
@@ -108,7 +112,7 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
       onResult(said.slice(marks.result.length), [...warnings, ...traces]);
     } else if (said.startsWith(marks.begun)) {
       // What is said from here on is about another host.
-      [error, plainLines, traces, warnings] = [undefined, [], [], []];
+      [error, failedBuild, plainLines, traces, warnings] = [undefined, undefined, [], [], []];
       [threw, isWarning, outOfMemory] = [false, false, false];
       onBegun(Number(said.slice(marks.begun.length)), [...ignoredSettings]);
     }
@@ -129,7 +133,9 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
 
   function setError(raw: string, msg: string, position?: EvaluationError["position"]): void {
     const { trace, source } = takeSource(plainText(msg));
-    error = { text: plainText(raw).trim(), whole: withoutPrefix(trace), position, source };
+    const text = plainText(raw).trim();
+    error = { text, whole: withoutPrefix(trace), position, source };
+    if (isOfBuild.test(text)) failedBuild = readFailureMessage(text) ?? failedBuild;
   }
 
   function takeMessage(json: string): void {
@@ -181,6 +187,7 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
       splitter.end();
       return {
         error,
+        failedBuild,
         jsonError,
         unknownOverride,
         ignoredSettings: [...ignoredSettings],
@@ -193,6 +200,9 @@ export function createEvaluationLogReader(spoken?: EvaluatorMarks): EvaluationLo
     },
   };
 }
+
+/** The words of Nix 2.8 to 2.28, and since 2.29; the last of a remote builder. A flake has no error that begins so, but `throw`. */
+const isOfBuild = /^(?:builder for|Cannot build|build of) '\//;
 
 /** A copy: a part of a string keeps the whole of it alive. */
 const beginningOf = (text: string): string => Buffer.from(text.slice(0, longestKept)).toString();

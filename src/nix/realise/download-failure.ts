@@ -130,7 +130,7 @@ const networkWords =
 const withoutCredentials = (url: string): string => url.replace(/\/\/[^/@\s]*@/, "//");
 
 /** The end of the log in the store; none where there is none. */
-async function lastLines(
+export async function lastLines(
   readLog: Store["readLog"],
   drvPath: StorePath,
   signal: AbortSignal,
