@@ -458,21 +458,22 @@ test("what is imported from and cannot be built: its log, and nobody's fault whe
       build = name: more: derivation ({ inherit name; system = "x86_64-linux"; builder = "/bin/sh"; } // more);
       failing = build "failing" { args = [ "-c" "echo compile error in foo.c:12 >&2; exit 3" ]; };
       fixed = { outputHashMode = "flat"; outputHashAlgo = "sha256"; outputHash = builtins.hashString "sha256" "x"; };
+      download = build "download" ({
+        args = [ "-c" "echo 'curl: (6) Could not resolve host: files.invalid' >&2; exit 1" ];
+      } // fixed);
     in { nixosConfigurations = {
       own.config = import failing;
       needs.config = import (build "needs" { args = [ "-c" "cat \${failing} > $out" ]; });
-      download.config = import (build "download" ({
-        args = [ "-c" "echo 'curl: (6) Could not resolve host: files.invalid' >&2; exit 1" ];
-      } // fixed));
+      download.config = import download;
       gone.config = import (build "gone" ({
         args = [ "-c" "echo 'curl: (22) The requested URL returned error: 404' >&2; exit 1" ];
       } // fixed));
       claims.config = abort "builder for '\${builtins.unsafeDiscardStringContext failing.drvPath}' failed with exit code 3";
     }; };
   }`;
-  const broken = { mirror: fleet.bare, commit: await commitFlake(flake) };
+  const importing = { mirror: fleet.bare, commit: await commitFlake(flake) };
   const failureOf = async (host: string): Promise<EvaluationFailure | undefined> => {
-    const event = await evaluate([host], broken, { allowImportFromDerivation: true });
+    const event = await evaluate([host], importing, { allowImportFromDerivation: true });
     return event?.type === "failed" ? event.failure : undefined;
   };
   const log = "the end of the log of failing:\ncompile error in foo.c:12";
@@ -488,6 +489,17 @@ test("what is imported from and cannot be built: its log, and nobody's fault whe
       "download, which it imports from, cannot be built: cannot download: Could not resolve host: files.invalid",
   });
   expect(await failureOf("gone")).toMatchObject({ cause: "error" });
+  const unlisted = flake.replace(
+    "nixosConfigurations = {",
+    "nixosConfigurations = import download; unused = {",
+  );
+  await expect(
+    evaluator().listHosts(
+      { ...importing, commit: await commitFlake(unlisted) },
+      { ...options, allowImportFromDerivation: true },
+      signal,
+    ),
+  ).rejects.toMatchObject({ kind: "unavailable", code: "INVENTORY_FAILED" });
   const claimed = await failureOf("claims");
   expect(claimed).toMatchObject({
     cause: "error",

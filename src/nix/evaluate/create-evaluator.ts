@@ -4,10 +4,9 @@ import type { Evaluator } from "../evaluator.ts";
 import { createListHosts } from "./list-hosts.ts";
 import type { NixCache } from "./nix-cache.ts";
 import { createRunEvaluator, type RunEvaluatorOptions } from "./run-evaluator.ts";
-import type { Store } from "../store.ts";
 import { createToplevelCheck, type ToplevelCheckOptions } from "./toplevel.ts";
 
-export interface EvaluatorOptions extends RunEvaluatorOptions, ToplevelCheckOptions, Pick<Store, "readLog"> {
+export interface EvaluatorOptions extends RunEvaluatorOptions, ToplevelCheckOptions {
   /** The version of Nix. */
   readonly version: string;
   readonly nixCache: NixCache;

@@ -4,21 +4,17 @@ import type { HostName } from "../../protocol/names.ts";
 import type { EvaluationEvent, EvaluationFailure, Evaluator } from "../evaluator.ts";
 import { fittingHosts, type EvaluationTarget } from "./evaluation-arguments.ts";
 import { boundedWarnings } from "./evaluation-warnings.ts";
-import { explainImport } from "./failed-import.ts";
 import { hearEvaluator, type HearOptions } from "./hear-evaluator.ts";
 import { unexpected } from "./list-hosts.ts";
 import type { NixCache } from "./nix-cache.ts";
 import type { Evaluated } from "./run-evaluator.ts";
 import type { CheckToplevel } from "./toplevel.ts";
-import type { Store } from "../store.ts";
 
 export interface EvaluateHostsOptions extends HearOptions {
   readonly nixCache: NixCache;
   /** The version of Nix. */
   readonly version: string;
   readonly checkToplevel: CheckToplevel;
-  readonly readDerivation: Store["readDerivation"];
-  readonly readLog: Store["readLog"];
 }
 
 export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["evaluate"] {
@@ -67,12 +63,7 @@ export function createEvaluateHosts(given: EvaluateHostsOptions): Evaluator["eva
           quiet.add(current);
           return left;
         }
-        const { failedBuild, threw } = how.log;
-        const isOfImport = failedBuild !== undefined && !threw && how.failure.cause === "error";
-        const failure = isOfImport
-          ? await explainImport(how.failure, failedBuild, given, signal)
-          : how.failure;
-        const end = endOf({ ...how, failure }, { left, current, isFirst: at === 0 });
+        const end = endOf(how, { left, current, isFirst: at === 0 });
         if (end !== undefined) yield end;
       }
     }

@@ -5,9 +5,11 @@ import { openToAll, withInputAccess, type InputAccess, type OpenInputs } from ".
 import type { EvaluationFailure, EvaluationOptions, FlakeSource } from "../evaluator.ts";
 import type { Environment } from "../nix-environment.ts";
 import { makeBuildDirectory, removeBuildDirectory } from "../realise/build-directory.ts";
+import type { Store } from "../store.ts";
 import { saysDamagedGitObjects } from "../words/git-object-error.ts";
 import { evaluationFailure } from "./evaluation-failure.ts";
 import type { EvaluationLog, EvaluationLogReader } from "./evaluation-log.ts";
+import { explainImport } from "./failed-import.ts";
 
 const maxStdoutBytes = 16 * 1024 * 1024;
 /** Nix's own default, said so that it is never more than the bound. */
@@ -17,7 +19,7 @@ const graceMs = 1_000;
 /** With import from derivation it may have builders to end, which only it can do. */
 const buildingGraceMs = 10_000;
 
-export interface RunEvaluatorOptions {
+export interface RunEvaluatorOptions extends Pick<Store, "readDerivation" | "readLog"> {
   readonly exec: Exec;
   readonly environment: Environment;
   readonly inputAccess?: InputAccess;
@@ -55,13 +57,8 @@ export interface Evaluated {
 
 export type RunEvaluator = (run: EvaluatorRun, signal: AbortSignal) => Promise<Evaluated>;
 
-export function createRunEvaluator({
-  exec,
-  environment,
-  inputAccess = openToAll,
-  buildsDirectory,
-  outOfMemoryKills,
-}: RunEvaluatorOptions): RunEvaluator {
+export function createRunEvaluator(given: RunEvaluatorOptions): RunEvaluator {
+  const { exec, environment, inputAccess = openToAll, buildsDirectory, outOfMemoryKills } = given;
   /** The system has refused a large heap once: it does not give out memory that is not used (vm.overcommit_memory = 2). */
   let refusesHeaps = false;
 
@@ -98,7 +95,10 @@ export function createRunEvaluator({
     if (result === "too-large")
       return { stdout: undefined, log, failure: tooLarge, wasKilled: false, hasDamagedCache: false };
     const kills = (await outOfMemoryKills()) - killsBefore;
-    const failure = evaluationFailure({ result, log, outOfMemoryKills: kills, limits: options });
+    const ended = evaluationFailure({ result, log, outOfMemoryKills: kills, limits: options });
+    const { failedBuild, threw } = log;
+    const isOfImport = failedBuild !== undefined && !threw && ended.cause === "error";
+    const failure = isOfImport ? await explainImport(ended, failedBuild, given, signal) : ended;
     const succeeded = result.exitCode === 0 && !result.timedOut;
     return {
       stdout: succeeded ? result.stdout : undefined,
