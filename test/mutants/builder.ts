@@ -97,4 +97,16 @@ export const builderMutants: readonly Mutant[] = [
     to: "",
     why: "the server gives a request to another builder while this one still resolves it",
   },
+  {
+    file: "src/builder/checks/valid-outputs.ts",
+    from: "there.filter((work) => valid.has(outputOf(work)))",
+    to: "there",
+    why: "an output that is only half written counts as built",
+  },
+  {
+    file: "src/builder/lanes/build-lane.ts",
+    from: "if (!moreCome()) return 0;",
+    to: "if (running === 0) return 0;",
+    why: "each host that is evaluated starts a Nix process of its own",
+  },
 ];

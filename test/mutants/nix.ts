@@ -85,4 +85,10 @@ export const nixMutants: readonly Mutant[] = [
     to: "return undefined;",
     why: "a remote that is down looks like one that did not move",
   },
+  {
+    file: "src/nix/evaluate/failed-import.ts",
+    from: 'if (explained.kind === "infra") return excused(explained.reason);',
+    to: "",
+    why: "a host is accused of a server that was down while it was evaluated",
+  },
 ];
