@@ -4,7 +4,7 @@ import { decideStart } from "./build-lane.ts";
 test.each([
   ["nothing is ready", [0, 0, 0, true], Number.POSITIVE_INFINITY],
   ["nothing has run yet", [1, 0, Number.POSITIVE_INFINITY, true], 0],
-  ["one was short, and more come", [1, 0, 200, true], 300],
+  ["one was short, and more come", [1, 0, 200, true], 800],
   ["one was short, and this is all", [1, 0, 200, false], 0],
   ["one has just begun, and more come", [1, 1, 1000, true], 2000],
   ["one has just begun, and this is all", [1, 1, 1000, false], 0],

@@ -10,7 +10,7 @@ import type { Priority } from "../../protocol/request.ts";
 /** A kernel that compiles for an hour must not keep a host waiting that does not need it. */
 const mostProcesses = 2;
 /** While more hosts are on their way, a process begins so long after the one before: with those that came meanwhile. */
-const gatherMs = 500;
+const gatherMs = 1000;
 /** The same, while the one before still runs. */
 const overtakeMs = 3000;
 
