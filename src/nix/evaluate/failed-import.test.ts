@@ -37,7 +37,7 @@ test.each([
   ["2.8", `builder for '${drvPath}' failed with exit code 1`],
   ["2.34", `Cannot build '${drvPath}'.\nReason: builder failed with exit code 1.`],
 ])("Nix %s: a build that fails keeps its words, with the end of its log", async (_, error) => {
-  const lines = Array.from({ length: 100 }, (__, index) => `line ${index}`).join("\n");
+  const lines = Array.from({ length: 100 }, (__, index) => `\u001b[31mline ${index}\u001b[0m`).join("\n");
   const { details, ...rest } = await explain(error, `${lines}\n`);
   expect(rest).toEqual({ cause: "error", message: failure.message });
   expect(details).toContain("a trace\n\nthe end of the log of options.nix:\nline 80\n");

@@ -1,6 +1,7 @@
 // Why what a host imports from could not be built. Nix says no more than the exit code; the rest is in the build's log.
 import * as v from "valibot";
 import { isBug } from "../../base/errors.ts";
+import { plainText } from "../../base/terminal-text.ts";
 import { StorePath } from "../../protocol/names.ts";
 import { derivationName } from "../../protocol/store-paths/derivation-name.ts";
 import type { EvaluationFailure } from "../evaluator.ts";
@@ -40,9 +41,11 @@ export async function explainImport(
     const cause = { kind: "failed", name, reason, exitCode } as const;
     const explained = await explainDownload(cause, path, derivation, { readLog }, signal);
     if (explained.kind === "infra") return excused(explained.reason);
-    const lines = (await lastLines(readLog, path, signal)).filter((line) => line !== "").slice(-mostLines);
+    const lines = (await lastLines(readLog, path, signal))
+      .map(plainText)
+      .filter((line) => line.trim() !== "");
     if (lines.length === 0) return failure;
-    const log = `the end of the log of ${name}:\n${lines.join("\n")}`;
+    const log = `the end of the log of ${name}:\n${lines.slice(-mostLines).join("\n")}`;
     return { ...failure, details: boundedDetails(`${failure.details}\n\n${log}`) };
   } catch (error) {
     signal.throwIfAborted();
