@@ -90,3 +90,13 @@ test("no log is nothing, and an error is one", async () => {
     message: "the Nix store does not say the log of a build: interrupted by the user",
   });
 });
+
+test.each([
+  ["what is not there", "/nix/nothing/of/this", false],
+  ["what would be below a file", `${import.meta.filename}/x`, false],
+  ["what is there", import.meta.filename, true],
+  ["what the system does not look at", `/${"x".repeat(300)}`, true],
+])("%s: present is only what is not known to be missing", async (_, where, expected) => {
+  const { store } = scripted(() => ({}));
+  expect(await store.present(where as StorePath)).toBe(expected);
+});

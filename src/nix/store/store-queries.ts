@@ -1,5 +1,5 @@
 import { lstat } from "node:fs/promises";
-import { HomelabError } from "../../base/errors.ts";
+import { hasCode, HomelabError } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Exec, ExecResult } from "../../process/exec.ts";
@@ -47,7 +47,8 @@ export function createStoreQueries({
     async present(path) {
       return lstat(path).then(
         () => true,
-        () => false,
+        // Of what cannot be looked at, only Nix knows.
+        (error: unknown) => !hasCode(error, "ENOENT", "ENOTDIR"),
       );
     },
 
