@@ -21,8 +21,14 @@ export async function runBuildLane(options: BuildTogetherOptions, signal: AbortS
   const running = new Set<Promise<void>>();
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined); // when the loop has ended before
-  const moreCome = (): boolean =>
+  const isEvaluating = (): boolean =>
     comingStages.some((stage) => board.inStage(stage).some((work) => priorityOf(work) === priority));
+  /** Requests come in bursts: hosts of a build that has just begun may be followed by those of others. */
+  const areLastOfTheirs = (works: readonly HostWork[]): boolean => {
+    const ours = board.inStage("building").filter(({ process }) => process?.priority === priority);
+    const builds = new Set(ours.flatMap(({ watchers }) => [...watchers]));
+    return works.every(({ watchers }) => [...watchers].some((build) => builds.has(build)));
+  };
   let lastStart = Number.NEGATIVE_INFINITY;
   try {
     for (;;) {
@@ -33,7 +39,7 @@ export async function runBuildLane(options: BuildTogetherOptions, signal: AbortS
         ready: works.length,
         running: running.size,
         sinceLastStartMs: clock.monotonic() - lastStart,
-        moreCome,
+        moreCome: () => isEvaluating() || (running.size > 0 && !areLastOfTheirs(works)),
       });
       if (waitMs > 0) {
         const woken = new AbortController();
