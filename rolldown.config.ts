@@ -42,12 +42,16 @@ const moduleType: Plugin = {
   },
 };
 
-/** Commander would start the programs of subcommands with it, which this program does not have; loading it takes as long as commander itself. */
-const withoutChildProcess: Plugin = {
-  name: "without-child-process",
+/**
+ * What libraries load for what this program does not use. Commander would start the programs of subcommands, and loading that
+ * takes as long as commander itself; the Pushgateway of prom-client loads TLS.
+ */
+const unused: Plugin = {
+  name: "unused",
   resolveId: {
-    filter: { id: /^node:child_process$/ },
-    handler: (_, importer) => (importer?.includes("/node_modules/commander/") ? "\0none" : null),
+    filter: { id: /^(?:node:child_process|\.\/lib\/pushgateway)$/ },
+    handler: (_, importer) =>
+      /\/node_modules\/(?:commander|prom-client)\//.test(importer ?? "") ? "\0none" : null,
   },
   load: { filter: { id: /^\0none$/ }, handler: () => "export default undefined;" },
 };
@@ -100,5 +104,5 @@ export default defineConfig({
   },
   // Modules that some commands load late and others at once.
   checks: { ineffectiveDynamicImport: false },
-  plugins: [moduleType, withoutChildProcess, tlsWhenUsed, licenses(), assets("dashboard/assets")],
+  plugins: [moduleType, unused, tlsWhenUsed, licenses(), assets("dashboard/assets")],
 });

@@ -23,8 +23,8 @@ export interface CacheClientOptions {
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
   readonly clock: Clock;
-  /** Certificate authorities, PEM, instead of Node's own. */
-  readonly ca?: string | readonly string[];
+  /** Certificate authorities, PEM, instead of Node's own. A function is asked when TLS is needed. */
+  readonly ca?: string | (() => string[]);
   /** As `nodeProxies` gives them. */
   readonly proxies?: Readonly<Record<string, string>>;
   /** Names and passwords by server. */
@@ -253,10 +253,9 @@ function createAgents({ connections, ca, proxies }: CacheClientOptions): Agents 
   const agentOf = (protocol: string): Agent => {
     const known = made.get(protocol);
     if (known !== undefined) return known;
-    const authorities = typeof ca === "string" || ca === undefined ? ca : [...ca];
     const agent =
       protocol === "https:"
-        ? new (loadHttps().Agent)({ ...common, ca: authorities })
+        ? new (loadHttps().Agent)({ ...common, ca: typeof ca === "function" ? ca() : ca })
         : new http.Agent(common);
     made.set(protocol, agent);
     return agent;

@@ -6,9 +6,9 @@ import { HomelabError, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Environment } from "../base/environment.ts";
 import { readBounded, whyUnreadable } from "../base/files/read-bounded.ts";
-import { loadTls } from "../base/node-tls.ts";
+import { loadTls, nameAuthorities, trustNamedAuthorities } from "../base/node-tls.ts";
 import { nodeProxies } from "../base/proxy-variables.ts";
-import { createCacheClient, type CacheClient } from "../narinfo/cache-client.ts";
+import { createCacheClient, type CacheClient, type CacheClientOptions } from "../narinfo/cache-client.ts";
 import { parseNetrc, type NetrcEntry } from "../narinfo/netrc.ts";
 import { noProofs, openProofs, type Proofs } from "../cache/proofs.ts";
 import { parsePublicKey, type TrustedKeys } from "../narinfo/public-keys.ts";
@@ -17,7 +17,6 @@ import { CacheUrl, type CacheSettings } from "../config/cache-schema.ts";
 import { resolveSecretPath } from "../config/secrets.ts";
 import { readNixNetworkSettings, type NixNetworkSettings } from "../nix/settings/network-settings.ts";
 import { createExec } from "../process/create-exec.ts";
-import { useNetworkOf } from "./own-network.ts";
 
 export interface CacheChoice {
   readonly cache?: string;
@@ -73,7 +72,7 @@ export async function openCacheClient(
   signal: AbortSignal,
 ): Promise<CacheClient> {
   const { caFile, netrcFile, connections, timeoutSeconds, attempts } = settings;
-  useNetworkOf(environment);
+  nameAuthorities(environment);
   const nix = await readNixNetworkSettings(createExec(), environment, signal);
   return createCacheClient({
     url,
@@ -103,10 +102,14 @@ async function readCaFile(file: string): Promise<string> {
 }
 
 /** The authorities that Nix trusts, in addition to Node's; undefined for Node's alone. */
-async function authoritiesOf({ sslCertFile }: NixNetworkSettings): Promise<readonly string[] | undefined> {
+async function authoritiesOf({ sslCertFile }: NixNetworkSettings): Promise<CacheClientOptions["ca"]> {
   if (sslCertFile === undefined || sslCertFile === "") return undefined;
   const authorities = await readIfReadable(sslCertFile);
-  return authorities === "" ? undefined : [...loadTls().getCACertificates("default"), authorities];
+  if (authorities === "") return undefined;
+  return () => {
+    trustNamedAuthorities();
+    return [...loadTls().getCACertificates("default"), authorities];
+  };
 }
 
 /** Nix's files are often only for root: what cannot be read is not used. */

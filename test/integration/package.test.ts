@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import * as v from "valibot";
+import { freePort } from "../support/free-port.ts";
 import { startNatsServer } from "../support/nats-server.ts";
 import { sharedFiles } from "../../src/cli/commands/setup/package.ts";
 
@@ -19,22 +20,22 @@ const commit = "0123456789abcdef0123456789abcdef01234567";
 
 const Packed = v.tuple([v.object({ files: v.array(v.object({ path: v.string() })) })]);
 
-/** The modules of Node that the program loads to find out that the server has none of our streams. */
+/** The modules of Node that a command loads, which fails and then says so. */
 async function loadedBy(
   program: string,
+  args: readonly string[],
   directory: string,
   env: Readonly<Record<string, string>>,
+  said: string,
 ): Promise<readonly string[]> {
-  await using server = await startNatsServer();
   const [list, preload] = [join(directory, "loaded"), join(directory, "preload.cjs")];
   const write = `require("node:fs").writeFileSync(${JSON.stringify(list)}, process.moduleLoadList.join("\\n"))`;
   await writeFile(preload, `process.on("exit", () => ${write});`);
-  const running = run(process.execPath, ["--require", preload, program, "status"], {
-    env: { ...env, NATS_URL: server.url },
-  });
-  await expect(running).rejects.toMatchObject({
-    stderr: expect.stringContaining("homelab-deploy nats setup"),
-  });
+  const failed = await run(process.execPath, ["--require", preload, program, ...args], { env }).then(
+    () => "",
+    ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr,
+  );
+  expect(failed).toContain(said);
   return readFileSync(list, "utf8")
     .split("\n")
     .map((name) => name.replace(/^NativeModule /, ""));
@@ -112,9 +113,22 @@ test("npm pack and the flake's package have the same files, with completions and
       (await run(process.execPath, [program, "--version"], { cwd: "/", env })).stdout.trim();
     const built = join(directory, "dist/cli/main.js");
     expect(await versionOf(built)).toBe(`${manifest.version} (${commit.slice(0, 12)})`);
-    const loaded = await loadedBy(built, directory, env);
-    expect(loaded).toContain("net");
-    expect(loaded).not.toContain("tls");
+    await using server = await startNatsServer();
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const cache = ["--cache", url, "--public-key", `lab-1:${Buffer.alloc(32, 1).toString("base64")}`];
+    const path = `/nix/store/${"0".repeat(32)}-system`;
+    const inTheClear = [
+      { args: ["status"], said: "homelab-deploy nats setup" },
+      { args: ["cache", "verify", path, "--without-store", ...cache], said: url },
+      // With metrics from its start.
+      { args: ["deployer"], said: "deployer" },
+    ];
+    const environment = { ...env, NATS_URL: server.url, NIX_SSL_CERT_FILE: join(root, "package.json") };
+    for (const { args, said } of inTheClear) {
+      const loaded = await loadedBy(built, args, directory, environment, said);
+      expect(loaded).toContain("net");
+      expect(loaded, args.join(" ")).not.toContain("tls");
+    }
     // Installed within the repository of somebody else, it does not take their commit for its own.
     await writeFile(join(directory, "dist/commit"), "unknown\n");
     expect(await versionOf(built)).toBe(manifest.version);

@@ -14,6 +14,7 @@ import { runDashboard } from "../../dashboard/run-dashboard.ts";
 import type { DashboardServer } from "../../dashboard/server/dashboard-server.ts";
 import type { GateSettings } from "../../dashboard/server/gate.ts";
 import { probeConfiguredCache } from "./probe-configured-cache.ts";
+import { useNetworkOf } from "../own-network.ts";
 import { readAlerts } from "./read-alerts.ts";
 import { programVersion } from "../program-version.ts";
 
@@ -36,6 +37,7 @@ export async function startDashboard(
   signal: AbortSignal,
 ): Promise<StartedDashboard> {
   const { listen, publicUrl, logs, links } = config.dashboard;
+  if (links.prometheus !== undefined) useNetworkOf(environment);
   const colon = listen.lastIndexOf(":");
   const host = listen.slice(0, colon);
   const server: DashboardServer = await runDashboard(

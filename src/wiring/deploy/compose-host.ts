@@ -19,6 +19,7 @@ import { createActivationUnit } from "../../host/systemd/activation-unit.ts";
 import { nixEnvironment, prepareNixDirectory } from "../../nix/nix-environment.ts";
 import { createExec } from "../../process/create-exec.ts";
 import type { HostPolicy } from "../../protocol/deploy/host-policy.ts";
+import { useNetworkOf } from "../own-network.ts";
 import { readPolicy } from "./read-policy.ts";
 
 /** Where a host keeps what belongs to deploying. */
@@ -120,6 +121,7 @@ export async function composeHost({
       // Now: a switch that has begun must not depend on files of the old system.
       fetcherModules(),
     ]);
+    useNetworkOf(outer);
     await using journal = await open();
     const named = {
       ...journal,
