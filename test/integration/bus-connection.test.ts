@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
+import { nameAuthorities } from "../../src/base/node-tls.ts";
 import { writeNewKey } from "../../src/bus/server/keys.ts";
-import { connectTo, startNatsServer } from "../support/nats-server.ts";
+import { connectTo, startNatsServer, type NatsServer } from "../support/nats-server.ts";
 import { test } from "../support/nats-roles.ts";
 
 async function temporaryDirectory(): Promise<string> {
@@ -65,6 +66,29 @@ test.for(["DNS:localhost", "IP:127.0.0.2"])(
     });
   },
 );
+
+test("TLS: where a server asks for it, its certificate is judged for the address that we were given", async () => {
+  const directory = await temporaryDirectory();
+  const start = async (name: string, subject: string): Promise<NatsServer & { certFile: string }> => {
+    const { certFile, keyFile } = await certificate(directory, name, subject);
+    const server = await startNatsServer(
+      ({ port }) => `listen: "127.0.0.1:${port}"\ntls { cert_file: "${certFile}", key_file: "${keyFile}" }`,
+    );
+    return { ...server, certFile };
+  };
+  await using named = await start("named", "IP:127.0.0.1");
+  await using other = await start("other", "DNS:localhost");
+  await expect(connectTo(named)).rejects.toMatchObject({ hint: expect.stringContaining("caFile") });
+  // From here on we trust both.
+  const both = join(directory, "both.pem");
+  await writeFile(both, [await readFile(named.certFile), await readFile(other.certFile)].join("\n"));
+  nameAuthorities({ NIX_SSL_CERT_FILE: both });
+  await using connection = await connectTo(named);
+  expect(connection.isConnected()).toBe(true);
+  await expect(connectTo(other)).rejects.toMatchObject({
+    code: "NATS_TLS",
+  });
+});
 
 test("TLS: never connects in the clear where tls:// or a TLS setting demands it", async ({ roles }) => {
   const servers = [`tls://127.0.0.1:${roles.port}`];

@@ -6,6 +6,7 @@ import type { Log } from "../../base/log.ts";
 import { retry } from "../../base/retry.ts";
 import { closeAbandonedSockets } from "./abandoned-sockets.ts";
 import { readHeadersLeniently } from "./lenient-headers.ts";
+import { checkServerIdentities } from "./server-identity.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import {
   ConnectionLostError,
@@ -81,6 +82,7 @@ export async function connectNats(
 ): Promise<Connection> {
   readHeadersLeniently();
   closeAbandonedSockets();
+  checkServerIdentities();
   requireDomainName(options.jetstreamDomain);
   requireInboxPrefix(options.inboxPrefix);
   const libraryOptions = await libraryOptionsOf(options);
@@ -130,7 +132,7 @@ async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnect
     servers: [...options.servers],
     name: options.name,
     ...(await signInOptions(options)),
-    ...(demandsTls ? { tls: await tlsOptions(options.tls, options.servers) } : {}),
+    ...(demandsTls ? { tls: await tlsOptions(options.tls) } : {}),
     inboxPrefix: options.inboxPrefix,
     timeout: timing.connect,
     pingInterval: timing.ping,

@@ -1,4 +1,5 @@
 // From the command line to a connection.
+import { nameAuthorities } from "../../base/node-tls.ts";
 import { silentLog, type Log } from "../../base/log.ts";
 import type { Connection, ConnectionOptions } from "../../bus/connect/connection.ts";
 import type { Config } from "../../config/schema.ts";
@@ -18,6 +19,7 @@ export async function natsTargetOf({ environment, options }: Context, config: Co
   const { findNatsAccess, natsConfigDirectory, readNatsContext } =
     await import("../../bus/connect/nats-context.ts");
   const { resolveSecretPath } = await import("../../config/secrets.ts");
+  nameAuthorities(environment);
   const path = (file: string | undefined): string | undefined =>
     file === undefined ? undefined : resolveSecretPath(file, environment["CREDENTIALS_DIRECTORY"]);
   const { servers, nkeyFile, credentialsFile, tls, inboxPrefix, jetstreamDomain } = config.nats;
