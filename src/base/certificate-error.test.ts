@@ -28,6 +28,15 @@ test.each([
   });
 });
 
+test("Node's advice to whoever starts Node is left out", () => {
+  const words = "unable to verify the first certificate";
+  const advice = "; if the root CA is installed locally, try running Node.js with --use-system-ca";
+  const error = coded("UNABLE_TO_VERIFY_LEAF_SIGNATURE", `${words}${advice}`);
+  expect(explainCertificateError(error, "git.lan")?.message).toBe(
+    `the certificate of git.lan is not trusted: ${words}`,
+  );
+});
+
 test.each([coded("ECONNREFUSED"), coded("EPROTO"), new Error("no answer"), "text"])(
   "%s is something else",
   (error) => {

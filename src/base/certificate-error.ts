@@ -28,11 +28,24 @@ function certificateProblem(thrown: unknown): { readonly words: string; readonly
   return undefined;
 }
 
-function adviceFor({ words, code }: { readonly words: string; readonly code: string }): string {
+function adviceFor(
+  { words, code }: { readonly words: string; readonly code: string },
+  authority: string = advice.authority,
+): string {
   const text = `${code} ${words}`;
   if (/expired|NOT_YET_VALID|not yet valid/i.test(text)) return advice.expired;
   if (/ALTNAME|HOSTNAME_MISMATCH|subject name|does not match/i.test(text)) return advice.name;
-  return advice.authority;
+  return authority;
+}
+
+/**
+ * What to do about a certificate; undefined when that was not the reason.
+ *
+ * @param authority what to do when nobody knows who signed it
+ */
+export function adviseOnCertificate(thrown: unknown, authority: string): string | undefined {
+  const problem = certificateProblem(thrown);
+  return problem === undefined ? undefined : adviceFor(problem, authority);
 }
 
 export const isCertificateError = (thrown: unknown): boolean => certificateProblem(thrown) !== undefined;

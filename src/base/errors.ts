@@ -69,9 +69,14 @@ export const hasCode = (thrown: unknown, ...codes: readonly string[]): boolean =
 const isTimeout = (thrown: unknown): boolean =>
   thrown instanceof DOMException && thrown.name === "TimeoutError";
 
+/** Node's own advice about a certificate, which is for who starts Node, and which we follow. */
+const nodeAdvice = /; if the root CA is installed locally, try running Node\.js with --use-system-ca$/;
+
 /** The text of anything that was thrown, one line, without a stack. */
 export function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === "" ? thrown.name : thrown.message;
+  if (thrown instanceof Error) {
+    return thrown.message === "" ? thrown.name : thrown.message.replace(nodeAdvice, "");
+  }
   return String(thrown);
 }
 

@@ -87,7 +87,37 @@ test("TLS: where a server asks for it, its certificate is judged for the address
   expect(connection.isConnected()).toBe(true);
   await expect(connectTo(other)).rejects.toMatchObject({
     code: "NATS_TLS",
+    hint: expect.stringContaining("a name that the certificate was made for"),
   });
+});
+
+test("TLS: a server that wants our certificate says at once why it does not take it", async () => {
+  const directory = await temporaryDirectory();
+  const server = await certificate(directory, "server");
+  const [known, stranger] = [await certificate(directory, "known"), await certificate(directory, "stranger")];
+  await using nats = await startNatsServer(
+    ({ port }) =>
+      `listen: "127.0.0.1:${port}"\ntls { cert_file: "${server.certFile}", key_file: "${server.keyFile}", ca_file: "${known.certFile}", verify: true }`,
+  );
+  const caFile = server.certFile;
+  await using connection = await connectTo(nats, { tls: { caFile, ...known } });
+  expect(connection.isConnected()).toBe(true);
+  for (const tls of [{ caFile }, { caFile, ...stranger }]) {
+    await expect(connectTo(nats, { tls })).rejects.toMatchObject({
+      kind: "refused",
+      code: "NATS_TLS",
+      message: expect.stringContaining("does not accept our certificate"),
+    });
+  }
+  for (const tls of [
+    { ...known, keyFile: stranger.keyFile },
+    { ...known, certFile: known.keyFile },
+  ]) {
+    await expect(connectTo(nats, { tls: { caFile, ...tls } })).rejects.toMatchObject({
+      kind: "config",
+      code: "NATS_TLS_FILE",
+    });
+  }
 });
 
 test("TLS: never connects in the clear where tls:// or a TLS setting demands it", async ({ roles }) => {

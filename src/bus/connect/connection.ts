@@ -6,6 +6,7 @@ import type { Log } from "../../base/log.ts";
 import { retry } from "../../base/retry.ts";
 import { closeAbandonedSockets } from "./abandoned-sockets.ts";
 import { readHeadersLeniently } from "./lenient-headers.ts";
+import { hearRefusedCertificates } from "./refused-certificates.ts";
 import { checkServerIdentities } from "./server-identity.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import {
@@ -83,6 +84,7 @@ export async function connectNats(
   readHeadersLeniently();
   closeAbandonedSockets();
   checkServerIdentities();
+  hearRefusedCertificates();
   requireDomainName(options.jetstreamDomain);
   requireInboxPrefix(options.inboxPrefix);
   const libraryOptions = await libraryOptionsOf(options);

@@ -11,7 +11,7 @@ import {
   TimeoutError,
   UserAuthenticationExpiredError,
 } from "@nats-io/transport-node";
-import { isCertificateError } from "../../base/certificate-error.ts";
+import { adviseOnCertificate } from "../../base/certificate-error.ts";
 import {
   describeMissing,
   describeNoLeader,
@@ -20,6 +20,7 @@ import {
   type AskedServer,
   type Missing,
 } from "./describe-missing.ts";
+import { refusalOfCertificate } from "./refused-certificates.ts";
 import { HomelabError, internalCode, isProgrammingError, messageOf } from "../../base/errors.ts";
 
 /** JetStream's own error codes (nats-server, server/errors.json) that we tell apart. */
@@ -242,10 +243,31 @@ const missingOf = (error: unknown): Missing => {
 const isPayloadTooLarge = (error: unknown): boolean =>
   error instanceof InvalidArgumentError && error.message.includes("max_payload");
 
+/** OpenSSL cannot read what `nats.tls` names, or it does not fit together. */
+const isUnusableFile = (error: unknown): boolean =>
+  error instanceof Error &&
+  error.cause instanceof Error &&
+  "code" in error.cause &&
+  String(error.cause.code).startsWith("ERR_OSSL_");
+
 /** An error of connecting; `undefined` when the client gave up a connection that it had. */
 export function explainConnectError(error: unknown, servers: readonly string[]): HomelabError {
   if (error instanceof HomelabError) return error;
   const where = servers.join(", ");
+  const refusal = refusalOfCertificate(error);
+  if (refusal !== undefined) {
+    return new HomelabError("refused", `NATS at ${where} does not accept our certificate: ${refusal}`, {
+      code: "NATS_TLS",
+      hint: "set nats.tls.certFile and nats.tls.keyFile to a certificate that is valid now, from an authority that the server trusts",
+    });
+  }
+  if (isUnusableFile(error)) {
+    return new HomelabError("config", "the certificate and key of nats.tls cannot be used", {
+      code: "NATS_TLS_FILE",
+      hint: "nats.tls.certFile and nats.tls.keyFile must be PEM, and the key must be that of the certificate",
+      cause: error,
+    });
+  }
   if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
     return new HomelabError("refused", `NATS at ${where} does not accept our key`, {
       code: "NATS_AUTH",
@@ -261,10 +283,14 @@ export function explainConnectError(error: unknown, servers: readonly string[]):
       cause: error,
     });
   }
-  if (isCertificateError(error)) {
+  const hint = adviseOnCertificate(
+    error,
+    "set nats.tls.caFile to the authority that signed it, or add that to those of this machine",
+  );
+  if (hint !== undefined) {
     return new HomelabError("refused", `the certificate of NATS at ${where} is not trusted`, {
       code: "NATS_TLS",
-      hint: "set nats.tls.caFile to the authority that signed it, or add that to those of this machine; and use a name that it was made for",
+      hint,
       cause: error,
     });
   }
