@@ -47,7 +47,7 @@ export function createStoreQueries({
     async present(path) {
       return lstat(path).then(
         () => true,
-        // Of what cannot be looked at, only Nix knows.
+        // What cannot be looked at may be there: that is for Nix to say.
         (error: unknown) => !hasCode(error, "ENOENT", "ENOTDIR"),
       );
     },
