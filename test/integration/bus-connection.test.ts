@@ -1,10 +1,15 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
+import { silentLog } from "../../src/base/log.ts";
 import { nameAuthorities } from "../../src/base/node-tls.ts";
+import { connectNats } from "../../src/bus/connect/connection.ts";
 import { writeNewKey } from "../../src/bus/server/keys.ts";
 import { connectTo, startNatsServer, type NatsServer } from "../support/nats-server.ts";
 import { test } from "../support/nats-roles.ts";
@@ -118,6 +123,52 @@ test("TLS: a server that wants our certificate says at once why it does not take
       code: "NATS_TLS_FILE",
     });
   }
+});
+
+test("TLS: a daemon says why it does not connect again", async () => {
+  const directory = await temporaryDirectory();
+  const [good, other] = [await certificate(directory, "good"), await certificate(directory, "other")];
+  const withTls = (port: number, { certFile, keyFile }: typeof good, more = ""): string =>
+    `listen: "127.0.0.1:${port}"\ntls { cert_file: "${certFile}", key_file: "${keyFile}" ${more} }`;
+  await using server = await startNatsServer(({ port }) => withTls(port, good));
+  const said: string[] = [];
+  const say = (_: unknown, message: string): void => void said.push(message);
+  const log = { ...silentLog, info: say, warn: say, error: say };
+  const servers = [server.url];
+  const options = { servers, tls: { caFile: good.certFile }, name: "test", role: "daemon" } as const;
+  await using connection = await connectNats(options, log, new AbortController().signal);
+  const become = async (configuration: string): Promise<void> => {
+    await server.kill();
+    await server.configure(configuration);
+    await server.start();
+  };
+  const lost = "connection to NATS lost";
+  const again = "connected to NATS again";
+  const failures = [
+    [withTls(server.port, other), "certificate of NATS"],
+    [withTls(server.port, good, `, ca_file: "${other.certFile}", verify: true`), "accept our certificate"],
+  ] as const;
+  for (const [configuration, reason] of failures) {
+    said.length = 0;
+    await become(configuration);
+    await expect.poll(() => said, { timeout: 30_000 }).toEqual([lost, expect.stringContaining(reason)]);
+    // Long enough for another attempt.
+    await sleep(2500);
+    await become(withTls(server.port, good));
+    await expect.poll(() => connection.isConnected(), { timeout: 30_000 }).toBe(true);
+    expect(said).toEqual([lost, expect.stringContaining(reason), again]);
+  }
+}, 120_000);
+
+test("a server that waits for TLS to begin is told apart from one that is not there", async () => {
+  const server = createServer((socket) => void socket.destroy()).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await expect(connectTo({ url: `tls://127.0.0.1:${port}` })).rejects.toMatchObject({
+    code: "NATS_UNREACHABLE",
+    hint: expect.stringContaining("handshake_first"),
+  });
 });
 
 test("TLS: never connects in the clear where tls:// or a TLS setting demands it", async ({ roles }) => {

@@ -6,7 +6,8 @@ import type { Log } from "../../base/log.ts";
 import { retry } from "../../base/retry.ts";
 import { closeAbandonedSockets } from "./abandoned-sockets.ts";
 import { readHeadersLeniently } from "./lenient-headers.ts";
-import { hearRefusedCertificates } from "./refused-certificates.ts";
+import { tellFailedDials, type ToldOptions } from "./failed-dials.ts";
+import { hearRefusedCertificates, refusalOfCertificate } from "./refused-certificates.ts";
 import { checkServerIdentities } from "./server-identity.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import {
@@ -85,9 +86,14 @@ export async function connectNats(
   closeAbandonedSockets();
   checkServerIdentities();
   hearRefusedCertificates();
+  tellFailedDials();
   requireDomainName(options.jetstreamDomain);
   requireInboxPrefix(options.inboxPrefix);
-  const libraryOptions = await libraryOptionsOf(options);
+  const refusals = createRefusalLog(options.servers, log);
+  const libraryOptions: ToldOptions = {
+    ...(await libraryOptionsOf(options)),
+    onFailedDial: refusals.add,
+  };
   const nats = await retry({
     policy: firstConnectPolicy,
     clock,
@@ -104,7 +110,7 @@ export async function connectNats(
       options.role === "daemon" && !(error instanceof HomelabError && error.kind === "config"),
     onRetry: (error, _, delayMs) => log.warn({ err: error, delayMs }, messageOf(error)),
   });
-  return watch(nats, options, log, clock);
+  return watch(nats, options, refusals, log, clock);
 }
 
 /** In no permissions that we print: who asks for it wants to know whether the server refuses. */
@@ -113,7 +119,7 @@ export const nobodysSubject = "homelab-deploy.nobody";
 const isAboutNobody = (error: unknown): boolean => permissionViolationOf(error)?.subject === nobodysSubject;
 
 /** The library cannot abort a connect: one that comes through too late is closed. */
-async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
+async function dial(options: ToldOptions, signal: AbortSignal): Promise<NatsConnection> {
   signal.throwIfAborted();
   const dialling = connect(options);
   try {
@@ -148,7 +154,36 @@ async function libraryOptionsOf(options: ConnectionOptions): Promise<NodeConnect
   };
 }
 
-function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock: Clock): Connection {
+interface RefusalLog {
+  add(error: unknown): void;
+  /** What is refused from here on is said again. */
+  begin(): void;
+}
+
+/** What keeps us from connecting again although there is a server, once for each outage. */
+function createRefusalLog(servers: readonly string[], log: Log): RefusalLog {
+  // Who connects for the first time is told by what is thrown.
+  let said: Set<string> | undefined;
+  return {
+    add(error) {
+      const refusal = explainConnectError(error, servers);
+      if (said === undefined || refusal.kind === "unavailable" || said.has(refusal.message)) return;
+      said.add(refusal.message);
+      log.warn({ err: refusal }, refusal.message);
+    },
+    begin() {
+      said = new Set();
+    },
+  };
+}
+
+function watch(
+  nats: NatsConnection,
+  options: ConnectionOptions,
+  refusals: RefusalLog,
+  log: Log,
+  clock: Clock,
+): Connection {
   let connected = true;
   let closedForGood = false;
   let cluster = clusterNameOf(nats.info);
@@ -161,9 +196,12 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
   };
   void (async () => {
     for await (const status of nats.status()) {
+      // Each attempt that fails late is said to be a loss, and all of them a return when one succeeds.
+      if (status.type === (connected ? "reconnect" : "disconnect")) continue;
       switch (status.type) {
         case "disconnect":
           log.warn({ server: status.server }, "connection to NATS lost");
+          refusals.begin();
           change(false);
           break;
         case "reconnect":
@@ -173,6 +211,10 @@ function watch(nats: NatsConnection, options: ConnectionOptions, log: Log, clock
           break;
         case "error":
           if (isAboutNobody(status.error)) break;
+          if (refusalOfCertificate(status.error) !== undefined) {
+            refusals.add(status.error);
+            break;
+          }
           log.error({ err: explainNatsError(status.error, "publish") }, "NATS reports an error");
           break;
         case "close":

@@ -294,6 +294,13 @@ export function explainConnectError(error: unknown, servers: readonly string[]):
       cause: error,
     });
   }
+  // Its words where a socket was closed before the server's first word.
+  if (message.includes("undefined error")) {
+    return new HomelabError("unavailable", `NATS at ${where} closes the connection without a word`, {
+      code: "NATS_UNREACHABLE",
+      hint: "see that it is a NATS server; if its tls block has handshake_first: true, make that auto, because we wait for its first word",
+    });
+  }
   return new HomelabError("unavailable", `NATS at ${where} cannot be reached`, {
     code: "NATS_UNREACHABLE",
     hint: "check that the server runs and that nats.servers or $NATS_URL names it",
