@@ -15,7 +15,7 @@ const failure: EvaluationFailure = {
 };
 const derivation: Derivation = { outputs: new Map(), inputDrvs: new Map(), system: "x86_64-linux" };
 
-/** What becomes of the failure by an error of Nix, with that log of the build. */
+/** Explains the failure when Nix says this of a build whose log is this. */
 async function explain(
   error: string,
   log: string | Error,
