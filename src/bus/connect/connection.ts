@@ -1,14 +1,10 @@
 // The connection to NATS: who we are, how far we trust the server, and what happens when it goes away.
-import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
+import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
 import { systemClock, type Clock } from "../../base/clock.ts";
 import { HomelabError, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { retry } from "../../base/retry.ts";
-import { closeAbandonedSockets } from "./abandoned-sockets.ts";
 import { readHeadersLeniently } from "./lenient-headers.ts";
-import { tellFailedDials, type ToldOptions } from "./failed-dials.ts";
-import { hearRefusedCertificates, refusalOfCertificate } from "./refused-certificates.ts";
-import { checkServerIdentities } from "./server-identity.ts";
 import { signInOptions, type SignIn } from "./sign-in.ts";
 import {
   ConnectionLostError,
@@ -19,6 +15,7 @@ import {
 import { clusterNameOf } from "./describe-missing.ts";
 import { requireDomainName, requireInboxPrefix } from "./domain-name.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
+import { connectOverTransport, refusalOfCertificate, type TransportOptions } from "./transport.ts";
 
 export interface ConnectionOptions extends SignIn {
   /** `nats://host:port`; `tls://host:port` demands TLS of all of them. */
@@ -83,14 +80,10 @@ export async function connectNats(
   clock: Clock = systemClock,
 ): Promise<Connection> {
   readHeadersLeniently();
-  closeAbandonedSockets();
-  checkServerIdentities();
-  hearRefusedCertificates();
-  tellFailedDials();
   requireDomainName(options.jetstreamDomain);
   requireInboxPrefix(options.inboxPrefix);
   const refusals = createRefusalLog(options.servers, log);
-  const libraryOptions: ToldOptions = {
+  const libraryOptions: TransportOptions = {
     ...(await libraryOptionsOf(options)),
     onFailedDial: refusals.add,
   };
@@ -119,9 +112,9 @@ export const nobodysSubject = "homelab-deploy.nobody";
 const isAboutNobody = (error: unknown): boolean => permissionViolationOf(error)?.subject === nobodysSubject;
 
 /** The library cannot abort a connect: one that comes through too late is closed. */
-async function dial(options: ToldOptions, signal: AbortSignal): Promise<NatsConnection> {
+async function dial(options: TransportOptions, signal: AbortSignal): Promise<NatsConnection> {
   signal.throwIfAborted();
-  const dialling = connect(options);
+  const dialling = connectOverTransport(options);
   try {
     return await whileNotAborted(dialling, signal);
   } catch (error) {

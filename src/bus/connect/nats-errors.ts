@@ -20,7 +20,7 @@ import {
   type AskedServer,
   type Missing,
 } from "./describe-missing.ts";
-import { refusalOfCertificate } from "./refused-certificates.ts";
+import { refusalOfCertificate } from "./transport.ts";
 import { HomelabError, internalCode, isProgrammingError, messageOf } from "../../base/errors.ts";
 
 /** JetStream's own error codes (nats-server, server/errors.json) that we tell apart. */
