@@ -13,6 +13,13 @@ export interface LaneActivity {
   end(): void;
 }
 
+interface RunningDerivation {
+  /** The remote builder; undefined for this machine. */
+  readonly machine: string | undefined;
+  /** Those that are known to need it. */
+  readonly hosts: Set<ReadyWork>;
+}
+
 export interface LaneActivityOptions {
   readonly nix: Store;
   readonly durations: UsualDurations;
@@ -35,8 +42,7 @@ export function createLaneActivity(
     ]),
   );
   for (const [work, needed] of own) needs.set(work, needed);
-  /** With the remote builder of each; nothing for this machine. */
-  const running = new Map<StorePath, string | undefined>();
+  const running = new Map<StorePath, RunningDerivation>();
   /** What Nix said that it builds here, and did not end yet. */
   const planned = new Set<StorePath>();
   /** For a build that joins later, only what is left counts. */
@@ -54,7 +60,11 @@ export function createLaneActivity(
     for (const [work, needed] of own) {
       if (signal.aborted) return;
       needed.derivations = await nix.unbuilt(work.evaluation.drvPath);
-      for (const drvPath of running.keys()) if (needed.derivations.has(drvPath)) needed.running.add(drvPath);
+      for (const [drvPath, { hosts }] of running) {
+        if (!needed.derivations.has(drvPath)) continue;
+        needed.running.add(drvPath);
+        hosts.add(work);
+      }
       reportHost(work);
       tellPlan([work]);
     }
@@ -114,12 +124,14 @@ export function createLaneActivity(
     }
   }
 
-  const allBuilds = (): Set<RunningBuild> => new Set(works.flatMap((work) => [...work.watchers]));
-  const hostsOf = (drvPath: StorePath): ReadyWork[] =>
+  const allBuilds = (): Set<RunningBuild> => watchersOf(works);
+  const needIt = (drvPath: StorePath): ReadyWork[] =>
     works.filter((work) => own.get(work)?.derivations?.has(drvPath) === true);
+  /** While it is running this is known: with a thousand hosts, asking all of them for each line would be slow. */
+  const hostsOf = (drvPath: StorePath): Iterable<ReadyWork> => running.get(drvPath)?.hosts ?? needIt(drvPath);
 
-  const buildsOf = (hosts: readonly ReadyWork[]): Set<RunningBuild> => {
-    const builds = new Set(hosts.flatMap((work) => [...work.watchers]));
+  const buildsOf = (hosts: Iterable<ReadyWork>): Set<RunningBuild> => {
+    const builds = watchersOf(hosts);
     return builds.size > 0 ? builds : allBuilds();
   };
 
@@ -168,8 +180,8 @@ export function createLaneActivity(
       switch (activity.type) {
         case "derivation-started": {
           const { drvPath, machine } = activity;
-          running.set(drvPath, machine);
-          const hosts = hostsOf(drvPath);
+          const hosts = needIt(drvPath);
+          running.set(drvPath, { machine, hosts: new Set(hosts) });
           for (const work of hosts) own.get(work)?.running.add(drvPath);
           tellOthers(drvPath);
           start(drvPath, hosts);
@@ -205,7 +217,7 @@ export function createLaneActivity(
           for (const build of buildsOf(hostsOf(activity.drvPath))) {
             const wait = build.logs.lines(activity.drvPath, activity.lines, {
               hosts: () => hostsIn(build, activity.drvPath),
-              machine: running.get(activity.drvPath),
+              machine: running.get(activity.drvPath)?.machine,
             });
             if (wait !== undefined) waits.push(wait);
           }
@@ -238,6 +250,12 @@ export function createLaneActivity(
       for (const [work, needed] of own) if (needs.get(work) === needed) needs.delete(work);
     },
   };
+}
+
+function watchersOf(hosts: Iterable<ReadyWork>): Set<RunningBuild> {
+  const builds = new Set<RunningBuild>();
+  for (const { watchers } of hosts) for (const build of watchers) builds.add(build);
+  return builds;
 }
 
 const namesOf = (hosts: readonly (readonly [ReadyWork, HostNeeds])[]): FullHostName[] =>

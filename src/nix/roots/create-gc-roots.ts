@@ -65,7 +65,9 @@ export function createGcRoots({
     try {
       // Nix makes it when it first opens the store.
       await makeDirectory(registrations);
-      await workThrough([...links], atOnce, async ({ path }) => placeLink(registrationOf(path), path));
+      await workThrough([...links], atOnce, async ({ path }) => {
+        await placeLink(registrationOf(path), path);
+      });
     } catch (error) {
       if (!isForbidden(error)) throw error;
       const paths = links.map(({ path }) => path);
@@ -88,9 +90,8 @@ export function createGcRoots({
         const known = await lookAtLinks([...within, registrations]);
         const unsure = links.filter((link) => !known.isKnown(link));
         await workThrough(unsure, atOnce, async (link) => {
-          await placeLink(link.path, link.target);
-          const registered = await readlink(registrationOf(link.path)).catch(() => undefined);
-          if (registered === link.path) known.add(link);
+          const wasThere = await placeLink(link.path, link.target);
+          if (wasThere && (await targetOf(registrationOf(link.path))) === link.path) known.add(link);
           else unregistered.push(link);
         });
         if (unregistered.length > 0) await register(unregistered, signal);
@@ -163,11 +164,15 @@ function linksOf(directory: string, root: HostRoots): readonly Link[] {
   ];
 }
 
-/** Makes a link, or changes it: there is no moment without one, as the new one is renamed over the old one. */
-async function placeLink(path: string, target: string): Promise<void> {
-  const present = await readlink(path).catch(() => undefined);
-  if (present === target) return;
-  if (present === undefined && (await isNewLink(path, target))) return;
+/**
+ * Makes a link, or changes it: there is no moment without one, as the new one is renamed over the old one. Most are new,
+ * because each commit has links of its own.
+ *
+ * @returns whether there was one
+ */
+async function placeLink(path: string, target: string): Promise<boolean> {
+  if (await isNewLink(path, target)) return false;
+  if ((await targetOf(path)) === target) return true;
   const temporary = join(dirname(path), `.new-${randomUUID()}`);
   await symlink(target, temporary);
   try {
@@ -176,7 +181,11 @@ async function placeLink(path: string, target: string): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
+  return true;
 }
+
+/** Where a link leads; undefined for what is none. */
+const targetOf = async (path: string): Promise<string | undefined> => readlink(path).catch(() => undefined);
 
 /** Makes the link unless something is there. */
 async function isNewLink(path: string, target: string): Promise<boolean> {
