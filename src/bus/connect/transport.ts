@@ -11,7 +11,7 @@ import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node
 import { loadTls, trustNamedAuthorities } from "../../base/node-tls.ts";
 
 export interface TransportOptions extends NodeConnectionOptions {
-  /** Told of each attempt that fails, also while the client connects again, when it tells nobody else why. */
+  /** Called with the reason of each attempt that fails. While the client connects again, it tells nobody else. */
   readonly onFailedDial?: (error: unknown) => void;
 }
 
