@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeFlags } from "../support/node-flags.ts";
-import { serveNarCache } from "../support/nar-cache.ts";
+import { loadDirectory, serveNarCache } from "../support/nar-cache.ts";
 import { createThrowAwayStore, type ThrowAwayStore } from "../support/nix-store.ts";
 import { atMost, mebibytes, seconds, type BenchContext, type BenchResult } from "./bench.ts";
 import { median, readResidentBytes } from "./measure.ts";
@@ -39,7 +39,7 @@ export async function runCacheVerification({
   const publicKey = (await publicKeyOf(keyFile)).trim();
   const copy = join(store.directory, "copy");
   await store.run("nix", "copy", "--to", `file://${copy}?compression=none&secret-key=${keyFile}`, top);
-  await using cache = await serveNarCache(copy);
+  await using cache = await serveNarCache(await loadDirectory(copy));
 
   const ours: Run[] = [];
   const narInfos: Run[] = [];

@@ -1,10 +1,10 @@
 // A binary cache to verify against: real narinfos and NARs that Nix wrote, served over HTTP in the way of Harmonia
 // (ranges, no compression in transport), and made to lie where a test says so.
 import { once } from "node:events";
-import { open, readFile } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 /** How one answer goes wrong. */
 export interface Fault {
@@ -118,6 +118,17 @@ export async function serveNarCache(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** All files of a `file://` store at once: then the server costs less of the machine that it shares with what is measured. */
+export async function loadDirectory(directory: string): Promise<ReadServed> {
+  const files = new Map<string, Buffer>();
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    files.set(`/${relative(directory, file)}`, await readFile(file));
+  }
+  return async (path) => files.get(path.replace(/\?.*$/, ""));
 }
 
 async function readFromDirectory(directory: string, path: string): Promise<Buffer | undefined> {
