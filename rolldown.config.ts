@@ -44,14 +44,18 @@ const moduleType: Plugin = {
 
 /**
  * What libraries load for what this program does not use. Commander would start the programs of subcommands, and loading that
- * takes as long as commander itself; the Pushgateway of prom-client loads TLS.
+ * takes as long as commander itself; the Pushgateway of prom-client loads TLS; and undici brings HTTP/2 and `fetch`.
  */
+const unusedOf: Readonly<Record<string, RegExp>> = {
+  commander: /^node:child_process$/,
+  "prom-client": /^\.\/lib\/pushgateway$/,
+  undici: /^(?:\.\/client-h2\.js|\.\.\/web\/.+)$/,
+};
 const unused: Plugin = {
   name: "unused",
-  resolveId: {
-    filter: { id: /^(?:node:child_process|\.\/lib\/pushgateway)$/ },
-    handler: (_, importer) =>
-      /\/node_modules\/(?:commander|prom-client)\//.test(importer ?? "") ? "\0none" : null,
+  resolveId(id, importer) {
+    const library = /\/node_modules\/(?<name>[^/]+)\//.exec(importer ?? "")?.groups?.["name"];
+    return unusedOf[library ?? ""]?.test(id) === true ? "\0none" : null;
   },
   load: { filter: { id: /^\0none$/ }, handler: () => "export default undefined;" },
 };

@@ -128,6 +128,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   ],
   "@valibot/to-json-schema": ["config"],
   execa: ["process"],
+  undici: ["narinfo"],
   "@nats-io/transport-node": ["bus"],
   "@nats-io/jetstream": ["bus"],
   "@nats-io/nkeys": ["bus", "signing"],

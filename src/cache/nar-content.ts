@@ -1,17 +1,12 @@
 // Reads and hashes the whole NAR as it arrives, without keeping any of it.
 import { createHash } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import zlib from "node:zlib";
 import { messageOf } from "../base/errors.ts";
 import { sha256Of, type Sha256 } from "../protocol/store-paths/sha256.ts";
-import {
-  CutOffError,
-  isLostConnection,
-  UnusableAnswerError,
-  type CacheClient,
-} from "../narinfo/cache-client.ts";
+import { headerOf, isLostConnection, type Answer } from "../narinfo/answers.ts";
+import { CutOffError, UnusableAnswerError, type CacheClient } from "../narinfo/cache-client.ts";
 import { webPageInstead, type NarFault } from "./nar-start.ts";
 import type { NarInfo } from "../narinfo/narinfo.ts";
 
@@ -64,7 +59,7 @@ export async function judgeNarContent(
         timeoutMs: timeoutMs + (expectedSize / slowestBytesPerSecond) * 1000,
         // What Nix itself asks for, and what hosts get.
         acceptEncoding: "zstd, gzip",
-        read: async (response) => digestOf(response, decoder?.(), expectedSize),
+        read: async (answer) => digestOf(answer, decoder?.(), expectedSize),
       },
       signal,
     );
@@ -100,18 +95,18 @@ interface Digest {
 
 /** Reads at most one piece more than is expected. */
 async function digestOf(
-  response: IncomingMessage,
+  answer: Answer<Readable>,
   decoder: Transform | undefined,
   expectedSize: number,
 ): Promise<Digest> {
-  const encoding = response.headers["content-encoding"] ?? "identity";
+  const encoding = headerOf(answer, "content-encoding") ?? "identity";
   const transport = encoding === "identity" ? undefined : decoders[encoding]?.();
   if (encoding !== "identity" && transport === undefined)
     throw new UnusableAnswerError(`its NAR comes encoded as ${encoding}, which was not asked for`);
   const hash = createHash("sha256");
   let read = 0;
   let size = 0;
-  response.on("data", (chunk: Buffer) => (read += chunk.byteLength));
+  answer.body.on("data", (chunk: Buffer) => (read += chunk.byteLength));
   const sink = async (source: AsyncIterable<Buffer>): Promise<void> => {
     for await (const chunk of source) {
       size += chunk.byteLength;
@@ -121,7 +116,7 @@ async function digestOf(
   };
   try {
     const steps = [transport, decoder].filter((step) => step !== undefined);
-    await runPipeline(response, steps, sink);
+    await runPipeline(answer.body, steps, sink);
   } catch (error) {
     // A NAR that is too long is not read to its end.
     if (size <= expectedSize) throw readingFault(error, read);

@@ -1,32 +1,35 @@
 // Our own HTTP client for binary caches. Nix's would not do: what it says about a cache it takes from its cache on disk.
-import type { CacheAnswer } from "./cache-answer.ts";
-import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
-import { urlToHttpOptions } from "node:url";
+import type { Readable } from "node:stream";
 import zlib from "node:zlib";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { explainCertificateError, isCertificateError } from "../base/certificate-error.ts";
-import { hasCode, HomelabError, messageOf } from "../base/errors.ts";
-import { http } from "../base/node-http.ts";
-import { loadHttps } from "../base/node-tls.ts";
+import { HomelabError, messageOf } from "../base/errors.ts";
 import { retryAfterMs } from "../base/retry-after.ts";
 import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
+import {
+  headerOf,
+  isLostConnection,
+  StartExchange,
+  StreamExchange,
+  type Answer,
+  type AnswerHead,
+  type BodyStart,
+  type Exchange,
+} from "./answers.ts";
+import type { CacheAnswer } from "./cache-answer.ts";
 import { createDeadlines, DeadlineError, noAnswerIn } from "./deadlines.ts";
+import { createDispatchers, type DispatchersOptions } from "./dispatchers.ts";
 import { authorizationFor, type NetrcEntry } from "./netrc.ts";
 import { isWebPage, mayCarry, mostRedirects, redirectTarget } from "./redirects.ts";
 
-export interface CacheClientOptions {
+export interface CacheClientOptions extends DispatchersOptions {
   /** `http://` or `https://`, a path in it included. */
   readonly url: string;
-  /** Sockets at a time; they are kept open. */
-  readonly connections: number;
   /** For each request, its whole answer included. */
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
   readonly clock: Clock;
-  /** Certificate authorities, PEM, instead of Node's own. A function is asked when TLS is needed. */
-  readonly ca?: string | (() => string[]);
-  /** As `nodeProxies` gives them. */
-  readonly proxies?: Readonly<Record<string, string>>;
   /** Names and passwords by server. */
   readonly netrc?: readonly NetrcEntry[];
 }
@@ -54,7 +57,7 @@ export interface StreamOptions<Result> {
    * Reads the body to its end; called again at each attempt. Of what it throws, only an `UnusableAnswerError` is
    * thrown without another attempt.
    */
-  readonly read: (response: IncomingMessage) => Promise<Result>;
+  readonly read: (answer: Answer<Readable>) => Promise<Result>;
 }
 
 export interface CacheClient extends Disposable {
@@ -85,17 +88,12 @@ export class UnusableAnswerError extends Error {
 
 /** Waiting longer than this is somebody else's decision. */
 const longestRetryAfterMs = 30_000;
-/** A body that is at most so much longer than what is wanted of it is read, to keep the connection. */
-const cheapRestBytes = 64 * 1024;
-
 export function createCacheClient(options: CacheClientOptions): CacheClient {
   const { timeoutMs, retry, clock, netrc = [] } = options;
   const base = new URL(options.url.endsWith("/") ? options.url : `${options.url}/`);
-  const agents = createAgents(options);
+  const dispatchers = createDispatchers(options);
   const deadlines = createDeadlines(clock);
   const onAbort = createAborts();
-  // Once, because taking a URL apart for each request costs more than the request.
-  const target = urlToHttpOptions(base);
   const authorizationOf = (url: URL): string | undefined => {
     const carry = mayCarry(base, url);
     if (carry === "none") return undefined;
@@ -103,57 +101,63 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   };
   const baseAuthorization = authorizationOf(base);
 
-  function start(to: URL | string, headers: OutgoingHttpHeaders): ClientRequest {
-    const { protocol } = typeof to === "string" ? base : to;
-    const authorization = typeof to === "string" ? baseAuthorization : authorizationOf(to);
-    return (protocol === "https:" ? loadHttps() : http).request({
+  async function start(
+    to: URL | string,
+    headers: Headers,
+    handler: Dispatcher.DispatchHandler,
+  ): Promise<void> {
+    const isBase = typeof to === "string";
+    const { protocol, origin } = isBase ? base : to;
+    const authorization = isBase ? baseAuthorization : authorizationOf(to);
+    const dispatcher = await dispatchers.of(protocol);
+    const request = {
+      method: "GET",
+      origin,
       // Some servers take a path for another one when it is escaped otherwise, so it goes as the cache wrote it.
-      ...(typeof to === "string" ? { ...target, path: `${base.pathname}${to}` } : urlToHttpOptions(to)),
-      agent: agents(protocol),
+      path: isBase ? `${base.pathname}${to}` : `${to.pathname}${to.search}`,
       headers: {
         "user-agent": "homelab-deploy",
         ...headers,
         ...(authorization === undefined ? {} : { authorization }),
       },
-    });
+    };
+    dispatcher.dispatch(request, handler);
   }
 
-  async function attempt<Result>(
+  async function attempt<Body, Result>(
     path: string,
-    headers: OutgoingHttpHeaders,
-    limitMs: number,
-    read: (response: IncomingMessage) => Promise<Result>,
+    { headers, limitMs, exchange, read }: Asking<Body, Result>,
     signal: AbortSignal,
   ): Promise<Result> {
     const startedAt = clock.monotonic();
     let to: URL | string = path;
     let sentBy: number | undefined;
     for (let redirects = 0; ; redirects++) {
-      const request = start(to, headers);
-      const stopWaiting = onAbort(signal, request);
+      const current = exchange();
+      const stopWaiting = onAbort(signal, current);
       const leftMs = limitMs - (clock.monotonic() - startedAt);
-      const met = deadlines.start(leftMs, () => request.destroy(noAnswerIn(limitMs)));
+      const met = deadlines.start(leftMs, () => current.abort(noAnswerIn(limitMs)));
       try {
-        const response = await answerOf(request).catch((error: unknown): never => {
+        const asked: URL | string = to;
+        await start(asked, headers, current);
+        const answer = await current.answer.catch((error: unknown): never => {
           // What the cache sends us to is not the cache.
-          throw typeof to === "string" || !isLostConnection(error) ? error : new ElsewhereError(to, error);
+          throw typeof asked === "string" || !isLostConnection(error)
+            ? error
+            : new ElsewhereError(asked, error);
         });
-        try {
-          const asked: URL | string = to;
-          const here = (): URL => (typeof asked === "string" ? new URL(`${base.href}${asked}`) : asked);
-          const next = redirects < mostRedirects ? redirectTarget(response, here) : undefined;
-          if (next === undefined) {
-            // A login page is not an answer: it counts as what led to it.
-            if (sentBy !== undefined && isWebPage(response)) response.statusCode = sentBy;
-            return await read(response);
-          }
-          to = next;
-          sentBy = response.statusCode;
-        } finally {
-          // A socket is only free again when its answer was read to the end.
-          if (!response.readableEnded) response.destroy();
+        const here = (): URL => (typeof asked === "string" ? new URL(`${base.href}${asked}`) : asked);
+        const next = redirects < mostRedirects ? redirectTarget(answer, here) : undefined;
+        if (next === undefined) {
+          // A login page is not an answer: it counts as what led to it.
+          return await read(
+            sentBy !== undefined && isWebPage(answer) ? { ...answer, status: sentBy } : answer,
+          );
         }
+        to = next;
+        sentBy = answer.status;
       } finally {
+        current.end();
         met();
         stopWaiting();
       }
@@ -189,40 +193,45 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   return {
     url: options.url,
     async get(path, { maxBytes, partly = false }, signal) {
-      const headers = partly ? { range: `bytes=0-${maxBytes - 1}` } : {};
-      const read = async (response: IncomingMessage, isLast: boolean): Promise<CacheAnswer> => {
-        throwServerFault(response, clock);
-        const { body, isCutOff } = await readStart(response, maxBytes);
-        if (isCutOff && !isLast) throw new CutOffError("the connection ended in the middle of the answer");
-        const totalBytes = totalBytesOf(response);
-        const status = response.statusCode ?? 0;
-        return {
-          status,
-          body: partly ? body : withoutEncoding(response, body, maxBytes),
-          isCutOff,
-          totalBytes,
-          isWebPage: isWebPage(response),
-        };
-      };
-      return persist(
-        path,
-        async (isLast) =>
-          attempt(path, headers, timeoutMs, async (response) => read(response, isLast), signal),
-        signal,
-      );
+      const asking = (isLast: boolean): Asking<BodyStart, CacheAnswer> => ({
+        headers: partly ? { range: `bytes=0-${maxBytes - 1}` } : {},
+        limitMs: timeoutMs,
+        exchange: () => new StartExchange(maxBytes),
+        async read(answer) {
+          throwServerFault(answer, clock);
+          const { bytes, isCutOff } = answer.body;
+          if (isCutOff && !isLast) throw new CutOffError("the connection ended in the middle of the answer");
+          return {
+            status: answer.status,
+            body: partly ? bytes : withoutEncoding(answer, bytes, maxBytes),
+            isCutOff,
+            totalBytes: totalBytesOf(answer),
+            isWebPage: isWebPage(answer),
+          };
+        },
+      });
+      return persist(path, async (isLast) => attempt(path, asking(isLast), signal), signal);
     },
-    async stream(path, { timeoutMs: limitMs, acceptEncoding, read }, signal) {
-      const headers = acceptEncoding === undefined ? {} : { "accept-encoding": acceptEncoding };
-      const readGood = async (response: IncomingMessage) => {
-        throwServerFault(response, clock);
-        const status = response.statusCode ?? 0;
-        if (status !== 200) return { status };
-        return { status, result: await read(response), isWebPage: isWebPage(response) };
+    async stream<Result>(
+      path: string,
+      { timeoutMs: limitMs, acceptEncoding, read }: StreamOptions<Result>,
+      signal: AbortSignal,
+    ) {
+      const asking: Asking<Readable, StreamedAnswer<Result>> = {
+        headers: acceptEncoding === undefined ? {} : { "accept-encoding": acceptEncoding },
+        limitMs,
+        exchange: () => new StreamExchange(),
+        async read(answer) {
+          throwServerFault(answer, clock);
+          const { status } = answer;
+          if (status !== 200) return { status };
+          return { status, result: await read(answer), isWebPage: isWebPage(answer) };
+        },
       };
-      return persist(path, async () => attempt(path, headers, limitMs, readGood, signal), signal);
+      return persist(path, async () => attempt(path, asking, signal), signal);
     },
     [Symbol.dispose]() {
-      agents.destroy();
+      dispatchers[Symbol.dispose]();
       deadlines.stop();
     },
   };
@@ -236,31 +245,14 @@ const mayPass = (error: unknown): boolean =>
   error instanceof DeadlineError ||
   (error instanceof Error && "code" in error && typeof error.code === "string");
 
-interface Agents {
-  (protocol: string): Agent;
-  destroy(): void;
-}
+type Headers = Readonly<Record<string, string>>;
 
-/** One for each scheme, made when it is needed first: a redirect may lead from one to the other. */
-function createAgents({ connections, ca, proxies }: CacheClientOptions): Agents {
-  const common = {
-    keepAlive: true,
-    maxSockets: connections,
-    maxFreeSockets: connections,
-    proxyEnv: proxies,
-  };
-  const made = new Map<string, Agent>();
-  const agentOf = (protocol: string): Agent => {
-    const known = made.get(protocol);
-    if (known !== undefined) return known;
-    const agent =
-      protocol === "https:"
-        ? new (loadHttps().Agent)({ ...common, ca: typeof ca === "function" ? ca() : ca })
-        : new http.Agent(common);
-    made.set(protocol, agent);
-    return agent;
-  };
-  return Object.assign(agentOf, { destroy: () => made.forEach((agent) => agent.destroy()) });
+/** One question, at each attempt and wherever it is sent on to. */
+interface Asking<Body, Result> {
+  readonly headers: Headers;
+  readonly limitMs: number;
+  readonly exchange: () => Exchange<Body>;
+  readonly read: (answer: Answer<Body>) => Promise<Result>;
 }
 
 /** The server that a redirect led to ended the connection without an answer. */
@@ -272,20 +264,22 @@ class ElsewhereError extends Error {
   }
 }
 
+type Abortable = Pick<Exchange<never>, "abort">;
+
 /** One listener for each signal, and not one for each request: thousands of them come and go. */
-function createAborts(): (signal: AbortSignal, request: ClientRequest) => () => void {
-  const waiting = new WeakMap<AbortSignal, Set<ClientRequest>>();
-  return (signal, request) => {
-    let requests = waiting.get(signal);
-    if (requests === undefined) {
-      requests = new Set();
-      waiting.set(signal, requests);
-      const all = requests;
-      const abort = (): void => all.forEach((each) => each.destroy(signal.reason as Error));
+function createAborts(): (signal: AbortSignal, exchange: Abortable) => () => void {
+  const waiting = new WeakMap<AbortSignal, Set<Abortable>>();
+  return (signal, exchange) => {
+    let exchanges = waiting.get(signal);
+    if (exchanges === undefined) {
+      exchanges = new Set();
+      waiting.set(signal, exchanges);
+      const all = exchanges;
+      const abort = (): void => all.forEach((each) => each.abort(signal.reason as Error));
       signal.addEventListener("abort", abort, { once: true });
     }
-    requests.add(request);
-    return () => void requests.delete(request);
+    exchanges.add(exchange);
+    return () => void exchanges.delete(exchange);
   };
 }
 
@@ -300,39 +294,10 @@ class ServerFault extends Error {
   }
 }
 
-function throwServerFault({ statusCode = 0, headers }: IncomingMessage, clock: Clock): void {
-  if (statusCode < 500 && statusCode !== 429) return;
-  throw new ServerFault(statusCode, retryAfterMs(headers["retry-after"], clock.now()) ?? 0);
-}
-
-async function answerOf(request: ClientRequest): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  request.on("response", resolve).on("error", reject).end();
-  return promise;
-}
-
-/** Reads no more than is wanted, but for a short rest. */
-async function readStart(
-  response: IncomingMessage,
-  maxBytes: number,
-): Promise<{ readonly body: Uint8Array; readonly isCutOff: boolean }> {
-  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  let rest = 0;
-  response
-    .on("data", (chunk: Buffer) => {
-      const wanted = chunk.subarray(0, maxBytes - bytes);
-      if (wanted.byteLength > 0) chunks.push(wanted);
-      bytes += wanted.byteLength;
-      rest += chunk.byteLength - wanted.byteLength;
-      if (rest > cheapRestBytes || (bytes === maxBytes && !isRestShort(response))) resolve(false);
-    })
-    .on("end", () => resolve(false))
-    // The error is our own (a deadline, an abort), or the connection was lost.
-    .on("error", (error) => (isLostConnection(error) ? resolve(true) : reject(error)));
-  const isCutOff = await promise;
-  return { body: Buffer.concat(chunks), isCutOff };
+function throwServerFault(head: AnswerHead, clock: Clock): void {
+  const { status } = head;
+  if (status < 500 && status !== 429) return;
+  throw new ServerFault(status, retryAfterMs(headerOf(head, "retry-after"), clock.now()) ?? 0);
 }
 
 type Decompress = (body: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;
@@ -346,12 +311,8 @@ const decompressors: Readonly<Record<string, Decompress>> = {
  * What Nix itself copies to a cache in S3 is encoded there for good (`narinfo-compression`), and comes so to clients
  * that did not ask for it. What cannot be decoded, or is larger than it may be, is left as it came.
  */
-function withoutEncoding(
-  { headers }: IncomingMessage,
-  body: Uint8Array,
-  maxOutputLength: number,
-): Uint8Array {
-  const decompress = decompressors[headers["content-encoding"] ?? ""];
+function withoutEncoding(head: AnswerHead, body: Uint8Array, maxOutputLength: number): Uint8Array {
+  const decompress = decompressors[headerOf(head, "content-encoding") ?? ""];
   if (decompress === undefined) return body;
   try {
     return decompress(body, { maxOutputLength });
@@ -360,21 +321,14 @@ function withoutEncoding(
   }
 }
 
-const isRestShort = ({ headers }: IncomingMessage): boolean =>
-  Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= cheapRestBytes;
-
-/** Node's own error for a response that ends early. */
-export const isLostConnection = (error: unknown): boolean => hasCode(error, "ECONNRESET", "EPIPE");
-
-function totalBytesOf({ statusCode, headers }: IncomingMessage): number | undefined {
-  if (statusCode === 206) {
-    const total = /^bytes \d+-\d+\/(?<total>\d{1,15})$/.exec(headers["content-range"] ?? "")?.groups?.[
-      "total"
-    ];
+function totalBytesOf(head: AnswerHead): number | undefined {
+  if (head.status === 206) {
+    const range = headerOf(head, "content-range") ?? "";
+    const total = /^bytes \d+-\d+\/(?<total>\d{1,15})$/.exec(range)?.groups?.["total"];
     return total === undefined ? undefined : Number(total);
   }
-  const isEncoded = (headers["content-encoding"] ?? "identity") !== "identity";
-  const length = headers["content-length"];
+  const isEncoded = (headerOf(head, "content-encoding") ?? "identity") !== "identity";
+  const length = headerOf(head, "content-length");
   return length === undefined || isEncoded ? undefined : Number(length);
 }
 

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { isWebPage, mayCarry, redirectTarget } from "./redirects.ts";
 
 const from = (): URL => new URL("https://cache.lan/x/nar/1.nar");
-const target = (statusCode: number, location?: string): string | undefined =>
-  redirectTarget({ statusCode, headers: { location } }, from)?.href;
+const target = (status: number, location?: string): string | undefined =>
+  redirectTarget({ status, headers: { location } }, from)?.href;
 
 test.each([
   ["https://bucket.example/1?sig=x", "https://bucket.example/1?sig=x"],
@@ -34,7 +34,7 @@ test("credentials stay with the host, and are not sent in the clear after TLS", 
 });
 
 test("knows a page to sign in at", () => {
-  expect(isWebPage({ headers: { "content-type": "text/html; charset=utf-8" } })).toBe(true);
-  expect(isWebPage({ headers: { "content-type": "application/x-nix-nar" } })).toBe(false);
-  expect(isWebPage({ headers: {} })).toBe(false);
+  expect(isWebPage({ status: 200, headers: { "content-type": "text/html; charset=utf-8" } })).toBe(true);
+  expect(isWebPage({ status: 200, headers: { "content-type": "application/x-nix-nar" } })).toBe(false);
+  expect(isWebPage({ status: 200, headers: {} })).toBe(false);
 });

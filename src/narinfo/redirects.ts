@@ -1,24 +1,22 @@
 // Caches that keep their NARs elsewhere (S3, attic, cachix) answer with the place where they are.
-import type { IncomingMessage } from "node:http";
+import { headerOf, type AnswerHead } from "./answers.ts";
 
 const redirecting = new Set([301, 302, 303, 307, 308]);
 export const mostRedirects = 5;
 
 /** Where the answer sends us; undefined when it sends us nowhere that can be asked. */
-export function redirectTarget(
-  { statusCode = 0, headers }: Pick<IncomingMessage, "statusCode" | "headers">,
-  from: () => URL,
-): URL | undefined {
-  if (!redirecting.has(statusCode) || headers.location === undefined) return undefined;
-  const target = URL.parse(headers.location, from().href);
+export function redirectTarget(head: AnswerHead, from: () => URL): URL | undefined {
+  const location = headerOf(head, "location");
+  if (!redirecting.has(head.status) || location === undefined) return undefined;
+  const target = URL.parse(location, from().href);
   if (target === null || !["http:", "https:"].includes(target.protocol)) return undefined;
   // A name and password in it would be those that somebody else chose.
   if (target.username !== "" || target.password !== "") return undefined;
   return target;
 }
 
-export const isWebPage = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
-  /^\s*text\/html\b/i.test(headers["content-type"] ?? "");
+export const isWebPage = (head: AnswerHead): boolean =>
+  /^\s*text\/html\b/i.test(headerOf(head, "content-type") ?? "");
 
 /** Credentials are for the server that they are configured for, and are never shown to the whole network. */
 export function mayCarry(base: URL, target: URL): "any" | "own" | "none" {

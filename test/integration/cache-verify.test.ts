@@ -172,7 +172,7 @@ const faults: Record<
     fault: { hangUp: true },
     finding: /^corrupt: the cache hangs up/,
   },
-  "hangs up": { of: "narinfo", fault: { hangUp: true }, finding: /^unanswered: .*socket hang up/ },
+  "hangs up": { of: "narinfo", fault: { hangUp: true }, finding: /^unanswered: .*other side closed/ },
   "has a shorter NAR": {
     of: "nar",
     fault: { edit: (body) => body.subarray(0, 1000) },

@@ -72,6 +72,22 @@ test.each(["http_proxy", "HTTP_PROXY", "ALL_PROXY"])("%s names the proxy", async
   expect(proxy.requests).toHaveLength(2);
 });
 
+test("a cache with TLS is asked through the proxy, and no proxy for http:// is used for it", async () => {
+  await using cache = await serve();
+  await using front = await startTlsFront(cache.url, directory);
+  await using proxy = await startHttpProxy({ "cache.lab": front.url });
+  const { caFile } = front;
+  expect(await status("https://cache.lab", { https_proxy: proxy.url }, { caFile })).toBe(200);
+  expect(proxy.requests).toEqual(["CONNECT cache.lab:443"]);
+  await expect(status("https://cache.lab", { https_proxy: proxy.url })).rejects.toMatchObject({
+    code: "TLS_UNTRUSTED",
+  });
+  await expect(status("https://cache.lab", { http_proxy: proxy.url }, { caFile })).rejects.toMatchObject({
+    code: "CACHE_UNREACHABLE",
+  });
+  expect(proxy.requests).toHaveLength(2);
+});
+
 test("authorities of the environment and of nix.conf are trusted", async () => {
   await using cache = await serve();
   await using front = await startTlsFront(cache.url, directory);

@@ -20,7 +20,7 @@ export interface TlsFront extends AsyncDisposable {
 export async function startTlsFront(target: string, directory: string): Promise<TlsFront> {
   const keyFile = join(directory, "front-key.pem");
   const caFile = join(directory, "front.pem");
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:cache.lab"];
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
   await run("openssl", ["req", "-x509", ...curve, ...names, "-keyout", keyFile, "-out", caFile]);
   const server = https.createServer(

@@ -1,0 +1,173 @@
+// What takes the answer to one GET as it comes.
+import type { IncomingHttpHeaders } from "node:http";
+import { Readable } from "node:stream";
+import type { Dispatcher } from "undici";
+import { hasCode } from "../base/errors.ts";
+
+export interface AnswerHead {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export interface Answer<Body> extends AnswerHead {
+  readonly body: Body;
+}
+
+/** A header that a server sends twice, though it may be there only once, counts as it came first. */
+export function headerOf({ headers }: AnswerHead, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** The connection ended before the answer did: as the system, the HTTP client and its parser call it. */
+export const isLostConnection = (error: unknown): boolean =>
+  hasCode(error, "ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "HPE_INVALID_EOF_STATE");
+
+/** A GET that is under way. */
+export abstract class Exchange<Body> implements Dispatcher.DispatchHandler {
+  readonly #answer = Promise.withResolvers<Answer<Body>>();
+  #controller: Dispatcher.DispatchController | undefined;
+  #abortedFor: Error | undefined;
+
+  constructor() {
+    // It may fail while who asked is not waiting yet.
+    this.#answer.promise.catch(() => undefined);
+  }
+
+  get answer(): Promise<Answer<Body>> {
+    return this.#answer.promise;
+  }
+
+  /** Ends it, whatever has come of it, and its connection. */
+  abort(reason: Error): void {
+    this.#abortedFor ??= reason;
+    this.#controller?.abort(reason);
+    this.fail(reason);
+  }
+
+  /** Nothing more is read of its body. */
+  abstract end(): void;
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // It waited for a connection until nobody wanted it any more.
+    if (this.#abortedFor !== undefined) controller.abort(this.#abortedFor);
+  }
+
+  abstract onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void;
+  abstract onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void;
+  abstract onResponseEnd(): void;
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error);
+  }
+
+  protected succeed(answer: Answer<Body>): void {
+    this.#answer.resolve(answer);
+  }
+
+  protected fail(error: Error): void {
+    this.#answer.reject(error);
+  }
+}
+
+/** A body that is at most so much longer than what is wanted of it is read, to keep the connection. */
+const cheapRestBytes = 64 * 1024;
+
+export interface BodyStart {
+  readonly bytes: Uint8Array;
+  readonly isCutOff: boolean;
+}
+
+/** Answers with the start of the body: no more is read than is wanted, but for a short rest. */
+export class StartExchange extends Exchange<BodyStart> {
+  readonly #maxBytes: number;
+  readonly #chunks: Buffer[] = [];
+  #head: AnswerHead | undefined;
+  #bytes = 0;
+  #rest = 0;
+
+  constructor(maxBytes: number) {
+    super();
+    this.#maxBytes = maxBytes;
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#head = { status, headers };
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const wanted = chunk.subarray(0, this.#maxBytes - this.#bytes);
+    if (wanted.byteLength > 0) this.#chunks.push(wanted);
+    this.#bytes += wanted.byteLength;
+    this.#rest += chunk.byteLength - wanted.byteLength;
+    if (this.#rest <= cheapRestBytes && (this.#bytes < this.#maxBytes || this.#isRestShort())) return;
+    this.#conclude(false);
+    controller.abort(new Error("the rest is not wanted"));
+  }
+
+  onResponseEnd(): void {
+    this.#conclude(false);
+  }
+
+  /** All that is read of it is in the answer. */
+  end(): void {}
+
+  override onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#head !== undefined && isLostConnection(error)) this.#conclude(true);
+    else super.onResponseError(controller, error);
+  }
+
+  #isRestShort(): boolean {
+    const length = this.#head && headerOf(this.#head, "content-length");
+    return Number(length ?? Number.POSITIVE_INFINITY) <= cheapRestBytes;
+  }
+
+  #conclude(isCutOff: boolean): void {
+    if (this.#head === undefined) return;
+    this.succeed({ ...this.#head, body: { bytes: Buffer.concat(this.#chunks), isCutOff } });
+  }
+}
+
+/** Answers with a stream of the whole body. */
+export class StreamExchange extends Exchange<Readable> {
+  #body: Readable | undefined;
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    const body = new Readable({
+      read: () => controller.resume(),
+      destroy(error, callback) {
+        if (!body.readableEnded) controller.abort(error ?? new Error("the rest is not wanted"));
+        callback(error);
+      },
+    });
+    this.#body = body;
+    this.succeed({ status, headers, body });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#body?.push(chunk) === false) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#body?.push(null);
+  }
+
+  end(): void {
+    // What ends a body that nobody reads is nobody's problem.
+    this.#body?.on("error", () => undefined).destroy();
+  }
+
+  protected override fail(error: Error): void {
+    super.fail(error);
+    this.#body?.destroy(error);
+  }
+}
