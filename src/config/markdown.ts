@@ -40,7 +40,7 @@ export const exampleConfig = {
 
 const introduction = `# Configuration
 
-<!-- Made from src/config/schema.ts by \`npm run docs\`; change it there. -->
+<!-- Made from the schemas in src/config by \`npm run docs\`; change it there. -->
 
 **For:** operators: every setting with its default.
 

@@ -2,7 +2,9 @@
 import { rolloutProblems, rolloutWarnings, signerProblems } from "./deployer-rules.ts";
 import { patternProblem } from "./host-filter.ts";
 import { formatPath, type Problem } from "./problems.ts";
-import type { Config, NatsSettings, RepoSettings } from "./schema.ts";
+import type { NatsSettings } from "./nats-schema.ts";
+import type { RepoSettings } from "./repo-schema.ts";
+import type { Config } from "./schema.ts";
 import { isSameRepository } from "./shared-repository.ts";
 
 /** The role that reads the file: a builder needs repos, a deployer its key and rollouts, the command line often only NATS. */

@@ -1,5 +1,5 @@
 import type { Environment } from "../base/environment.ts";
-import type { RepoSettings } from "../config/schema.ts";
+import type { RepoSettings } from "../config/repo-schema.ts";
 import { resolveSecretPath } from "../config/secrets.ts";
 import type { GitCredentials } from "../git/sign-in-programs.ts";
 

@@ -1,4 +1,4 @@
-import type { BuilderSettings } from "../config/schema.ts";
+import type { BuilderSettings } from "../config/builder-schema.ts";
 
 const gibibyte = 1024 ** 3;
 const mebibyte = 1024 ** 2;

@@ -1,6 +1,7 @@
 // How git reaches a configured repo: where our copy of it is, and with which files it signs in.
 import { join } from "node:path";
-import type { Config, RepoSettings } from "../config/schema.ts";
+import type { RepoSettings } from "../config/repo-schema.ts";
+import type { Config } from "../config/schema.ts";
 import type { MirrorOptions } from "../git/mirror.ts";
 import { serverOf, type GitCredentials } from "../git/sign-in-programs.ts";
 import type { RepoName } from "../protocol/names.ts";

@@ -1,6 +1,6 @@
 // Our copy of a configured repo, with its credentials.
 import type { Log } from "../base/log.ts";
-import type { RepoSettings } from "../config/schema.ts";
+import type { RepoSettings } from "../config/repo-schema.ts";
 import { createRepository } from "../git/create-repository.ts";
 import type { Repository } from "../git/git.ts";
 import type { Exec } from "../process/exec.ts";

@@ -3,7 +3,7 @@
 // is told that our copy is there. That works alike from Nix 2.8, where git resolves the URLs, to 2.34, where Nix does.
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import type { RepoSettings } from "../config/schema.ts";
+import type { RepoSettings } from "../config/repo-schema.ts";
 
 export type SubmoduleSettings = Pick<RepoSettings, "url" | "submodules">;
 

@@ -6,7 +6,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { composeUpdate } from "../../src/wiring/updates/compose-update.ts";
 import { startLocalBuilder } from "../../src/cli/session/local-builder.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import type { RepoSettings } from "../../src/config/schema.ts";
+import type { RepoSettings } from "../../src/config/repo-schema.ts";
 import { createForge } from "../../src/forge/create-forge.ts";
 import { createNix } from "../../src/nix/create-nix.ts";
 import { createExec } from "../../src/process/create-exec.ts";

@@ -1,5 +1,6 @@
 import { HomelabError } from "../../base/errors.ts";
-import type { Config, RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
+import type { Config } from "../../config/schema.ts";
 import { isSameRepository } from "../../config/shared-repository.ts";
 import { didYouMean } from "../../protocol/did-you-mean.ts";
 import { parseRepoName, type RepoName } from "../../protocol/names.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import * as v from "valibot";
 import { HomelabError, messageOf } from "../../base/errors.ts";
-import { GitUrl, RepoSettings } from "../../config/schema.ts";
+import { GitUrl, RepoSettings } from "../../config/repo-schema.ts";
 import { createExec } from "../../process/create-exec.ts";
 import { createGitCommand, type GitCommandOptions } from "../../git/git-command.ts";
 import { gitWords } from "../../git/remote-error.ts";

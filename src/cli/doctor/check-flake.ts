@@ -3,7 +3,7 @@ import { HomelabError } from "../../base/errors.ts";
 import { firstLine } from "../../base/lines.ts";
 import { plainText } from "../../base/terminal-text.ts";
 import { createHostFilter } from "../../config/host-filter.ts";
-import type { RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
 import type { Repository } from "../../git/git.ts";
 import type {
   EvaluationFailure,

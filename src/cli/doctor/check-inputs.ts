@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { HomelabError } from "../../base/errors.ts";
 import { plainText } from "../../base/terminal-text.ts";
-import type { Config, RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
+import type { Config } from "../../config/schema.ts";
 import { createGitCommand } from "../../git/git-command.ts";
 import { readBranchFile } from "../../git/read-branch-file.ts";
 import { remoteError } from "../../git/remote-error.ts";

@@ -1,6 +1,6 @@
 // Whether evaluators get the memory that the configuration promises them.
 import { availableParallelism, totalmem } from "node:os";
-import type { BuilderSettings } from "../../config/schema.ts";
+import type { BuilderSettings } from "../../config/builder-schema.ts";
 import { decideEvaluationResources } from "../../wiring/evaluation-resources.ts";
 import { formatBytes } from "../../words/duration.ts";
 import { ok, warning, wrong, type Finding } from "./finding.ts";

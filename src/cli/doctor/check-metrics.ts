@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { explainCertificateError } from "../../base/certificate-error.ts";
 import { causesOf, hasCode, messageOf } from "../../base/errors.ts";
 import { http } from "../../base/node-http.ts";
-import type { MetricsSettings } from "../../config/schema.ts";
+import type { MetricsSettings } from "../../config/metrics-schema.ts";
 import { parseListen } from "../../metrics/metrics-server.ts";
 import { refusalOf } from "../../redact/refusal-line.ts";
 import { findingOf, ok, warning, wrong, type Finding } from "./finding.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "../../config/load.ts";
-import type { RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
 import { parseRepoName } from "../../protocol/names.ts";
 import { judgeRemote } from "./check-remotes.ts";
 

@@ -2,7 +2,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ForgeSettings, RepoSettings } from "../../config/schema.ts";
+import type { ForgeSettings, RepoSettings } from "../../config/repo-schema.ts";
 import { createGitCommand } from "../../git/git-command.ts";
 import { shallowRemote } from "../../git/remote-error.ts";
 import { readHeads } from "../../git/read-heads.ts";

@@ -1,7 +1,8 @@
 // What a machine needs that builds: Nix, room and memory, git, and each repo with its inputs and its flake.
 import { join } from "node:path";
 import { silentLog } from "../../base/log.ts";
-import type { Config, RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
+import type { Config } from "../../config/schema.ts";
 import type { InstalledNix } from "../../nix/create-nix.ts";
 import type { FlakeLock } from "../../nix/lock/flake-lock.ts";
 import { createExec } from "../../process/create-exec.ts";

@@ -1,6 +1,7 @@
 // What the configured flakes are pinned to. Reads the repos alone, and needs no NATS.
 import { join } from "node:path";
-import type { Config, RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
+import type { Config } from "../../config/schema.ts";
 import { silentLog } from "../../base/log.ts";
 import { updatableInputs } from "../../nix/lock/flake-lock-diff.ts";
 import { type FlakeLock, parseFlakeLock } from "../../nix/lock/flake-lock.ts";

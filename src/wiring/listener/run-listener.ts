@@ -9,7 +9,7 @@ import type { Log } from "../../base/log.ts";
 import { connectNats, type Connection, type ConnectionOptions } from "../../bus/connect/connection.ts";
 import { createListenerBus } from "../../bus/deploy/create-listener-bus.ts";
 import { inboxPrefixOf } from "../../bus/server/permissions.ts";
-import type { ListenerSettings } from "../../config/schema.ts";
+import type { ListenerSettings } from "../../config/listener-schema.ts";
 import { policyOf } from "../../deploy/activation.ts";
 import type { Activator } from "../../deploy/activator-messages.ts";
 import { createActivatorClient } from "../../deploy/listener/activator-client.ts";

@@ -4,7 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { withDeadline } from "../../base/deadline.ts";
 import type { Log } from "../../base/log.ts";
 import type { BuildReader } from "../../bus/bus.ts";
-import type { RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
 import type { Repository } from "../../git/git.ts";
 import type { Store } from "../../nix/store.ts";
 import type { BuildState } from "../../protocol/build-state.ts";

@@ -1,5 +1,6 @@
 // The repos downstream of an updated one, as their settings and Nix here know them.
-import type { Config, RepoSettings } from "../../config/schema.ts";
+import type { RepoSettings } from "../../config/repo-schema.ts";
+import type { Config } from "../../config/schema.ts";
 import type { Repository } from "../../git/git.ts";
 import type { Evaluator } from "../../nix/evaluator.ts";
 import { parseHostName, parseRepoName, type RepoName } from "../../protocol/names.ts";
