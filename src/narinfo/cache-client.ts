@@ -88,6 +88,7 @@ export class UnusableAnswerError extends Error {
 
 /** Waiting longer than this is somebody else's decision. */
 const longestRetryAfterMs = 30_000;
+
 export function createCacheClient(options: CacheClientOptions): CacheClient {
   const { timeoutMs, retry, clock, netrc = [] } = options;
   const base = new URL(options.url.endsWith("/") ? options.url : `${options.url}/`);
