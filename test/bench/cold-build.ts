@@ -28,27 +28,27 @@ export async function runColdBuild(context: BenchContext): Promise<readonly Benc
     const atOnce: Cost[] = [];
     const peers: ColdRun[] = [];
     for (let round = 0; round < rounds; round++) {
-      const { files, before } = fleet;
+      const { files, before, hosts } = fleet;
       await using lab = await startLab(context, {
         fleet: {},
-        commit: { files: before ?? files },
+        commit: { files: before },
         countsNix: false,
       });
       await using peerStore = await createThrowAwayStore(nixSettings);
-      if (before !== undefined) {
-        await lab.run("build", "--all");
-        await buildAtOnce(peerStore, lab, ["before"]);
-      }
-      const commit = before === undefined ? lab.commit : await lab.change({}, { files });
+      await lab.run("build", "--all");
+      const { bare } = lab;
+      const commit = await lab.change({}, { files });
       ours.push(await runOurs(lab));
-      if (context.peer !== undefined)
-        peers.push(await runPeer(context.peer, peerStore, { bare: lab.bare, commit }));
+      if (context.peer !== undefined) {
+        await buildAtOnce(peerStore, lab, ["before"]);
+        peers.push(await runPeer(context.peer, peerStore, { bare, commit }));
+      }
       // What others do is enough to compare with; and bare Nix takes minutes for real hosts.
-      if (context.peer !== undefined || before !== undefined) continue;
+      if (context.peer !== undefined || fleet.isReal) continue;
       await using storeOfLoop = await createThrowAwayStore(nixSettings);
       await using storeOfOne = await createThrowAwayStore(nixSettings);
-      inTurn.push(await buildInTurn(storeOfLoop, lab, fleet.hosts));
-      atOnce.push(await buildAtOnce(storeOfOne, lab, fleet.hosts));
+      inTurn.push(await buildInTurn(storeOfLoop, { bare, commit }, hosts));
+      atOnce.push(await buildAtOnce(storeOfOne, { bare, commit }, hosts));
     }
     results.push(
       ...compare(fleet, ours, { "nix build, host by host": inTurn, "one nix build of all": atOnce }),
@@ -151,11 +151,10 @@ const firstBuildGoal = (name: string, value: number): Goal | undefined =>
 const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
 
 function compareWithPeer(
-  { name }: ColdFleet,
+  { name, isReal }: ColdFleet,
   ours: readonly ColdRun[],
   peers: readonly ColdRun[],
 ): readonly BenchResult[] {
-  const isReal = name.includes("NixOS");
   const figures = [
     ["wall", ({ wallSeconds }: ColdRun) => wallSeconds, seconds, isReal ? 0.9 : 1],
     ["CPU", ({ cpuSeconds }: ColdRun) => cpuSeconds, seconds, isReal ? 1 : 1.1],

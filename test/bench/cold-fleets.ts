@@ -17,10 +17,12 @@ export interface ColdFleet {
   /** Of the repository. */
   readonly files: Readonly<Record<string, string>>;
   /**
-   * A repository before, with one host and the same inputs: who builds it has copied and hashed them, which happens once in the
-   * life of a machine. Absent where there are no inputs.
+   * A repository before, with one host and the same inputs. Who builds it has copied and hashed them, which happens once in the
+   * life of a machine, and has run the code of a build, which happens once in the life of a daemon.
    */
-  readonly before?: Readonly<Record<string, string>>;
+  readonly before: Readonly<Record<string, string>>;
+  /** Hosts of NixOS: bare Nix takes minutes for them. */
+  readonly isReal: boolean;
 }
 
 /** What one host weighs: about a second of CPU and 200 MiB. */
@@ -32,15 +34,34 @@ const part = (share: number) => ({
   cells: Math.round(weight.cells * share),
 });
 
+/**
+ * @param inputs the flake's
+ * @param using of the inputs, as arguments of its outputs
+ * @param attributes of the derivation, which need the inputs
+ */
+const flakeBefore = (inputs = "", using = "", attributes = ""): string => `{
+  ${inputs}
+  outputs = { ${using} ... }: rec {
+    toplevels.before = derivation {
+      name = "before"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo > $out" ];
+      ${attributes}
+    };
+    nixosConfigurations.before.config.system.build.toplevel = toplevels.before;
+  };
+}`;
+
 async function syntheticFleet(name: string, shared: number): Promise<ColdFleet> {
   const fleet = { hosts: count, shared: part(shared), own: part(1 - shared) };
+  const lock = JSON.stringify({ nodes: { root: {} }, root: "root", version: 7 });
   return {
     name,
+    isReal: false,
+    before: { "flake.nix": flakeBefore(), "flake.lock": lock },
     hosts: Array.from({ length: count }, (_, index) => `host${String(index + 1).padStart(2, "0")}`),
     files: {
       "flake.nix": await readFile(join(flakes, "synthetic.nix"), "utf8"),
       "fleet.json": JSON.stringify(fleet),
-      "flake.lock": JSON.stringify({ nodes: { root: {} }, root: "root", version: 7 }),
+      "flake.lock": lock,
     },
   };
 }
@@ -58,18 +79,10 @@ async function realFleet(nixpkgs: string): Promise<ColdFleet> {
   const flake = (await readFile(join(flakes, "real.nix"), "utf8")).replace("@nixpkgs@", url);
   const names = ["db", "desktop", "git", "mail", "monitor", "plain", "router", "web"];
   const lock = await lockOf(flake);
-  const before = `{
-    inputs.nixpkgs.url = "${url}";
-    outputs = { nixpkgs, ... }: rec {
-      toplevels.before = derivation {
-        name = "before"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo > $out" ];
-        inherit (nixpkgs.lib) version;
-      };
-      nixosConfigurations.before.config.system.build.toplevel = toplevels.before;
-    };
-  }`;
+  const before = flakeBefore(`inputs.nixpkgs.url = "${url}";`, "nixpkgs,", "inherit (nixpkgs.lib) version;");
   return {
     name: `${names.length} hosts of NixOS`,
+    isReal: true,
     hosts: names,
     files: { "flake.nix": flake, "flake.lock": lock },
     before: { "flake.nix": before, "flake.lock": lock },
