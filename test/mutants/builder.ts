@@ -109,4 +109,10 @@ export const builderMutants: readonly Mutant[] = [
     to: "if (running === 0) return 0;",
     why: "each host that is evaluated starts a Nix process of its own",
   },
+  {
+    file: "src/builder/lanes/lane-activity.ts",
+    from: "        hosts.add(work);\n",
+    to: "",
+    why: "the log of a derivation that began before the graph was read is shown for all hosts",
+  },
 ];

@@ -91,4 +91,16 @@ export const nixMutants: readonly Mutant[] = [
     to: "",
     why: "a host is accused of a server that was down while it was evaluated",
   },
+  {
+    file: "src/narinfo/answers.ts",
+    from: "this.#conclude(true)",
+    to: "this.#conclude(false)",
+    why: "a narinfo of which half has come is read as a whole one",
+  },
+  {
+    file: "src/narinfo/answers.ts",
+    from: "if (this.#body?.push(chunk) === false) controller.pause();",
+    to: "this.#body?.push(chunk);",
+    why: "a NAR that comes faster than it is unpacked fills the memory",
+  },
 ];

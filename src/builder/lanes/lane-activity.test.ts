@@ -28,8 +28,14 @@ interface Stage {
   counted(): BuildProgress["builds"];
   /** What it was said to wait for. */
   readonly waits: readonly (string | undefined)[];
-  /** One Nix process for these hosts. */
+  /** One Nix process for these hosts, whose graphs are known. */
   process(...hosts: readonly string[]): Promise<LaneActivity>;
+  /** The same, before the graphs are known; and when they are. */
+  start(...hosts: readonly string[]): { readonly activity: LaneActivity; known(): Promise<void> };
+  /** What the build is told about phases. */
+  readonly phases: readonly string[];
+  /** A build of its own for a host, and what that is told about phases. */
+  apart(host: string): readonly string[];
   /** The hosts that the last line of a log was for, as they are known now. */
   hostsOfLog(): readonly FullHostName[];
 }
@@ -41,6 +47,7 @@ function stage(...names: readonly string[]): Stage {
   const started: Stage["started"] = [];
   const counts = createDerivationCounts();
   const waits: (string | undefined)[] = [];
+  const phases: string[] = [];
   let hosts: HostsNow = () => [];
   const build: RunningBuild = {
     id: sampleBuild,
@@ -88,7 +95,7 @@ function stage(...names: readonly string[]): Stage {
         else forSlot.delete(fullName(progress));
       },
       started: (_, derivation) => void started.push(derivation),
-      phase() {},
+      phase: (_, phase) => void phases.push(phase),
       stopped: (drvPath, outcome) => outcome !== undefined && counts.ended(drvPath, outcome),
       run: async () => undefined,
     },
@@ -128,6 +135,16 @@ function stage(...names: readonly string[]): Stage {
   };
   const needs: NeedsOfHosts = new Map();
   const durations = { of: (name: string) => (name === "shared-1" ? 3000 : undefined), learn: async () => {} };
+  const start: Stage["start"] = (...some) => {
+    const wanted = some.flatMap((name) => works.get(name) ?? []);
+    const activity = createLaneActivity({ nix, durations, needs }, wanted, never);
+    return {
+      activity,
+      async known() {
+        await expect.poll(() => [...built.keys()]).toEqual(expect.arrayContaining(wanted.map(fullName)));
+      },
+    };
+  };
   return {
     built,
     forSlot,
@@ -135,11 +152,21 @@ function stage(...names: readonly string[]): Stage {
     counted: () => counts.read([]),
     waits,
     hostsOfLog: () => hosts(),
+    phases,
+    start,
     async process(...some) {
-      const wanted = some.flatMap((name) => works.get(name) ?? []);
-      const activity = createLaneActivity({ nix, durations, needs }, wanted, never);
-      await expect.poll(() => [...built.keys()]).toEqual(expect.arrayContaining(wanted.map(fullName)));
+      const { activity, known } = start(...some);
+      await known();
       return activity;
+    },
+    apart(name) {
+      const told: string[] = [];
+      const work = works.get(name);
+      if (work === undefined) throw new Error(`there is no ${name}`);
+      const progress = { ...build.progress, phase: (_: StorePath, phase: string) => void told.push(phase) };
+      work.watchers.clear();
+      work.watchers.add({ ...build, progress, open: new Map([[fullName(work), work]]) });
+      return told;
     },
   };
 }
@@ -160,6 +187,19 @@ test("what one process builds counts for the hosts of the others, and its log is
     ]),
   );
   expect(started).toEqual([{ name: "shared-1", usualMs: 3000, host: { repo, host: "web01" } }]);
+});
+
+test("what began before it was known whom it is for, is then only told to those", async () => {
+  const { apart, start, phases } = stage("web01", "nas");
+  const others = apart("nas");
+  const { activity, known } = start("web01", "nas");
+  const drvPath = fakeDrv("web01");
+  void activity.take({ type: "derivation-started", drvPath });
+  void activity.take({ type: "phase", drvPath, phase: "unpackPhase" });
+  await known();
+  void activity.take({ type: "phase", drvPath, phase: "buildPhase" });
+  expect(phases).toEqual(["unpackPhase", "buildPhase"]);
+  expect(others).toEqual(["unpackPhase"]);
 });
 
 test("a host's own system is its own, and a process that ended needs nothing", async () => {
