@@ -3,10 +3,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { derivationName } from "../../src/protocol/store-paths/derivation-name.ts";
 import { freePort } from "../support/free-port.ts";
 import { startHomelab } from "../support/start-homelab.ts";
-import { createLocalLab, type LocalBuild, type LocalLab } from "../support/local-lab.ts";
+import { createLocalLab, flakeOf, type LocalBuild, type LocalLab } from "../support/local-lab.ts";
 import {
   addRemoteMachines,
   canHaveMachine,
+  noRouteTo,
   sharingFlake,
   type RemoteMachines,
 } from "../support/remote-machines.ts";
@@ -90,6 +91,46 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
     expect(build.state.warnings.filter((warning) => warning.includes("left out"))).toEqual([
       "the remote builder ssh://arm1 is left out for some minutes: it did not answer, or was lost",
     ]);
+  });
+
+  test("hosts that need a feature of no machine are skipped at once, and the others are built", async () => {
+    const { lab } = await startLab(["arm1"]);
+    const needs = (features: string): string => `{ requiredSystemFeatures = [ ${features} ]; }`;
+    await lab.commit({
+      "flake.nix": flakeOf(`{
+        plain = host "plain" { };
+        kvm = host "kvm" ${needs('"kvm"')};
+        below = host "below" { dep = derive "vm" ${needs('"big-parallel" "kvm"')}; };
+      }`),
+    });
+    const build = await lab.build();
+    expect(build.verdicts, build.stderr).toEqual({ plain: "built", kvm: "skipped", below: "skipped" });
+    expect(build.reasons).toMatchObject({
+      kvm: "nixos-system-kvm: no builder for 'x86_64-linux' with features {kvm}",
+      below: "vm: no builder for 'x86_64-linux' with features {big-parallel, kvm}",
+    });
+    expect(build.state.warnings).toEqual([]);
+    expect(build.exitCode).toBe(3);
+  });
+
+  test("a machine of this machine's system that does not answer is named, and why", async () => {
+    const { lab, remote } = await startLab(["arm1"]);
+    await remote.machine("arm1").setMode("down");
+    const build = await lab.build("host0");
+    expect(build.reasons["host0"]).toBe(
+      `common: no answer from the remote builder ssh://arm1: ${noRouteTo("arm1")} (tried 2 times)`,
+    );
+    expect(build.exitCode).toBe(3);
+  });
+
+  test("a line of nix.conf that Nix cannot read is the reason", async () => {
+    const { lab } = await startLab(["arm1"]);
+    await lab.configureNix("builders = ssh://arm1 x86_64-linux - many");
+    const build = await lab.build("host0");
+    expect(build.verdicts).toEqual({ host0: "infra-failed" });
+    expect(build.reasons["host0"]).toContain(
+      "bad machine specification: failed to convert column #3 in a row: 'ssh://arm1 x86_64-linux - many' to 'unsigned int'",
+    );
   });
 
   test("a Nix daemon that trusts the builder leaves such a machine out as well", async () => {

@@ -20,7 +20,8 @@ const facts = (some: Partial<FailureFacts>): FailureFacts => ({
   saidInGeneral: [],
   process: { exitCode: 100, killedBy: undefined, outOfMemoryKills: 0 },
   limits: { timeoutSeconds: 3600, silenceSeconds: 600 },
-  unsupportedSystem: undefined,
+  requirements: { system: "x86_64-linux" },
+  isForeign: false,
   storeFull: false,
   saidOfOthers: false,
   machines: [],
@@ -196,20 +197,70 @@ describe("the infrastructure's fault", () => {
 });
 
 test("a derivation that nothing here can build is neither's fault, whether Nix came to say so or not", () => {
-  expect(decideFailure(facts({ started: undefined, unsupportedSystem: "riscv64-linux" }))).toEqual({
+  const foreign = { requirements: { system: "riscv64-linux" }, isForeign: true, ownSystem: false };
+  expect(decideFailure(facts({ ...foreign, started: undefined }))).toEqual({
     kind: "no-builder",
     name: "linux-6.18",
     reason: "no builder for 'riscv64-linux'",
     system: "riscv64-linux",
   });
-  expect(decideFailure(facts({ said: exited, unsupportedSystem: "riscv64-linux" })).kind).toBe("failed");
-  const said = messages(
-    `a 'aarch64-linux' with features {} is required to build '${drv}', but I am a 'x86_64-linux' with features {}`,
-  );
-  expect(decideFailure(facts({ started: undefined, said }))).toEqual({
+  expect(decideFailure(facts({ ...foreign, said: exited })).kind).toBe("failed");
+});
+
+describe("a feature that nothing here has", () => {
+  const kvm = {
+    started: undefined,
+    requirements: { system: "x86_64-linux", requiredFeatures: ["big-parallel", "kvm"] },
+  };
+  const noBuilder = {
     kind: "no-builder",
     name: "linux-6.18",
-    reason: "no builder for 'aarch64-linux'",
+    reason: "no builder for 'x86_64-linux' with features {big-parallel, kvm}",
+  };
+  const disabled = messages(`Cannot build '${drv}'.\nReason: local builds are disabled (max-jobs = 0)`);
+  const nothingStarts = messages(
+    "unable to start any build; remote machines may not have all required system features.\nhttps://nixos.org/manual/nix/stable/advanced-topics/distributed-builds.html",
+  );
+
+  test.each([
+    [
+      "this machine",
+      {
+        said: messages(
+          `a 'x86_64-linux' with features {big-parallel, kvm} is required to build '${drv}', but I am a 'x86_64-linux' with features {}`,
+        ),
+      },
+    ],
+    ["remote builders only", { ownSystem: false, said: disabled }],
+    ["remote builders only, before 2.29", { ownSystem: false, saidInGeneral: nothingStarts }],
+  ])("is neither's fault, with %s", (_, some) => {
+    expect(decideFailure(facts({ ...kvm, ...some }))).toEqual(noBuilder);
+  });
+
+  test("is not what a machine lacks that did not take it", () => {
+    const away = { ...kvm, ownSystem: false, machines: ["ssh://arm1"] };
+    const expected = {
+      kind: "infra",
+      reason: "no answer from the remote builder ssh://arm1: did not take it",
+    };
+    expect(decideFailure(facts({ ...away, said: disabled }))).toMatchObject(expected);
+    expect(decideFailure(facts({ ...away, saidInGeneral: nothingStarts }))).toMatchObject(expected);
+  });
+
+  test("says nothing of what was to be built here, or of how else Nix ended", () => {
+    expect(decideFailure(facts({ ...kvm, saidInGeneral: nothingStarts })).kind).toBe("infra");
+    const killedNix = { exitCode: undefined, killedBy: "SIGKILL", outOfMemoryKills: 0 };
+    expect(decideFailure(facts({ ...kvm, ownSystem: false, process: killedNix })).kind).toBe("infra");
+  });
+});
+
+test("a build hook that cannot read nix.conf is nobody's fault, and what it said is the reason", () => {
+  const badRow =
+    "bad machine specification: failed to convert column #3 in a row: 'ssh://m1 - - many' to 'unsigned int'";
+  const saidInGeneral = messages(badRow, "unexpected EOF reading a line");
+  expect(decideFailure(facts({ started: undefined, role: "alone", saidInGeneral }))).toMatchObject({
+    kind: "infra",
+    reason: `it was neither built nor fetched: ${badRow}`,
   });
 });
 

@@ -2,6 +2,7 @@ import type { FailureMessage, ReportedEnd } from "./failure-message.ts";
 import { machineName } from "../../protocol/machine-name.ts";
 import { claimAbout, type MachineClaims, type MachineReports } from "./machine-claims.ts";
 import type { FailureCause, RealiseOptions, RealiseResult, StartedDerivation } from "../realiser.ts";
+import type { Requirements } from "../settings/machines.ts";
 
 /** All that is known about a derivation whose output is not valid while all its inputs are, or which was started. */
 export interface FailureFacts {
@@ -16,9 +17,10 @@ export interface FailureFacts {
   readonly saidOfOthers: boolean;
   readonly process: Pick<RealiseResult, "exitCode" | "killedBy" | "outOfMemoryKills">;
   readonly limits: Pick<RealiseOptions, "timeoutSeconds" | "silenceSeconds">;
-  /** The system that it is built on, when that is not one of those that this Nix can build for. */
-  readonly unsupportedSystem: string | undefined;
-  /** The remote builders that nix.conf has for such a derivation, and whether this machine is of its system. */
+  readonly requirements: Requirements;
+  /** Nothing builds for its system. */
+  readonly isForeign: boolean;
+  /** The remote builders that nix.conf has for such a derivation, and whether this machine builds for its system. */
   readonly machines: readonly string[];
   readonly ownSystem: boolean;
   /** What remote builders said about it. */
@@ -61,19 +63,18 @@ export function decideFailure(facts: FailureFacts): FailureCause {
 
 /** Nix found no place to build it. Where one is configured, that one did not answer. */
 function decideNowhere(facts: FailureFacts): FailureCause | undefined {
-  const { name, said, started, unsupportedSystem, machines, ownSystem, reports } = facts;
-  const noBuilder = said.find(({ end }) => end.type === "no-builder");
-  const isRefused = said.length === 0 && !ownSystem && machines.some((uri) => reports.refusals.has(uri));
-  const isNowhere = started === undefined && (unsupportedSystem !== undefined || isRefused);
-  if (noBuilder === undefined && !isNowhere) return undefined;
+  const { name, said, saidInGeneral, started, requirements, isForeign, machines, ownSystem, reports } = facts;
+  const isNoBuilder = ({ end }: FailureMessage): boolean => end.type === "no-builder";
+  const isRefused = said.length === 0 && machines.some((uri) => reports.refusals.has(uri));
+  // With `max-jobs = 0`, Nix before 2.29 names no derivation.
+  const isNowhere =
+    started === undefined && !ownSystem && (isForeign || isRefused || saidInGeneral.some(isNoBuilder));
+  if (!said.some(isNoBuilder) && !isNowhere) return undefined;
   if (machines.length === 0) {
-    const reason = noBuilder?.reason ?? `no builder for '${unsupportedSystem ?? ""}'`;
-    return {
-      kind: "no-builder",
-      name,
-      reason,
-      ...(unsupportedSystem === undefined ? {} : { system: unsupportedSystem }),
-    };
+    const { system, requiredFeatures = [] } = requirements;
+    const features = requiredFeatures.length === 0 ? "" : ` with features {${requiredFeatures.join(", ")}}`;
+    const reason = `no builder for '${system}'${features}`;
+    return { kind: "no-builder", name, reason, ...(isForeign ? { system } : {}) };
   }
   const causes = machines.map(
     (uri) => `${machineName(uri)}: ${reports.refusals.get(uri) ?? "did not take it"}`,
@@ -204,7 +205,11 @@ function withoutResult(facts: FailureFacts): string {
 function howNixEnded({ process: { exitCode, killedBy }, saidInGeneral, storeFull }: FailureFacts): string {
   if (storeFull) return "the disk is full";
   if (killedBy !== undefined) return `Nix was ended by ${killedBy}`;
-  const last = saidInGeneral.at(-1)?.reason;
+  const reasons = saidInGeneral.map(({ reason }) => reason);
+  const last = reasons.findLast((reason) => !isVague(reason)) ?? reasons.at(-1);
   if (last !== undefined) return last;
   return exitCode === undefined ? "Nix ended without an exit code" : `Nix ended with exit code ${exitCode}`;
 }
+
+/** Whoever Nix talked to is gone, such as its build hook, and may have said why before. */
+const isVague = (reason: string): boolean => /^unexpected (?:EOF|end-of-file)\b/.test(reason);

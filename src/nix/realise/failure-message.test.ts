@@ -130,6 +130,18 @@ describe("an error", () => {
     });
   });
 
+  test.each([
+    ["unable to start any build; remote machines may not have all required system features.", undefined],
+    ["unable to start any build; either increase '--max-jobs' or enable remote builds.", undefined],
+    [`Cannot build '${drv}'.\n       Reason: local builds are disabled (max-jobs = 0)\n       Hint: x`, drv],
+  ])("about remote builders that do not take it, with max-jobs = 0: %s", (text, drvPath) => {
+    expect(readFailureMessage(`error: ${text}`)).toMatchObject({ drvPath, end: { type: "no-builder" } });
+  });
+
+  test("is not what Nix says about how to see more of it", () => {
+    expect(readFailureMessage("(use '--show-trace' to show detailed location information)")).toBeUndefined();
+  });
+
   test("about a missing feature only", () => {
     const text = `Cannot build '${drv}'.\nReason: missing system features\nRequired features: {big, kvm}\nAvailable features: {}`;
     expect(readFailureMessage(text)).toMatchObject({

@@ -98,13 +98,15 @@ const derivationIn = (line: string): string | undefined =>
 
 /**
  * 2.8: "1 dependencies of derivation 'D' failed to build"; 2.29: "Reason: 1 dependency failed." That a remote builder
- * cannot be used is for machine-reports.ts, as Nix tries the next one, or says itself what it has no builder for.
+ * cannot be used is for machine-reports.ts, as Nix tries the next one, or says itself what it has no builder for. 2.8 says
+ * how to see more of an error in a message of its own.
  */
 const isConsequence = (first: string, reason: string): boolean =>
   /^\d+ dependenc(?:y|ies) of derivation .* failed to build$/.test(first) ||
   /^\d+ dependenc(?:y|ies) failed$/.test(reason) ||
   /^build of (?:'[^']*'(?:, )?)+ failed$/.test(first) ||
   /^cannot build on '[^']*': |^Failed to find a machine for remote build!/.test(first) ||
+  first.startsWith("(use '--show-trace' ") ||
   /^some references of path .* could not be realised$/.test(first);
 
 function endOf(reason: string): ReportedEnd {
@@ -122,11 +124,11 @@ const ends = [
   [/timed out after \d+ seconds of silence$/, "silence"],
   [/timed out after \d+ seconds$/, "timeout"],
   [
-    /with features \{.*\} is required to build|^required system or feature not available|^platform mismatch$|^missing system features$/,
+    /with features \{.*\} is required to build|^required system or feature not available|^platform mismatch$|^missing system features$|^local builds are disabled|^unable to start any build\b/i,
     "no-builder",
   ],
   [
-    /end-of-file|connection (?:reset|refused|timed out|closed)|closed by remote host|no route to host|network is unreachable|host key verification failed|permission denied \(|broken pipe|cannot (?:connect|open connection)|failed to start SSH|temporarily unavailable|cannot allocate memory|daemon (?:disconnected|out of memory|version|protocol)|protocol mismatch|is too old|unable to (?:fork|start)|namespaces|world-writable|killed by SIGKILL/i,
+    /end-of-file|^unexpected EOF reading a line$|^bad machine specification|connection (?:reset|refused|timed out|closed)|closed by remote host|no route to host|network is unreachable|host key verification failed|permission denied \(|broken pipe|cannot (?:connect|open connection)|failed to start SSH|temporarily unavailable|cannot allocate memory|daemon (?:disconnected|out of memory|version|protocol)|protocol mismatch|is too old|unable to (?:fork|start)|namespaces|world-writable|killed by SIGKILL/i,
     "environment",
   ],
   [/substitute|is required, but there is no|unable to download/, "substitution"],

@@ -97,12 +97,14 @@ const saysGone = (path: StorePath): string =>
 function placesFor(
   { system, requiredFeatures }: Derivation,
   places: BuildPlaces,
-): Pick<FailureFacts, "machines" | "ownSystem" | "unsupportedSystem"> {
+): Pick<FailureFacts, "requirements" | "machines" | "ownSystem" | "isForeign"> {
   const ownSystem = system === "builtin" || places.here.includes(system);
+  const requirements = { system, requiredFeatures };
   return {
-    machines: machinesFor({ system, requiredFeatures }, places).map(({ uri }) => uri),
+    requirements,
+    machines: machinesFor(requirements, places).map(({ uri }) => uri),
     ownSystem,
-    unsupportedSystem: ownSystem || buildableSystems(places).includes(system) ? undefined : system,
+    isForeign: !ownSystem && !buildableSystems(places).includes(system),
   };
 }
 
