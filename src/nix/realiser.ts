@@ -92,6 +92,8 @@ export type NixActivity =
   /** What a build waits for: another process's lock, a machine. Without a reason none waits any more. */
   | { readonly type: "waiting"; readonly reason: string | undefined }
   | { readonly type: "fetch-counts"; readonly done: number; readonly expected: number }
+  /** More of a path was downloaded, or copied from or to a remote builder. */
+  | { readonly type: "transferred" }
   | { readonly type: "message"; readonly message: NixMessage };
 
 export interface NixMessage {

@@ -189,6 +189,7 @@ export async function buildTogether(
     signal.throwIfAborted();
     if (stop.signal.aborted) board.move(open(), "ready");
     else {
+      if (round?.isStuck() === true) machines.hung();
       const failed = open();
       undecided.clear();
       failWork(options, failed, error);

@@ -132,6 +132,7 @@ export function createEarlyVerdicts(options: EarlyVerdictsOptions, signal: Abort
         case "phase":
         case "log-lines":
         case "waiting":
+        case "transferred":
         case "hook-started":
         case "hook-stopped":
       }

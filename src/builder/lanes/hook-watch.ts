@@ -93,6 +93,7 @@ export function createHookWatch(): HookWatch {
         case "phase":
         case "build-counts":
         case "fetch-counts":
+        case "transferred":
           break;
       }
       confirmStopped();

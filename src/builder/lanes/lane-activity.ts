@@ -239,6 +239,7 @@ export function createLaneActivity(
           return undefined;
         case "hook-started":
         case "hook-stopped":
+        case "transferred":
         case "message":
           return undefined;
       }

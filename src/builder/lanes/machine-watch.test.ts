@@ -44,6 +44,16 @@ test("what a machine builds has begun at once, and ends with its process", () =>
   expect(said).toEqual(["ssh://arm1 started", "ssh://arm1 built"]);
 });
 
+test("a machine that hung with a build has lost it, and what it had built before stays built", () => {
+  const { watch: machines, said } = watch();
+  for (const name of ["a", "b"]) machines.take(started(name, `ssh://${name}`));
+  machines.take(started("here"));
+  machines.take(stopped("a"));
+  machines.hung();
+  machines.end();
+  expect(said.slice(2)).toEqual(["ssh://b infra-failed", "ssh://a built"]);
+});
+
 test.each([
   ["failed", "failed"],
   ["timed-out", "failed"],

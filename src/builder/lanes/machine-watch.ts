@@ -31,6 +31,8 @@ export interface MachineWatch {
    * @param built those of the doubtful ones that have their outputs
    */
   ended(result: Pick<RealiseResult, "machines">, built?: ReadonlySet<StorePath>): void;
+  /** Nix hung with all that it was building, and was ended. */
+  hung(): void;
   /** Nothing follows: what has no result was interrupted. */
   end(): void;
 }
@@ -84,6 +86,13 @@ export function createMachineWatch(onNews: OnRemoteBuild): MachineWatch {
     ended({ machines }, built = new Set()) {
       for (const machine of machines?.refusals.keys() ?? []) onNews(machineName(machine), "refused");
       tell(machines, built);
+    },
+    hung() {
+      for (const [drvPath, { machine, stopped }] of builds) {
+        if (stopped !== undefined) continue;
+        builds.delete(drvPath);
+        onNews(machine, "infra-failed");
+      }
     },
     end: () => tell(undefined, new Set()),
   };

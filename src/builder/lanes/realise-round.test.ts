@@ -46,12 +46,33 @@ test("a Nix that says nothing for longer than any build may is ended, and nobody
   );
 });
 
-test.each<NixActivity>([
-  { type: "waiting", reason: "waiting for the lock on linux: another Nix process builds it" },
-  { type: "fetch-counts", done: 0, expected: 1 },
-])("a Nix that says nothing after $type has something to wait for", async (activity) => {
+const waiting: NixActivity = { type: "waiting", reason: "waiting for a machine to build 'linux'" };
+
+test("a Nix that only waits for others may be silent for as long as they need", async () => {
   const { clock, say, outcome } = startSilent();
-  say(activity);
+  say(waiting);
   await clock.advance(30_000_000);
   expect(outcome()).toBe("runs");
+});
+
+test("a Nix that waits for a machine that hangs with its builds is ended, and says which", async () => {
+  const { clock, say, outcome } = startSilent();
+  say({ type: "derivation-started", drvPath: fakeDrv("ended"), machine: "ssh://arm2" });
+  say({ type: "derivation-started", drvPath, machine: "ssh://arm1" });
+  say(waiting);
+  say({ type: "derivation-stopped", drvPath: fakeDrv("ended") });
+  await clock.advance(7_260_000);
+  expect(outcome()).toMatch(/was stopped: perhaps ssh:\/\/arm1 hangs/);
+});
+
+test("a Nix that copies may take its time, unless nothing arrives any more", async () => {
+  const { clock, say, outcome } = startSilent();
+  say({ type: "fetch-counts", done: 0, expected: 1 });
+  for (let hours = 0; hours < 10; hours++) {
+    await clock.advance(3_600_000);
+    say({ type: "transferred" });
+  }
+  expect(outcome()).toBe("runs");
+  await clock.advance(7_260_000);
+  expect(outcome()).toMatch(/was stopped/);
 });

@@ -21,6 +21,8 @@ export interface Round {
 
 export interface RunningRound {
   readonly end: Promise<Round>;
+  /** We ended Nix because it hung. */
+  isStuck(): boolean;
   /** See `HookWatch`. */
   isHookUndecided(drvPath: StorePath): boolean;
 }
@@ -113,5 +115,9 @@ export function startRound(
     }
   }
 
-  return { end: run(), isHookUndecided: (drvPath) => watch.isUndecided(drvPath) };
+  return {
+    end: run(),
+    isStuck: () => stuck.signal.aborted,
+    isHookUndecided: (drvPath) => watch.isUndecided(drvPath),
+  };
 }

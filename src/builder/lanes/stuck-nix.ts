@@ -1,5 +1,6 @@
-// A Nix that will never say anything again. It talks to a remote builder before a build begins there, with no limit of
-// its own and doing nothing else meanwhile: not even builds that run beside it are ended when their time is over.
+// A Nix that will never say anything again. It has no limit of its own for what it does with a remote builder: neither
+// before a build begins there, when it does nothing else, nor while it copies to and from there, nor for the build, whose
+// limits are the business of the machine's own Nix.
 import type { Clock } from "../../base/clock.ts";
 import { HomelabError } from "../../base/errors.ts";
 import type { NixActivity } from "../../nix/realiser.ts";
@@ -16,7 +17,10 @@ export interface StuckWatch {
   end(): void;
 }
 
-/** Silent for longer than a build may be, without waiting for a lock, a download or a hook. */
+/**
+ * Silent for longer than a build may be, without waiting for a hook, or only for others: for a lock, or for a machine that
+ * has enough to do. Whoever waits while something is built here hears of that, or it hangs.
+ */
 export function watchForStuckNix(silenceSeconds: number, clock: Clock): StuckWatch {
   const stuckSeconds = Math.max(silenceSeconds, leastStuckSeconds) + stuckGraceSeconds;
   const stuck = new AbortController();
@@ -24,13 +28,16 @@ export function watchForStuckNix(silenceSeconds: number, clock: Clock): StuckWat
   const hooks = new Set<string>();
   let lastSaid = clock.monotonic();
   let waits = false;
-  let fetches = false;
+  /** With the remote builder of each; nothing for this machine. */
+  const building = new Map<string, string | undefined>();
 
   async function watch(): Promise<void> {
     for (;;) {
       const left = stuckSeconds * 1000 - (clock.monotonic() - lastSaid);
-      if (left <= 0 && !waits && !fetches && hooks.size === 0) {
-        const reason = `Nix printed nothing for ${stuckSeconds} seconds and was stopped: perhaps a remote builder hangs`;
+      if (left <= 0 && (!waits || building.size > 0) && hooks.size === 0) {
+        const machines = [...new Set(building.values())].filter((machine) => machine !== undefined);
+        const who = machines.length === 0 ? "a remote builder" : machines.join(" or ");
+        const reason = `Nix printed nothing for ${stuckSeconds} seconds and was stopped: perhaps ${who} hangs`;
         return stuck.abort(new HomelabError("unavailable", reason));
       }
       await clock.sleep(left > 0 ? left : stuckGraceSeconds * 1000, over.signal);
@@ -42,7 +49,8 @@ export function watchForStuckNix(silenceSeconds: number, clock: Clock): StuckWat
     take(activity) {
       lastSaid = clock.monotonic();
       if (activity.type === "waiting") waits = activity.reason !== undefined;
-      else if (activity.type === "fetch-counts") fetches = activity.done < activity.expected;
+      else if (activity.type === "derivation-started") building.set(activity.drvPath, activity.machine);
+      else if (activity.type === "derivation-stopped") building.delete(activity.drvPath);
       else if (activity.type === "hook-started") hooks.add(activity.drvPath);
       else if (activity.type === "hook-stopped") hooks.delete(activity.drvPath);
     },

@@ -37,6 +37,13 @@ const stop = (id: number): unknown => ({ action: "stop", id });
 const message = (level: number, msg: string): unknown => ({ action: "msg", level, msg });
 const totals = { action: "start", id: 1, level: 0, text: "", type: 104 };
 
+test("a transfer that moves on is told, and one that does not is not", () => {
+  const copying = { action: "start", fields: [], id: 9, level: 3, text: "copying path", type: 100 };
+  const bytes = (done: number): unknown => counts(9, done, 1000, 0, 0);
+  const activities = read(said(copying, bytes(10), bytes(10), bytes(20), stop(9)));
+  expect(activities).toEqual([{ type: "transferred" }, { type: "transferred" }]);
+});
+
 const linesOf = (activities: readonly NixActivity[]): string[] =>
   activities.flatMap((activity) => (activity.type === "log-lines" ? activity.lines : []));
 const messagesOf = (activities: readonly NixActivity[]): NixMessage[] =>
@@ -241,6 +248,7 @@ describe("activities", () => {
     );
     expect(activities).toEqual([
       { type: "build-counts", done: 0, expected: 5, running: 1, failed: 0 },
+      { type: "transferred" },
       { type: "fetch-counts", done: 1, expected: 2 },
     ]);
   });

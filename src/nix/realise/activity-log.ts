@@ -21,7 +21,7 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
   const waits = new Map<string, string>();
   /** A build on another machine is two activities for one derivation: ours around the other machine's. */
   const activitiesOf = new Map<StorePath, number>();
-  /** The last progress of each total, as it came. */
+  /** The last progress of each total and each transfer, as it came. */
   const lastProgress = new Map<string, string>();
   let counts: Counts = [0, 0, 0, 0];
   let fetches: Counts = [0, 0, 0, 0];
@@ -78,13 +78,13 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
   }
 
   function takeProgress(id: string, text: string): void {
-    const of = totals.get(id);
-    if (of === undefined) return;
     // Nix repeats itself: after each step it gives all counts again.
     const isRepeated = lastProgress.get(id) === text;
     lastProgress.set(id, text);
     const now = isRepeated ? undefined : parseCounts(text);
-    if (of === "fetches") takeFetches(now);
+    const of = totals.get(id);
+    if (of === undefined) takeTransfer(now);
+    else if (of === "fetches") takeFetches(now);
     else if (isRepeated) note({ type: "counted-again" });
     else takeCounts(now);
   }
@@ -96,6 +96,10 @@ export function createActivityLog(onActivity: (activity: NixActivity) => void): 
     if (now.every((count, index) => count === counts[index])) return;
     counts = now;
     onActivity({ type: "build-counts", done, expected, running, failed });
+  }
+
+  function takeTransfer(now: Counts | undefined): void {
+    if (now !== undefined) onActivity({ type: "transferred" });
   }
 
   function takeFetches(now: Counts | undefined): void {

@@ -27,6 +27,17 @@ function read(...activities: readonly NixActivity[]): MachineReports {
   return reports.read();
 }
 
+test.each([
+  ["ssh", "'nix-store --serve' protocol mismatch from 'arm1', got 'Welcome to arm1\nRT'"],
+  [
+    "ssh-ng",
+    "cannot open connection to remote store 'ssh-ng://arm1': error: protocol mismatch, got 'Welcome to arm1\noixd'",
+  ],
+])("a machine that greets where Nix is to speak is refused for that, over %s", (_, why) => {
+  const { refusals } = read(said(`cannot build on '${uri}': error: ${why}`));
+  expect(refusals.get(uri)).toMatch(/protocol mismatch.*, got 'Welcome to arm1$/);
+});
+
 describe("how a build on a machine ended", () => {
   test.each([
     ["2.8", exited("a", 3)],

@@ -58,7 +58,9 @@ export function createMachineReports(): MachineReportReader {
 
 /** What ssh says about it goes to the same stderr, before Nix only says that it has no connection; or it follows Nix's words. */
 function causeOf(why: string, foreign: string | undefined): string {
-  const said = why.trim().split("\n").at(-1)?.trim() ?? "";
+  const lines = why.trim().split("\n");
+  // Nix quotes what it got instead, such as what a login shell prints there, and its own first bytes.
+  const said = (lines.find((line) => line.includes("protocol mismatch")) ?? lines.at(-1) ?? "").trim();
   const isVague =
     /unexpected end-of-file|disconnected unexpectedly|cannot connect to '[^']*'$|failed to start SSH connection to '[^']*'$/.test(
       said,

@@ -183,6 +183,7 @@ function createActivityReader(onActivity: (activity: NixActivity) => void | Prom
   let pending: PendingActivity[] = [];
   const log = createActivityLog((activity) => {
     const last = pending.at(-1);
+    if (activity.type === "transferred" && last?.type === "transferred") return;
     if (activity.type !== "log-lines") pending.push(activity);
     else if (last?.type === "log-lines" && last.drvPath === activity.drvPath)
       last.lines.push(...activity.lines);
