@@ -42,6 +42,28 @@ test.each([
     "cannot build on 'ssh://arm1': error: cannot connect to 'arm1'\nerror: unable to start any build\n",
     { result: "failed", because: "cannot connect to 'arm1'" },
   ],
+  [
+    1,
+    "error: bad machine specification: failed to convert column #3 in a row: 'ssh://arm1 - - many' to 'unsigned int'\nerror: unexpected EOF reading a line\n(use '--show-trace' to show detailed location information)\n",
+    {
+      result: "failed",
+      because:
+        "bad machine specification: failed to convert column #3 in a row: 'ssh://arm1 - - many' to 'unsigned int'",
+    },
+  ],
+  [
+    1,
+    "error:\n       … while parsing machine specification at a column #7 in a row: 'ssh://arm1 - - 2 1 - - $'\n\n       error: invalid character in Base64 string: '$'\nerror:\n       … while reading the response from the build hook\n\n       error: unexpected EOF reading a line\n",
+    {
+      result: "failed",
+      because: "while parsing machine specification at a column #7 in a row: 'ssh://arm1 - - 2 1 - - $'",
+    },
+  ],
+  [
+    1,
+    "error:\n       … while reading the response from the build hook\n\n       error: unexpected EOF reading a line\n",
+    { result: "failed", because: "unexpected EOF reading a line" },
+  ],
   [1, "error: unable to start any build\n", { result: "failed", because: "unable to start any build" }],
   [1, "", { result: "failed", because: "nix-build ended with 1" }],
 ])("what Nix says of a build on a remote builder (exit code %d): %j", (exitCode, stderrTail, trial) => {

@@ -64,7 +64,14 @@ export function judgeRemoteTrial(uri: string, { stderrTail, timedOut, exitCode }
   const ssh = lines.find((line) =>
     /^(?:ssh: |Host key verification failed|\S+: Permission denied)/.test(line),
   );
-  const said = ssh ?? of ?? lines.findLast((line) => line.startsWith("error:"));
+  // Nix's own last words may be that its build hook ended, which said before what it cannot read.
+  const unreadable = lines.find((line) => line.includes("machine specification"));
+  // Since 2.20 an error with a trace is indented, behind a line with nothing but "error:".
+  const said =
+    unreadable?.replace(/^\s*… /, "") ??
+    ssh ??
+    of ??
+    lines.findLast((line) => /^\s*error: ./.test(line))?.trim();
   return {
     result: "failed",
     because: firstLine((said ?? `nix-build ended with ${exitCode}`).replace(/^error: */, "")).slice(0, 400),

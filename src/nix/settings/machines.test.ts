@@ -35,6 +35,14 @@ test("reads machines, one a line or divided by semicolons", () => {
   ]);
 });
 
+test("a machine that builds nothing at a time is none", () => {
+  const machines = parseMachines(
+    "ssh://arm1 aarch64-linux - 0 1\nssh://arm2 aarch64-linux - 1 0",
+    "x86_64-linux",
+  );
+  expect(machines.map(({ uri }) => uri)).toEqual(["ssh://arm2"]);
+});
+
 test.each([
   ["aarch64-linux", [], ["ssh://arm1"]],
   ["aarch64-linux", ["kvm"], ["ssh://arm1"]],
