@@ -82,6 +82,19 @@ describe.skipIf(!canHaveMachine)("with max-jobs = 0", () => {
     expect(built.size).toBe(derivations);
   });
 
+  test("who does not answer is not asked for each derivation, and is back in the next build", async () => {
+    const { lab, remote } = await startLab(["arm1", "arm2"]);
+    await remote.machine("arm1").setMode("down");
+    const build = await lab.build();
+    expect(verdictsOf(build), build.stderr).toEqual(allBuilt);
+    // Each takes as long as a connection needs to fail, and Nix does nothing else meanwhile.
+    expect((await remote.said("refused")).length).toBeLessThan(derivations / 2);
+    await remote.machine("arm1").setMode("well");
+    await lab.commit({ "flake.nix": await sharingFlake(remote.lab, { hosts, kib: 5 }) });
+    expect(verdictsOf(await lab.build())).toEqual(allBuilt);
+    expect((await remote.said("built")).map(({ machine }) => machine)).toContain("arm1");
+  });
+
   test("a machine that loses whatever it builds is left out, and the other one builds everything", async () => {
     const { lab, remote } = await startLab(["arm1", "arm2"]);
     await remote.machine("arm1").setMode("loses");

@@ -22,8 +22,10 @@ export interface RemoteMachines {
   /** Where builders find `where`, with the name of the machine that they are on, and leave what they want to say. */
   readonly lab: string;
   machine(name: string): RemoteMachine;
-  /** The lines `name machine` that builders left in this file. */
-  said(file: "begun" | "built"): Promise<readonly { readonly name: string; readonly machine: string }[]>;
+  /** The lines `name machine` that builders left in this file; in `refused`, one for each connection to a machine that is down. */
+  said(
+    file: "begun" | "built" | "refused",
+  ): Promise<readonly { readonly name: string; readonly machine: string }[]>;
   /** Seconds of processor time of the programs that ran on the machines. */
   cpuSeconds(): Promise<number>;
 }
@@ -91,6 +93,7 @@ command=$*
 if [ $mode = down ]; then
   # As with a real ssh, Nix has written by then; what is ended sooner breaks its pipe, and it says that instead.
   [ -n "$waits" ] || head -c 1 >/dev/null
+  echo "any $name" >> ${lab}/refused
   echo "${noRouteTo("$name")}" >&2
   exit 255
 fi

@@ -1,4 +1,5 @@
 // Collects what remote builders, and the ssh that leads to them, said while Nix built.
+import { machineName } from "../../protocol/machine-name.ts";
 import { readFailureMessage, type FailureMessage } from "./failure-message.ts";
 import { isExcuse, type MachineClaims, type MachineReports } from "./machine-claims.ts";
 import type { NixActivity } from "../realiser.ts";
@@ -6,6 +7,8 @@ import type { StorePath } from "../../protocol/names.ts";
 
 export interface MachineReportReader {
   take(activity: NixActivity): void;
+  /** The names of machines that did not take what Nix wanted to build there. */
+  refusing(): readonly string[];
   read(): MachineReports;
 }
 
@@ -52,6 +55,7 @@ export function createMachineReports(): MachineReportReader {
         else if (level === 0 && own !== true) takeError(text.slice(0, maxTextLength));
       }
     },
+    refusing: () => [...refusals.keys()].map(machineName),
     read: () => ({ claims, refusals, others }),
   };
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -96,10 +96,28 @@ describe("the call of Nix", () => {
     expect(none[none.indexOf("substituters") + 1]).toBe("");
   });
 
-  test("names remote builders only where some are left out, the others as nix.conf has them", async () => {
-    expect(await argsOf(limits)).not.toContain("builders");
-    const without = await argsOf({ ...limits, withoutMachines: ["ssh://arm1"] });
+  test("tells a daemon of remote builders only if some are left out, the others as nix.conf has them", async () => {
+    const daemon = { opensStoreItself: false };
+    expect(await argsOf(limits, daemon)).not.toContain("builders");
+    const without = await argsOf({ ...limits, withoutMachines: ["ssh://arm1"] }, daemon);
     expect(without[without.indexOf("builders") + 1]).toBe("arm2 - - 2 1 kvm");
+  });
+
+  test("leaves out who does not answer while it runs, for the derivations that follow", async () => {
+    const machines: string[] = [];
+    const realise = realiseWith(async (write, args) => {
+      const file = (args[args.indexOf("builders") + 1] ?? "").replace(/^@/, "");
+      machines.push(await readFile(file, "utf8"));
+      await write(
+        line({ action: "msg", level: 0, msg: "cannot build on 'ssh://arm1?ssh-key=/k': error: no" }),
+      );
+      await expect.poll(async () => readFile(file, "utf8")).not.toBe(machines[0]);
+      machines.push(await readFile(file, "utf8"));
+      return 0;
+    });
+    await realise([drvPath], limits, () => undefined, never);
+    const [arm1, arm2] = ["ssh://arm1?ssh-key=/k x86_64-linux /k 4\n", "arm2 - - 2 1 kvm\n"];
+    expect(machines).toEqual([`${arm1}${arm2}`, arm2]);
   });
 
   test("asks for one derivation that needs all, where it is for several, and for them where that cannot be", async () => {

@@ -1,7 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { LineSplitter } from "../../base/lines.ts";
 import type { Log } from "../../base/log.ts";
-import { machineName } from "../../protocol/machine-name.ts";
 import type { StorePath } from "../../protocol/names.ts";
 import type { Exec } from "../../process/exec.ts";
 import { createActivityLog } from "./activity-log.ts";
@@ -10,6 +9,7 @@ import { maxNixLogLineLength } from "./nix-log.ts";
 import { buildDirectoryFlags, makeBuildDirectory, removeBuildDirectory } from "./build-directory.ts";
 import { createBuildTimes } from "./build-times.ts";
 import { readFailureMessage } from "./failure-message.ts";
+import { createMachineList, linesWithout, type MachineList } from "./machine-list.ts";
 import { createMachineReports } from "./machine-reports.ts";
 import { logFlags } from "../nix-command.ts";
 import type { Environment } from "../nix-environment.ts";
@@ -58,6 +58,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
       const endsLate = drvPaths.length > 1 && aggregate === undefined;
       const times = createBuildTimes(clock, new Set(endsLate ? drvPaths : []));
       const machines = createMachineReports();
+      const list = await machineListOf(settings, options, directory);
       const messages: NixMessage[] = [];
       let hasBuiltAll = false;
 
@@ -81,13 +82,15 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
       const reader = createActivityReader((activity) => {
         times.take(activity);
         machines.take(activity);
+        if (activity.type === "message") void list?.leaveOut(machines.refusing());
         if (activity.type === "message") takeMessage(activity.message);
         const taken = onActivity(activity, resultSoFar);
         return taken === undefined ? undefined : whileStalled(taken, clock, times.stalled);
       });
       const buildHere = opensStoreItself ? buildDirectoryFlags(version, directory) : [];
       const asked = aggregate === undefined ? drvPaths : [aggregate];
-      const args = [...realiseFlags(options, settings.machines), ...buildHere, "--", ...asked];
+      const builders = list?.setting ?? buildersOf(options, settings.machines);
+      const args = [...realiseFlags(options, builders), ...buildHere, "--", ...asked];
       const { exitCode, killedBy } = await exec("nix-store", args, {
         signal,
         env: { ...environment, TMPDIR: directory },
@@ -96,7 +99,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
         ownedDirectory: directory,
         stderrPipeDirectory: directory,
         onStderr: reader.write,
-      });
+      }).finally(() => list?.leaveOut([]));
       await reader.end();
       return { ...(await resultSoFar()), exitCode: hasBuiltAll ? 0 : exitCode, killedBy };
     } finally {
@@ -133,9 +136,23 @@ async function whileStalled(
   onOver(clock.monotonic() - since);
 }
 
-function realiseFlags(options: RealiseOptions, machines: readonly Machine[]): string[] {
-  const { withoutMachines = [] } = options;
-  const used = machines.filter(({ uri }) => !withoutMachines.includes(machineName(uri)));
+/** Where one machine can take the place of another. The file may not be there for a Nix daemon, which then has no machine. */
+async function machineListOf(
+  { machines, opensStoreItself }: RealiseSettings,
+  { withoutMachines = [] }: RealiseOptions,
+  directory: string,
+): Promise<MachineList | undefined> {
+  if (!opensStoreItself || machines.length < 2) return undefined;
+  return createMachineList(machines, withoutMachines, directory);
+}
+
+const buildersOf = (
+  { withoutMachines = [] }: RealiseOptions,
+  machines: readonly Machine[],
+): string | undefined =>
+  withoutMachines.length === 0 ? undefined : linesWithout(machines, withoutMachines).join(" ; ");
+
+function realiseFlags(options: RealiseOptions, builders: string | undefined): string[] {
   const settings = {
     "connect-timeout": connectTimeoutSeconds,
     "max-build-log-size": maxBuildLogBytes,
@@ -143,7 +160,7 @@ function realiseFlags(options: RealiseOptions, machines: readonly Machine[]): st
     "max-jobs": options.maxJobs,
     cores: options.cores,
     substituters: options.substituters?.join(" "),
-    builders: withoutMachines.length === 0 ? undefined : used.map(({ line }) => line).join(" ; "),
+    builders,
   };
   return [
     "--realise",
