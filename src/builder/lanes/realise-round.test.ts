@@ -20,16 +20,17 @@ function startSilent() {
     return ended.promise;
   };
   const failedHooks = createFailedHooks();
+  const given: string[] = [];
   const round = startRound(
     { nix: { realise }, clock, failedHooks },
     [drvPath],
     limits,
-    () => undefined,
+    (activity) => void given.push(activity.type),
     never,
   );
   let outcome = "runs";
   round.end.catch((error: unknown) => (outcome = String(error)));
-  return { clock, say: (activity: NixActivity) => say(activity), outcome: () => outcome };
+  return { clock, say: (activity: NixActivity) => say(activity), outcome: () => outcome, given, round };
 }
 
 test("a Nix that says nothing for longer than any build may is ended, and nobody is accused", async () => {
@@ -48,11 +49,22 @@ test("a Nix that says nothing for longer than any build may is ended, and nobody
 
 const waiting: NixActivity = { type: "waiting", reason: "waiting for a machine to build 'linux'" };
 
-test("a Nix that only waits for others may be silent for as long as they need", async () => {
+test("a Nix that only waits for others may be silent for as long as a build may take, and no longer", async () => {
   const { clock, say, outcome } = startSilent();
   say(waiting);
-  await clock.advance(30_000_000);
+  await clock.advance(36_000_000);
   expect(outcome()).toBe("runs");
+  await clock.advance(120_000);
+  expect(outcome()).toMatch(/printed nothing for 36060 seconds and was stopped/);
+});
+
+test("what hangs after a Nix has only waited is noticed as soon", async () => {
+  const { clock, say, outcome } = startSilent();
+  say(waiting);
+  await clock.advance(1000);
+  say({ type: "derivation-started", drvPath });
+  await clock.advance(14_520_000);
+  expect(outcome()).toMatch(/was stopped/);
 });
 
 test("a Nix that waits for a machine that hangs with its builds is ended, and says which", async () => {
@@ -63,6 +75,15 @@ test("a Nix that waits for a machine that hangs with its builds is ended, and sa
   say({ type: "derivation-stopped", drvPath: fakeDrv("ended") });
   await clock.advance(7_260_000);
   expect(outcome()).toMatch(/was stopped: perhaps ssh:\/\/arm1 hangs/);
+});
+
+test("what Nix says while it is ended says nothing of its builds", async () => {
+  const { clock, say, given, round } = startSilent();
+  say({ type: "derivation-started", drvPath, machine: "ssh://arm1" });
+  await clock.advance(7_260_000);
+  expect(round.isStuck()).toBe(true);
+  say({ type: "derivation-stopped", drvPath });
+  expect(given).toEqual(["derivation-started"]);
 });
 
 test("a Nix that copies may take its time, unless nothing arrives any more", async () => {

@@ -54,7 +54,7 @@ export function startRound(
     }
   }
 
-  const stuck = watchForStuckNix(limits.silenceSeconds, clock);
+  const stuck = watchForStuckNix(limits, clock);
   const silence = new Map<StorePath, AbortController>();
   function listen(drvPath: StorePath): void {
     silence.get(drvPath)?.abort();
@@ -92,6 +92,8 @@ export function startRound(
     return failed;
   }
 
+  const ending = AbortSignal.any([signal, hung.signal, stuck.signal]);
+
   async function run(): Promise<Round> {
     try {
       const result = await nix.realise(
@@ -99,9 +101,10 @@ export function startRound(
         limits,
         (activity, soFar) => {
           take(activity);
-          return onActivity(activity, soFar);
+          // A Nix that is ended says of all that it was building that it stopped, as of what is built.
+          return ending.aborted ? undefined : onActivity(activity, soFar);
         },
-        AbortSignal.any([signal, hung.signal, stuck.signal]),
+        ending,
       );
       return { result, failed: learn({ type: "exited", ...result }) };
     } catch (error) {

@@ -3,7 +3,7 @@
 // limits are the business of the machine's own Nix.
 import type { Clock } from "../../base/clock.ts";
 import { HomelabError } from "../../base/errors.ts";
-import type { NixActivity } from "../../nix/realiser.ts";
+import type { NixActivity, RealiseOptions } from "../../nix/realiser.ts";
 
 /** Nix may hash a large output for long, without a word. */
 const leastStuckSeconds = 3600;
@@ -19,10 +19,14 @@ export interface StuckWatch {
 
 /**
  * Silent for longer than a build may be, without waiting for a hook, or only for others: for a lock, or for a machine that
- * has enough to do. Whoever waits while something is built here hears of that, or it hangs.
+ * has enough to do. Whoever waits while something is built here hears of that, or it hangs; and nobody waits for others for
+ * longer than a build may take.
  */
-export function watchForStuckNix(silenceSeconds: number, clock: Clock): StuckWatch {
-  const stuckSeconds = Math.max(silenceSeconds, leastStuckSeconds) + stuckGraceSeconds;
+export function watchForStuckNix(
+  { timeoutSeconds, silenceSeconds }: Pick<RealiseOptions, "timeoutSeconds" | "silenceSeconds">,
+  clock: Clock,
+): StuckWatch {
+  const secondsOf = (limit: number): number => Math.max(limit, leastStuckSeconds) + stuckGraceSeconds;
   const stuck = new AbortController();
   const over = new AbortController();
   const hooks = new Set<string>();
@@ -33,14 +37,18 @@ export function watchForStuckNix(silenceSeconds: number, clock: Clock): StuckWat
 
   async function watch(): Promise<void> {
     for (;;) {
+      const onlyWaits = waits && building.size === 0;
+      const stuckSeconds = secondsOf(onlyWaits ? timeoutSeconds : silenceSeconds);
       const left = stuckSeconds * 1000 - (clock.monotonic() - lastSaid);
-      if (left <= 0 && (!waits || building.size > 0) && hooks.size === 0) {
+      if (left <= 0 && hooks.size === 0) {
         const machines = [...new Set(building.values())].filter((machine) => machine !== undefined);
         const who = machines.length === 0 ? "a remote builder" : machines.join(" or ");
         const reason = `Nix printed nothing for ${stuckSeconds} seconds and was stopped: perhaps ${who} hangs`;
         return stuck.abort(new HomelabError("unavailable", reason));
       }
-      await clock.sleep(left > 0 ? left : stuckGraceSeconds * 1000, over.signal);
+      // What is built later has the shorter limit.
+      const next = left > 0 ? Math.min(left, secondsOf(silenceSeconds) * 1000) : stuckGraceSeconds * 1000;
+      await clock.sleep(next, over.signal);
     }
   }
   void watch().catch(() => undefined); // when it was ended

@@ -91,7 +91,7 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
       const asked = aggregate === undefined ? drvPaths : [aggregate];
       const builders = list?.setting ?? buildersOf(options, settings.machines);
       const args = [...realiseFlags(options, builders), ...buildHere, "--", ...asked];
-      const { exitCode, killedBy } = await exec("nix-store", args, {
+      const running = exec("nix-store", args, {
         signal,
         env: { ...environment, TMPDIR: directory },
         cwd: "/",
@@ -99,7 +99,11 @@ export function createRealise(settings: RealiseSettings): Realiser["realise"] {
         ownedDirectory: directory,
         stderrPipeDirectory: directory,
         onStderr: reader.write,
-      }).finally(() => list?.leaveOut([]));
+      });
+      // The directory is not removed while the file in it is written.
+      await Promise.allSettled([running]);
+      await list?.leaveOut([]);
+      const { exitCode, killedBy } = await running;
       await reader.end();
       return { ...(await resultSoFar()), exitCode: hasBuiltAll ? 0 : exitCode, killedBy };
     } finally {
