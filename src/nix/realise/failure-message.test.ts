@@ -138,6 +138,17 @@ describe("an error", () => {
     expect(readFailureMessage(`error: ${text}`)).toMatchObject({ drvPath, end: { type: "no-builder" } });
   });
 
+  test.each([
+    `could not copy '/nix/store/w9sgi6bq7qx3diwagw96bmppim34572a-x': error: hash mismatch importing path '/nix/store/w9sgi6bq7qx3diwagw96bmppim34572a-x';\n  specified: sha256:a\n  got: sha256:b`,
+    "hash mismatch importing path '/nix/store/w9sgi6bq7qx3diwagw96bmppim34572a-x';\n  specified: sha256:a\n  got:    sha256:b",
+  ])("about what a damaged store gives is no judgement of who built it: %s", (text) => {
+    const elsewhere = `build of '${drv}' on 'ssh-ng://arm1' failed: error: ${text}`;
+    expect(readFailureMessage(`error: ${elsewhere}`)).toMatchObject({
+      drvPath: drv,
+      end: { type: "environment" },
+    });
+  });
+
   test("is not what Nix says about how to see more of it", () => {
     expect(readFailureMessage("(use '--show-trace' to show detailed location information)")).toBeUndefined();
   });

@@ -75,17 +75,25 @@ function readLines(first: string, lines: readonly string[]): FailureMessage | un
   const reasonLine = lines.find((line) => line.startsWith("Reason: "));
   const reason = reasonLine?.slice("Reason: ".length).replace(/\.$/, "") ?? first;
   if (isConsequence(first, reason)) return undefined;
-  const isSetUp = lines.some((line) => line.includes("while setting up the build environment"));
-  const judgement = isSetUp ? undefined : judgementOf(reason, lines);
+  const isSurroundings =
+    lines.some((line) => line.includes("while setting up the build environment")) || damagedCopy.test(reason);
+  const judgement = isSurroundings ? undefined : judgementOf(reason, lines);
   return {
     drvPath: derivationIn(first) ?? derivationIn(lines.find((line) => line.includes(parsing)) ?? ""),
     paths: [...first.matchAll(quotedPath)].map(([, path = ""]) => path),
-    end: isSetUp ? { type: "environment" } : judgement === undefined ? endOf(reason) : { type: "rejected" },
+    end: isSurroundings
+      ? { type: "environment" }
+      : judgement === undefined
+        ? endOf(reason)
+        : { type: "rejected" },
     reason: shortened(judgement?.reason ?? reasonFor(reason, lines)),
     ...(judgement !== undefined && lines.length > 1 ? { lines: lines.slice(0, maxLines) } : {}),
     diskFull: fullDisk.test(lines.join("\n")),
   };
 }
+
+/** What arrives from another store, or is sent there, is not what that store says it is. */
+const damagedCopy = /^could not copy |\bhash mismatch importing path\b/;
 
 const maxLines = 50;
 /** Since 2.29 Nix puts paths into double quotes in some messages. */
