@@ -101,7 +101,7 @@ export function startRound(
         limits,
         (activity, soFar) => {
           take(activity);
-          // A Nix that is ended says of all that it was building that it stopped, as of what is built.
+          // When Nix is ended, it reports everything that it was building as stopped, as if it were built.
           return ending.aborted ? undefined : onActivity(activity, soFar);
         },
         ending,

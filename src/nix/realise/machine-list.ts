@@ -1,5 +1,6 @@
-// The remote builders of one Nix process. Its build hook begins anew for each derivation: it forgets who did not answer, and
-// waits for the connection to fail again, with all else. But it reads the file that `builders` names each time.
+// The remote builders of one Nix process. Nix starts its build hook again for each derivation, and the hook forgets which
+// machine did not answer: Nix waits for that connection to fail again, and does nothing else meanwhile. But the hook reads
+// the file that `builders` names each time.
 import { join } from "node:path";
 import { replaceFile } from "../../base/files/replace-file.ts";
 import { machineName } from "../../protocol/machine-name.ts";
@@ -8,7 +9,7 @@ import { replaceableMachines, type Machine } from "../settings/machines.ts";
 export interface MachineList {
   /** For Nix's setting `builders`. */
   readonly setting: string;
-  /** Of these, those that others can replace: from the next derivation on. Resolves when the file says so; never rejects. */
+  /** Leaves out those that others can replace, from the next derivation on. Resolves when the file is written; never rejects. */
   leaveOut(names: readonly string[]): Promise<void>;
 }
 

@@ -37,7 +37,7 @@ export function parseMachines(text: string, ownSystem: string): readonly Machine
     .flatMap((line) => {
       const [uri = "", systems = "-", _key, jobs = "1", _speed, supported = "-", mandatory = "-"] =
         line.split(/\s+/);
-      // Nix waits for ever for a machine that builds nothing at a time.
+      // Nix waits without end for a machine that builds nothing at a time.
       if (uri === "" || uri.startsWith("@") || /^0+$/.test(jobs)) return [];
       const mandatoryFeatures = listed(mandatory);
       return [
