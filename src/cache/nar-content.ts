@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import zlib from "node:zlib";
 import { messageOf } from "../base/errors.ts";
 import { sha256Of, type Sha256 } from "../protocol/store-paths/sha256.ts";
-import { headerOf, isLostConnection, type Answer } from "../narinfo/answers.ts";
+import { headerOf, isCutShort, type Answer } from "../narinfo/answers.ts";
 import { CutOffError, UnusableAnswerError, type CacheClient } from "../narinfo/cache-client.ts";
 import { webPageInstead, type NarFault } from "./nar-start.ts";
 import type { NarInfo } from "../narinfo/narinfo.ts";
@@ -125,7 +125,7 @@ async function digestOf(
 }
 
 function readingFault(error: unknown, bytes: number): unknown {
-  if (isLostConnection(error)) return new CutOffError(`its NAR ends after ${bytes} bytes`);
+  if (isCutShort(error)) return new CutOffError(`its NAR ends after ${bytes} bytes`);
   // zlib's own (Z_DATA_ERROR) and those of the others (ZSTD_error_…, ERR_…).
   const isDecoding = error instanceof Error && "code" in error && /^(?:Z|ERR_)/.test(String(error.code));
   return isDecoding ? new UnusableAnswerError(`its NAR cannot be decompressed: ${messageOf(error)}`) : error;

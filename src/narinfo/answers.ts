@@ -19,14 +19,23 @@ export function headerOf({ headers }: AnswerHead, name: string): string | undefi
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** The connection ended before the answer did: as the system, the HTTP client and its parser call it. */
+/** The connection ended: as the system and the HTTP client call it. */
 export const isLostConnection = (error: unknown): boolean =>
-  hasCode(error, "ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "HPE_INVALID_EOF_STATE");
+  hasCode(error, "ECONNRESET", "EPIPE", "UND_ERR_SOCKET");
+
+/** What came is not HTTP. The parser's errors have no code: undici looks for their names by the wrong key. */
+export const isUnreadable = (error: unknown): boolean =>
+  hasCode(error, "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") ||
+  (error instanceof Error && error.name === "HTTPParserError");
+
+/** The body ended before it was whole. Where the server closes every connection, only the parser notices. */
+export const isCutShort = (error: unknown): boolean => isLostConnection(error) || isUnreadable(error);
 
 /** A GET that is under way. */
 export abstract class Exchange<Body> implements Dispatcher.DispatchHandler {
   readonly #answer = Promise.withResolvers<Answer<Body>>();
   #controller: Dispatcher.DispatchController | undefined;
+  #leaveQueue: ((reason: Error) => void) | undefined;
   #abortedFor: Error | undefined;
 
   constructor() {
@@ -38,9 +47,14 @@ export abstract class Exchange<Body> implements Dispatcher.DispatchHandler {
     return this.#answer.promise;
   }
 
-  /** Ends it, whatever has come of it, and its connection. */
+  get isAborted(): boolean {
+    return this.#abortedFor !== undefined;
+  }
+
+  /** Ends it, whatever has come of it, and its connection, also one that is only being made. */
   abort(reason: Error): void {
     this.#abortedFor ??= reason;
+    this.#leaveQueue?.(reason);
     this.#controller?.abort(reason);
     this.fail(reason);
   }
@@ -48,17 +62,27 @@ export abstract class Exchange<Body> implements Dispatcher.DispatchHandler {
   /** Nothing more is read of its body. */
   abstract end(): void;
 
+  /** It waits for a connection. */
+  onQueued(leaveQueue: (reason: Error) => void): void {
+    this.#leaveQueue = leaveQueue;
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     // It waited for a connection until nobody wanted it any more.
     if (this.#abortedFor !== undefined) controller.abort(this.#abortedFor);
   }
 
-  abstract onResponseStart(
+  onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
     headers: IncomingHttpHeaders,
-  ): void;
+  ): void {
+    // What comes before the answer, such as Early Hints, is not it.
+    if (status >= 200) this.onHead(controller, { status, headers });
+  }
+
+  protected abstract onHead(controller: Dispatcher.DispatchController, head: AnswerHead): void;
   abstract onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void;
   abstract onResponseEnd(): void;
 
@@ -77,6 +101,7 @@ export abstract class Exchange<Body> implements Dispatcher.DispatchHandler {
 
 /** A body that is at most so much longer than what is wanted of it is read, to keep the connection. */
 const cheapRestBytes = 64 * 1024;
+const notWanted = (): Error => new Error("the rest is not wanted");
 
 export interface BodyStart {
   readonly bytes: Uint8Array;
@@ -86,18 +111,22 @@ export interface BodyStart {
 /** Answers with the start of the body: no more is read than is wanted, but for a short rest. */
 export class StartExchange extends Exchange<BodyStart> {
   readonly #maxBytes: number;
+  readonly #isBodyWanted: (head: AnswerHead) => boolean;
   readonly #chunks: Buffer[] = [];
   #head: AnswerHead | undefined;
   #bytes = 0;
   #rest = 0;
+  #isOver = false;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, isBodyWanted: (head: AnswerHead) => boolean) {
     super();
     this.#maxBytes = maxBytes;
+    this.#isBodyWanted = isBodyWanted;
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    this.#head = { status, headers };
+  protected onHead(_: Dispatcher.DispatchController, head: AnswerHead): void {
+    this.#head = head;
+    if (!this.#isBodyWanted(head)) this.#conclude(false);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -107,18 +136,21 @@ export class StartExchange extends Exchange<BodyStart> {
     this.#rest += chunk.byteLength - wanted.byteLength;
     if (this.#rest <= cheapRestBytes && (this.#bytes < this.#maxBytes || this.#isRestShort())) return;
     this.#conclude(false);
-    controller.abort(new Error("the rest is not wanted"));
+    controller.abort(notWanted());
   }
 
   onResponseEnd(): void {
+    this.#isOver = true;
     this.#conclude(false);
   }
 
-  /** All that is read of it is in the answer. */
-  end(): void {}
+  end(): void {
+    if (!this.#isOver) this.abort(notWanted());
+  }
 
   override onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#head !== undefined && isLostConnection(error)) this.#conclude(true);
+    this.#isOver = true;
+    if (this.#head !== undefined && isCutShort(error)) this.#conclude(true);
     else super.onResponseError(controller, error);
   }
 
@@ -137,20 +169,16 @@ export class StartExchange extends Exchange<BodyStart> {
 export class StreamExchange extends Exchange<Readable> {
   #body: Readable | undefined;
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
+  protected onHead(controller: Dispatcher.DispatchController, head: AnswerHead): void {
     const body = new Readable({
       read: () => controller.resume(),
       destroy(error, callback) {
-        if (!body.readableEnded) controller.abort(error ?? new Error("the rest is not wanted"));
+        if (!body.readableEnded) controller.abort(error ?? notWanted());
         callback(error);
       },
     });
     this.#body = body;
-    this.succeed({ status, headers, body });
+    this.succeed({ ...head, body });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -1,7 +1,6 @@
 // Our own HTTP client for binary caches. Nix's would not do: what it says about a cache it takes from its cache on disk.
 import type { Readable } from "node:stream";
 import zlib from "node:zlib";
-import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { explainCertificateError, isCertificateError } from "../base/certificate-error.ts";
 import { HomelabError, messageOf } from "../base/errors.ts";
@@ -10,6 +9,7 @@ import { retry as retryBy, type RetryPolicy } from "../base/retry.ts";
 import {
   headerOf,
   isLostConnection,
+  isUnreadable,
   StartExchange,
   StreamExchange,
   type Answer,
@@ -19,9 +19,9 @@ import {
 } from "./answers.ts";
 import type { CacheAnswer } from "./cache-answer.ts";
 import { createDeadlines, DeadlineError, noAnswerIn } from "./deadlines.ts";
-import { createDispatchers, type DispatchersOptions } from "./dispatchers.ts";
+import { createDispatchers, type Dispatched, type DispatchersOptions } from "./dispatchers.ts";
 import { authorizationFor, type NetrcEntry } from "./netrc.ts";
-import { isWebPage, mayCarry, mostRedirects, redirectTarget } from "./redirects.ts";
+import { isRedirect, isWebPage, mayCarry, mostRedirects, redirectTarget } from "./redirects.ts";
 
 export interface CacheClientOptions extends DispatchersOptions {
   /** `http://` or `https://`, a path in it included. */
@@ -95,6 +95,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   const dispatchers = createDispatchers(options);
   const deadlines = createDeadlines(clock);
   const onAbort = createAborts();
+  const closed = new AbortController();
   const authorizationOf = (url: URL): string | undefined => {
     const carry = mayCarry(base, url);
     if (carry === "none") return undefined;
@@ -102,17 +103,12 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
   };
   const baseAuthorization = authorizationOf(base);
 
-  async function start(
-    to: URL | string,
-    headers: Headers,
-    handler: Dispatcher.DispatchHandler,
-  ): Promise<void> {
+  async function start(to: URL | string, headers: Headers, exchange: Dispatched): Promise<void> {
     const isBase = typeof to === "string";
     const { protocol, origin } = isBase ? base : to;
     const authorization = isBase ? baseAuthorization : authorizationOf(to);
-    const dispatcher = await dispatchers.of(protocol);
     const request = {
-      method: "GET",
+      method: "GET" as const,
       origin,
       // Some servers take a path for another one when it is escaped otherwise, so it goes as the cache wrote it.
       path: isBase ? `${base.pathname}${to}` : `${to.pathname}${to.search}`,
@@ -122,7 +118,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
         ...(authorization === undefined ? {} : { authorization }),
       },
     };
-    dispatcher.dispatch(request, handler);
+    await dispatchers.dispatch(protocol, request, exchange);
   }
 
   async function attempt<Body, Result>(
@@ -134,8 +130,10 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
     let to: URL | string = path;
     let sentBy: number | undefined;
     for (let redirects = 0; ; redirects++) {
+      signal.throwIfAborted();
+      closed.signal.throwIfAborted();
       const current = exchange();
-      const stopWaiting = onAbort(signal, current);
+      const stops = [signal, closed.signal].map((each) => onAbort(each, current));
       const leftMs = limitMs - (clock.monotonic() - startedAt);
       const met = deadlines.start(leftMs, () => current.abort(noAnswerIn(limitMs)));
       try {
@@ -160,7 +158,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
       } finally {
         current.end();
         met();
-        stopWaiting();
+        for (const stop of stops) stop();
       }
     }
   }
@@ -179,7 +177,10 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
         signal,
         attempt: async (number) => act(number >= retry.attempts),
         isTransient: (error) =>
-          mayPass(error) && !isCertificateError(error) && askedMs(error) <= longestRetryAfterMs,
+          mayPass(error) &&
+          !closed.signal.aborted &&
+          !isCertificateError(error) &&
+          askedMs(error) <= longestRetryAfterMs,
         waitMs: (error, delayMs) => Math.max(askedMs(error), delayMs),
       });
     } catch (error) {
@@ -197,7 +198,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
       const asking = (isLast: boolean): Asking<BodyStart, CacheAnswer> => ({
         headers: partly ? { range: `bytes=0-${maxBytes - 1}` } : {},
         limitMs: timeoutMs,
-        exchange: () => new StartExchange(maxBytes),
+        exchange: () => new StartExchange(maxBytes, isBodyWanted),
         async read(answer) {
           throwServerFault(answer, clock);
           const { bytes, isCutOff } = answer.body;
@@ -232,6 +233,7 @@ export function createCacheClient(options: CacheClientOptions): CacheClient {
       return persist(path, async () => attempt(path, asking, signal), signal);
     },
     [Symbol.dispose]() {
+      closed.abort(new ClosedError("the client is closed"));
       dispatchers[Symbol.dispose]();
       deadlines.stop();
     },
@@ -244,7 +246,12 @@ const mayPass = (error: unknown): boolean =>
   error instanceof CutOffError ||
   error instanceof ElsewhereError ||
   error instanceof DeadlineError ||
-  (error instanceof Error && "code" in error && typeof error.code === "string");
+  error instanceof ClosedError ||
+  isUnreadable(error) ||
+  (error instanceof Error &&
+    !(error instanceof HomelabError) &&
+    "code" in error &&
+    typeof error.code === "string");
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -254,6 +261,11 @@ interface Asking<Body, Result> {
   readonly limitMs: number;
   readonly exchange: () => Exchange<Body>;
   readonly read: (answer: Answer<Body>) => Promise<Result>;
+}
+
+/** Whoever made the client does not need answers any more. */
+class ClosedError extends Error {
+  override readonly name = "ClosedError";
 }
 
 /** The server that a redirect led to ended the connection without an answer. */
@@ -295,10 +307,14 @@ class ServerFault extends Error {
   }
 }
 
+const isServerFault = ({ status }: AnswerHead): boolean => status >= 500 || status === 429;
+
+/** Where the head decides, a body that does not come is not waited for. */
+const isBodyWanted = (head: AnswerHead): boolean => !isServerFault(head) && !isRedirect(head);
+
 function throwServerFault(head: AnswerHead, clock: Clock): void {
-  const { status } = head;
-  if (status < 500 && status !== 429) return;
-  throw new ServerFault(status, retryAfterMs(headerOf(head, "retry-after"), clock.now()) ?? 0);
+  if (!isServerFault(head)) return;
+  throw new ServerFault(head.status, retryAfterMs(headerOf(head, "retry-after"), clock.now()) ?? 0);
 }
 
 type Decompress = (body: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;

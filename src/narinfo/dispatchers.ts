@@ -1,7 +1,9 @@
 // The connections to caches. undici takes half of the CPU time of Node's own HTTP client, of which a proof of a cache needs tens
 // of thousands of answers.
 import type { Dispatcher } from "undici";
+import { HomelabError } from "../base/errors.ts";
 import { trustNamedAuthorities } from "../base/node-tls.ts";
+import type { Exchange } from "./answers.ts";
 
 export interface DispatchersOptions {
   /** Sockets at a time for each server; they are kept open. */
@@ -14,27 +16,53 @@ export interface DispatchersOptions {
   readonly proxies?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What takes the answer, and may be told to stop before there is one. */
+export type Dispatched = Dispatcher.DispatchHandler & Pick<Exchange<never>, "isAborted" | "onQueued">;
+
 export interface Dispatchers extends Disposable {
-  /** One for each scheme, made when it is needed first: a redirect may lead from one to the other. */
-  of(protocol: string): Promise<Dispatcher>;
+  dispatch(protocol: string, request: Dispatcher.DispatchOptions, exchange: Dispatched): Promise<void>;
+}
+
+interface Made {
+  readonly dispatcher: Dispatcher;
+  /** undici's own key for what it tells a request that waits: how it leaves the queue. */
+  readonly kQueuedAbort: symbol;
 }
 
 export function createDispatchers({ connections, timeoutMs, ca, proxies }: DispatchersOptions): Dispatchers {
-  const made = new Map<string, Promise<Dispatcher>>();
-  const closed = new AbortController();
+  /** One for each scheme, made when it is needed first: a redirect may lead from one to the other. */
+  const made = new Map<string, Promise<Made>>();
 
-  async function make(protocol: string): Promise<Dispatcher> {
-    const tls = protocol === "https:" ? { ca: typeof ca === "function" ? ca() : ca } : {};
-    if (protocol === "https:") trustNamedAuthorities();
-    const common = {
-      connections,
+  async function make(protocol: string): Promise<Made> {
+    const { kQueuedAbort } = (await import("undici/lib/core/symbols.js")).default;
+    return { dispatcher: await makeDispatcher(protocol), kQueuedAbort };
+  }
+
+  async function makeDispatcher(protocol: string): Promise<Dispatcher> {
+    const variable = protocol === "https:" ? "https_proxy" : "http_proxy";
+    const proxy = proxies?.[variable];
+    if (proxy !== undefined && !isReadable(proxy)) {
+      throw new HomelabError("config", `${variable} of the environment cannot be used`, {
+        code: "BAD_PROXY",
+        hint: "it is like http://user:password@proxy.lan:3128; in the user and the password write % as %25, and @ as %40",
+      });
+    }
+    if (protocol === "https:" || proxy?.startsWith("https:") === true) trustNamedAuthorities();
+    const tls = {
       allowH2: false,
+      ...(protocol === "https:" && { ca: typeof ca === "function" ? ca() : ca }),
+    };
+    const { default: Pool } = await import("undici/lib/dispatcher/pool.js");
+    const pool = (origin: string | URL, options: object): Dispatcher =>
+      new Pool(origin, { ...limits, ...options });
+    const limits = {
+      connections,
+      connectTimeout: timeoutMs,
       // Who asks has a deadline of its own for the whole answer.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { ...tls, timeout: timeoutMs },
     };
-    const proxy = proxies?.[protocol === "https:" ? "https_proxy" : "http_proxy"];
+    const common = { ...limits, allowH2: false, connect: { ...tls, timeout: timeoutMs }, factory: pool };
     if (proxy === undefined) {
       const { default: Agent } = await import("undici/lib/dispatcher/agent.js");
       return new Agent(common);
@@ -45,6 +73,9 @@ export function createDispatchers({ connections, timeoutMs, ca, proxies }: Dispa
     Base.prototype.connect = (await import("undici/lib/api/api-connect.js")).default;
     return new EnvHttpProxyAgent({
       ...common,
+      // Nobody ends the wait for a tunnel when nobody waits for it any more.
+      clientFactory: (origin: URL, options: object) =>
+        pool(origin, { ...options, headersTimeout: timeoutMs }),
       httpProxy: proxy,
       httpsProxy: proxy,
       noProxy: proxies?.["no_proxy"] ?? "",
@@ -53,23 +84,38 @@ export function createDispatchers({ connections, timeoutMs, ca, proxies }: Dispa
     });
   }
 
+  async function of(protocol: string): Promise<Made> {
+    const known = made.get(protocol);
+    if (known !== undefined) return known;
+    const fresh = make(protocol);
+    made.set(protocol, fresh);
+    return fresh;
+  }
+
   return {
-    async of(protocol) {
-      closed.signal.throwIfAborted();
-      const known = made.get(protocol);
-      if (known !== undefined) return known;
-      const dispatcher = make(protocol);
-      made.set(protocol, dispatcher);
-      return dispatcher;
+    async dispatch(protocol, request, exchange) {
+      const { dispatcher, kQueuedAbort } = await of(protocol);
+      if (exchange.isAborted) return;
+      const onQueued = (leaveQueue: (reason: Error) => void): void => exchange.onQueued(leaveQueue);
+      dispatcher.dispatch({ ...request, [kQueuedAbort]: onQueued }, exchange);
     },
     [Symbol.dispose]() {
-      closed.abort();
-      for (const dispatcher of made.values()) {
-        dispatcher.then(
-          async (each) => each.destroy(),
+      for (const each of made.values()) {
+        each.then(
+          async ({ dispatcher }) => dispatcher.destroy(),
           () => undefined,
         );
       }
     },
   };
+}
+
+function isReadable(proxy: string): boolean {
+  try {
+    const { username, password } = new URL(proxy);
+    // The bundler drops a call whose result nobody uses.
+    return decodeURIComponent(`${username}:${password}`).includes(":");
+  } catch {
+    return false;
+  }
 }

@@ -4,11 +4,13 @@ import { headerOf, type AnswerHead } from "./answers.ts";
 const redirecting = new Set([301, 302, 303, 307, 308]);
 export const mostRedirects = 5;
 
+export const isRedirect = (head: AnswerHead): boolean =>
+  redirecting.has(head.status) && headerOf(head, "location") !== undefined;
+
 /** Where the answer sends us; undefined when it sends us nowhere that can be asked. */
 export function redirectTarget(head: AnswerHead, from: () => URL): URL | undefined {
-  const location = headerOf(head, "location");
-  if (!redirecting.has(head.status) || location === undefined) return undefined;
-  const target = URL.parse(location, from().href);
+  if (!isRedirect(head)) return undefined;
+  const target = URL.parse(headerOf(head, "location") ?? "", from().href);
   if (target === null || !["http:", "https:"].includes(target.protocol)) return undefined;
   // A name and password in it would be those that somebody else chose.
   if (target.username !== "" || target.password !== "") return undefined;

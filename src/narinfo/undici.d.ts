@@ -13,3 +13,10 @@ declare module "undici/lib/api/api-connect.js" {
   const connect: Dispatcher["connect"];
   export default connect;
 }
+declare module "undici/lib/dispatcher/pool.js" {
+  export { Pool as default } from "undici";
+}
+declare module "undici/lib/core/symbols.js" {
+  const symbols: { readonly kQueuedAbort: unique symbol };
+  export default symbols;
+}
