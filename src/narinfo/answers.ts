@@ -177,7 +177,8 @@ export class StreamExchange extends Exchange<Readable> {
         callback(error);
       },
     });
-    this.#body = body;
+    // What ends a body while nobody reads it is told to who reads it next, and does not end the process.
+    this.#body = body.on("error", () => undefined);
     this.succeed({ ...head, body });
   }
 
@@ -190,8 +191,7 @@ export class StreamExchange extends Exchange<Readable> {
   }
 
   end(): void {
-    // What ends a body that nobody reads is nobody's problem.
-    this.#body?.on("error", () => undefined).destroy();
+    this.#body?.destroy();
   }
 
   protected override fail(error: Error): void {

@@ -282,3 +282,14 @@ test("whoever is told to stop leaves no connection that is only being made", asy
   await expect(asked).rejects.toThrow("told to stop");
   await closed;
 });
+
+test("a body that ends badly before it is read is told to its reader", async () => {
+  const { client } = await serveBytes(() => "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+  const stop = new AbortController();
+  const read = async ({ body }: Answer<Readable>): Promise<Buffer> => {
+    stop.abort(new Error("told to stop"));
+    await new Promise((resolve) => body.once("close", resolve));
+    return buffer(body);
+  };
+  await expect(client.stream("x", { timeoutMs: 10_000, read }, stop.signal)).rejects.toThrow("told to stop");
+});
