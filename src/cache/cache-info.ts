@@ -51,10 +51,10 @@ export async function probeCache(
   // The first answer has the time in it that connecting takes.
   for (let round = 0; round <= rounds; round++) {
     const startedAt = clock.monotonic();
-    const { status, body } = await client.get("nix-cache-info", { maxBytes }, signal);
+    const { status, body, isCutOff } = await client.get("nix-cache-info", { maxBytes }, signal);
     if (round > 0) durations.push(clock.monotonic() - startedAt);
     const answer = new TextDecoder().decode(body);
-    text = status === 200 ? answer : "";
+    text = status === 200 && !isCutOff ? answer : "";
     refusal = status === 401 || status === 403 ? describeRefusal(status, answer, []) : undefined;
   }
   if (refusal !== undefined) {

@@ -1,6 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
-import { judgeInfo, judgeKeys, judgeSecretKey } from "./check-cache.ts";
+import * as v from "valibot";
+import { CacheSettings } from "../../config/cache-schema.ts";
+import type { CacheClient } from "../../narinfo/cache-client.ts";
+import { checkCache, judgeInfo, judgeKeys, judgeSecretKey } from "./check-cache.ts";
 
 const { privateKey } = generateKeyPairSync("ed25519");
 const { d = "", x = "" } = privateKey.export({ format: "jwk" });
@@ -16,6 +19,18 @@ test.each([
   ["nothing", 404, "", "wrong"],
 ])("%s", (_, status, text, state) => {
   expect(judgeInfo(url, status, text, "/nix/store").state).toBe(state);
+});
+
+test("an answer that was cut off proves nothing", async () => {
+  const answer = { status: 200, body: Buffer.from("StoreDir: /nix/store\n"), isCutOff: true };
+  const client = {
+    url,
+    get: async () => answer,
+    [Symbol.dispose]: () => undefined,
+  } as Partial<CacheClient> as CacheClient;
+  const parts = { openClient: async () => client, secretKeyFile: undefined, nix: undefined };
+  const findings = await checkCache(v.parse(CacheSettings, { url }), parts, new AbortController().signal);
+  expect(findings[0]).toMatchObject({ check: "cache", state: "wrong" });
 });
 
 test("what a cache says when it refuses is shown", () => {

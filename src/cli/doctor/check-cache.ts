@@ -49,8 +49,9 @@ async function checkAnswer(
 ): Promise<readonly Finding[]> {
   try {
     using client = await openClient();
-    const { status, body } = await client.get("nix-cache-info", { maxBytes: infoBytes }, signal);
-    const info = judgeInfo(client.url, status, Buffer.from(body).toString(), nix?.storeDirectory);
+    const { status, body, isCutOff } = await client.get("nix-cache-info", { maxBytes: infoBytes }, signal);
+    const text = isCutOff ? "" : Buffer.from(body).toString();
+    const info = judgeInfo(client.url, status, text, nix?.storeDirectory);
     if (info.state !== "ok" || nix?.built === undefined || publicKeys.length === 0) return [info];
     const path = `${hashPartOf(nix.built)}.narinfo`;
     const answer = await client.get(path, { maxBytes: maxNarInfoBytes }, signal);
