@@ -9,7 +9,7 @@
   tls ? null,
   domain ? null,
   monitoring ? null,
-  # { name, node, listen, routes }
+  # { name, node, listen, routes, advertise or null }
   cluster ? null,
 }:
 let
@@ -79,4 +79,5 @@ in
     ++ optional "--node" cluster.node
     ++ optional "--cluster-listen" cluster.listen
     ++ builtins.concatMap (optional "--route") cluster.routes
+    ++ optional "--advertise" (cluster.advertise or null)
 )

@@ -169,12 +169,21 @@ in
               ];
               description = "Addresses of the nodes; its own may be among them, so that all have the same.";
             };
+            advertise = mkOption {
+              type = types.nullOr (types.strMatching "\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9._-]+");
+              default = null;
+              example = "nats1.lan";
+              description = ''
+                Name that this node's certificate is for. The nodes tell it to each other and to clients, which otherwise learn
+                the addresses of all network interfaces.
+              '';
+            };
           };
         }
       );
       default = null;
       description = ''
-        Makes the server one node of a cluster. Run `homelab-deploy nats setup --replicas 3` once all of three run, and name
+        Makes the server one node of a cluster. Run `homelab-deploy nats setup` once all of three run, and name
         all of them in `nats.servers` of builders, hosts and clients.
       '';
     };

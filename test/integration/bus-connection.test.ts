@@ -11,7 +11,14 @@ import { silentLog } from "../../src/base/log.ts";
 import { nameAuthorities } from "../../src/base/node-tls.ts";
 import { connectNats } from "../../src/bus/connect/connection.ts";
 import { writeNewKey } from "../../src/bus/server/keys.ts";
-import { connectTo, startNatsServer, type NatsServer } from "../support/nats-server.ts";
+import { serverConfig } from "../../src/bus/server/server-config.ts";
+import { freeListenerPort } from "../support/free-port.ts";
+import {
+  connectTo,
+  serverVersion as versionOfServer,
+  startNatsServer,
+  type NatsServer,
+} from "../support/nats-server.ts";
 import { test } from "../support/nats-roles.ts";
 
 async function temporaryDirectory(): Promise<string> {
@@ -32,6 +39,53 @@ async function certificate(
   await promisify(execFile)("openssl", [...words.split(" "), ...names, "-keyout", keyFile, "-out", certFile]);
   return { certFile, keyFile };
 }
+
+test("a client that was told of one node of a cluster goes to the others by the names in their certificates", async () => {
+  const directory = await temporaryDirectory();
+  const caFile = join(directory, "ca.pem");
+  const nodes = [
+    { node: "n1", host: "127.0.0.1", tls: await certificate(directory, "n1", "IP:127.0.0.1") },
+    { node: "n2", host: "localhost", tls: await certificate(directory, "n2", "DNS:localhost") },
+  ];
+  const certificates = await Promise.all(nodes.map(async ({ tls }) => readFile(tls.certFile, "utf8")));
+  await writeFile(caFile, certificates.join(""));
+  const nkeyFile = join(directory, "admin.nk");
+  const publicKey = await writeNewKey(nkeyFile);
+  const serverVersion = await versionOfServer();
+  const ports = await Promise.all(nodes.map(async () => freeListenerPort()));
+  const routes = nodes.map(({ host }, index) => `${host}:${ports[index]}`);
+  const start = nodes.map(async ({ node, host, tls }, index) =>
+    startNatsServer(({ port, storeDirectory }) =>
+      serverConfig({
+        listen: `127.0.0.1:${port}`,
+        storeDirectory,
+        serverVersion,
+        users: [{ role: "admin", publicKey }],
+        tls: { ...tls, caFile },
+        cluster: {
+          cluster: "homelab",
+          node,
+          listen: `127.0.0.1:${ports[index]}`,
+          routes,
+          advertise: host,
+        },
+      }),
+    ),
+  );
+  await using disposables = new AsyncDisposableStack();
+  const [first, second] = await Promise.all(start.map(async (server) => disposables.use(await server)));
+  if (first === undefined || second === undefined) throw new Error("there are two nodes");
+
+  const servers = [`tls://127.0.0.1:${first.port}`];
+  await using connection = await connectTo(first, { servers, nkeyFile, tls: { caFile } });
+  await expect
+    .poll(() => connection.nats.info?.connect_urls, { timeout: 30_000 })
+    .toEqual(expect.arrayContaining([`127.0.0.1:${first.port}`, `localhost:${second.port}`]));
+  await first.kill();
+  await expect.poll(() => connection.isConnected(), { timeout: 30_000 }).toBe(false);
+  await connection.whenConnected(AbortSignal.timeout(30_000));
+  expect(connection.nats.getServer()).toBe(`localhost:${second.port}`);
+});
 
 test("TLS: connects with the right authority, and refuses an unknown one", async () => {
   const directory = await temporaryDirectory();

@@ -48,12 +48,14 @@ describe.each(nixpkgsLibs)("with the nixpkgs.lib in %s", (lib) => {
     ]);
     const config = natsConfigurationOf(node);
     expect(config).toContain('server_name: "nats1"');
+    expect(config).toContain('client_advertise: "nats1.lan"');
     expect(config).toContain('domain: "hub"');
     expect(config).toContain('http: "127.0.0.1:8222"');
     expect(config).toContain("_INBOX_builder-nix-cache01");
     expect(/^cluster \{\n(?:.*\n)*?\}$/m.exec(config)?.[0]).toBe(`cluster {
   name: homelab
   listen: "10.0.0.1:6222"
+  advertise: "nats1.lan"
   routes: [
     "nats-route://nats1.lan:6222"
     "nats-route://nats2.lan:6222"

@@ -23,6 +23,7 @@
         "nats2.lan:6222"
         "nats3.lan:6222"
       ];
+      advertise = "nats1.lan";
     };
   };
 }

@@ -11,6 +11,11 @@ export interface ClusterNode {
   readonly listen: string;
   /** The other nodes' addresses: `nats2.lan:6222`. */
   readonly routes: readonly string[];
+  /**
+   * The name that its certificate is for: `nats1.lan`. The servers tell each other and all clients the addresses of every
+   * node, and with it this name instead of each address of its network interfaces.
+   */
+  readonly advertise?: string;
 }
 
 /** With `caFile`, which signed the certificates of all nodes. */
@@ -21,7 +26,8 @@ export interface NodeTls {
 }
 
 const nameForm = /^[A-Za-z0-9_-]{1,64}$/;
-const addressForm = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
+const hostForm = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)$/;
+const addressForm = /^(?<host>.+):(?<port>\d{1,5})$/;
 const loopback = /^(?:localhost|127\.[0-9.]+|\[::1\]):/;
 
 /**
@@ -30,7 +36,7 @@ const loopback = /^(?:localhost|127\.[0-9.]+|\[::1\]):/;
  * @throws HomelabError `usage` `BAD_ARGUMENTS`
  */
 export function clusterBlock(
-  { cluster, node, listen, routes }: ClusterNode,
+  { cluster, node, listen, routes, advertise }: ClusterNode,
   tls: NodeTls | undefined,
 ): readonly string[] {
   for (const name of [cluster, node]) {
@@ -43,9 +49,14 @@ export function clusterBlock(
   if (node === cluster)
     refuse(`the node and the cluster are both called ${node}`, "a leaf node looks like that to its clients");
   for (const address of [listen, ...routes]) {
-    if (!addressForm.test(address))
+    if (!isAddress(address))
       refuse(`${JSON.stringify(address.slice(0, 80))} is no HOST:PORT`, "such as nats2.lan:6222");
   }
+  if (advertise !== undefined && !hostForm.test(advertise))
+    refuse(
+      `${JSON.stringify(advertise.slice(0, 80))} is not a host name`,
+      "such as nats1.lan, without a port",
+    );
   if (routes.length === 0)
     refuse("a node needs the others", "give --route HOST:PORT for each node, its own may be among them");
   const isOpen = ![listen, ...routes].every((address) => loopback.test(address));
@@ -60,6 +71,7 @@ export function clusterBlock(
     "cluster {",
     `  name: ${cluster}`,
     `  listen: "${listen}"`,
+    ...(advertise === undefined ? [] : [`  advertise: "${advertise}"`]),
     "  routes: [",
     ...routes.map((address) => `    "nats-route://${address}"`),
     "  ]",
@@ -76,6 +88,11 @@ export function clusterBlock(
         ]),
     "}",
   ];
+}
+
+function isAddress(address: string): boolean {
+  const { host = "", port } = addressForm.exec(address)?.groups ?? {};
+  return hostForm.test(host) && Number(port) <= 65_535;
 }
 
 function refuse(message: string, hint: string): never {

@@ -49,6 +49,7 @@ export function serverConfig(options: ServerConfigOptions): string {
     "# nats-server for homelab-deploy, made by: homelab-deploy nats config",
     `server_name: ${quoted(cluster?.node ?? "homelab-deploy")}`,
     `listen: ${quoted(listen)}`,
+    ...(cluster?.advertise === undefined ? [] : [`client_advertise: ${quoted(cluster.advertise)}`]),
     ...(monitoring === undefined ? [] : [`http: ${quoted(monitoring)}`]),
     ...(pidFile === undefined ? [] : [`pid_file: ${quoted(pidFile)}`]),
     "",

@@ -114,6 +114,10 @@ export function addNats(nats: Command, choose: Choose): void {
     .option("--node <name>", "name of the node that this is for, another one on each")
     .option("--cluster-listen <address>", "where the other nodes connect", "127.0.0.1:6222")
     .option("--route <address>", "address of another node, may be repeated", collect)
+    .option(
+      "--advertise <host>",
+      "name that its certificate is for, by which the nodes and clients that learn of this node reach it",
+    )
     .option("--fragment", "print only the two accounts, to include in a server that has others")
     .action(
       chosen(choose, async (context, options) => {
@@ -149,6 +153,7 @@ export function addNats(nats: Command, choose: Choose): void {
                 node: options.node,
                 listen: options.clusterListen,
                 routes: options.route ?? [],
+                advertise: options.advertise,
               };
         context.out.write(
           serverConfig({
