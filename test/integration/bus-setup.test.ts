@@ -41,6 +41,14 @@ test("creates everything once, and running it again changes nothing", async ({ c
   expect(() => requireSound(after)).not.toThrow();
 });
 
+test("a server that is alone is never said to have three copies", async ({ connection }) => {
+  const alone = { kind: "refused", code: "NATS_REPLICAS", message: expect.stringContaining("is alone") };
+  await expect(setUpStreams(connection, { replicas: 3 })).rejects.toMatchObject(alone);
+  await setUpStreams(connection);
+  await expect(setUpStreams(connection, { repair: true, replicas: 3 })).rejects.toMatchObject(alone);
+  await expect(checkStreams(connection, 3)).rejects.toMatchObject(alone);
+});
+
 test("names the exact difference of a weaker stream, leaves it alone, and repairs it when told to", async ({
   connection,
 }) => {

@@ -26,6 +26,7 @@ import { HomelabError, internalCode, isProgrammingError, messageOf } from "../..
 /** JetStream's own error codes (nats-server, server/errors.json) that we tell apart. */
 export const apiCodes = {
   accountStorageExceeded: 10_002,
+  noSuitablePeers: 10_005,
   clusterNotAvailable: 10_008,
   clusterNotLeader: 10_009,
   consumerNotFound: 10_014,

@@ -5,9 +5,10 @@ import { HomelabError, messageOf } from "../../base/errors.ts";
 import { bytes, compareConsumer, compareStream, type Difference } from "./compare-settings.ts";
 import type { Connection } from "../connect/connection.ts";
 import { callPatiently } from "../call.ts";
+import { isServedByOthers } from "../connect/describe-missing.ts";
 import { openManager } from "../jetstream-api.ts";
 import { readServerLimits, requireLimits, type ServerLimits, type StreamNeeds } from "./server-limits.ts";
-import { apiCodeOf, apiCodes, explainNatsError, isPermissionViolation } from "../connect/nats-errors.ts";
+import { apiCodeOf, apiCodes, isPermissionViolation } from "../connect/nats-errors.ts";
 import { isAtLeast } from "../../base/version.ts";
 import {
   consumerSettings,
@@ -43,7 +44,8 @@ export interface SetupOptions {
 /**
  * Creates what is missing. Running it again changes nothing.
  *
- * @throws HomelabError `refused` `NATS_LIMIT` before anything is created, when a limit of our account is too small;
+ * @throws HomelabError `refused` `NATS_REPLICAS` when there are fewer servers than copies; `refused` `NATS_LIMIT` before
+ *   anything is created, when a limit of our account is too small;
  *   `unavailable` `NATS_STORAGE` when that of the server is, `JETSTREAM_MISSING`; `refused` `NATS_PERMISSION`: only the
  *   admin's key may do this.
  */
@@ -51,9 +53,19 @@ export async function setUpStreams(
   connection: Connection,
   { repair = false, scale = 1, replicas = 1, signal = never }: SetupOptions = {},
 ): Promise<readonly Finding[]> {
+  requireCluster(connection, replicas);
   const manager = await openManager(connection, timeoutMs);
   const canCompress = isAtLeast(connection.nats.info?.version, "2.10.0");
   const findings: Finding[] = [];
+  // What exists already is left as it is, so that this can be tried again.
+  const change = async <T>(doing: string, work: () => Promise<T>): Promise<T> =>
+    callPatiently(connection, doing, signal, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        throw explainLimit(error, doing, scale) ?? error;
+      }
+    });
   const streams = await inspectStreams(connection, replicas, signal);
   const limits = await readServerLimits(connection, signal);
   requireLimits(limits, needsOf(streams, { scale, replicas }));
@@ -61,18 +73,14 @@ export async function setUpStreams(
     const { settings } = found;
     const config = creationConfig(settings, { scale, canCompress, replicas });
     if (found.finding.state === "missing") {
-      await explained(
-        `create the stream ${settings.name}`,
-        scale,
+      await change(`create the stream ${settings.name}`, async () =>
         manager.streams.add({ ...config, subjects: [...(config.subjects ?? [])] }),
       );
       findings.push({ ...found.finding, state: "created" });
     } else if (found.info !== undefined && repair && isRepairable(found.finding)) {
-      const changes = repairOf(found.finding, config);
-      await explained(
-        `update the stream ${settings.name}`,
-        scale,
-        manager.streams.update(settings.name, { ...found.info.config, ...changes }),
+      const repaired = { ...found.info.config, ...repairOf(found.finding, config) };
+      await change(`update the stream ${settings.name}`, async () =>
+        manager.streams.update(settings.name, repaired),
       );
       findings.push({ ...found.finding, state: "repaired" });
     } else findings.push(found.finding);
@@ -81,16 +89,12 @@ export async function setUpStreams(
     const finding = await inspectConsumer(connection, settings, signal);
     const { stream, create } = settings;
     if (finding.state === "missing") {
-      await explained(
-        `create the consumer ${create.durable_name}`,
-        scale,
+      await change(`create the consumer ${create.durable_name}`, async () =>
         manager.consumers.add(stream, { ...create }),
       );
       findings.push({ ...finding, state: "created" });
     } else if (repair && isRepairable(finding)) {
-      await explained(
-        `update the consumer ${create.durable_name}`,
-        scale,
+      await change(`update the consumer ${create.durable_name}`, async () =>
         manager.consumers.update(stream, create.durable_name, { ...create }),
       );
       findings.push({ ...finding, state: "repaired" });
@@ -99,12 +103,17 @@ export async function setUpStreams(
   return findings;
 }
 
-/** Only reads. Every role but the listener may do it. */
+/**
+ * Only reads. Every role but the listener may do it.
+ *
+ * @throws HomelabError `refused` `NATS_REPLICAS`
+ */
 export async function checkStreams(
   connection: Connection,
   replicas = 1,
   signal: AbortSignal = never,
 ): Promise<readonly Finding[]> {
+  requireCluster(connection, replicas);
   const findings = (await inspectStreams(connection, replicas, signal)).map(({ finding }) => finding);
   for (const settings of consumerSettings) {
     findings.push(await inspectConsumer(connection, settings, signal));
@@ -121,16 +130,26 @@ export async function checkLimits(
   return { limits: await readServerLimits(connection, signal), needs: needsOf(streams, { scale, replicas }) };
 }
 
+/** What the servers say about those of our streams that exist. */
+export async function readStreams(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<readonly StreamInfo[]> {
+  return (await inspectStreams(connection, 1, signal)).flatMap(({ info }) => info ?? []);
+}
+
 /**
+ * @param replicas that were asked for by name: the advice repeats them
  * @throws HomelabError `unavailable` `JETSTREAM_MISSING` when something is missing, `refused` `STREAM_WEAKER`
  *   with each setting that is weaker than required.
  */
-export function requireSound(findings: readonly Finding[]): void {
+export function requireSound(findings: readonly Finding[], replicas?: number): void {
+  const copies = replicas === undefined ? "" : ` --replicas ${replicas}`;
   const missing = findings.filter(({ state }) => state === "missing").map(({ object }) => object);
   if (missing.length > 0) {
     throw new HomelabError("unavailable", `missing on the NATS server: ${missing.join(", ")}`, {
       code: "JETSTREAM_MISSING",
-      hint: "run once with the admin's key: homelab-deploy nats setup",
+      hint: `run once with the admin's key: homelab-deploy nats setup${copies}`,
     });
   }
   const weaker = findings.filter(({ state }) => state === "weaker").flatMap(({ differences }) => differences);
@@ -138,8 +157,8 @@ export function requireSound(findings: readonly Finding[]): void {
     throw new HomelabError("refused", weaker.map(describeDifference).join("; "), {
       code: "STREAM_WEAKER",
       hint: weaker.some(({ fixed }) => fixed)
-        ? "some of these cannot be changed: back up and remove the stream, then run: homelab-deploy nats setup"
-        : "run with the admin's key: homelab-deploy nats setup --repair",
+        ? `some of these cannot be changed: back up and remove the stream, then run: homelab-deploy nats setup${copies}`
+        : `run with the admin's key: homelab-deploy nats setup --repair${copies}`,
     });
   }
 }
@@ -151,6 +170,19 @@ export const isDispensable = ({ state, optional }: Finding): boolean =>
 /** `BUILD_EVENTS.max_age: is 1h, must be at least 720h` */
 export const describeDifference = ({ setting, is, required }: Difference): string =>
   `${setting}: is ${is}, must be ${required}`;
+
+/**
+ * Servers before 2.11 let the number of copies be raised where there is only one server, and keep one. Behind a domain we
+ * do not see whether there are several.
+ */
+function requireCluster(connection: Connection, replicas: number): void {
+  if (replicas === 1 || isServedByOthers(connection)) return;
+  const name = connection.nats.info?.server_name ?? "that we are connected to";
+  throw new HomelabError("refused", `the NATS server ${name} is alone and cannot keep ${replicas} copies`, {
+    code: "NATS_REPLICAS",
+    hint: "leave out --replicas, or see in the server's log why it is not a node of a cluster",
+  });
+}
 
 const never = new AbortController().signal;
 /** Creating a stream takes longer than reading from one. */
@@ -256,29 +288,31 @@ const judged = (object: string, differences: readonly Difference[]): Finding => 
   differences,
 });
 
-async function explained<T>(doing: string, scale: number, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    const code = apiCodeOf(error);
-    // The account's limits were large enough.
-    if (code === apiCodes.storageExceeded || code === apiCodes.insufficientResources) {
-      throw new HomelabError("unavailable", `cannot ${doing}: the server's storage limit is too small`, {
-        code: "NATS_STORAGE",
-        hint: `the streams together may take ${bytes(totalBytes(scale))}: raise jetstream.max_file_store, or use a smaller --scale`,
-        cause: error,
-      });
-    }
-    const setting = serverLimitOf(error);
-    if (setting !== undefined) {
-      throw new HomelabError("refused", `cannot ${doing}: a limit of the NATS server is too small`, {
-        code: "NATS_LIMIT",
-        hint: `raise it in the server's configuration, or leave it out: jetstream { limits { ${setting} } }`,
-        cause: error,
-      });
-    }
-    throw explainNatsError(error, doing);
+/** What only who creates something has to know; undefined for everything else. */
+function explainLimit(error: unknown, doing: string, scale: number): HomelabError | undefined {
+  const code = apiCodeOf(error);
+  // The account's limits were large enough.
+  if (code === apiCodes.storageExceeded || code === apiCodes.insufficientResources) {
+    return new HomelabError("unavailable", `cannot ${doing}: the server's storage limit is too small`, {
+      code: "NATS_STORAGE",
+      hint: `the streams together may take ${bytes(totalBytes(scale))}: raise jetstream.max_file_store, or use a smaller --scale`,
+      cause: error,
+    });
   }
+  if (code === apiCodes.noSuitablePeers) {
+    return new HomelabError("refused", `cannot ${doing}: the cluster has fewer servers than copies`, {
+      code: "NATS_REPLICAS",
+      hint: "start the other servers, with JetStream and room on their disks, or use a smaller --replicas",
+      cause: error,
+    });
+  }
+  const setting = serverLimitOf(error);
+  if (setting === undefined) return undefined;
+  return new HomelabError("refused", `cannot ${doing}: a limit of the NATS server is too small`, {
+    code: "NATS_LIMIT",
+    hint: `raise it in the server's configuration, or leave it out: jetstream { limits { ${setting} } }`,
+    cause: error,
+  });
 }
 
 /** A setting of the server for all accounts, which no client can read. */

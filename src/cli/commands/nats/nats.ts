@@ -36,24 +36,26 @@ export function addNats(nats: Command, choose: Choose): void {
     .option("--scale <factor>", "size of new streams, such as 0.1 for a small disk", parseScale, 1)
     .option(
       "--replicas <count>",
-      "how many servers of a cluster keep each stream: 3 of three",
+      "how many servers of a cluster keep each stream (default: 3 in a cluster, otherwise 1)",
       parseReplicas,
-      1,
     )
     .option("--json", "print one JSON document")
     .action(
-      chosen(choose, async (context, { check, repair, scale, replicas }) => {
+      chosen(choose, async (context, { check, repair, scale, replicas: wanted }) => {
         const [
           { checkLimits, checkStreams, describeDifference, requireSound, setUpStreams },
           { requireLimits },
           { inspectAccounts, sharedAccountError },
+          { isClustered },
         ] = await Promise.all([
           import("../../../bus/server/setup.ts"),
           import("../../../bus/server/server-limits.ts"),
           import("../../../bus/server/inspect-accounts.ts"),
+          import("../../../bus/connect/describe-missing.ts"),
         ]);
         const signal = untilInterrupted(context.signals);
         await using connection = await connectCommand(context, await loadCommandConfig(context), signal);
+        const replicas = wanted ?? (isClustered(connection) ? 3 : 1);
         const findings =
           check === true
             ? await checkStreams(connection, replicas, signal)
@@ -71,7 +73,7 @@ export function addNats(nats: Command, choose: Choose): void {
           const { limits, needs } = await checkLimits(connection, { scale, replicas, signal });
           requireLimits(limits, needs);
         }
-        requireSound(findings);
+        requireSound(findings, wanted);
         if (accounts === "shared") throw sharedAccountError();
         return exitCodes.success;
       }),
