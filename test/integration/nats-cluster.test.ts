@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test as base } from "vitest";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
+import { openManager } from "../../src/bus/jetstream-api.ts";
 import { checkStreams } from "../../src/bus/server/setup.ts";
 import { aBuildId, accepted, anEvent, finished, warning } from "../support/builds.ts";
 import { startCluster } from "../support/start-cluster.ts";
@@ -27,11 +28,49 @@ test("every stream has as many copies as were asked for, and one server's are no
   ]);
 });
 
+test("in a cluster, setup wants three copies unless somebody says otherwise, and repeats what they said", async ({
+  homelab,
+}) => {
+  const setup = async (words: string) => {
+    const { exitCode, stderr } = await homelab.run(["nats", "setup", ...words.split(" ")], { user: "admin" });
+    return { exitCode, stderr };
+  };
+  await using admin = await homelab.server.connect("admin");
+  const manager = await openManager(admin);
+  const { config } = await manager.streams.info("BUILD_LOGS");
+  await manager.streams.update("BUILD_LOGS", { ...config, num_replicas: 1 });
+  expect(await setup("--check")).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining("BUILD_LOGS.num_replicas: is 1, must be at least 3"),
+  });
+  const { stdout } = await homelab.run(["doctor", "--json"]);
+  expect(JSON.parse(stdout)).toMatchObject({
+    findings: expect.arrayContaining([
+      expect.objectContaining({
+        check: "NATS copies",
+        state: "warning",
+        message: expect.stringContaining("only one server has BUILD_LOGS"),
+      }),
+    ]),
+  });
+  expect((await setup("--repair")).exitCode).toBe(0);
+  expect((await manager.streams.info("BUILD_LOGS")).config.num_replicas).toBe(3);
+  expect(await setup("--check --replicas 5")).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining("nats setup --repair --replicas 5"),
+  });
+  expect(await setup("--repair --replicas 5")).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining("the cluster has fewer servers than copies"),
+  });
+  await homelab.server.whenWhole();
+});
+
 test("doctor knows how many servers keep the streams", async ({ homelab }) => {
   const { stdout } = await homelab.run(["doctor", "--json"]);
   expect(JSON.parse(stdout)).toMatchObject({
     findings: expect.arrayContaining([
-      { check: "NATS copies", state: "ok", message: "3 servers have the event log" },
+      { check: "NATS copies", state: "ok", message: "3 servers have each stream" },
     ]),
   });
 });

@@ -52,7 +52,7 @@ export async function examineNats(
       ...(await checkOtherServers(target, signal)),
       ...(stranger === undefined ? [] : [stranger]),
       await checkNatsDurability(asked, fetch, signal),
-      ...(areLed ? await checkNatsCopies(connection, signal) : []),
+      ...(areThere ? await checkNatsCopies(connection, signal) : []),
       await checkAccounts(connection),
       ...rights,
       ...(areLed ? await checkNatsLimits(connection, signal) : []),
