@@ -89,7 +89,12 @@ export function describeMissing(missing: Missing, asked: AskedServer | undefined
 }
 
 /** To a client a stream that does not exist looks the same as one that nobody leads. */
-export const describeNoLeader = ({ cluster }: { readonly cluster: string }): Description => ({
-  what: `the NATS cluster ${cluster} has no leader for it`,
+export const describeNoLeader = (asked: AskedServer | undefined): Description => ({
+  what: `the NATS cluster ${clusterOf(asked)} has no leader for it`,
   hint: "most servers of the cluster must run and reach each other: homelab-deploy doctor. If they do, one of our streams is missing: homelab-deploy nats setup --check",
 });
+
+const clusterOf = (asked: AskedServer | undefined): string =>
+  asked?.jetstreamDomain === undefined
+    ? (asked?.cluster ?? "that answers")
+    : `of the JetStream domain ${asked.jetstreamDomain}`;

@@ -111,6 +111,23 @@ test.each([
   expect(explained.hint).toContain("homelab-deploy doctor");
 });
 
+test("behind a leaf node whose hub is a cluster, it is the hub that has no leader", () => {
+  const asked = { nats: { info: {} }, jetstreamDomain: "hub" };
+  expect(explainNatsError(apiError(10_008, 503), "look", asked)).toMatchObject({
+    code: "NATS_NO_LEADER",
+    message: "cannot look: the NATS cluster of the JetStream domain hub has no leader for it",
+  });
+});
+
+test("a domain that the key may not ask may be the wrong one", () => {
+  const ofDomain = new PermissionViolationError("…", "publish", "$JS.hbu.API.STREAM.INFO.BUILD_EVENTS");
+  const asked = { nats: { info: {} }, jetstreamDomain: "hbu" };
+  expect(explainNatsError(ofDomain, "look", asked)).toMatchObject({
+    code: "NATS_PERMISSION",
+    hint: expect.stringContaining("nats.jetstreamDomain, hbu"),
+  });
+});
+
 test("behind a leaf node that is one of a cluster, it is the hub that does not answer", () => {
   const asked = { nats: { info: { jetstream: true } }, jetstreamDomain: "hub", cluster: "leaves" };
   expect(explainNatsError(noAnswer, "look", asked).message).toContain("the JetStream domain hub does not");

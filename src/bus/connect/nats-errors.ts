@@ -101,13 +101,18 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
+/** Only servers of a cluster do. */
+function saysNoLeader(error: unknown): boolean {
+  const code = apiCodeOf(error);
+  return code === apiCodes.clusterNotAvailable || code === apiCodes.clusterNotLeader;
+}
+
 /**
  * Nobody answers, or the server says that it is not the one: in a cluster that is how a stream without a leader, or
  * JetStream without one, looks to a client.
  */
 export function isLeaderless(error: unknown): boolean {
-  const code = apiCodeOf(error);
-  if (code === apiCodes.clusterNotAvailable || code === apiCodes.clusterNotLeader) return true;
+  if (saysNoLeader(error)) return true;
   return (isJetStreamNotEnabled(error) || isNoResponders(error)) && !isNotEnabledForAccount(error);
 }
 
@@ -159,11 +164,13 @@ export function explainNatsError(error: unknown, doing: string, asked?: AskedSer
       "NATS_PERMISSION",
       violation.subject.startsWith("_INBOX")
         ? "set nats.inboxPrefix to what the server's configuration allows for this key"
-        : "use a key whose role may do this; `homelab-deploy nats config` prints the roles",
+        : asked?.jetstreamDomain !== undefined && violation.subject.startsWith("$JS.")
+          ? `see whether nats.jetstreamDomain, ${asked.jetstreamDomain}, is that of the JetStream with our streams: homelab-deploy doctor`
+          : "use a key whose role may do this; `homelab-deploy nats config` prints the roles",
     );
   }
   const isOfCluster = isClustered(asked) && asked.jetstreamDomain === undefined;
-  if (isOfCluster && isLeaderless(error) && !lacksJetStream(asked)) {
+  if (saysNoLeader(error) || (isOfCluster && isLeaderless(error) && !lacksJetStream(asked))) {
     const { what, hint } = describeNoLeader(asked);
     return explain("unavailable", `cannot ${doing}: ${what}`, "NATS_NO_LEADER", hint);
   }

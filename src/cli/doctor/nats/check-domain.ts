@@ -20,8 +20,10 @@ export async function checkDomain({
   return wrong(
     "JetStream domain",
     `this key may not ask the JetStream domain ${domain}, and may ask the server's own`,
-    own === undefined
-      ? "remove nats.jetstreamDomain; it is only for a hub whose configuration was printed with `nats config --domain`"
-      : `set nats.jetstreamDomain to ${own}, the domain of this server`,
+    own === undefined && info?.jetstream !== true
+      ? "set nats.jetstreamDomain to the `domain` in the `jetstream` block of the hub; this server has no JetStream"
+      : own === undefined
+        ? "remove nats.jetstreamDomain; it is only for a hub whose configuration was printed with `nats config --domain`"
+        : `set nats.jetstreamDomain to ${own}, the domain of this server`,
   );
 }
