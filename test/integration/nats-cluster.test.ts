@@ -66,6 +66,25 @@ test("in a cluster, setup wants three copies unless somebody says otherwise, and
   await homelab.server.whenWhole();
 });
 
+test("the configuration of a node is not that of a server that is alone because --cluster was forgotten", async ({
+  homelab,
+}) => {
+  const admin = ["--admin", `U${"A".repeat(55)}`];
+  for (const option of [
+    "--route 127.0.0.1:6222",
+    "--cluster-listen 127.0.0.1:6222",
+    "--advertise nats1.lan",
+    "--node nats1",
+  ]) {
+    const answer = await homelab.run(["nats", "config", ...admin, ...option.split(" ")]);
+    expect(answer, option).toMatchObject({
+      exitCode: 2,
+      stdout: "",
+      stderr: expect.stringContaining("--cluster and --node go together"),
+    });
+  }
+});
+
 test("doctor knows how many servers keep the streams", async ({ homelab }) => {
   const { stdout } = await homelab.run(["doctor", "--json"]);
   expect(JSON.parse(stdout)).toMatchObject({

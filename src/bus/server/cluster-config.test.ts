@@ -17,6 +17,12 @@ test.each([
   ["the cluster's name for the node", { ...node, node: "homelab" }, /are both called homelab/],
   ["a route without a port", { ...node, routes: ["nats2.lan"] }, /is no HOST:PORT/],
   ["a port that there is not", { ...node, routes: ["nats2.lan:99999"] }, /is no HOST:PORT/],
+  ["a port that means any", { ...node, routes: ["nats2.lan:0"] }, /is no HOST:PORT/],
+  [
+    "listening where the others are not",
+    { ...node, routes: ["nats2.lan:6222"] },
+    /cannot reach this one at 127\.0\.0\.1:6222/,
+  ],
   ["an address with a port to advertise", { ...node, advertise: "nats1.lan:4222" }, /is not a host name/],
   ["no routes", { ...node, routes: [] }, /a node needs the others/],
   ["routes between machines without TLS", { ...node, listen: "10.0.0.1:6222" }, /need TLS/],

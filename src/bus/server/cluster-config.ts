@@ -60,6 +60,11 @@ export function clusterBlock(
   if (routes.length === 0)
     refuse("a node needs the others", "give --route HOST:PORT for each node, its own may be among them");
   const isOpen = ![listen, ...routes].every((address) => loopback.test(address));
+  if (isOpen && loopback.test(listen))
+    refuse(
+      `the other nodes cannot reach this one at ${listen}`,
+      "give --cluster-listen with the address of this machine in their network",
+    );
   if (isOpen && tls?.caFile === undefined) {
     refuse(
       "routes between machines need TLS: whoever reaches their port is a server of the cluster",
@@ -92,7 +97,7 @@ export function clusterBlock(
 
 function isAddress(address: string): boolean {
   const { host = "", port } = addressForm.exec(address)?.groups ?? {};
-  return hostForm.test(host) && Number(port) <= 65_535;
+  return hostForm.test(host) && Number(port) > 0 && Number(port) <= 65_535;
 }
 
 function refuse(message: string, hint: string): never {

@@ -302,7 +302,7 @@ function explainLimit(error: unknown, doing: string, scale: number): HomelabErro
   if (code === apiCodes.noSuitablePeers) {
     return new HomelabError("refused", `cannot ${doing}: the cluster has fewer servers than copies`, {
       code: "NATS_REPLICAS",
-      hint: "start the other servers, with JetStream and room on their disks, or use a smaller --replicas",
+      hint: "start the other servers, each with a name of its own, JetStream and room on its disk; or use a smaller --replicas",
       cause: error,
     });
   }

@@ -114,7 +114,7 @@ export function addNats(nats: Command, choose: Choose): void {
     .option("--domain <name>", "JetStream domain of the server, for clients and builders on its leaf nodes")
     .option("--cluster <name>", "print one node of a cluster of this name; with --node and --route")
     .option("--node <name>", "name of the node that this is for, another one on each")
-    .option("--cluster-listen <address>", "where the other nodes connect", "127.0.0.1:6222")
+    .option("--cluster-listen <address>", "where the other nodes connect (default: 127.0.0.1:6222)")
     .option("--route <address>", "address of another node, may be repeated", collect)
     .option(
       "--advertise <host>",
@@ -144,18 +144,26 @@ export function addNats(nats: Command, choose: Choose): void {
             code: "BAD_ARGUMENTS",
           });
         }
-        if ((options.cluster === undefined) !== (options.node === undefined)) {
-          throw new HomelabError("usage", "--cluster and --node go together", { code: "BAD_ARGUMENTS" });
+        const { cluster: name, node, clusterListen, route, advertise } = options;
+        if (
+          (name === undefined) !== (node === undefined) ||
+          (name === undefined && [clusterListen, route, advertise].some((given) => given !== undefined))
+        ) {
+          throw new HomelabError(
+            "usage",
+            "--cluster and --node go together; the options of a node need both",
+            { code: "BAD_ARGUMENTS" },
+          );
         }
         const cluster =
-          options.cluster === undefined || options.node === undefined
+          name === undefined || node === undefined
             ? undefined
             : {
-                cluster: options.cluster,
-                node: options.node,
-                listen: options.clusterListen,
-                routes: options.route ?? [],
-                advertise: options.advertise,
+                cluster: name,
+                node,
+                listen: clusterListen ?? "127.0.0.1:6222",
+                routes: route ?? [],
+                advertise,
               };
         context.out.write(
           serverConfig({
