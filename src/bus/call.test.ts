@@ -32,7 +32,9 @@ async function callThatFails(
     role,
     whenConnected: async () => undefined,
     whileConnected: async (work) => work,
+    leaveServer: () => left.push(clock.monotonic() / 1000),
   };
+  const left: number[] = [];
   let attempts = 0;
   const over = new AbortController();
   const outcome = call(
@@ -49,7 +51,7 @@ async function callThatFails(
     .catch((error: unknown) => error)
     .finally(() => over.abort());
   while (!over.signal.aborted && clock.monotonic() < 120_000) await clock.advance(1000);
-  return { outcome: await outcome, attempts, seconds: clock.monotonic() / 1000 };
+  return { outcome: await outcome, attempts, seconds: clock.monotonic() / 1000, left };
 }
 
 test("a daemon outlasts a server that is away for a minute", async () => {
@@ -87,6 +89,19 @@ test("a command waits while a cluster elects a leader, and at a server that is a
   const behindLeafNode = await callThatFails("command", leaderless, { times: 5, domain: "hub" });
   expect(behindLeafNode.outcome).toBe("stored");
   expect(await callThatFails("command", missing(), { cluster })).toMatchObject({ attempts: 1 });
+});
+
+test("a server that finds no leader for longer than an election takes is left for another one of its cluster", async () => {
+  const leaderless = new NoRespondersError("build.any.all");
+  const cluster = "homelab";
+  for (const failure of [leaderless, new TimeoutError()]) {
+    const { left } = await callThatFails("command", failure, { cluster });
+    expect(left[0]).toBeGreaterThanOrEqual(10);
+    expect(left[0]).toBeLessThan(15);
+  }
+  expect((await callThatFails("command", leaderless, { cluster, times: 5 })).left).toEqual([]);
+  expect((await callThatFails("daemon", new TimeoutError(), { times: 20 })).left).toEqual([]);
+  expect((await callThatFails("command", leaderless, { domain: "hub" })).left).toEqual([]);
 });
 
 test("what will not pass is not tried again, and what may is tried no more often than it is allowed", async () => {

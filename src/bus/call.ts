@@ -1,6 +1,8 @@
 import { retry } from "../base/retry.ts";
 import type { Connection } from "./connect/connection.ts";
-import { isServedByOthers } from "./connect/describe-missing.ts";
+import { TimeoutError } from "@nats-io/transport-node";
+import { isClustered, isServedByOthers } from "./connect/describe-missing.ts";
+import { leaveAfterMs } from "./connect/leave-server.ts";
 import { explainNatsError, isLeaderless, isMissing, isTransient } from "./connect/nats-errors.ts";
 
 /**
@@ -62,13 +64,21 @@ export async function call<T>(
         (isTransient(error) ||
           (role === "daemon" && isMissing(error)) ||
           (isServedByOthers(connection) && isLeaderless(error))),
-      onRetry: (error, _, delayMs) =>
-        log.warn({ err: explainNatsError(error, doing, connection), delayMs }, "NATS call is tried again"),
+      onRetry(error, _, delayMs) {
+        log.warn({ err: explainNatsError(error, doing, connection), delayMs }, "NATS call is tried again");
+        if (clock.monotonic() - startedAt >= leaveAfterMs) leaveLeaderless(connection, error);
+      },
     });
   } catch (error) {
     signal.throwIfAborted();
     throw explainNatsError(error, doing, connection);
   }
+}
+
+/** The rest of its cluster may have a leader. */
+export function leaveLeaderless(connection: Connection, error: unknown): void {
+  if (isClustered(connection) && (isLeaderless(error) || error instanceof TimeoutError))
+    connection.leaveServer();
 }
 
 /**

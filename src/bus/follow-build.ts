@@ -8,9 +8,11 @@ import type { BuildId } from "../protocol/names.ts";
 import { decodeProgress, type BuildProgress } from "../protocol/progress.ts";
 import { eventSubject, live, progressSubject, streams } from "../protocol/subjects.ts";
 import type { BuildMessage, FollowOptions } from "./bus.ts";
-import { electionPatienceMs } from "./call.ts";
+import { electionPatienceMs, leaveLeaderless } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
-import { isServedByOthers } from "./connect/describe-missing.ts";
+import { isClustered, isServedByOthers } from "./connect/describe-missing.ts";
+import { leaveAfterMs } from "./connect/leave-server.ts";
+import { readEventSpace } from "./event-space.ts";
 import { createEventSequence } from "./event-sequence.ts";
 import { createKnownBuildCheck } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./logs/log-order.ts";
@@ -98,9 +100,23 @@ export async function* followBuild(
       for (;;) {
         await clock.sleep(pollMs, over.signal);
         doubt();
+        if (isClustered(connection)) void askLeader();
       }
     } catch {
       // over
+    }
+  }
+
+  let leaderlessSince: number | undefined;
+  /** A server that is cut off from its cluster goes on answering from its own copy, which has no news. */
+  async function askLeader(): Promise<void> {
+    try {
+      await connection.whileConnected(readEventSpace(connection), over.signal);
+      leaderlessSince = undefined;
+    } catch (error) {
+      leaderlessSince ??= clock.monotonic();
+      if (!over.signal.aborted && clock.monotonic() - leaderlessSince >= leaveAfterMs)
+        leaveLeaderless(connection, error);
     }
   }
 

@@ -12,6 +12,7 @@ import { nameAuthorities } from "../../src/base/node-tls.ts";
 import { connectNats } from "../../src/bus/connect/connection.ts";
 import { writeNewKey } from "../../src/bus/server/keys.ts";
 import { serverConfig } from "../../src/bus/server/server-config.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import { freeListenerPort } from "../support/free-port.ts";
 import {
   connectTo,
@@ -85,6 +86,26 @@ test("a client that was told of one node of a cluster goes to the others by the 
   await expect.poll(() => connection.isConnected(), { timeout: 30_000 }).toBe(false);
   await connection.whenConnected(AbortSignal.timeout(30_000));
   expect(connection.nats.getServer()).toBe(`localhost:${second.port}`);
+});
+
+test("a server that finds no leader is left for another one, and not again at once", async () => {
+  const [one, other] = await Promise.all([startNatsServer(), startNatsServer()]);
+  await using disposables = new AsyncDisposableStack();
+  for (const server of [one, other]) disposables.use(server);
+  const clock = createFakeClock();
+  const options = { servers: [one.url, other.url], name: "test", role: "daemon" } as const;
+  await using connection = await connectNats(options, silentLog, new AbortController().signal, clock);
+  const place = (): string => connection.nats.getServer();
+  for (let round = 0; round < 3; round++) {
+    const before = place();
+    connection.leaveServer();
+    expect(place()).toBe(before);
+    await clock.advance(10_000);
+    connection.leaveServer();
+    await expect.poll(() => connection.isConnected(), { timeout: 30_000 }).toBe(false);
+    await connection.whenConnected(AbortSignal.timeout(30_000));
+    expect(place()).not.toBe(before);
+  }
 });
 
 test("TLS: connects with the right authority, and refuses an unknown one", async () => {

@@ -13,6 +13,7 @@ import {
   permissionViolationOf,
 } from "./nats-errors.ts";
 import { clusterNameOf } from "./describe-missing.ts";
+import { createDeparture, leaveAfterMs, type Departure } from "./leave-server.ts";
 import { requireDomainName, requireInboxPrefix } from "./domain-name.ts";
 import { tlsOptions, type TlsFiles } from "./tls-options.ts";
 import { connectOverTransport, refusalOfCertificate, type TransportOptions } from "./transport.ts";
@@ -54,6 +55,8 @@ export interface Connection extends AsyncDisposable {
    * @throws ConnectionLostError; the signal's reason; what the work throws.
    */
   whileConnected<T>(work: Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Goes to another server of the cluster, because ours finds no leader. Not again until that one had time to find it. */
+  leaveServer(): void;
   close(): Promise<void>;
 }
 
@@ -83,8 +86,10 @@ export async function connectNats(
   requireDomainName(options.jetstreamDomain);
   requireInboxPrefix(options.inboxPrefix);
   const refusals = createRefusalLog(options.servers, log);
+  const departure = createDeparture();
   const libraryOptions: TransportOptions = {
     ...(await libraryOptionsOf(options)),
+    ...departure.options,
     onFailedDial: refusals.add,
   };
   const nats = await retry({
@@ -103,7 +108,7 @@ export async function connectNats(
       options.role === "daemon" && !(error instanceof HomelabError && error.kind === "config"),
     onRetry: (error, _, delayMs) => log.warn({ err: error, delayMs }, messageOf(error)),
   });
-  return watch(nats, options, refusals, log, clock);
+  return watch(nats, options, { refusals, departure }, log, clock);
 }
 
 /** In no permissions that we print: who asks for it wants to know whether the server refuses. */
@@ -173,11 +178,12 @@ function createRefusalLog(servers: readonly string[], log: Log): RefusalLog {
 function watch(
   nats: NatsConnection,
   options: ConnectionOptions,
-  refusals: RefusalLog,
+  { refusals, departure }: { readonly refusals: RefusalLog; readonly departure: Departure },
   log: Log,
   clock: Clock,
 ): Connection {
   let connected = true;
+  let connectedAt = clock.monotonic();
   let closedForGood = false;
   let cluster = clusterNameOf(nats.info);
   const listeners = new Set<(connected: boolean) => void>();
@@ -200,6 +206,7 @@ function watch(
         case "reconnect":
           log.info({ server: status.server }, "connected to NATS again");
           cluster = clusterNameOf(nats.info);
+          connectedAt = clock.monotonic();
           change(true);
           break;
         case "error":
@@ -275,6 +282,14 @@ function watch(
       } finally {
         stop();
       }
+    },
+    leaveServer() {
+      if (!connected || clock.monotonic() - connectedAt < leaveAfterMs) return;
+      log.warn(
+        { server: nats.getServer() },
+        "this NATS server finds no leader of its cluster; trying another",
+      );
+      departure.leave(nats);
     },
     close,
     [Symbol.asyncDispose]: close,
