@@ -8,16 +8,15 @@ import type { BuildId } from "../protocol/names.ts";
 import { decodeProgress, type BuildProgress } from "../protocol/progress.ts";
 import { eventSubject, live, progressSubject, streams } from "../protocol/subjects.ts";
 import type { BuildMessage, FollowOptions } from "./bus.ts";
-import { electionPatienceMs, leaveLeaderless } from "./call.ts";
+import { electionPatienceMs } from "./call.ts";
 import type { Connection } from "./connect/connection.ts";
 import { isClustered, isServedByOthers } from "./connect/describe-missing.ts";
-import { leaveAfterMs } from "./connect/leave-server.ts";
-import { readEventSpace } from "./event-space.ts";
 import { createEventSequence } from "./event-sequence.ts";
 import { createKnownBuildCheck } from "./known-build.ts";
 import { createLogOrder, logSubjects } from "./logs/log-order.ts";
 import { explainConnectError, explainNatsError, isMissing, isTransient } from "./connect/nats-errors.ts";
 import { createStreamReader, createTail, type StoredMessage, type Tail } from "./stored-messages.ts";
+import { createLeaderWatch } from "./watch/watch-leader.ts";
 
 /** Republished messages are not acknowledged; what was missed is found at the latest after this. */
 const pollMs = 5000;
@@ -48,6 +47,7 @@ export async function* followBuild(
   const events = createEventSequence(id, log);
   const logs = createLogOrder(log);
   const checkKnown = createKnownBuildCheck(connection, id);
+  const watchLeader = createLeaderWatch(connection);
   let lastSequence = 0;
   let mayBeUnknown = false;
   const progress: BuildProgress[] = [];
@@ -100,23 +100,10 @@ export async function* followBuild(
       for (;;) {
         await clock.sleep(pollMs, over.signal);
         doubt();
-        if (isClustered(connection)) void askLeader();
+        if (isClustered(connection)) void watchLeader(over.signal);
       }
     } catch {
       // over
-    }
-  }
-
-  let leaderlessSince: number | undefined;
-  /** A server that is cut off from its cluster goes on answering from its own copy, which has no news. */
-  async function askLeader(): Promise<void> {
-    try {
-      await connection.whileConnected(readEventSpace(connection), over.signal);
-      leaderlessSince = undefined;
-    } catch (error) {
-      leaderlessSince ??= clock.monotonic();
-      if (!over.signal.aborted && clock.monotonic() - leaderlessSince >= leaveAfterMs)
-        leaveLeaderless(connection, error);
     }
   }
 
