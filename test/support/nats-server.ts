@@ -21,6 +21,10 @@ export interface NatsServer {
   kill(): Promise<void>;
   /** Another configuration file, from the next start or reload on. */
   configure(configuration: string): Promise<void>;
+  /** Such as SIGSTOP, for a server that hangs, or SIGUSR2, with which it sends its clients away and ends ("lame duck"). */
+  signal(name: NodeJS.Signals): void;
+  /** Once it has ended. */
+  whenEnded(): Promise<void>;
   /** Makes it read its configuration again (SIGHUP). */
   reload(): Promise<void>;
   /** Starts it again on the same port and store; it must not be running. */
@@ -69,8 +73,15 @@ export async function startNatsServer(config: ServerConfig = plainConfig): Promi
     async configure(configuration) {
       await writeFile(configFile, configuration);
     },
+    signal(name) {
+      running?.signal(name);
+    },
+    async whenEnded() {
+      await running?.ended;
+      running = undefined;
+    },
     async reload() {
-      running?.reload();
+      running?.signal("SIGHUP");
     },
     async start() {
       running ??= await run(configFile);
@@ -84,7 +95,8 @@ export async function startNatsServer(config: ServerConfig = plainConfig): Promi
 
 interface Running {
   readonly version: string;
-  reload(): void;
+  readonly ended: Promise<unknown>;
+  signal(name: NodeJS.Signals): void;
   kill(): Promise<void>;
 }
 
@@ -103,7 +115,8 @@ async function run(configFile: string): Promise<Running> {
     server.stderr?.resume(); // or its log would fill the pipe and stop it
     return {
       version,
-      reload: () => void server.kill("SIGHUP"),
+      ended: exited,
+      signal: (name) => void server.kill(name),
       async kill() {
         server.kill("SIGKILL");
         await exited;

@@ -1,9 +1,11 @@
-// Builds on a NATS cluster whose servers are killed (SIGKILL) one after the other: three real nats-servers, a real builder,
-// and the command as people run it. One server of three may be away at any time, so that nothing at all may be seen of it:
+// Builds on a NATS cluster whose servers are disturbed one after the other: three real nats-servers, a real builder, and the
+// command as people run it. One server of three may be away at any time, so that nothing at all may be seen of it:
 // no build lost, no other verdict, no other exit code, no line of a log missing.
+import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createReader } from "../../../src/bus/create-reader.ts";
 import type { BuildReader } from "../../../src/bus/bus.ts";
+import { messageOf } from "../../../src/base/errors.ts";
 import { decodeEvent, type BuildEvent } from "../../../src/protocol/events.ts";
 import type { BuildId, Commit } from "../../../src/protocol/names.ts";
 import type { HostVerdict } from "../../../src/protocol/verdicts.ts";
@@ -18,11 +20,13 @@ export interface ClusterCampaignOptions {
   readonly seed: number;
   readonly kills: number;
   readonly builds: number;
+  /** Only what has this in its name. */
+  readonly only: string;
   readonly say: (line: string) => void;
 }
 
 export interface ClusterCampaignResult {
-  readonly kills: Readonly<Record<Victim, number>>;
+  readonly kills: Readonly<Record<string, number>>;
   readonly builds: number;
   readonly exits: Readonly<Record<string, number>>;
   /** Seconds from a kill to a whole cluster, the longest. */
@@ -33,9 +37,20 @@ export interface ClusterCampaignResult {
   readonly faults: readonly Fault[];
 }
 
-/** Whom a kill hits: the leader of the event log, of JetStream itself, or the server that somebody is connected to. */
+/** Whom it hits: the leader of the event log, of JetStream itself, or the server that somebody is connected to. */
 const victims = ["event log's leader", "meta leader", "builder's server", "command's server"] as const;
 type Victim = (typeof victims)[number];
+
+/**
+ * What happens to it:
+ *
+ * - `killed`: SIGKILL, away for up to ten seconds
+ * - `stalled`: it says nothing for 20 s, but its connections stay (SIGSTOP)
+ * - `lame duck`: it sends its clients away, and ends
+ * - `emptied`: killed, and back with an empty store
+ */
+const troubles = ["killed", "stalled", "lame duck", "emptied"] as const;
+type Trouble = (typeof troubles)[number];
 
 const hosts: Readonly<Record<string, { readonly verdict: HostVerdict; readonly exitCode: number }>> = {
   host01: { verdict: "built", exitCode: 0 },
@@ -51,9 +66,11 @@ export async function runClusterCampaign({
   seed,
   kills,
   builds,
+  only,
   say,
 }: ClusterCampaignOptions): Promise<ClusterCampaignResult> {
   const random = createRandom(seed);
+  const chosen = troubles.filter((trouble) => trouble.includes(only));
   const never = new AbortController().signal;
   await using homelab = await startHomelabOn(async () => startCluster());
   const { server: cluster } = homelab;
@@ -61,12 +78,7 @@ export async function runClusterCampaign({
   for (let count = 0; count < builds; count++) commits.push(await commitFleet(homelab, `${seed}-${count}`));
   await homelab.startBuilder();
 
-  const counts: Record<Victim, number> = {
-    "event log's leader": 0,
-    "meta leader": 0,
-    "builder's server": 0,
-    "command's server": 0,
-  };
+  const counts: Record<string, number> = {};
   const killed = (): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
   const runs: CommandRun[] = [];
   let begun = 0;
@@ -81,23 +93,25 @@ export async function runClusterCampaign({
   }
 
   let longestRepair = 0;
-  async function kill(victim: Victim): Promise<void> {
+  async function kill(trouble: Trouble, victim: Victim): Promise<void> {
     await sleep(random() * 2500);
     const node = await choose(cluster, victim, random);
     const started = performance.now();
-    await node.kill();
-    counts[victim]++;
-    // Sometimes it is back before anybody is elected, and sometimes long after.
-    await sleep(random() < 0.3 ? random() * 300 : 1000 + random() * 9000);
-    await node.start();
+    const what = `${trouble}: ${victim}`;
+    counts[what] = (counts[what] ?? 0) + 1;
+    await disturb(node, trouble, random);
     await cluster.whenWhole();
     longestRepair = Math.max(longestRepair, (performance.now() - started) / 1000);
-    say(`${killed()} of ${kills} kills (${victim}), ${runs.length} of ${builds} builds are over`);
+    say(`${killed()} of ${kills} kills (${what}), ${runs.length} of ${builds} builds are over`);
   }
 
   const asking = Promise.all(Array.from({ length: atOnce }, ask));
   for (let count = 0; count < kills; count++)
-    await kill(victims[count % victims.length] ?? "event log's leader");
+    await kill(
+      chosen[count % chosen.length] ?? "killed",
+      // Each trouble hits each of them.
+      victims[(count + Math.floor(count / chosen.length)) % victims.length] ?? "event log's leader",
+    );
   await asking;
 
   await using connection = await cluster.connect("operator");
@@ -120,13 +134,17 @@ async function judge(reader: BuildReader, run: CommandRun, signal: AbortSignal):
   const id: BuildId | undefined = run.printed[0]?.build;
   const right = hosts[run.host];
   if (right === undefined) throw new RangeError(`there is no ${run.host}`);
-  const stored = id === undefined ? [] : await reader.readEvents(id, 0, signal);
-  const faults: Fault[] = [...judgeCommand(run, right.exitCode, stored)];
   if (id === undefined)
+    return [{ kind: "lost", build: run.host, what: `the command printed no event: ${run.stderr}` }];
+  let stored: readonly BuildEvent[];
+  try {
+    stored = await reader.readEvents(id, 0, signal);
+  } catch (error) {
     return [
-      ...faults,
-      { kind: "lost", build: run.host, what: `the command printed no event: ${run.stderr}` },
+      { kind: "lost", build: id, what: `${messageOf(error)}; the command exited with ${run.exitCode}` },
     ];
+  }
+  const faults: Fault[] = [...judgeCommand(run, right.exitCode, stored)];
   const verdictOf = (): HostVerdict => right.verdict;
   faults.push(...judgeBuild({ id, wasCancelled: false, published: run.printed, verdictOf }, stored));
   if (right.verdict === "eval-failed") return faults;
@@ -151,10 +169,41 @@ async function buildHost(
     commit ?? "",
     "--json",
   ]);
-  const printed: BuildEvent[] = [];
-  for (const line of stdout.split("\n").filter((text) => text !== ""))
-    printed.push(decodeEvent(Buffer.from(line)));
-  return { host, exitCode, printed, stderr, seconds: (performance.now() - started) / 1000 };
+  const lines = stdout.split("\n").filter((text) => text !== "");
+  // The last line may be the error that the command ends with.
+  const isError = (line: string): boolean => line.startsWith('{"error":');
+  const printed = lines
+    .filter((line) => !isError(line))
+    .map((line): BuildEvent => decodeEvent(Buffer.from(line)));
+  const said = [...lines.filter(isError), stderr].join("\n");
+  return { host, exitCode, printed, stderr: said, seconds: (performance.now() - started) / 1000 };
+}
+
+async function disturb(node: NatsServer, trouble: Trouble, random: () => number): Promise<void> {
+  // Sometimes it is back before anybody is elected, and sometimes long after.
+  const away = async () => sleep(random() < 0.3 ? random() * 300 : 1000 + random() * 9000);
+  switch (trouble) {
+    case "stalled":
+      node.signal("SIGSTOP");
+      await sleep(20_000);
+      node.signal("SIGCONT");
+      return;
+    case "lame duck":
+      node.signal("SIGUSR2");
+      await node.whenEnded();
+      await away();
+      break;
+    case "killed":
+      await node.kill();
+      await away();
+      break;
+    case "emptied":
+      await node.kill();
+      await away();
+      await rm(node.storeDirectory, { recursive: true });
+      break;
+  }
+  await node.start();
 }
 
 async function choose(cluster: Cluster, victim: Victim, random: () => number): Promise<NatsServer> {

@@ -10,6 +10,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "7" },
     kills: { type: "string", default: "20" },
     builds: { type: "string", default: "50" },
+    only: { type: "string", default: "" },
   },
 });
 const started = performance.now();
@@ -18,6 +19,7 @@ const { faults, ...figures } = await runClusterCampaign({
   seed: Number(values.seed),
   kills: Number(values.kills),
   builds: Number(values.builds),
+  only: values.only,
   say: (line) => console.log(`${seconds().padStart(5)} s  ${line}`),
 });
 for (const { kind, build, what } of faults) console.log(`${kind}: ${build}: ${what}`);
