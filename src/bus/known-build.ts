@@ -7,6 +7,7 @@ import { readBacklog } from "./backlog.ts";
 import { consumers, eventSubject, streams } from "../protocol/subjects.ts";
 import { readBuilderStatuses } from "./builder-statuses.ts";
 import type { Connection } from "./connect/connection.ts";
+import { isServedByOthers } from "./connect/describe-missing.ts";
 import { eventsIncomplete } from "./event-sequence.ts";
 import { readEventSpace } from "./event-space.ts";
 import { openManager } from "./jetstream-api.ts";
@@ -16,6 +17,9 @@ import { createStreamReader } from "./stored-messages.ts";
 const looks = 4;
 /** With a look every five seconds, longer than a builder takes to say what it holds. */
 const looksForHolder = 8;
+
+/** With a look every five seconds, longer than a server takes to get what it lacks from the others. */
+const looksAtCopies = 8;
 
 /** How many requests wait that no builder has accepted yet. One attempt. */
 export async function readQueueLength(connection: Connection): Promise<number> {
@@ -48,6 +52,7 @@ export function createKnownBuildCheck(connection: Connection, id: BuildId): Know
   const gone = eventsIncomplete(id, "some that were there before are gone", restored);
   let unknown = 0;
   let abandoned = 0;
+  let behind = 0;
 
   async function isHeld(signal: AbortSignal): Promise<boolean> {
     const now = connection.clock.now().getTime();
@@ -62,7 +67,13 @@ export function createKnownBuildCheck(connection: Connection, id: BuildId): Know
     const mayWait = lastSequence === 0 && (await mayHaveRequests(connection));
     const last = await events.last(eventSubject(id));
     if (lastSequence > 0) {
-      if ((last?.sequence ?? 0) >= lastSequence) return undefined;
+      if ((last?.sequence ?? 0) >= lastSequence) {
+        behind = 0;
+        return undefined;
+      }
+      // In a cluster it may be a copy that lags, such as that of a server which has just been away.
+      behind++;
+      if (isServedByOthers(connection) && behind < looksAtCopies) return undefined;
       const { firstSequence } = await readEventSpace(connection);
       if (firstSequence <= lastSequence) return gone;
       // A full stream dropped them. The builder has the build all the same, and its end will be there.

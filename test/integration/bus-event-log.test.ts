@@ -4,7 +4,10 @@ import { expect } from "vitest";
 import { NotTheHolderError } from "../../src/bus/bus.ts";
 import { createBuilderBus } from "../../src/bus/create-builder-bus.ts";
 import { createReader } from "../../src/bus/create-reader.ts";
+import { createKnownBuildCheck } from "../../src/bus/known-build.ts";
+import { createStreamReader } from "../../src/bus/stored-messages.ts";
 import type { BuildId } from "../../src/protocol/names.ts";
+import { eventSubject, streams } from "../../src/protocol/subjects.ts";
 import { aBuildId, accepted, anEvent, finished, warning } from "../support/builds.ts";
 import { test } from "../support/nats-roles.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -25,6 +28,24 @@ test("a stale builder cannot add to a build that another one resumed", async ({ 
   await freshLog.append(anEvent(id, 2, finished, 2), signal);
   await expect(staleLog.append(anEvent(id, 1, finished), signal)).rejects.toThrow(NotTheHolderError);
   expect((await fresh.readEvents(id, 0, signal)).map(({ epoch }) => epoch)).toEqual([1, 2, 2]);
+});
+
+test("in a cluster a copy that lags is not taken for a server that lost events", async ({ as }) => {
+  const alone = await as("builder1");
+  const builder = createBuilderBus(alone);
+  const id = aBuildId();
+  await (await builder.openEventLog(id, [], signal)).append(anEvent(id, 0, accepted), signal);
+  const last = await createStreamReader(alone, streams.events).last(eventSubject(id));
+  const sequence = last?.sequence ?? 0;
+  const gone = { code: "EVENTS_INCOMPLETE" };
+  // Whoever follows has read the next event from another copy.
+  expect(await createKnownBuildCheck(alone, id)(sequence + 1, signal)).toMatchObject(gone);
+  const check = createKnownBuildCheck({ ...alone, cluster: "homelab" }, id);
+  for (let look = 1; look < 8; look++) expect(await check(sequence + 1, signal)).toBeUndefined();
+  // It has caught up, and may lag again.
+  expect(await check(sequence, signal)).toBeUndefined();
+  for (let look = 1; look < 8; look++) expect(await check(sequence + 1, signal)).toBeUndefined();
+  expect(await check(sequence + 1, signal)).toMatchObject(gone);
 });
 
 test("of two builders that resume at once one wins, although their events have the same number", async ({

@@ -83,7 +83,7 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
     );
 
   /** What is true some time, whatever is thrown before. */
-  async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  async function eventually<T>(ask: () => Promise<T | undefined>, describe = async () => ""): Promise<T> {
     const deadline = performance.now() + patienceMs;
     for (;;) {
       try {
@@ -92,7 +92,8 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
       } catch (error) {
         if (performance.now() > deadline) throw error;
       }
-      if (performance.now() > deadline) throw new Error("the cluster does not become what it should be");
+      if (performance.now() > deadline)
+        throw new Error(`the cluster does not become what it should be: ${await describe()}`);
       await sleep(200);
     }
   }
@@ -104,6 +105,10 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
     return findings.every(({ state }) => state === "sound") ? true : undefined;
   });
   const infoOf = async (stream: string) => (await openManager(admin)).streams.info(stream);
+  const describeStreams = async (): Promise<string> => {
+    const infos = await Promise.all(Object.values(streams).map(infoOf));
+    return JSON.stringify(infos.map(({ config, cluster }) => [config.name, cluster]));
+  };
   /** Of one that does not run, nothing. */
   const pageOf = async <Schema extends v.GenericSchema>(index: number, path: string, schema: Schema) => {
     try {
@@ -144,7 +149,7 @@ export async function startCluster(replicas = 3): Promise<Cluster> {
             cluster.replicas.every(({ current, offline }) => current && !offline),
         );
         return isWhole ? true : undefined;
-      });
+      }, describeStreams);
     },
     async [Symbol.asyncDispose]() {
       await admin.close();
