@@ -110,7 +110,7 @@ export async function runClusterCampaign({
     await kill(
       chosen[count % chosen.length] ?? "killed",
       // Each trouble hits each of them.
-      victims[(count + Math.floor(count / chosen.length)) % victims.length] ?? "event log's leader",
+      victims[Math.floor(count / chosen.length) % victims.length] ?? "event log's leader",
     );
   await asking;
 
