@@ -54,7 +54,6 @@ const notRun: readonly (readonly [RegExp, string])[] = [
     /^rollouts (?:show|abort|resume)\b/,
     "needs a rollout: test/integration/rollout-story.test.ts and rollouts-command.test.ts",
   ],
-  [/^nats setup .*--replicas/, "needs a cluster: test/integration/nats-cluster.test.ts"],
   [/^host /, "is typed on a host, as root: test/integration/deploy-by-hand.test.ts"],
 ];
 const reasonOf = ({ text }: Written): string | undefined =>
