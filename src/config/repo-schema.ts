@@ -1,4 +1,4 @@
-// A repo: where it is, what of it is built, and how its inputs are updated.
+// A repo: its address, which of its hosts are built, and how its inputs are updated.
 import * as v from "valibot";
 import { allowedFor, HostName } from "../protocol/names.ts";
 import { FlakeInput } from "../protocol/overrides.ts";
