@@ -1,7 +1,6 @@
 // Node's TLS, loaded where it is used: with it, Node reads all certificates that the system trusts (`--use-system-ca`),
 // which takes as much CPU as the start of Node itself.
 import { readFileSync } from "node:fs";
-import type * as nodeHttps from "node:https";
 import type * as nodeTls from "node:tls";
 import type { Environment } from "./environment.ts";
 
@@ -9,11 +8,6 @@ let named: string | undefined;
 let trusted: string | undefined;
 
 export const loadTls = (): typeof nodeTls => process.getBuiltinModule("node:tls");
-
-export function loadHttps(): typeof nodeHttps {
-  trustNamedAuthorities();
-  return process.getBuiltinModule("node:https");
-}
 
 /** Those of the environment, as Nix, git and curl take them. They are read when something over TLS needs them. */
 export function nameAuthorities(environment: Environment): void {
