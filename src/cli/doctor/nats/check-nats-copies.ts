@@ -46,6 +46,12 @@ export async function checkNatsCopies(
 }
 
 export function judgeNatsCopies(streams: readonly StreamCopies[]): Finding {
+  if (streams.length === 0)
+    return warning(
+      check,
+      "none of the streams is there",
+      "run with the admin's key: homelab-deploy nats setup",
+    );
   const single = streams.filter(({ copies }) => copies < 2).map(({ stream }) => stream);
   const fewest = Math.min(...streams.map(({ copies }) => copies));
   if (single.length > 0) {
